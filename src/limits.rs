@@ -1,0 +1,452 @@
+//! Every bound of the system in one place, each with its unit and its reason.
+//!
+//! A bound is a promise about memory and time: what a peer, a file or a user can make this process
+//! spend. What happens at the bound is decided where it is used, and is always an error with a
+//! code.
+
+// ---- neural: specifications -------------------------------------------------------------------
+
+/// Inputs of one network (count). A 256 x 256 grey image is the largest thing meant to fit.
+pub const NEURAL_INPUTS_MAX: u32 = 65_536;
+/// Layers of one network (count). Arbitrary, sane: deeper dense networks do not train well.
+pub const NEURAL_LAYERS_MAX: usize = 32;
+/// Units of one layer (count). With it one layer of `inputs x units` cannot overflow 32 bits.
+pub const NEURAL_UNITS_MAX: u32 = 8_192;
+/// Trainable parameters of one network (count): micro-networks are 10^2 to 10^6 parameters, and a
+/// blob of 4 MiB is what one member may ask the others to carry per round.
+pub const NEURAL_PARAMETERS_MAX: usize = 1 << 20;
+/// Bytes of the raw little-endian `f32` weights of the largest network.
+pub const NEURAL_WEIGHTS_BYTES_MAX: usize = NEURAL_PARAMETERS_MAX * 4;
+
+// ---- neural: training -------------------------------------------------------------------------
+
+/// Rows of one training batch (count). The arena holds one batch; above this nothing gets faster.
+pub const NEURAL_BATCH_MAX: u32 = 4_096;
+/// Numbers of one arena (count): 128 MiB. A batch that needs more is refused, not split silently.
+pub const NEURAL_ARENA_NUMBERS_MAX: usize = 1 << 25;
+/// Epochs of one call for local training (count): bounds what a run can make a member compute.
+pub const NEURAL_EPOCHS_MAX: u32 = 1_000;
+/// Learning rate (no unit). Arbitrary, sane: training diverges long before.
+pub const NEURAL_LEARNING_RATE_MAX: f32 = 100.0;
+
+// ---- neural: data sets ------------------------------------------------------------------------
+
+/// Bytes of one CSV file. Bounds the copy that crosses into wasm memory.
+pub const DATASET_BYTES_MAX: usize = 64 << 20;
+/// Rows of one data set (count). Row numbers and shuffles are 32-bit.
+pub const DATASET_ROWS_MAX: usize = 1 << 20;
+/// Numbers of one data set (rows times features, count): 64 MiB of `f32`.
+pub const DATASET_VALUES_MAX: usize = 1 << 24;
+/// Bytes of one CSV record: the most features with 64 characters each. A missing closing quote
+/// makes a record of the rest of the file, and stops here.
+pub const DATASET_RECORD_BYTES_MAX: usize = 4 << 20;
+/// Bytes of a field that an error message repeats. Arbitrary, sane: the start tells what it is.
+pub const DATASET_QUOTED_BYTES_MAX: usize = 40;
+/// Classes of one classification (count); the same in a run's specification.
+pub const CLASSES_MAX: usize = 1_000;
+/// Bytes of one class name; the same in a run's specification.
+pub const CLASS_NAME_BYTES_MAX: usize = 64;
+/// Members of one Dirichlet split (count). Arbitrary, sane: simulations, not meshes, use it.
+pub const DATASET_MEMBERS_MAX: usize = 1_024;
+
+// ---- neural: model files ----------------------------------------------------------------------
+
+/// Bytes of one model file: base64 of the largest weights and scaling, names, and JSON around it.
+pub const MODEL_FILE_BYTES_MAX: usize = 8 << 20;
+
+#[expect(clippy::as_conversions, reason = "constants, widened at compile time")]
+const _: () = {
+    assert!((NEURAL_INPUTS_MAX as u64) * (NEURAL_UNITS_MAX as u64) < u32::MAX as u64);
+    assert!(DATASET_ROWS_MAX < u32::MAX as usize);
+    assert!(DATASET_VALUES_MAX >= NEURAL_INPUTS_MAX as usize);
+    let largest_bytes = NEURAL_WEIGHTS_BYTES_MAX + 8 * NEURAL_INPUTS_MAX as usize;
+    assert!(MODEL_FILE_BYTES_MAX > largest_bytes / 3 * 4);
+};
+
+// ---- identity ---------------------------------------------------------------------------------
+
+/// Bytes of a transport id: a libp2p peer id is a multihash of 34 or 38 bytes; 64 is the largest
+/// multihash the network library stores.
+pub const TRANSPORT_ID_BYTES_MAX: usize = 64;
+/// Milliseconds a binding may be valid: two years, after which a transport key should be new.
+pub const BINDING_SPAN_MS_MAX: u64 = 2 * 366 * 86_400_000;
+/// Milliseconds a host's clock may be wrong when a binding is checked: an hour off must work.
+pub const BINDING_CLOCK_SKEW_MS: u64 = 2 * 3_600_000;
+
+// ---- dag: vertices ----------------------------------------------------------------------------
+
+/// Bytes of one vertex without its signature: two batches of 32 KiB of payloads.
+pub const VERTEX_BYTES_MAX: usize = 64 << 10;
+/// Bytes of one encoded signed vertex: the vertex, a signature of 3,373 bytes and three heads.
+pub const SIGNED_VERTEX_BYTES_MAX: usize = VERTEX_BYTES_MAX + 3_373 + 16;
+/// Items (numbers, strings, links, lists, maps) of one vertex (count): a run over 3,600 features
+/// has 7,200 numbers; an item costs up to 32 bytes while it is decoded.
+pub const VERTEX_ITEMS_MAX: usize = 16_384;
+/// Nesting of one vertex (count of levels): vertex, payloads, payload, model, layers, layer, and
+/// two to spare.
+pub const VERTEX_DEPTH_MAX: usize = 8;
+/// Parents of one vertex (count): a mesh has few concurrent tips; more get cited one vertex later.
+pub const VERTEX_PARENTS_MAX: usize = 16;
+/// Payloads of one vertex (count): a signature of 3.4 KB over 128 payloads costs each 27 bytes.
+pub const VERTEX_PAYLOADS_MAX: usize = 128;
+/// Largest sequence number (count), Lamport time (count) and time stamp (milliseconds): 2^53 - 1,
+/// up to which every JSON tool is exact.
+pub const VERTEX_NUMBER_MAX: u64 = (1 << 53) - 1;
+/// Bytes of one half of an equivocation proof: a 100-byte claim and its signature.
+pub const CLAIM_BYTES_MAX: usize = 4 << 10;
+
+// ---- dag: payloads ----------------------------------------------------------------------------
+
+/// Bytes of a run's name: it is shown in one line and typed by hand.
+pub const RUN_NAME_BYTES_MAX: usize = 64;
+/// Rounds of one run (count). Arbitrary, sane: two orders above what the demo needs.
+pub const RUN_ROUNDS_MAX: u32 = 10_000;
+/// Milliseconds until a round may be aggregated without its quorum: at most a day.
+pub const RUN_DEADLINE_MS_MAX: u32 = 86_400_000;
+/// Milliseconds until a round may be aggregated without its quorum: at least a tenth of a second.
+pub const RUN_DEADLINE_MS_MIN: u32 = 100;
+/// Samples one member may claim (count): the rows of the largest data set.
+pub const RUN_SAMPLES_MAX: u32 = 1 << 20;
+/// Updates of one aggregate (count): with 36 bytes each they fit a vertex with room to spare.
+pub const AGGREGATE_UPDATES_MAX: usize = 256;
+
+// ---- dag: graph -------------------------------------------------------------------------------
+
+/// Vertices one node holds (count). Until histories are pruned, this is the life of a network:
+/// 40 members with 1,600 rounds. Beyond it the node refuses new vertices and says so.
+pub const GRAPH_VERTICES_MAX: usize = 1 << 16;
+/// Bytes of all vertices and signatures one node holds in memory: a quarter of a wasm instance.
+pub const GRAPH_BYTES_MAX: usize = 512 << 20;
+/// Authors one node knows (count): an expanded key takes 8 KiB, so this is 32 MiB.
+pub const GRAPH_AUTHORS_MAX: usize = 4_096;
+/// Equivocations one node remembers (count): one ends an author, so authors bound it.
+pub const GRAPH_ENDED_MAX: usize = GRAPH_AUTHORS_MAX;
+/// How far ahead of everything known a parked vertex's Lamport time may be (count): more than one
+/// exchange with a peer that was away brings.
+pub const LAMPORT_WINDOW: u64 = 1 << 16;
+/// Parked vertices of all peers together (count); the oldest of the fullest peer leaves first.
+pub const ORPHANS_MAX: usize = 1_024;
+/// Bytes of all parked vertices together: the pool above, filled with ordinary vertices, twice.
+pub const ORPHANS_BYTES_MAX: usize = 8 << 20;
+/// Parked vertices that one peer sent (count): a quarter, so that one peer starves nobody.
+pub const ORPHANS_PER_PEER_MAX: usize = 256;
+/// Parked vertices of one author (count): an author that is far ahead is fetched, not parked.
+pub const ORPHANS_PER_AUTHOR_MAX: usize = 128;
+/// Parked vertices of one peer whose author's key is unknown (count): few, because nothing proves
+/// them; a new author's first vertices come in causal order and need no place here.
+pub const ORPHANS_UNPROVEN_PER_PEER_MAX: usize = 16;
+/// Milliseconds a vertex stays parked: parents that nobody gave in two minutes are not coming.
+pub const ORPHAN_AGE_MS_MAX: u64 = 120_000;
+
+// ---- dag: car files ---------------------------------------------------------------------------
+
+/// Bytes of one exported history: its blobs (100 rounds of 10 updates of 100,000 parameters).
+pub const CAR_BYTES_MAX: usize = 1 << 30;
+/// Bytes of one block of a history file: the largest weights, or the manifest.
+pub const CAR_BLOCK_BYTES_MAX: usize = 32 << 20;
+/// Bytes of the header of a history file: one root takes 59.
+pub const CAR_HEADER_BYTES_MAX: usize = 128;
+/// Vertices in one manifest (count): their signatures of 3,373 bytes fill 27 of its 32 MiB.
+pub const CAR_VERTICES_MAX: usize = 8_192;
+/// Blobs of one history file (count): one per vertex, more than any run names.
+pub const CAR_BLOBS_MAX: usize = CAR_VERTICES_MAX;
+
+// ---- sync -------------------------------------------------------------------------------------
+
+/// Heads one message names (count): four times the parents one vertex can join.
+pub const HEADS_MAX: usize = 64;
+/// Vertices one request names (count): as many as heads, which is what is asked for.
+pub const REQUEST_VERTICES_MAX: usize = 64;
+/// Vertices of one answer (count): 50 ms of signature checks in wasm, so that others get a turn.
+pub const RESPONSE_VERTICES_MAX: usize = 128;
+/// Bytes of the encoded vertices of one answer: 100 ordinary vertices; always at least one.
+pub const RESPONSE_VERTICES_BYTES_MAX: usize = 512 << 10;
+/// Requests for vertices under way at once (count): a second peer helps, a third only repeats.
+pub const SYNC_REQUESTS_MAX: usize = 2;
+/// Peers whose heads are followed (count): twice the connections a node keeps.
+pub const SYNC_PEERS_MAX: usize = 128;
+/// Missing vertices remembered at once (count): the parents of every parked vertex, roughly.
+pub const SYNC_WANTED_MAX: usize = 4_096;
+/// Milliseconds until a peer that answered nothing useful is asked again; doubles each time.
+pub const SYNC_BACKOFF_MS_MIN: u64 = 500;
+/// Milliseconds: where that doubling stops.
+pub const SYNC_BACKOFF_MS_MAX: u64 = 60_000;
+/// Milliseconds after which an unanswered request counts as failed: an answer at 25 KiB/s.
+pub const SYNC_REQUEST_MS_MAX: u64 = 20_000;
+/// Fruitless requests after which a missing vertex is given up (count); a new mention revives it.
+pub const SYNC_ATTEMPTS_MAX: u32 = 8;
+
+const _: () = assert!(DATASET_ROWS_MAX >= 1 << 20, "RUN_SAMPLES_MAX rows must fit a data set");
+const _: () = assert!(AGGREGATE_UPDATES_MAX * 41 < VERTEX_BYTES_MAX);
+const _: () = assert!(2 * CLAIM_BYTES_MAX < VERTEX_BYTES_MAX);
+const _: () = assert!(RESPONSE_VERTICES_BYTES_MAX >= SIGNED_VERTEX_BYTES_MAX);
+const _: () = assert!(ORPHANS_BYTES_MAX >= ORPHANS_PER_PEER_MAX * 4_096);
+const _: () = assert!(CAR_BLOCK_BYTES_MAX >= NEURAL_WEIGHTS_BYTES_MAX);
+const _: () = assert!(CAR_BLOCK_BYTES_MAX >= CAR_VERTICES_MAX * (3_373 + 64) + CAR_BLOBS_MAX * 48);
+const _: () = assert!(CAR_VERTICES_MAX <= GRAPH_VERTICES_MAX);
+
+// ---- federated --------------------------------------------------------------------------------
+
+/// Largest absolute value in an update (no unit). Far beyond sane training; keeps every average
+/// finite for [`RUN_ROUNDS_MAX`] rounds.
+pub const DELTA_ABS_MAX: f32 = 1.0e6;
+/// Updates of one author for one base that are fetched and proposed from (count): an honest author
+/// has one; a second, for one whose blob was lost.
+pub const UPDATES_PER_AUTHOR_MAX: usize = 2;
+/// Time between two averages computed for authors whose aggregates were wrong (milliseconds): a
+/// liar gets a hundredth of one core.
+pub const LIAR_PAUSE_MS: u64 = 2_000;
+/// Time between two members' turns to propose an aggregate (milliseconds): enough for the first
+/// proposal to reach the others on a slow link, little enough to hide one absent member.
+pub const PROPOSER_STAGGER_MS: u64 = 750;
+
+// ---- wire -------------------------------------------------------------------------------------
+
+/// Bytes of one request: a hello with the largest identity vertex, or lists of ids.
+pub const REQUEST_BYTES_MAX: usize = 128 << 10;
+/// Bytes of one response: a full page of vertices and the frame around it.
+pub const RESPONSE_BYTES_MAX: usize = 640 << 10;
+/// Bytes in one piece of a blob: enough for throughput, and other streams get their turn between.
+pub const BLOB_PIECE_BYTES_MAX: usize = 256 << 10;
+/// Bytes of one blob: the weights of the largest network.
+pub const BLOB_BYTES_MAX: usize = NEURAL_WEIGHTS_BYTES_MAX;
+/// Bytes of one multiaddr as text: the longest real ones (relayed, with certificate hashes) are
+/// half of it.
+pub const ADDRESS_BYTES_MAX: usize = 512;
+/// Addresses of one node (count). Arbitrary, sane: a host has a few interfaces.
+pub const ADDRESSES_PER_PEER_MAX: usize = 8;
+/// Other nodes' addresses in one message (count): two messages fill [`PEERS_WANTED`].
+pub const PEERS_TOLD_MAX: usize = 16;
+
+// ---- node: connections ------------------------------------------------------------------------
+
+/// Connected peers (count): beyond it new ones are turned away.
+pub const PEERS_MAX: usize = 64;
+/// Peers a node tries to stay connected to (count): gossip needs 6 to 12 for its mesh.
+pub const PEERS_WANTED: usize = 8;
+/// Dials under way at once (count): half of [`PEERS_WANTED`], so that a start is quick.
+pub const DIALS_MAX: usize = 4;
+/// Nodes whose addresses are remembered (count); the least useful is forgotten.
+pub const BOOK_ENTRIES_MAX: usize = 256;
+/// Addresses kept across restarts (count): any one of them leads back into the mesh.
+pub const BOOK_STORED_MAX: usize = 32;
+/// First wait after a failed dial (milliseconds); doubles with each further failure.
+pub const DIAL_RETRY_MS_MIN: u64 = 1_000;
+/// Longest wait after a failed dial (milliseconds): who returns is found within two minutes.
+pub const DIAL_RETRY_MS_MAX: u64 = 120_000;
+/// Time for a dial to end (milliseconds): longer than the driver's own, should it lose one.
+pub const DIAL_TIMEOUT_MS: u64 = 30_000;
+/// Time for a new connection to say hello (milliseconds): a slow phone signs in well under one.
+pub const HELLO_TIMEOUT_MS: u64 = 15_000;
+/// How long a listener waits for the dialler's hello before it says its own (milliseconds): a
+/// few round trips on a slow link.
+pub const HELLO_SHY_MS: u64 = 1_000;
+/// Time for a response (milliseconds): longer than the driver's own, should it lose one.
+pub const REQUEST_TIMEOUT_MS: u64 = 30_000;
+/// Shortest timer (milliseconds): what is due and cannot be done must not spin the event loop.
+pub const TIMER_MS_MIN: u64 = 5;
+/// Time between two exchanges of heads with a random peer (milliseconds): what gossip lost is
+/// noticed within seconds, for a few hundred bytes each.
+pub const EXCHANGE_INTERVAL_MS: u64 = 3_000;
+/// Requests under way to one peer (count): keeps a 100 ms link busy with blob pieces.
+pub const REQUESTS_PER_PEER_MAX: usize = 8;
+/// Requests of one peer that wait for the store (count); more are refused as busy.
+pub const SERVING_PER_PEER_MAX: usize = 16;
+
+// ---- node: abuse ------------------------------------------------------------------------------
+
+/// Requests a peer may send at once (count), and per second after that. Catching up with a long
+/// run asks for a blob piece every few milliseconds.
+pub const REQUEST_BURST: u32 = 512;
+/// Requests per second of one peer beyond the burst (count): 32 MB/s of blob pieces.
+pub const REQUESTS_PER_SECOND: u32 = 128;
+/// Hellos of authors not seen before at once (count): a school class that opens one link.
+pub const GREETING_BURST: u32 = 40;
+/// Such hellos per second after that (count): each costs three signature checks, 1.5 ms in wasm.
+pub const GREETINGS_PER_SECOND: u32 = 20;
+/// Gossiped vertices a peer may forward at once (count): a mesh of 64 members in one round.
+pub const GOSSIP_BURST: u32 = 512;
+/// Gossiped vertices per second of one forwarder beyond the burst (count): a tenth of what one
+/// core verifies in wasm.
+pub const GOSSIP_PER_SECOND: u32 = 200;
+/// Gossiped vertices of one author at once (count): what a member wrote while it was cut off.
+pub const AUTHOR_BURST: u32 = 128;
+/// Gossiped vertices per second of one author beyond the burst (count): a busy member writes two
+/// per round.
+pub const AUTHOR_PER_SECOND: u32 = 20;
+/// Authors whose rate is remembered (count); the longest idle is forgotten.
+pub const AUTHOR_RATES_MAX: usize = 1_024;
+/// Penalty points at which a peer is banned (no unit): each offence costs a share of 100.
+pub const PENALTY_BAN_POINTS: u32 = 100;
+/// Penalty points forgiven per minute (count): an honest peer on a bad link stays unbanned.
+pub const PENALTY_FORGIVEN_PER_MINUTE: u32 = 20;
+/// How long a ban lasts (milliseconds): ten minutes cost an attacker more than us.
+pub const BAN_MS: u64 = 600_000;
+/// Longest wait before an equivocation is proved in the history (milliseconds): random within it,
+/// so that one member does it and not all.
+pub const ACCUSE_MS_MAX: u32 = 2_000;
+/// Peers whose penalties are remembered (count); the mildest is forgotten.
+pub const PENALTIES_MAX: usize = 1_024;
+/// Difference between two clocks that is worth a warning (milliseconds): five minutes, as
+/// Kerberos has it.
+pub const CLOCK_SKEW_WARN_MS: u64 = 300_000;
+/// Time between two warnings with the same code (milliseconds): often enough to be seen.
+pub const WARNING_INTERVAL_MS: u64 = 600_000;
+
+// ---- node: memory and store -------------------------------------------------------------------
+
+/// Bytes of blobs kept in memory; the rest is read from the store.
+pub const BLOB_CACHE_BYTES_MAX: usize = 32 << 20;
+/// Blobs in the store (count); above it no further ones are fetched. Their names fill 100 MB.
+pub const BLOBS_MAX: usize = 1 << 20;
+/// Blobs wanted from peers at once (count); further ones are wanted when some have come.
+pub const BLOBS_WANTED_MAX: usize = 1_024;
+/// Blobs under way at once (count): with the largest blobs 32 MiB of buffers.
+pub const BLOB_FETCHES_MAX: usize = 8;
+/// First wait before a blob is asked for again (milliseconds); doubles with each round of failures.
+pub const BLOB_RETRY_MS_MIN: u64 = 250;
+/// Longest wait before a blob is asked for again (milliseconds): below most rounds' deadlines.
+pub const BLOB_RETRY_MS_MAX: u64 = 30_000;
+/// Bytes accepted but not yet durable; above it nothing more is accepted from peers.
+pub const BACKLOG_BYTES_MAX: usize = 64 << 20;
+/// Own payloads that wait to be written (count); above it commands are refused.
+pub const OWN_QUEUE_MAX: usize = 1_024;
+/// How long a payload waits for others to share its vertex and signature (milliseconds): less
+/// than anyone notices.
+pub const FLUSH_MS: u64 = 50;
+/// Bytes of payloads at which a vertex is closed: half of what a vertex may have.
+pub const FLUSH_BYTES: usize = 32 << 10;
+/// First wait after a failed write (milliseconds); doubles with each further failure.
+pub const STORE_RETRY_MS_MIN: u64 = 1_000;
+/// Longest wait after a failed write (milliseconds): freed space is used within a minute.
+pub const STORE_RETRY_MS_MAX: u64 = 60_000;
+
+// ---- node: runs -------------------------------------------------------------------------------
+
+/// Runs of others that a node follows without being a member (count): it fetches, recomputes and
+/// stores their rounds, so that it can show and export them. Runs it joined come on top.
+pub const RUNS_WATCHED_MAX: usize = 8;
+/// Runs a node is a member of at once (count). Arbitrary, sane: they share one core.
+pub const RUNS_JOINED_MAX: usize = 16;
+/// First wait after a failed training job (milliseconds); doubles with each further failure.
+pub const TRAIN_RETRY_MS_MIN: u64 = 1_000;
+/// Longest wait after a failed training job (milliseconds): a mended data set is soon used.
+pub const TRAIN_RETRY_MS_MAX: u64 = 60_000;
+/// Commands that wait for the store or for blobs (count). Arbitrary, sane: one user.
+pub const COMMANDS_WAITING_MAX: usize = 256;
+
+// ---- storage ----------------------------------------------------------------------------------
+
+/// Bytes of one key of a store. Ids have 32; settings have names.
+pub const STORE_KEY_BYTES_MAX: usize = 256;
+/// Bytes of one value of a store: the largest blob.
+pub const STORE_VALUE_BYTES_MAX: usize = 8 << 20;
+/// Operations of one batch (count). Arbitrary, sane: a node writes a handful at a time.
+pub const STORE_BATCH_OPERATIONS_MAX: usize = 4_096;
+/// Bytes of keys and values of one batch: four of the largest values, copied once on the way out.
+pub const STORE_BATCH_BYTES_MAX: usize = 32 << 20;
+
+// ---- net: sockets -----------------------------------------------------------------------------
+
+/// Received bytes of one socket at which the host is asked to pause it: four of the largest
+/// multiplexer windows that a fresh stream has (256 KiB).
+pub const SOCKET_RECEIVE_BYTES_HIGH: usize = 1 << 20;
+/// Received bytes at which a paused socket is resumed: late enough not to flutter.
+pub const SOCKET_RECEIVE_BYTES_LOW: usize = 1 << 18;
+/// Received bytes at which a socket that cannot be paused is closed. Every stream a correct peer
+/// may open, with a full window each, fits.
+pub const SOCKET_RECEIVE_BYTES_MAX: usize = 32 << 20;
+/// Bytes of one message handed to the host: one noise frame (65,537 bytes) and some more.
+pub const SOCKET_SEND_BYTES_MAX: usize = 128 << 10;
+/// Accepted sockets that libp2p has not taken yet (count); it takes them at once when it is not
+/// busy.
+pub const SOCKETS_ACCEPTED_MAX: usize = 32;
+
+// ---- net: connections -------------------------------------------------------------------------
+
+/// Connections to all peers together (count): as many as the node keeps peers, [`PEERS_MAX`]. With
+/// 16 MiB of worst-case windows each they stay at [`MEMORY_BYTES_MAX`].
+pub const CONNECTIONS_MAX: u32 = 64;
+/// Connections opened by others (count): a part stays free for those we choose ourselves, or
+/// whoever dials us most would decide alone whom we know.
+pub const CONNECTIONS_INBOUND_MAX: u32 = 48;
+/// Handshakes under way in either direction (count). Each costs a noise handshake.
+pub const CONNECTIONS_PENDING_MAX: u32 = 16;
+/// Connections to one peer (count): one, and a second for as long as two crossing dials take to be
+/// told apart.
+pub const CONNECTIONS_PER_PEER_MAX: u32 = 2;
+/// Milliseconds from the first byte to a secured connection. Ten round trips of half a second.
+pub const CONNECT_TIMEOUT_MS: u64 = 10_000;
+/// Streams of one connection (count): gossip, identify, ping and requests both ways, doubled.
+pub const STREAMS_PER_CONNECTION_MAX: usize = 64;
+/// Inbound streams of one connection that negotiate their protocol (count). A negotiation is one
+/// round trip or two; more at once is no honest use.
+pub const STREAMS_NEGOTIATING_MAX: usize = 16;
+/// Milliseconds between two pings. Also the longest time a dead connection looks alive, with
+/// [`PING_TIMEOUT_MS`].
+pub const PING_INTERVAL_MS: u64 = 10_000;
+/// Milliseconds after which a ping failed. A page in the background runs timers once per second,
+/// and a busy tab stalls for seconds.
+pub const PING_TIMEOUT_MS: u64 = 15_000;
+/// Failed pings in a row after which a connection is closed (count). One may be a stalled tab.
+pub const PING_FAILURES_MAX: u32 = 2;
+/// Bytes of linear memory above which no new connection is made or taken. Freed memory never goes
+/// back to the host, so this is a high-water mark; half of what 32-bit browsers grant at most.
+pub const MEMORY_BYTES_MAX: u64 = 1 << 30;
+
+// ---- net: messages ----------------------------------------------------------------------------
+
+/// Requests of this node that wait for an answer, over all peers (count). Arbitrary, sane: four for
+/// each of [`PEERS_MAX`].
+pub const REQUESTS_OPEN_MAX: usize = 256;
+/// Requests of peers that wait for this node's answer, over all peers (count). As above.
+pub const ANSWERS_OPEN_MAX: usize = 256;
+/// Requests of one peer, and to one peer, at a time (count). Twice what a correct node has open.
+pub const REQUESTS_PER_CONNECTION_MAX: usize = 16;
+/// Milliseconds until a request counts as lost in the transport; below [`REQUEST_TIMEOUT_MS`],
+/// after which the node itself gives up. An answer has at most [`RESPONSE_BYTES_MAX`] bytes.
+pub const STREAM_TIMEOUT_MS: u64 = 20_000;
+/// Bytes of one gossip message: the largest signed vertex and gossipsub's own framing.
+pub const GOSSIP_BYTES_MAX: usize = 80 << 10;
+/// Gossip messages that wait to be sent to one peer (count): at most 20 MiB of the largest.
+pub const GOSSIP_QUEUE_MAX: usize = 256;
+/// Gossip messages whose verdict is awaited (count); the oldest is ignored when more come.
+pub const GOSSIP_VERDICTS_MAX: usize = 1_024;
+
+#[expect(clippy::as_conversions, reason = "constants, widened at compile time")]
+const _: () = {
+    assert!(STORE_VALUE_BYTES_MAX >= BLOB_BYTES_MAX);
+    assert!(STORE_VALUE_BYTES_MAX >= SIGNED_VERTEX_BYTES_MAX);
+    assert!(STORE_BATCH_BYTES_MAX >= BLOB_BYTES_MAX + FLUSH_BYTES);
+    assert!(GOSSIP_BYTES_MAX > SIGNED_VERTEX_BYTES_MAX + 1_024);
+    assert!(SOCKET_RECEIVE_BYTES_LOW < SOCKET_RECEIVE_BYTES_HIGH);
+    assert!(SOCKET_RECEIVE_BYTES_HIGH < SOCKET_RECEIVE_BYTES_MAX);
+    // Every stream that may be open, with the window that a fresh one has.
+    assert!(STREAMS_PER_CONNECTION_MAX * (256 << 10) <= SOCKET_RECEIVE_BYTES_MAX);
+    assert!(CONNECTIONS_MAX as usize >= PEERS_MAX);
+    assert!(CONNECTIONS_INBOUND_MAX < CONNECTIONS_MAX);
+    assert!(STREAM_TIMEOUT_MS < REQUEST_TIMEOUT_MS);
+    assert!(REQUESTS_PER_CONNECTION_MAX >= REQUESTS_PER_PEER_MAX);
+};
+
+// ---- runtime ----------------------------------------------------------------------------------
+
+/// Commands of the application that wait to be taken in (count); more are refused as `busy`.
+pub const COMMANDS_QUEUED_MAX: usize = 64;
+/// Writes and reads that wait for the store (count). Above it the loop takes in nothing new until
+/// the store has caught up.
+pub const ERRANDS_MAX: usize = 64;
+/// Events that wait for the application (count). Above it hints are dropped and older rounds of a
+/// run give way to newer ones; training jobs never.
+pub const EVENTS_MAX: usize = 4_096;
+/// Calls of `nextEvent` that wait at the same time (count). One reader needs one.
+pub const EVENT_READERS_MAX: usize = 64;
+/// Milliseconds the loop works without letting the host's own tasks run. A page's frame has 16.
+pub const BUSY_MS_MAX: u64 = 10;
+/// Milliseconds that stopping waits for the node to finish its writes. A disk that takes longer is
+/// gone.
+pub const STOP_TIMEOUT_MS: u64 = 5_000;
+/// Milliseconds that starting waits for the host to listen. It answers in one; this ends a defect.
+pub const LISTEN_TIMEOUT_MS: u64 = 10_000;
+/// Places one node listens at (count). Arbitrary, sane: one per network interface.
+pub const LISTEN_MAX: usize = 16;

@@ -1,0 +1,65 @@
+//! The polynomials against the standard library in `f64`, over their whole domain.
+
+#![expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::float_cmp,
+    reason = "tests round on purpose"
+)]
+
+use super::*;
+
+/// Distance from the true value in units of the last place of the nearest `f32`.
+fn error_ulp(ours: f32, truth: f64) -> f64 {
+    let nearest = truth as f32;
+    let ulp = f64::from(f32::from_bits(nearest.abs().to_bits() + 1)) - f64::from(nearest.abs());
+    (f64::from(ours) - truth).abs() / ulp
+}
+
+/// The worst error of `f` over about 2 million arguments spread over the floats of `[from, to]`.
+fn worst(f: fn(F32x4) -> F32x4, truth: fn(f64) -> f64, from: f32, to: f32) -> f64 {
+    let mut worst = 0.0_f64;
+    let steps = 500_000_u32;
+    for step in 0..steps {
+        let at = f64::from(from)
+            + (f64::from(to) - f64::from(from)) * f64::from(step) / f64::from(steps);
+        // Beside the even spread, one argument per step close to zero on either side.
+        let x = [at as f32, (at * 1e-2) as f32, (at * 1e-4) as f32, (at * 0.37) as f32];
+        for (x, y) in x.into_iter().zip(f(F32x4::load(&x)).to_array()) {
+            worst = worst.max(error_ulp(y, truth(f64::from(x))));
+        }
+    }
+    worst
+}
+
+#[test]
+fn exp_is_within_its_documented_error() {
+    let worst = worst(exp, f64::exp, EXP_MIN, EXP_MAX);
+    assert!(worst <= 1.1, "{worst} ulp");
+}
+
+#[test]
+fn sigmoid_is_within_its_documented_error() {
+    let worst = worst(sigmoid, |x| 1.0 / (1.0 + (-x).exp()), -87.0, 88.0);
+    assert!(worst <= 2.5, "{worst} ulp");
+}
+
+#[test]
+fn tanh_is_within_its_documented_error() {
+    let worst = worst(tanh, f64::tanh, -20.0, 20.0);
+    assert!(worst <= 2.0, "{worst} ulp");
+}
+
+#[test]
+fn the_ends_of_the_domains_saturate() {
+    let far = F32x4::load(&[f32::INFINITY, f32::NEG_INFINITY, 1e30, -1e30]);
+    assert_eq!(tanh(far).to_array(), [1.0, -1.0, 1.0, -1.0]);
+    let [high, low, ..] = sigmoid(far).to_array();
+    assert!(high == 1.0 && low > 0.0 && low < 1e-37, "{high} {low}");
+    let [high, low, ..] = exp(far).to_array();
+    assert!(high.is_finite() && high > 2e38 && low > 0.0 && low < 2e-38, "{high} {low}");
+    let nan = F32x4::splat(f32::NAN);
+    for result in [exp(nan), sigmoid(nan), tanh(nan)] {
+        assert!(result.to_array().iter().all(|lane| lane.is_nan()));
+    }
+}
