@@ -1,0 +1,11 @@
+//! Cryptography of the mesh: hashing for everybody, signatures and secrets for nodes.
+//!
+//! Nothing here reads entropy or a clock; seeds and nonces are arguments.
+
+pub mod hash;
+
+#[cfg(feature = "mesh")]
+pub mod secret;
+
+#[cfg(feature = "mesh")]
+pub mod sign;
