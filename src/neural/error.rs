@@ -1,0 +1,142 @@
+//! Why a network cannot be made, run or trained.
+
+use crate::limits;
+use crate::neural::specification;
+
+/// Why a network cannot be made, run or trained.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The specification or the scaling is not usable.
+    #[error(transparent)]
+    Specification(#[from] specification::Error),
+    /// A parameter vector of another length.
+    #[error("the network has {expected} parameters, these are {found}")]
+    WeightsLength {
+        /// Parameters of the network.
+        expected: usize,
+        /// Numbers given.
+        found: usize,
+    },
+    /// A parameter that is infinite or not a number.
+    #[error("parameter {0} is not a finite number")]
+    WeightsNotFinite(usize),
+    /// Input or output numbers that are not whole rows, or not as many rows as each other.
+    #[error("{found} numbers are not {rows} rows of {columns}")]
+    Rows {
+        /// Numbers given.
+        found: usize,
+        /// Rows expected.
+        rows: usize,
+        /// Numbers per row.
+        columns: u32,
+    },
+    /// The data has another number of features than the network has inputs.
+    #[error("the data has {features} features, the network takes {inputs} inputs")]
+    InputsDoNotFit {
+        /// Features of the data.
+        features: usize,
+        /// Inputs of the network.
+        inputs: u32,
+    },
+    /// The last layer has another size than the number of classes.
+    #[error("the data has {classes} classes, the last layer has {units} units: make it {classes}")]
+    ClassesDoNotFit {
+        /// Classes of the data.
+        classes: usize,
+        /// Units of the last layer.
+        units: u32,
+    },
+    /// The last layer has another size than the number of targets per row.
+    #[error(
+        "the data has {targets} numbers to predict per row, the last layer has {units} units: \
+        make it {targets}"
+    )]
+    TargetsDoNotFit {
+        /// Numbers to predict per row.
+        targets: usize,
+        /// Units of the last layer.
+        units: u32,
+    },
+    /// The data was scaled for another network, or not as the network's data was.
+    #[error("the data is scaled differently from the data the network was trained with")]
+    ScalingDiffers,
+    /// The data names other classes than the network was trained with.
+    #[error("the data has other classes than the network was trained with")]
+    ClassesDiffer,
+    /// A batch of no rows, or too many.
+    #[error("a batch has 1 to {max} rows, not {0}", max = limits::NEURAL_BATCH_MAX)]
+    Batch(u32),
+    /// No epochs, or too many.
+    #[error("training takes 1 to {max} epochs, not {0}", max = limits::NEURAL_EPOCHS_MAX)]
+    Epochs(u32),
+    /// A learning rate that is not positive, or too large.
+    // Floats are carried but not printed: formatting them costs 8 KB of wasm.
+    #[error("a learning rate is above 0 and at most 100")]
+    LearningRate(f32),
+    /// A momentum that is negative, or 1 and more.
+    #[error("momentum is at least 0 and below 1")]
+    Momentum(f32),
+    /// The data set has no rows.
+    #[error("the data has no rows")]
+    NoRows,
+    /// The weights grew beyond the range of numbers; the network keeps those before the epoch.
+    #[error("training diverged in epoch {0}: the weights are no longer finite")]
+    Diverged(u64),
+    /// A batch of this network needs more scratch memory than the limit.
+    #[error("a batch of {rows} rows needs {numbers_per_row} numbers for each; the limit is {max}",
+        max = limits::NEURAL_ARENA_NUMBERS_MAX)]
+    ArenaTooLarge {
+        /// Rows of the batch.
+        rows: usize,
+        /// Numbers the plan needs for each.
+        numbers_per_row: usize,
+    },
+}
+
+impl Error {
+    /// Stable name of the cause.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::Specification(error) => error.code(),
+            Error::WeightsLength { .. } | Error::WeightsNotFinite(_) => "weights-invalid",
+            Error::Rows { .. } => "rows-invalid",
+            Error::InputsDoNotFit { .. } => "inputs-do-not-fit",
+            Error::ClassesDoNotFit { .. } | Error::TargetsDoNotFit { .. } => "outputs-do-not-fit",
+            Error::ScalingDiffers | Error::ClassesDiffer => "data-differs",
+            Error::Batch(_) | Error::Epochs(_) | Error::LearningRate(_) | Error::Momentum(_) => {
+                "option-invalid"
+            }
+            Error::NoRows => "data-empty",
+            Error::Diverged(_) => "training-diverged",
+            Error::ArenaTooLarge { .. } => "batch-too-large",
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Error::Specification(_) => {
+                "change the layers, the loss or the scaling as the message says"
+            }
+            Error::WeightsLength { .. } => "the weights belong to another specification",
+            Error::WeightsNotFinite(_) => "the weights come from a training that diverged",
+            Error::Rows { .. } => "pass the numbers of all rows one after the other",
+            Error::InputsDoNotFit { .. } => {
+                "the first size of the layers is the number of columns without the label"
+            }
+            Error::ClassesDoNotFit { .. } | Error::TargetsDoNotFit { .. } => {
+                "the last size of the layers must be the one the message says; if the label is a \
+                 number to predict rather than a class, or the other way round, set the task"
+            }
+            Error::ScalingDiffers => "scale the data with the scaling of the network's first data",
+            Error::ClassesDiffer => "read the data with the class names of the network",
+            Error::Batch(_) | Error::Epochs(_) => "choose a number in the range",
+            Error::LearningRate(_) => "0.001 is usual for adam, 0.1 for sgd",
+            Error::Momentum(_) => "0.9 is usual, 0 switches it off",
+            Error::NoRows => "give it at least one row",
+            Error::Diverged(_) => "lower the learning rate, or scale the inputs",
+            Error::ArenaTooLarge { .. } => "make the batch smaller",
+        }
+    }
+}

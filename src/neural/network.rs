@@ -1,0 +1,292 @@
+//! A network: a shared plan and its own packed parameters.
+
+use std::sync::Arc;
+
+use crate::crypto::hash;
+use crate::neural::arena::Arena;
+use crate::neural::dataset::{Dataset, Labels, Target};
+use crate::neural::error::Error;
+use crate::neural::execute;
+use crate::neural::loss;
+use crate::neural::plan::Plan;
+use crate::neural::specification::{Activation, Specification};
+use crate::neural::stream;
+use crate::rng::Rng;
+use crate::tensor::{index, pack};
+
+/// Rows that are run together: enough for the tile kernel, few enough to stay in the cache.
+const CHUNK_ROWS: usize = 64;
+
+/// A network that can be run, evaluated and trained.
+#[derive(Clone, Debug)]
+pub struct Network {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) parameters: Vec<f32>,
+}
+
+/// How well a network does on some rows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Evaluation {
+    /// Mean loss per row.
+    pub loss: f64,
+    /// Share of the rows whose largest output is that of their class; `None` for a regression.
+    pub accuracy: Option<f64>,
+    /// Rows it is about.
+    pub rows: usize,
+}
+
+impl Network {
+    /// A network with initial weights drawn from `seed`; biases are 0.
+    ///
+    /// Weights are uniform within `sqrt(6 / in)` before relu (He et al. 2015) and within
+    /// `sqrt(6 / (in + out))` otherwise (Glorot and Bengio 2010), drawn in canonical order.
+    ///
+    /// # Errors
+    /// [`Error::Specification`] if the specification does not validate.
+    pub fn new(specification: &Specification, seed: u64) -> Result<Self, Error> {
+        let plan = Plan::of(specification)?;
+        let mut rng = Rng::from_u64_stream(seed, stream::WEIGHTS);
+        let mut weights = Vec::with_capacity(specification.parameter_count());
+        let mut inputs = specification.inputs;
+        for layer in &specification.layers {
+            let (fan_in, fan_out) = (f64::from(inputs), f64::from(layer.units));
+            let limit = match layer.activation {
+                Activation::Relu => (6.0 / fan_in).sqrt(),
+                _ => (6.0 / (fan_in + fan_out)).sqrt(),
+            };
+            let units = index(layer.units);
+            for _ in 0..index(inputs) * units {
+                weights.push(uniform(&mut rng, limit));
+            }
+            weights.resize(weights.len() + units, 0.0);
+            inputs = layer.units;
+        }
+        let mut network = Self { parameters: vec![0.0; plan.packed_len()], plan };
+        network.set_weights(&weights)?;
+        Ok(network)
+    }
+
+    /// A network with the given canonical parameters.
+    ///
+    /// # Errors
+    /// As [`Network::new`] and [`Network::set_weights`].
+    pub fn from_weights(specification: &Specification, weights: &[f32]) -> Result<Self, Error> {
+        let plan = Plan::of(specification)?;
+        let mut network = Self { parameters: vec![0.0; plan.packed_len()], plan };
+        network.set_weights(weights)?;
+        Ok(network)
+    }
+
+    /// What the network is.
+    pub fn specification(&self) -> &Specification {
+        self.plan.specification()
+    }
+
+    /// Numbers of the canonical parameter vector.
+    pub fn parameter_count(&self) -> usize {
+        self.specification().parameter_count()
+    }
+
+    /// The parameters in canonical order: per layer the weights `[in][out]`, then the bias `[out]`.
+    pub fn weights(&self) -> Vec<f32> {
+        let mut weights = vec![0.0; self.parameter_count()];
+        let mut rest = weights.as_mut_slice();
+        for layer in self.plan.layers() {
+            let (matrix, tail) = rest.split_at_mut(layer.k * layer.n);
+            let (bias, tail) = tail.split_at_mut(layer.n);
+            let (packed, packed_bias) = execute::split(&self.parameters, layer);
+            pack::unpack(packed, layer.k, layer.n, matrix);
+            bias.iter_mut().zip(packed_bias).for_each(|(to, from)| *to = *from);
+            rest = tail;
+        }
+        weights
+    }
+
+    /// Replaces the parameters by canonical ones.
+    ///
+    /// # Errors
+    /// [`Error::WeightsLength`] or [`Error::WeightsNotFinite`]; the network is then unchanged.
+    pub fn set_weights(&mut self, weights: &[f32]) -> Result<(), Error> {
+        let (expected, found) = (self.parameter_count(), weights.len());
+        if found != expected {
+            return Err(Error::WeightsLength { expected, found });
+        }
+        if let Some(place) = weights.iter().position(|weight| !weight.is_finite()) {
+            return Err(Error::WeightsNotFinite(place));
+        }
+        let mut rest = weights;
+        for layer in self.plan.layers() {
+            let (matrix, tail) = rest.split_at(layer.k * layer.n);
+            let (bias, tail) = tail.split_at(layer.n);
+            let (packed, packed_bias) = execute::split_mut(&mut self.parameters, layer);
+            pack::pack(matrix, layer.k, layer.n, packed);
+            packed_bias.iter_mut().zip(bias).for_each(|(to, from)| *to = *from);
+            rest = tail;
+        }
+        Ok(())
+    }
+
+    /// The weights blob: the canonical parameters as little-endian `f32`.
+    pub fn weights_bytes(&self) -> Vec<u8> {
+        bytes_of_weights(&self.weights())
+    }
+
+    /// The content id of [`Network::weights_bytes`].
+    pub fn weights_cid(&self) -> String {
+        hash::blob_cid_text(&self.weights_bytes())
+    }
+
+    /// Runs rows, `[rows, inputs]`, into `outputs`, `[rows, outputs]`.
+    ///
+    /// A row has the same bits alone and among others. Takes no memory once `arena` has grown.
+    ///
+    /// # Errors
+    /// [`Error::Rows`] if the two are not the same number of whole rows.
+    pub fn run(&self, arena: &mut Arena, inputs: &[f32], outputs: &mut [f32]) -> Result<(), Error> {
+        let (columns_in, columns_out) = self.columns();
+        let rows = inputs.len() / columns_in;
+        if inputs.len() != rows * columns_in {
+            let columns = self.specification().inputs;
+            return Err(Error::Rows { found: inputs.len(), rows, columns });
+        }
+        if outputs.len() != rows * columns_out {
+            let columns = self.specification().outputs();
+            return Err(Error::Rows { found: outputs.len(), rows, columns });
+        }
+        let chunks = inputs.chunks(CHUNK_ROWS * columns_in);
+        for (inputs, outputs) in chunks.zip(outputs.chunks_mut(CHUNK_ROWS * columns_out)) {
+            let mut outputs = outputs.chunks_exact_mut(columns_out);
+            self.forward(arena, inputs, &mut |result| {
+                if let Some(to) = outputs.next() {
+                    to.copy_from_slice(result);
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Loss and accuracy over a data set, which must be scaled as the network's data was.
+    ///
+    /// # Errors
+    /// [`Error::NoRows`], or that of [`Network::check_fits`].
+    pub fn evaluate(&self, arena: &mut Arena, data: &Dataset) -> Result<Evaluation, Error> {
+        self.check_fits(data)?;
+        if data.rows() == 0 {
+            return Err(Error::NoRows);
+        }
+        let (columns_in, _) = self.columns();
+        let (mut loss, mut right, mut row) = (0.0, 0_u32, 0);
+        for inputs in data.values().chunks(CHUNK_ROWS * columns_in) {
+            self.forward(arena, inputs, &mut |outputs| {
+                let target = data.labels().of_row(row);
+                row += 1;
+                loss += loss::of_row(self.specification(), outputs, target);
+                if let Target::Class(class) = target {
+                    right += u32::from(index_of_largest(outputs) == index(class));
+                }
+            })?;
+        }
+        let rows = u32::try_from(data.rows()).unwrap_or(u32::MAX);
+        let share = |of: f64| of / f64::from(rows);
+        let accuracy = match data.labels() {
+            Labels::Classes(_) => Some(share(f64::from(right))),
+            Labels::Numbers { .. } => None,
+        };
+        Ok(Evaluation { loss: share(loss), accuracy, rows: data.rows() })
+    }
+
+    /// Checks that a data set has as many features as the network has inputs, and as many classes
+    /// (or numbers to predict per row) as the last layer has units.
+    ///
+    /// # Errors
+    /// [`Error::InputsDoNotFit`], [`Error::ClassesDoNotFit`] or [`Error::TargetsDoNotFit`], which
+    /// say what size the layer must have.
+    pub fn check_fits(&self, data: &Dataset) -> Result<(), Error> {
+        check_fits(self.specification(), data)
+    }
+
+    /// Runs up to [`CHUNK_ROWS`] rows and hands each row of outputs to `each`.
+    fn forward(
+        &self,
+        arena: &mut Arena,
+        inputs: &[f32],
+        each: &mut dyn FnMut(&[f32]),
+    ) -> Result<(), Error> {
+        let program = self.plan.forward();
+        let (columns_in, columns_out) = self.columns();
+        let mut pass = arena.pass(program, inputs.len() / columns_in)?;
+        let slot = pass.slot(program.input).chunks_exact_mut(index(program.input.stride));
+        for (to, from) in slot.zip(inputs.chunks_exact(columns_in)) {
+            to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+        }
+        execute::forward(&self.plan, &self.parameters, &mut pass);
+        for outputs in pass.slot(program.output).chunks_exact(index(program.output.stride)) {
+            each(outputs.get(..columns_out).unwrap_or(outputs));
+        }
+        Ok(())
+    }
+
+    fn columns(&self) -> (usize, usize) {
+        (index(self.specification().inputs), index(self.specification().outputs()))
+    }
+}
+
+/// [`Network::check_fits`] before there is a network.
+///
+/// # Errors
+/// As [`Network::check_fits`].
+pub fn check_fits(specification: &Specification, data: &Dataset) -> Result<(), Error> {
+    let (inputs, units) = (specification.inputs, specification.outputs());
+    if index(inputs) != data.features() {
+        return Err(Error::InputsDoNotFit { features: data.features(), inputs });
+    }
+    match data.labels() {
+        Labels::Classes(_) if data.classes().len() != index(units) => {
+            Err(Error::ClassesDoNotFit { classes: data.classes().len(), units })
+        }
+        Labels::Numbers { width, .. } if *width != index(units) => {
+            Err(Error::TargetsDoNotFit { targets: *width, units })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Parameters, updates or deltas as a blob: little-endian `f32`, one after the other.
+pub fn bytes_of_weights(weights: &[f32]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(size_of_val(weights));
+    for weight in weights {
+        bytes.extend_from_slice(&weight.to_le_bytes());
+    }
+    bytes
+}
+
+/// Reads what [`bytes_of_weights`] writes; `None` unless there are exactly `count` numbers.
+pub fn weights_of_bytes(bytes: &[u8], count: usize) -> Option<Vec<f32>> {
+    let (numbers, rest) = bytes.as_chunks::<4>();
+    let whole = rest.is_empty() && numbers.len() == count;
+    if !whole {
+        return None;
+    }
+    let mut weights = Vec::with_capacity(count);
+    for number in numbers {
+        weights.push(f32::from_le_bytes(*number));
+    }
+    Some(weights)
+}
+
+/// The place of the largest number, the first of equals.
+pub fn index_of_largest(numbers: &[f32]) -> usize {
+    let mut best = (0, f32::NEG_INFINITY);
+    for (place, number) in numbers.iter().enumerate() {
+        if best.1 < *number {
+            best = (place, *number);
+        }
+    }
+    best.0
+}
+
+/// Uniform within `limit` of 0, rounded to `f32` once.
+#[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "rounds once")]
+fn uniform(rng: &mut Rng, limit: f64) -> f32 {
+    ((2.0 * f64::from(rng.uniform_f32()) - 1.0) * limit) as f32
+}

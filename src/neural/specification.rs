@@ -1,0 +1,346 @@
+//! What a network is before it has weights: its layers, its loss, and how its inputs are scaled.
+//!
+//! A specification comes from files and from peers, so reading one is total: unknown fields are
+//! refused by serde, and [`Specification::validate`] bounds every number before anything is
+//! allocated from it. Shapes: a layer takes `[batch, in]` to `[batch, units]`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::limits;
+
+/// A network without its weights.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Specification {
+    /// Numbers the network takes per row, 1 to [`limits::NEURAL_INPUTS_MAX`].
+    pub inputs: u32,
+    /// The layers from the input to the output, 1 to [`limits::NEURAL_LAYERS_MAX`].
+    pub layers: Vec<Layer>,
+    /// What training makes small.
+    pub loss: Loss,
+}
+
+/// One dense layer: `activation(input x weights + bias)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Layer {
+    /// Numbers the layer gives per row, 1 to [`limits::NEURAL_UNITS_MAX`].
+    pub units: u32,
+    /// What is applied to each of them.
+    pub activation: Activation,
+}
+
+/// The function after a layer's sum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Activation {
+    /// `max(x, 0)`.
+    Relu,
+    /// The hyperbolic tangent.
+    Tanh,
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
+    /// `x`.
+    Linear,
+    /// `exp(x_i) / sum exp(x_j)` over the units of the row; needs two units or more.
+    Softmax,
+}
+
+/// The function that training makes small, averaged over the rows of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Loss {
+    /// Mean over the outputs of `(output - target)^2`.
+    Mse,
+    /// `-sum target ln output` after softmax; after sigmoid the sum over the outputs of
+    /// `-target ln output - (1 - target) ln (1 - output)`.
+    CrossEntropy,
+}
+
+/// How raw inputs become a network's inputs: `(raw - offset) * scale`, feature by feature.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scaling {
+    /// What is subtracted, one finite number per feature, in the units of the feature.
+    pub offset: Vec<f32>,
+    /// What the difference is multiplied by, one finite number other than 0 per feature.
+    pub scale: Vec<f32>,
+}
+
+/// Why a specification or a scaling is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No inputs, or too many.
+    #[error("a network has 1 to {max} inputs, not {0}", max = limits::NEURAL_INPUTS_MAX)]
+    Inputs(u32),
+    /// No layers, or too many.
+    #[error("a network has 1 to {max} layers, not {0}", max = limits::NEURAL_LAYERS_MAX)]
+    Layers(usize),
+    /// A layer without units, or with too many.
+    #[error("layer {layer} has {units} units; give it 1 to {max}", max = limits::NEURAL_UNITS_MAX)]
+    Units {
+        /// Which layer, counted from 1 at the input.
+        layer: usize,
+        /// How many units it has.
+        units: u32,
+    },
+    /// The weights and biases together are too many.
+    #[error("the layers have {0} parameters; the largest network has {max}",
+        max = limits::NEURAL_PARAMETERS_MAX)]
+    Parameters(u64),
+    /// Softmax over one unit is 1 whatever the weights are.
+    #[error("layer {0} is softmax over one unit, which is always 1; use sigmoid or more units")]
+    SoftmaxOfOne(usize),
+    /// The loss is not defined for what the last layer gives.
+    #[error("cross-entropy needs outputs between 0 and 1: end with softmax or sigmoid, or use mse")]
+    LossOfOutput,
+    /// Offset and scale are not both as long as the network's inputs.
+    #[error("the scaling is for {scaling} features, the network takes {inputs}")]
+    ScalingLength {
+        /// Features of the scaling (the shorter of the two lists if they differ).
+        scaling: usize,
+        /// Inputs of the network.
+        inputs: u32,
+    },
+    /// An offset is not finite, or a scale is not finite or is 0.
+    #[error("the scaling of feature {0} is not finite, or is 0")]
+    ScalingValue(usize),
+}
+
+impl Error {
+    /// Stable name of the cause.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::ScalingLength { .. } | Error::ScalingValue(_) => "scaling-invalid",
+            _ => "specification-invalid",
+        }
+    }
+}
+
+impl Activation {
+    /// Every activation, in the order of the declaration.
+    pub const ALL: [Activation; 5] = [
+        Activation::Relu,
+        Activation::Tanh,
+        Activation::Sigmoid,
+        Activation::Linear,
+        Activation::Softmax,
+    ];
+
+    /// Its name in files and in JavaScript.
+    pub fn name(self) -> &'static str {
+        match self {
+            Activation::Relu => "relu",
+            Activation::Tanh => "tanh",
+            Activation::Sigmoid => "sigmoid",
+            Activation::Linear => "linear",
+            Activation::Softmax => "softmax",
+        }
+    }
+
+    /// The activation of a name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "relu" => Activation::Relu,
+            "tanh" => Activation::Tanh,
+            "sigmoid" => Activation::Sigmoid,
+            "linear" => Activation::Linear,
+            "softmax" => Activation::Softmax,
+            _ => return None,
+        })
+    }
+}
+
+impl Loss {
+    /// Its name in files and in JavaScript.
+    pub fn name(self) -> &'static str {
+        match self {
+            Loss::Mse => "mse",
+            Loss::CrossEntropy => "cross-entropy",
+        }
+    }
+
+    /// The loss of a name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        match name {
+            "mse" => Some(Loss::Mse),
+            "cross-entropy" => Some(Loss::CrossEntropy),
+            _ => None,
+        }
+    }
+}
+
+impl Specification {
+    /// Checks every bound; the other methods take a validated specification.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, in the order of [`Error`].
+    pub fn validate(&self) -> Result<(), Error> {
+        if self.inputs == 0 || self.inputs > limits::NEURAL_INPUTS_MAX {
+            return Err(Error::Inputs(self.inputs));
+        }
+        if self.layers.is_empty() || self.layers.len() > limits::NEURAL_LAYERS_MAX {
+            return Err(Error::Layers(self.layers.len()));
+        }
+        for (index, layer) in self.layers.iter().enumerate() {
+            if layer.units == 0 || layer.units > limits::NEURAL_UNITS_MAX {
+                return Err(Error::Units { layer: index + 1, units: layer.units });
+            }
+        }
+        let parameters = self.parameters_u64();
+        if usize::try_from(parameters).map_or(true, |n| n > limits::NEURAL_PARAMETERS_MAX) {
+            return Err(Error::Parameters(parameters));
+        }
+        for (index, layer) in self.layers.iter().enumerate() {
+            if layer.activation == Activation::Softmax && layer.units == 1 {
+                return Err(Error::SoftmaxOfOne(index + 1));
+            }
+        }
+        let last = self.layers.last().map(|layer| layer.activation);
+        let probabilities = matches!(last, Some(Activation::Softmax | Activation::Sigmoid));
+        if self.loss == Loss::CrossEntropy && !probabilities {
+            return Err(Error::LossOfOutput);
+        }
+        Ok(())
+    }
+
+    /// Weights and biases together: the length of the canonical parameter vector.
+    ///
+    /// 0 for a specification that does not [validate](Specification::validate) for its size.
+    pub fn parameter_count(&self) -> usize {
+        usize::try_from(self.parameters_u64())
+            .ok()
+            .filter(|count| *count <= limits::NEURAL_PARAMETERS_MAX)
+            .unwrap_or(0)
+    }
+
+    /// Numbers the network gives per row: the units of the last layer, 0 without layers.
+    pub fn outputs(&self) -> u32 {
+        self.layers.last().map_or(0, |layer| layer.units)
+    }
+
+    /// The sum in 64 bits; saturates rather than overflows for whatever a peer may send.
+    fn parameters_u64(&self) -> u64 {
+        let mut count = 0_u64;
+        let mut inputs = u64::from(self.inputs);
+        for layer in &self.layers {
+            let units = u64::from(layer.units);
+            count = count.saturating_add((inputs + 1).saturating_mul(units));
+            inputs = units;
+        }
+        count
+    }
+}
+
+impl Scaling {
+    /// The scaling that changes nothing.
+    pub fn identity(features: usize) -> Self {
+        Self { offset: vec![0.0; features], scale: vec![1.0; features] }
+    }
+
+    /// Checks that the scaling fits a network of `inputs` inputs and that its numbers are usable.
+    ///
+    /// # Errors
+    /// [`Error::ScalingLength`] or [`Error::ScalingValue`].
+    #[inline(never)]
+    pub fn validate(&self, inputs: u32) -> Result<(), Error> {
+        let (shorter, longer) =
+            (self.offset.len().min(self.scale.len()), self.offset.len().max(self.scale.len()));
+        if shorter != longer || u32::try_from(shorter) != Ok(inputs) {
+            return Err(Error::ScalingLength { scaling: shorter, inputs });
+        }
+        let bad = |(offset, scale): (&f32, &f32)| {
+            !offset.is_finite() || !scale.is_finite() || *scale == 0.0
+        };
+        match self.offset.iter().zip(&self.scale).position(bad) {
+            Some(feature) => Err(Error::ScalingValue(feature)),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digits() -> Specification {
+        Specification {
+            inputs: 64,
+            layers: vec![
+                Layer { units: 128, activation: Activation::Relu },
+                Layer { units: 10, activation: Activation::Softmax },
+            ],
+            loss: Loss::CrossEntropy,
+        }
+    }
+
+    #[test]
+    fn the_json_form_is_stable_and_refuses_unknown_fields() {
+        let json = concat!(
+            r#"{"inputs":64,"layers":[{"units":128,"activation":"relu"},"#,
+            r#"{"units":10,"activation":"softmax"}],"loss":"cross-entropy"}"#
+        );
+        assert_eq!(serde_json::to_string(&digits()).unwrap(), json);
+        assert_eq!(serde_json::from_str::<Specification>(json).unwrap(), digits());
+        let extra = json.replace("\"inputs\":64", "\"inputs\":64,\"bias\":false");
+        assert!(serde_json::from_str::<Specification>(&extra).is_err());
+    }
+
+    #[test]
+    fn names_are_those_that_serde_writes() {
+        for activation in Activation::ALL {
+            let name = serde_json::to_value(activation).unwrap();
+            assert_eq!(name, activation.name());
+            assert_eq!(Activation::of_name(activation.name()), Some(activation));
+        }
+        for loss in [Loss::Mse, Loss::CrossEntropy] {
+            assert_eq!(serde_json::to_value(loss).unwrap(), loss.name());
+            assert_eq!(Loss::of_name(loss.name()), Some(loss));
+        }
+        assert_eq!(Activation::of_name("Relu"), None);
+    }
+
+    #[test]
+    fn parameters_are_counted_with_biases() {
+        assert_eq!(digits().validate(), Ok(()));
+        assert_eq!(digits().parameter_count(), 64 * 128 + 128 + 128 * 10 + 10);
+        assert_eq!(digits().outputs(), 10);
+    }
+
+    #[test]
+    fn every_bound_is_checked() {
+        type Break = fn(&mut Specification);
+        let table: [(Break, Error); 9] = [
+            (|s| s.inputs = 0, Error::Inputs(0)),
+            (|s| s.inputs = u32::MAX, Error::Inputs(u32::MAX)),
+            (|s| s.layers.clear(), Error::Layers(0)),
+            (|s| s.layers = vec![s.layers[0]; 33], Error::Layers(33)),
+            (|s| s.layers[1].units = 0, Error::Units { layer: 2, units: 0 }),
+            (|s| s.layers[0].units = 8_193, Error::Units { layer: 1, units: 8_193 }),
+            (
+                |s| s.layers = vec![Layer { units: 8_192, activation: Activation::Softmax }; 2],
+                Error::Parameters(67_649_536),
+            ),
+            (|s| s.layers[1].units = 1, Error::SoftmaxOfOne(2)),
+            (|s| s.layers[1].activation = Activation::Tanh, Error::LossOfOutput),
+        ];
+        for (break_it, error) in table {
+            let mut spec = digits();
+            break_it(&mut spec);
+            assert_eq!(spec.validate(), Err(error));
+        }
+    }
+
+    #[test]
+    fn a_scaling_fits_its_network_and_is_finite() {
+        assert_eq!(Scaling::identity(64).validate(64), Ok(()));
+        let short = Scaling { offset: vec![0.0; 64], scale: vec![1.0; 63] };
+        assert_eq!(short.validate(64), Err(Error::ScalingLength { scaling: 63, inputs: 64 }));
+        let mut zero = Scaling::identity(3);
+        zero.scale[1] = 0.0;
+        assert_eq!(zero.validate(3), Err(Error::ScalingValue(1)));
+        zero.scale[1] = f32::NAN;
+        assert_eq!(zero.validate(3), Err(Error::ScalingValue(1)));
+    }
+}

@@ -1,0 +1,243 @@
+//! Training: epochs over shuffled batches, and the local training of one member of a run.
+
+use crate::limits;
+use crate::neural::arena::Arena;
+use crate::neural::dataset::Dataset;
+use crate::neural::error::Error;
+use crate::neural::execute;
+use crate::neural::network::Network;
+use crate::neural::optimiser::{Optimiser, State};
+use crate::neural::specification::Specification;
+use crate::neural::stream;
+use crate::rng::Rng;
+use crate::tensor::index;
+
+/// How to train. The default is what the command line uses.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Options {
+    /// Rows per step, 1 to [`limits::NEURAL_BATCH_MAX`].
+    pub batch: u32,
+    /// Size of a step, above 0.
+    pub learning_rate: f32,
+    /// How the gradient changes the weights.
+    pub optimiser: Optimiser,
+    /// Where the order of the rows comes from.
+    pub seed: u64,
+    /// Whether every epoch takes the rows in a new random order; otherwise in that of the data.
+    pub shuffle: bool,
+}
+
+impl Default for Options {
+    /// Adam, batches of 32, seed 0, shuffled. The rate is twice that of Adam's authors: with it 20
+    /// epochs are enough for digits (64-128-10, 200 seeds: mean test accuracy 0.980, 187 of them at
+    /// 0.97 or more).
+    fn default() -> Self {
+        Self { batch: 32, learning_rate: 2e-3, optimiser: Optimiser::Adam, seed: 0, shuffle: true }
+    }
+}
+
+/// What one epoch came to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Epoch {
+    /// Which epoch of the trainer it was, counted from 1.
+    pub epoch: u64,
+    /// Mean loss per row, each measured just before the step that its row took part in.
+    pub loss: f64,
+}
+
+/// Everything a training remembers between steps; made once, so that a step takes no memory.
+#[derive(Clone, Debug)]
+pub struct Trainer {
+    options: Options,
+    state: State,
+    gradient: Vec<f32>,
+    /// The weights before the epoch, to go back to if it diverges.
+    before: Vec<f32>,
+    order: Vec<u32>,
+    rng: Rng,
+    epochs: u64,
+}
+
+impl Options {
+    /// Checks the range of every option.
+    ///
+    /// # Errors
+    /// [`Error::Batch`], [`Error::LearningRate`] or [`Error::Momentum`].
+    pub fn validate(&self) -> Result<(), Error> {
+        if self.batch == 0 || self.batch > limits::NEURAL_BATCH_MAX {
+            return Err(Error::Batch(self.batch));
+        }
+        let rate = self.learning_rate;
+        if !(rate > 0.0 && rate <= limits::NEURAL_LEARNING_RATE_MAX) {
+            return Err(Error::LearningRate(rate));
+        }
+        match self.optimiser {
+            Optimiser::Sgd { momentum } if !(0.0..1.0).contains(&momentum) => {
+                Err(Error::Momentum(momentum))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Trainer {
+    /// A trainer for networks with the plan of `network`.
+    ///
+    /// # Errors
+    /// Those of [`Options::validate`].
+    pub fn new(network: &Network, options: Options) -> Result<Self, Error> {
+        options.validate()?;
+        let len = network.plan.packed_len();
+        Ok(Self {
+            options,
+            state: State::new(options.optimiser, len),
+            gradient: vec![0.0; len],
+            before: vec![0.0; len],
+            order: Vec::new(),
+            rng: Rng::from_u64_stream(options.seed, stream::SHUFFLE),
+            epochs: 0,
+        })
+    }
+
+    /// How it trains.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// One pass over `data`, a step per batch; the last batch may be smaller.
+    ///
+    /// The first epoch makes room for the order of the rows; later ones take no memory.
+    ///
+    /// # Errors
+    /// [`Error::NoRows`], those of [`Network::check_fits`], [`Error::WeightsLength`] for a network
+    /// of another plan, [`Error::ArenaTooLarge`]; [`Error::Diverged`] if weights or loss are not
+    /// finite any more, in which case the network keeps its weights of before the epoch.
+    pub fn epoch(
+        &mut self,
+        network: &mut Network,
+        arena: &mut Arena,
+        data: &Dataset,
+    ) -> Result<Epoch, Error> {
+        network.check_fits(data)?;
+        if data.rows() == 0 {
+            return Err(Error::NoRows);
+        }
+        if network.parameters.len() != self.gradient.len() {
+            let (expected, found) = (self.gradient.len(), network.parameters.len());
+            return Err(Error::WeightsLength { expected, found });
+        }
+        self.put_in_order(data.rows());
+        self.before.copy_from_slice(&network.parameters);
+        self.epochs += 1;
+        let mut loss = 0.0;
+        let order = std::mem::take(&mut self.order);
+        for rows in order.chunks(index(self.options.batch)) {
+            loss += self.step(network, arena, data, rows)?;
+        }
+        self.order = order;
+        let finite = network.parameters.iter().all(|weight| weight.is_finite());
+        if !(loss.is_finite() && finite) {
+            network.parameters.copy_from_slice(&self.before);
+            return Err(Error::Diverged(self.epochs));
+        }
+        let rows = u32::try_from(data.rows()).unwrap_or(u32::MAX);
+        Ok(Epoch { epoch: self.epochs, loss: loss / f64::from(rows) })
+    }
+
+    /// One step on some rows; the sum of their losses.
+    fn step(
+        &mut self,
+        network: &mut Network,
+        arena: &mut Arena,
+        data: &Dataset,
+        rows: &[u32],
+    ) -> Result<f64, Error> {
+        let program = network.plan.training();
+        let mut pass = arena.pass(program, rows.len())?;
+        let input = pass.slot(program.input).chunks_exact_mut(index(program.input.stride));
+        for (to, row) in input.zip(rows) {
+            to.iter_mut().zip(data.row(index(*row))).for_each(|(to, from)| *to = *from);
+        }
+        let mut work =
+            execute::Training { gradient: &mut self.gradient, labels: data.labels(), rows };
+        let loss = execute::training(&network.plan, &network.parameters, &mut pass, &mut work);
+        self.state.step(self.options.learning_rate, &self.gradient, &mut network.parameters);
+        Ok(loss)
+    }
+
+    /// The order of the rows in this epoch: each shuffle starts from the order before it.
+    fn put_in_order(&mut self, rows: usize) {
+        if self.order.len() != rows {
+            self.order.clear();
+            self.order.extend((0..u32::MAX).take(rows));
+        }
+        if self.options.shuffle {
+            self.rng.shuffle(&mut self.order);
+        }
+    }
+}
+
+/// What a member of a run does with its own rows in one round: plain or heavy-ball descent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LocalTraining {
+    /// Passes over the member's rows, 1 to [`limits::NEURAL_EPOCHS_MAX`].
+    pub epochs: u32,
+    /// Rows per step.
+    pub batch: u32,
+    /// Size of a step.
+    pub learning_rate: f32,
+    /// 0 for plain descent.
+    pub momentum: f32,
+    /// Where the order of the rows comes from.
+    pub seed: u64,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UpdateResult {
+    /// New minus base parameters, canonical.
+    pub delta: Vec<f32>,
+    /// Mean loss of the trained network on the member's rows.
+    pub loss: f64,
+    /// Its accuracy on them; `None` for a regression.
+    pub accuracy: Option<f64>,
+    /// Rows trained on.
+    pub samples: u32,
+}
+
+/// Trains a copy of the base network on a member's rows.
+///
+/// # Errors
+/// Those of [`Network::from_weights`], [`Options::validate`] and [`Trainer::epoch`];
+/// [`Error::Epochs`] for none or too many.
+pub fn train_update(
+    specification: &Specification,
+    base_weights: &[f32],
+    data: &Dataset,
+    training: LocalTraining,
+) -> Result<UpdateResult, Error> {
+    if training.epochs == 0 || training.epochs > limits::NEURAL_EPOCHS_MAX {
+        return Err(Error::Epochs(training.epochs));
+    }
+    let mut network = Network::from_weights(specification, base_weights)?;
+    let mut arena = Arena::new();
+    let options = Options {
+        batch: training.batch,
+        learning_rate: training.learning_rate,
+        optimiser: Optimiser::Sgd { momentum: training.momentum },
+        seed: training.seed,
+        shuffle: true,
+    };
+    let mut trainer = Trainer::new(&network, options)?;
+    for _ in 0..training.epochs {
+        trainer.epoch(&mut network, &mut arena, data)?;
+    }
+    let evaluation = network.evaluate(&mut arena, data)?;
+    let weights = network.weights();
+    Ok(UpdateResult {
+        delta: weights.iter().zip(base_weights).map(|(new, base)| new - base).collect(),
+        loss: evaluation.loss,
+        accuracy: evaluation.accuracy,
+        samples: u32::try_from(data.rows()).unwrap_or(u32::MAX),
+    })
+}
