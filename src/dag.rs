@@ -1,0 +1,43 @@
+//! The shared, signed history: vertices, the graph they form, and the files it travels in.
+//!
+//! A *vertex* is one signed record: author, position in the author's chain, parents in the causal
+//! graph, and payloads. It is encoded as DAG-CBOR, deterministic CBOR with content links (IPLD),
+//! and named by the CID of exactly these bytes, so that IPLD tools can read a history without this
+//! program. Each author's vertices form a chain (`seq`, `prev`); two vertices in one position are a
+//! proof that the author equivocated, after which nothing new of it is accepted. The structure is
+//! that of a blocklace (Almog, Shapiro et al., *The Blocklace*, 2024), with composite signatures.
+//!
+//! ```text
+//!   identity(a) --- update(a) ---------- aggregate(a)      prev: along a chain
+//!        \          /        \          /
+//!         run(b) --           - update(b)                  parents: everything known, at most 16
+//! ```
+//!
+//! Whether a vertex is valid is a pure function of the vertex and its causal past: every honest
+//! node decides alike, in whatever order things arrive. Bounds on what is kept for the sake of a
+//! peer are policy: they delay or refuse to hold, they never make a vertex invalid.
+//!
+//! What this does not do: no finality, no pruning, no meaning of payloads beyond their form (the
+//! views of the floors above fold them), and no trust in `time_ms`, which is an author's claim.
+
+pub mod car;
+pub mod cbor;
+
+mod equivocation;
+mod error;
+mod graph;
+mod id;
+mod payload;
+mod vertex;
+
+pub use crate::identity::{Binding, NetworkId};
+pub use crate::neural::Scaling;
+pub use equivocation::EquivocationProof;
+pub use error::{Error, Fault};
+pub use graph::{Chain, Graph, Insert, Notice, Source};
+pub use id::{BlobId, VertexId};
+pub use payload::{Aggregate, Payload, RunSpec, Update};
+pub use vertex::{SignedVertex, VERSION, Vertex};
+
+#[cfg(test)]
+pub(crate) mod tests;

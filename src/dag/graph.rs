@@ -1,0 +1,467 @@
+//! The causal graph of one network: what is accepted, in what order, and what waits for parents.
+//!
+//! ```text
+//!             Duplicate                        Equivocated          Accepted (and what waited)
+//!                 ^                                ^                     ^
+//!  vertex -> [ known? ] -> [ network ] -> [ signature ] -> [ parents? ] -> [ chain, lamport ]
+//!                                                              v
+//!                                                            Parked, bounded, until they arrive
+//! ```
+//!
+//! A vertex is *valid* by its own fields and its causal past alone, so the accepted set does not
+//! depend on the order of arrival. Everything else is policy towards peers: the pool of parked
+//! vertices is bounded, and so is the graph.
+//!
+//! # Equivocation
+//! Two vertices of one author for one position *end* the author. From the moment a node knows, it
+//! refuses further vertices of that author, with one exception: a vertex that another author's
+//! vertex cites is fetched and accepted, because that other author may have cited it before it
+//! knew, and because its own vertex would be cut off otherwise. A vertex of the author whose causal
+//! past contains a proof is invalid everywhere and for ever. So honest nodes converge: what honest
+//! authors cited stays, and nobody honest cites anything after the proof. This is the rule of the
+//! blocklace (Almog, Shapiro et al., 2024).
+//!
+//! # Cost
+//! Insertion is O(log n) per parent, plus one signature check. Asking whether an ended author's
+//! vertex comes after a proof walks its causal past down to the proof.
+
+mod chain;
+mod orphans;
+mod past;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::{EquivocationProof, Error, Payload, SignedVertex, VERSION, Vertex, VertexId};
+use crate::clock::Now;
+use crate::identity::{AuthorId, NetworkId, TransportId};
+use crate::limits;
+use chain::Keyed;
+use orphans::{Orphan, Orphans};
+
+pub use chain::Chain;
+
+/// Where a vertex came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// This node wrote it.
+    Own,
+    /// This peer sent it, whoever wrote it.
+    Peer(TransportId),
+}
+
+/// What became of a vertex.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Insert {
+    /// It is in the graph, and so is every parked vertex it released; causal order.
+    Accepted(Vec<VertexId>),
+    /// It was there already, accepted or parked.
+    Duplicate,
+    /// It waits for parents.
+    Parked {
+        /// The parents to ask for: neither accepted nor parked. May be empty.
+        missing: Vec<VertexId>,
+    },
+    /// It contradicts an accepted vertex and was not kept. The author is ended.
+    Equivocated(EquivocationProof),
+}
+
+/// Something that an insertion brought to light besides its own outcome.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Notice {
+    /// An author was found to equivocate; the history should carry the proof.
+    Equivocation(EquivocationProof),
+    /// A parked vertex turned out to be invalid when its parents arrived.
+    Rejected {
+        /// The peer that sent it.
+        peer: TransportId,
+        /// The vertex.
+        id: VertexId,
+        /// Why.
+        error: Error,
+    },
+}
+
+/// The accepted vertices of one network, and those that wait for parents.
+#[derive(Debug)]
+pub struct Graph {
+    network: NetworkId,
+    /// Accepted vertices in causal order; `index` gives each one's place.
+    order: Vec<SignedVertex>,
+    index: BTreeMap<VertexId, usize>,
+    heads: BTreeSet<VertexId>,
+    chains: BTreeMap<AuthorId, Chain>,
+    /// Authors known to have equivocated, and at which position.
+    ended: BTreeMap<AuthorId, u64>,
+    /// Accepted vertices that carry a proof, by the accused.
+    proofs: BTreeMap<AuthorId, BTreeSet<VertexId>>,
+    orphans: Orphans,
+    lamport_max: u64,
+    bytes: usize,
+    notices: VecDeque<Notice>,
+}
+
+impl Graph {
+    /// An empty graph.
+    pub fn new(network: NetworkId) -> Self {
+        Self {
+            network,
+            order: Vec::new(),
+            index: BTreeMap::new(),
+            heads: BTreeSet::new(),
+            chains: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            proofs: BTreeMap::new(),
+            orphans: Orphans::default(),
+            lamport_max: 0,
+            bytes: 0,
+            notices: VecDeque::new(),
+        }
+    }
+
+    /// Takes in a vertex from anywhere: verifies its signature with the author's key from the
+    /// identity vertex, checks it against its causal past, and accepts it with everything that
+    /// waited for it; or parks it until its parents arrive.
+    ///
+    /// # Errors
+    /// Any rule it breaks. [`Error::fault`] says what that means for the peer.
+    pub fn insert(
+        &mut self,
+        vertex: SignedVertex,
+        from: &Source,
+        now: Now,
+    ) -> Result<Insert, Error> {
+        if self.contains(&vertex.id()) || self.orphans.contains(&vertex.id()) {
+            return Ok(Insert::Duplicate);
+        }
+        let fields = vertex.vertex();
+        if fields.network != self.network {
+            return Err(Error::WrongNetwork { expected: self.network, found: fields.network });
+        }
+        if let Some(seq) = self.ended.get(&fields.author)
+            && !self.orphans.is_cited(&vertex.id())
+        {
+            return Err(Error::Ended { author: fields.author, seq: *seq });
+        }
+        let keyed = self.check_signature(&vertex)?;
+        if keyed != Keyed::Unknown
+            && let Some(proof) = self.conflict(&vertex)
+        {
+            self.end(&proof);
+            // Asked again: ending the author dropped what only the author itself had cited.
+            if !self.orphans.is_cited(&vertex.id()) {
+                return Ok(Insert::Equivocated(proof));
+            }
+        }
+        let missing = self.missing_parents(&vertex);
+        if !missing.is_empty() {
+            return self.park(vertex, from, keyed, missing, now);
+        }
+        let mut accepted = Vec::new();
+        self.check_and_accept(vertex, &mut accepted)?;
+        self.release(&mut accepted);
+        Ok(Insert::Accepted(accepted))
+    }
+
+    /// Takes back a vertex that this node had accepted and stored before.
+    ///
+    /// The trusted path: signatures (of the vertex, its bindings and proofs) were verified before
+    /// it was stored and are not verified again, which makes a start 100 times faster. The
+    /// hash of the bytes, every local rule and every rule of the causal past are checked as
+    /// always. Never give it bytes that did not come from the node's own store.
+    ///
+    /// # Errors
+    /// [`Error::Restore`] when parents are missing (restore in the order of [`Graph::iter`]), or
+    /// the rule that is broken; both mean that the store is damaged.
+    pub fn restore(&mut self, vertex: SignedVertex) -> Result<(), Error> {
+        if self.contains(&vertex.id()) {
+            return Ok(());
+        }
+        let fields = vertex.vertex();
+        if fields.network != self.network {
+            return Err(Error::WrongNetwork { expected: self.network, found: fields.network });
+        }
+        let missing = self.missing_parents(&vertex).len();
+        if missing > 0 {
+            return Err(Error::Restore { id: vertex.id(), missing });
+        }
+        if let Some(proof) = self.conflict(&vertex) {
+            self.end(&proof);
+        }
+        self.check_past(&vertex)?;
+        self.accept(vertex, &mut Vec::new())
+    }
+
+    /// The fields of this author's next vertex: its position, `prev`, the heads as parents (its
+    /// own last vertex and the oldest heads when there are more than 16) and the Lamport time.
+    ///
+    /// # Errors
+    /// [`Error::Identity`] before the author's identity vertex is accepted, [`Error::Ended`] when
+    /// the author equivocated.
+    pub fn next_vertex(
+        &self,
+        author: AuthorId,
+        payloads: Vec<Payload>,
+        now: Now,
+    ) -> Result<Vertex, Error> {
+        let chain = self
+            .chains
+            .get(&author)
+            .ok_or(Error::Identity { reason: "the author has to write its identity first" })?;
+        if let Some(seq) = self.ended.get(&author) {
+            return Err(Error::Ended { author, seq: *seq });
+        }
+        let mut heads: Vec<(u64, VertexId)> = self
+            .heads
+            .iter()
+            .filter(|id| **id != chain.tip)
+            .map(|id| (self.lamport(id), *id))
+            .collect();
+        heads.sort_unstable();
+        heads.truncate(limits::VERTEX_PARENTS_MAX - 1);
+        let mut parents: Vec<VertexId> = heads.into_iter().map(|(_, id)| id).collect();
+        parents.push(chain.tip);
+        parents.sort_unstable();
+        let lamport = 1 + parents.iter().map(|id| self.lamport(id)).max().unwrap_or(0);
+        Ok(Vertex {
+            version: VERSION,
+            network: self.network,
+            author,
+            seq: chain.next_seq,
+            prev: Some(chain.tip),
+            parents,
+            lamport,
+            time_ms: now.unix_ms.min(limits::VERTEX_NUMBER_MAX),
+            payloads,
+        })
+    }
+
+    /// The network.
+    pub fn network(&self) -> NetworkId {
+        self.network
+    }
+
+    /// An accepted vertex.
+    pub fn get(&self, id: &VertexId) -> Option<&SignedVertex> {
+        self.index.get(id).and_then(|place| self.order.get(*place))
+    }
+
+    /// Whether a vertex is accepted.
+    pub fn contains(&self, id: &VertexId) -> bool {
+        self.index.contains_key(id)
+    }
+
+    /// Accepted vertices that are no other's parent, ascending.
+    pub fn heads(&self) -> Vec<VertexId> {
+        self.heads.iter().copied().collect()
+    }
+
+    /// What is known about an author.
+    pub fn author(&self, author: &AuthorId) -> Option<&Chain> {
+        self.chains.get(author)
+    }
+
+    /// Every known author with its chain, by id.
+    pub fn authors(&self) -> impl Iterator<Item = (&AuthorId, &Chain)> {
+        self.chains.iter()
+    }
+
+    /// The position an author is known to have filled twice.
+    pub fn equivocated(&self, author: &AuthorId) -> Option<u64> {
+        self.ended.get(author).copied()
+    }
+
+    /// Whether an accepted vertex already carries a proof against this author.
+    pub fn has_proof(&self, author: &AuthorId) -> bool {
+        self.proofs.contains_key(author)
+    }
+
+    /// Accepted vertices in the order of acceptance, which is a causal order.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &SignedVertex> + ExactSizeIterator {
+        self.order.iter()
+    }
+
+    /// Number of accepted vertices.
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Whether nothing is accepted yet.
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// Bytes of the accepted vertices and their signatures.
+    pub fn size_bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Greatest accepted Lamport time.
+    pub fn lamport_max(&self) -> u64 {
+        self.lamport_max
+    }
+
+    /// Number of parked vertices.
+    pub fn parked(&self) -> usize {
+        self.orphans.len()
+    }
+
+    /// Parents that parked vertices wait for and that are not parked themselves, ascending.
+    pub fn missing(&self) -> Vec<VertexId> {
+        self.orphans.awaited().filter(|id| !self.orphans.contains(id)).copied().collect()
+    }
+
+    /// Forgets what a peer had parked; for a peer that was disconnected for a fault.
+    pub fn forget_peer(&mut self, peer: &TransportId) {
+        self.orphans.forget_peer(peer);
+    }
+
+    /// Forgets what has been parked for too long; gives the number of vertices forgotten.
+    pub fn expire(&mut self, now: Now) -> usize {
+        self.orphans.expire(now.mono_ms)
+    }
+
+    /// What insertions brought to light since the last call, oldest first.
+    pub fn drain_notices(&mut self) -> Vec<Notice> {
+        self.notices.drain(..).collect()
+    }
+
+    fn lamport(&self, id: &VertexId) -> u64 {
+        self.get(id).map_or(0, |signed| signed.vertex().lamport)
+    }
+
+    fn missing_parents(&self, vertex: &SignedVertex) -> BTreeSet<VertexId> {
+        vertex.vertex().parents.iter().filter(|id| !self.contains(id)).copied().collect()
+    }
+
+    fn park(
+        &mut self,
+        vertex: SignedVertex,
+        from: &Source,
+        keyed: Keyed,
+        missing: BTreeSet<VertexId>,
+        now: Now,
+    ) -> Result<Insert, Error> {
+        let Source::Peer(peer) = from else {
+            return Err(Error::Restore { id: vertex.id(), missing: missing.len() });
+        };
+        let found = vertex.vertex().lamport;
+        if found > self.lamport_max.saturating_add(limits::LAMPORT_WINDOW) {
+            return Err(Error::FutureLamport {
+                found,
+                known: self.lamport_max,
+                window: limits::LAMPORT_WINDOW,
+            });
+        }
+        let wanted = missing.iter().filter(|id| !self.orphans.contains(id)).copied().collect();
+        self.orphans.expire(now.mono_ms);
+        self.orphans.park(Orphan {
+            vertex,
+            peer: peer.clone(),
+            proven: keyed != Keyed::Unknown,
+            parked_mono_ms: now.mono_ms,
+            missing,
+        })?;
+        Ok(Insert::Parked { missing: wanted })
+    }
+
+    /// Checks a vertex with a verified signature against its causal past, all of which is accepted,
+    /// and accepts it. When it is invalid, so is everything that waits for it.
+    fn check_and_accept(
+        &mut self,
+        vertex: SignedVertex,
+        accepted: &mut Vec<VertexId>,
+    ) -> Result<(), Error> {
+        let valid = self.check_past(&vertex).and_then(|()| self.check_statements(&vertex));
+        if let Err(error) = valid {
+            self.orphans.drop_dependents(&vertex.id());
+            return Err(error);
+        }
+        self.accept(vertex, accepted)
+    }
+
+    /// Enters a checked vertex whose parents are all accepted.
+    fn accept(&mut self, vertex: SignedVertex, accepted: &mut Vec<VertexId>) -> Result<(), Error> {
+        self.check_room(&vertex)?;
+        let id = vertex.id();
+        self.extend_chain(&vertex)?;
+        for parent in &vertex.vertex().parents {
+            self.heads.remove(parent);
+        }
+        self.heads.insert(id);
+        self.lamport_max = self.lamport_max.max(vertex.vertex().lamport);
+        self.bytes += vertex.size_bytes();
+        self.index.insert(id, self.order.len());
+        self.order.push(vertex);
+        accepted.push(id);
+        Ok(())
+    }
+
+    fn check_room(&self, vertex: &SignedVertex) -> Result<(), Error> {
+        let full = |what, held, max| Err(Error::GraphFull { what, held, max });
+        if self.order.len() >= limits::GRAPH_VERTICES_MAX {
+            return full("vertices", self.order.len(), limits::GRAPH_VERTICES_MAX);
+        }
+        if self.bytes + vertex.size_bytes() > limits::GRAPH_BYTES_MAX {
+            return full("bytes", self.bytes, limits::GRAPH_BYTES_MAX);
+        }
+        if vertex.vertex().seq == 0 && self.chains.len() >= limits::GRAPH_AUTHORS_MAX {
+            return full("authors", self.chains.len(), limits::GRAPH_AUTHORS_MAX);
+        }
+        Ok(())
+    }
+
+    /// Accepts, in causal order, what waited for the vertices in `accepted`.
+    fn release(&mut self, accepted: &mut Vec<VertexId>) {
+        let mut next = 0;
+        while let Some(id) = accepted.get(next).copied() {
+            next += 1;
+            self.prove_orphans(&id);
+            for orphan in self.orphans.release(&id) {
+                let (peer, id) = (orphan.peer.clone(), orphan.vertex.id());
+                if let Err(error) = self.adopt(orphan, accepted) {
+                    self.notice(Notice::Rejected { peer, id, error });
+                }
+            }
+        }
+    }
+
+    /// An accepted identity brings the key for what was parked of its author.
+    fn prove_orphans(&mut self, id: &VertexId) {
+        let author = match self.get(id).map(SignedVertex::vertex) {
+            Some(fields) if fields.seq == 0 => fields.author,
+            _ => return,
+        };
+        let Some(chain) = self.chains.get(&author) else { return };
+        for (orphan, error) in self.orphans.prove(&author, |vertex| vertex.verify(&chain.key)) {
+            self.notice(Notice::Rejected { peer: orphan.peer, id: orphan.vertex.id(), error });
+        }
+    }
+
+    /// Checks a parked vertex again, now that its parents are accepted, and accepts it. Its
+    /// signature was verified when it came or when its author's identity did; where neither
+    /// happened, its `prev` is not the author's, which the check of its past finds.
+    fn adopt(&mut self, orphan: Orphan, accepted: &mut Vec<VertexId>) -> Result<(), Error> {
+        let vertex = orphan.vertex;
+        let author = vertex.vertex().author;
+        if let Some(proof) = self.conflict(&vertex) {
+            self.end(&proof);
+        }
+        if let Some(seq) = self.ended.get(&author)
+            && !self.orphans.is_cited(&vertex.id())
+        {
+            return Err(Error::Ended { author, seq: *seq });
+        }
+        self.check_and_accept(vertex, accepted)
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        if self.notices.len() >= limits::ORPHANS_MAX {
+            self.notices.pop_front();
+        }
+        self.notices.push_back(notice);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,238 @@
+//! One author's chain, and the rules a vertex has to keep towards its causal past.
+
+use super::{Graph, Notice};
+use crate::crypto::sign::{PublicKey, SUITE};
+use crate::dag::{EquivocationProof, Error, Payload, SignedVertex, VertexId};
+use crate::identity::{AuthorId, Binding};
+
+/// What a graph knows about one author.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    /// The author's composite key, from its identity vertex.
+    pub key: PublicKey,
+    /// The author's last accepted vertex: the greatest position, then the greatest id.
+    pub tip: VertexId,
+    /// The position after it.
+    pub next_seq: u64,
+    /// The author's binding with the greatest epoch.
+    pub binding: Binding,
+    /// Accepted vertices by position. Where an author equivocated, the first that was accepted.
+    slots: Vec<VertexId>,
+}
+
+impl Chain {
+    /// The accepted vertex at a position.
+    pub fn at(&self, seq: u64) -> Option<VertexId> {
+        usize::try_from(seq).ok().and_then(|seq| self.slots.get(seq)).copied()
+    }
+}
+
+/// Whether the author's key was at hand to check a signature with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keyed {
+    /// The signature was verified.
+    Verified,
+    /// The author's identity vertex is not accepted yet.
+    Unknown,
+}
+
+impl Graph {
+    /// Verifies the signature if the key is known or in the vertex itself.
+    pub(super) fn check_signature(&self, vertex: &SignedVertex) -> Result<Keyed, Error> {
+        if let Some(chain) = self.chains.get(&vertex.vertex().author) {
+            vertex.verify(&chain.key)?;
+            return Ok(Keyed::Verified);
+        }
+        match identity_of(vertex)? {
+            Some((key, _)) => {
+                vertex.verify(&key)?;
+                Ok(Keyed::Verified)
+            }
+            None => Ok(Keyed::Unknown),
+        }
+    }
+
+    /// The proof that this vertex makes with an accepted one of the same author and position.
+    pub(super) fn conflict(&self, vertex: &SignedVertex) -> Option<EquivocationProof> {
+        let chain = self.chains.get(&vertex.vertex().author)?;
+        let other = self.get(&chain.at(vertex.vertex().seq)?)?;
+        EquivocationProof::of(other, vertex, &chain.key)
+    }
+
+    /// Ends an author: nothing of it is parked any longer unless somebody else cites it.
+    pub(super) fn end(&mut self, proof: &EquivocationProof) {
+        if self.mark_ended(proof.author(), proof.seq()) {
+            self.notice(Notice::Equivocation(proof.clone()));
+        }
+    }
+
+    /// Marks an author as ended; whether that is news.
+    fn mark_ended(&mut self, author: AuthorId, seq: u64) -> bool {
+        if let Some(known) = self.ended.get_mut(&author) {
+            *known = seq.min(*known);
+            return false;
+        }
+        self.ended.insert(author, seq);
+        let ended = &self.ended;
+        self.orphans.drop_uncited(|author| ended.contains_key(author));
+        true
+    }
+
+    /// Checks the rules that depend on the causal past, all of which is accepted.
+    pub(super) fn check_past(&self, vertex: &SignedVertex) -> Result<(), Error> {
+        let fields = vertex.vertex();
+        let lamport = 1 + fields.parents.iter().map(|id| self.lamport(id)).max().unwrap_or(0);
+        if fields.lamport != lamport {
+            return Err(Error::Lamport { found: fields.lamport, expected: lamport });
+        }
+        if let Some(prev) = fields.prev.and_then(|prev| self.get(&prev)) {
+            let before = prev.vertex();
+            if before.author != fields.author {
+                return Err(Error::PrevForeign {
+                    prev: prev.id(),
+                    found: before.author,
+                    author: fields.author,
+                });
+            }
+            if fields.seq != before.seq + 1 {
+                return Err(Error::Seq { found: fields.seq, expected: before.seq + 1 });
+            }
+        }
+        self.check_epochs(vertex)?;
+        self.check_not_after_proof(vertex)
+    }
+
+    /// Verifies what is signed inside the payloads: bindings and equivocation proofs.
+    pub(super) fn check_statements(&self, vertex: &SignedVertex) -> Result<(), Error> {
+        let fields = vertex.vertex();
+        let author = fields.author;
+        let wrong = |source| Error::Binding { author, source };
+        for payload in &fields.payloads {
+            match payload {
+                Payload::Identity { .. } => {
+                    if let Some((key, binding)) = identity_of(vertex)? {
+                        binding.verify(&key, &fields.network).map_err(wrong)?;
+                    }
+                }
+                Payload::Binding(binding) => {
+                    let chain = self.chains.get(&author).ok_or(Error::Identity {
+                        reason: "a binding comes after the author's identity",
+                    })?;
+                    binding.verify(&chain.key, &fields.network).map_err(wrong)?;
+                }
+                Payload::Equivocation { public_key, first, second } => {
+                    EquivocationProof::from_fields(public_key, first, second)?.verify()?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Every binding of a vertex has a greater epoch than the one before it on the same branch of
+    /// the chain.
+    fn check_epochs(&self, vertex: &SignedVertex) -> Result<(), Error> {
+        let mut found = bindings(vertex).peekable();
+        if vertex.vertex().seq == 0 || found.peek().is_none() {
+            return Ok(());
+        }
+        let mut known = self.epoch_before(vertex);
+        for binding in found {
+            if known.is_some_and(|known| binding.epoch <= known) {
+                return Err(Error::BindingEpoch {
+                    found: binding.epoch,
+                    known: known.unwrap_or_default(),
+                });
+            }
+            known = Some(binding.epoch);
+        }
+        Ok(())
+    }
+
+    /// The epoch of the last binding before a vertex, walking back along `prev`.
+    fn epoch_before(&self, vertex: &SignedVertex) -> Option<u32> {
+        let mut prev = vertex.vertex().prev.and_then(|id| self.get(&id));
+        while let Some(signed) = prev {
+            if let Some(binding) = bindings(signed).last() {
+                return Some(binding.epoch);
+            }
+            prev = signed.vertex().prev.and_then(|id| self.get(&id));
+        }
+        None
+    }
+
+    /// Enters a vertex into its author's chain, and what its payloads say about chains.
+    pub(super) fn extend_chain(&mut self, vertex: &SignedVertex) -> Result<(), Error> {
+        let (fields, id) = (vertex.vertex(), vertex.id());
+        if let Some((key, binding)) = identity_of(vertex)? {
+            self.chains.entry(fields.author).or_insert_with(|| Chain {
+                key,
+                tip: id,
+                next_seq: 0,
+                binding,
+                slots: Vec::new(),
+            });
+        }
+        let chain = self
+            .chains
+            .get_mut(&fields.author)
+            .ok_or(Error::Identity { reason: "the author's chain begins with its identity" })?;
+        if u64::try_from(chain.slots.len()) == Ok(fields.seq) {
+            chain.slots.push(id);
+        }
+        if (fields.seq + 1, id) >= (chain.next_seq, chain.tip) {
+            (chain.next_seq, chain.tip) = (fields.seq + 1, id);
+        }
+        for binding in bindings(vertex) {
+            if binding.epoch > chain.binding.epoch {
+                chain.binding = binding.clone();
+            }
+        }
+        for payload in &fields.payloads {
+            if let Payload::Equivocation { public_key, first, second } = payload {
+                let proof = EquivocationProof::from_fields(public_key, first, second)?;
+                self.mark_ended(proof.author(), proof.seq());
+                self.proofs.entry(proof.author()).or_default().insert(id);
+            }
+        }
+        Ok(())
+    }
+
+    /// An ended author's vertex is invalid when a proof is in its causal past.
+    fn check_not_after_proof(&self, vertex: &SignedVertex) -> Result<(), Error> {
+        let author = vertex.vertex().author;
+        let (Some(proofs), Some(seq)) = (self.proofs.get(&author), self.ended.get(&author)) else {
+            return Ok(());
+        };
+        if self.is_after_any(vertex, proofs) {
+            return Err(Error::Ended { author, seq: *seq });
+        }
+        Ok(())
+    }
+}
+
+/// The key and first binding that an identity vertex states; `None` for any other vertex.
+fn identity_of(vertex: &SignedVertex) -> Result<Option<(PublicKey, Binding)>, Error> {
+    let Some(Payload::Identity { suite, public_key, binding }) = vertex.vertex().payloads.first()
+    else {
+        return Ok(None);
+    };
+    if *suite != SUITE {
+        return Err(Error::Identity { reason: "its signature suite is unknown to this program" });
+    }
+    let key = PublicKey::from_bytes(public_key)
+        .map_err(|_| Error::Identity { reason: "its public key is malformed" })?;
+    let (author, key_of) = (vertex.vertex().author, AuthorId::of(&key));
+    if author != key_of {
+        return Err(Error::ForeignKey { author, key_of });
+    }
+    Ok(Some((key, binding.clone())))
+}
+
+/// The bindings a vertex states, in order.
+fn bindings(vertex: &SignedVertex) -> impl Iterator<Item = &Binding> {
+    vertex.vertex().payloads.iter().filter_map(|payload| match payload {
+        Payload::Binding(binding) | Payload::Identity { binding, .. } => Some(binding),
+        _ => None,
+    })
+}

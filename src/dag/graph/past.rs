@@ -1,0 +1,55 @@
+//! Questions about a vertex's causal past.
+
+use std::collections::BTreeSet;
+
+use super::Graph;
+use crate::dag::{SignedVertex, VertexId};
+
+impl Graph {
+    /// Whether any of `targets`, all of them accepted, is in the causal past of `vertex`, whose
+    /// parents are accepted. Walks no further down than the lowest target.
+    pub(super) fn is_after_any(&self, vertex: &SignedVertex, targets: &BTreeSet<VertexId>) -> bool {
+        let floor = targets.iter().map(|id| self.lamport(id)).min().unwrap_or(u64::MAX);
+        let mut seen = BTreeSet::new();
+        let mut open = vertex.vertex().parents.clone();
+        while let Some(id) = open.pop() {
+            if targets.contains(&id) {
+                return true;
+            }
+            if self.lamport(&id) > floor && seen.insert(id) {
+                open.extend(self.get(&id).into_iter().flat_map(|signed| &signed.vertex().parents));
+            }
+        }
+        false
+    }
+
+    /// The vertices `of` and everything behind them that is not one of `known` or behind one of
+    /// those; causal order, the oldest first. Ids that are not accepted are passed over.
+    ///
+    /// Walks every vertex behind `of` and `known` at most once.
+    pub fn ancestors(&self, of: &[VertexId], known: &[VertexId]) -> Vec<&SignedVertex> {
+        let mut covered = vec![false; self.order.len()];
+        self.mark_past(known, &mut covered, |_| {});
+        let mut places = Vec::new();
+        self.mark_past(of, &mut covered, |place| places.push(place));
+        places.sort_unstable();
+        places.into_iter().filter_map(|place| self.order.get(place)).collect()
+    }
+
+    /// Marks the places of `from` and of everything behind them that is not marked yet.
+    fn mark_past(&self, from: &[VertexId], marks: &mut [bool], mut found: impl FnMut(usize)) {
+        let mut open = from.to_vec();
+        while let Some(id) = open.pop() {
+            let Some(&place) = self.index.get(&id) else { continue };
+            let Some(mark) = marks.get_mut(place) else { continue };
+            if *mark {
+                continue;
+            }
+            *mark = true;
+            found(place);
+            if let Some(signed) = self.order.get(place) {
+                open.extend(&signed.vertex().parents);
+            }
+        }
+    }
+}

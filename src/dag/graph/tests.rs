@@ -1,0 +1,595 @@
+//! The graph: acceptance, parking, equivocation, bounds, and independence of the order of arrival.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::dag::tests::{Author, NETWORK, NOW, fork, graph_of, insert, note, peer};
+use crate::dag::{Fault, NetworkId};
+use crate::rng::Rng;
+
+fn names(vertices: &[SignedVertex]) -> Vec<VertexId> {
+    vertices.iter().map(SignedVertex::id).collect()
+}
+
+/// A chain of `count` vertices by one author, the identity first.
+fn chain(author: &Author, count: usize) -> Vec<SignedVertex> {
+    let mut graph = graph_of(&[author]);
+    for number in 1..count {
+        author.write(&mut graph, vec![note(u8::try_from(number % 256).unwrap())]);
+    }
+    graph.iter().cloned().collect()
+}
+
+/// A vertex like `vertex`, with one field changed and signed by its author as a liar would.
+fn resigned(
+    author: &Author,
+    vertex: &SignedVertex,
+    change: impl FnOnce(&mut Vertex),
+) -> SignedVertex {
+    let mut vertex = vertex.vertex().clone();
+    change(&mut vertex);
+    author.sign(&vertex)
+}
+
+#[test]
+fn a_chain_is_accepted_and_its_end_is_the_only_head() {
+    let author = Author::new(1);
+    let vertices = chain(&author, 5);
+    let mut graph = Graph::new(NETWORK);
+    for vertex in &vertices {
+        assert_eq!(insert(&mut graph, vertex), Ok(Insert::Accepted(vec![vertex.id()])));
+        assert_eq!(insert(&mut graph, vertex), Ok(Insert::Duplicate));
+    }
+    assert_eq!(graph.heads(), vec![vertices[4].id()]);
+    let chain = graph.author(&author.id).unwrap();
+    assert_eq!((chain.tip, chain.next_seq), (vertices[4].id(), 5));
+    assert_eq!((chain.at(2), chain.at(5)), (Some(vertices[2].id()), None));
+    assert_eq!(graph.iter().map(SignedVertex::id).collect::<Vec<_>>(), names(&vertices));
+    assert_eq!((graph.len(), graph.lamport_max()), (5, 5));
+}
+
+#[test]
+fn a_new_vertex_joins_every_head_and_knows_its_place() {
+    let (a, b) = (Author::new(1), Author::new(2));
+    let mut graph = graph_of(&[&a, &b]);
+    let vertex = a.next(&graph, vec![note(1)]);
+    assert_eq!(vertex.vertex().parents, graph.heads());
+    assert_eq!((vertex.vertex().seq, vertex.vertex().lamport), (1, 2));
+    insert(&mut graph, &vertex).unwrap();
+    assert_eq!(graph.heads(), vec![vertex.id()]);
+}
+
+#[test]
+fn at_most_sixteen_heads_are_joined_the_own_last_vertex_always() {
+    let authors: Vec<Author> = (1..=20).map(Author::new).collect();
+    let mut graph = graph_of(&authors.iter().collect::<Vec<_>>());
+    let me = &authors[19];
+    let first = me.next(&graph, vec![note(1)]);
+    assert_eq!(first.vertex().parents.len(), limits::VERTEX_PARENTS_MAX);
+    assert!(first.vertex().parents.contains(&me.identity().id()));
+    insert(&mut graph, &first).unwrap();
+    let second = me.write(&mut graph, vec![note(2)]);
+    assert_eq!(second.vertex().parents.len(), 1 + 4, "the rest is joined one vertex later");
+    assert_eq!(graph.heads(), vec![second.id()]);
+}
+
+#[test]
+fn children_wait_for_their_parents_and_come_out_in_causal_order() {
+    let author = Author::new(1);
+    let vertices = chain(&author, 5);
+    let mut graph = Graph::new(NETWORK);
+    for index in [4, 2, 3, 1] {
+        let missing = match insert(&mut graph, &vertices[index]) {
+            Ok(Insert::Parked { missing }) => missing,
+            other => panic!("{other:?}"),
+        };
+        let expected = if index == 3 { vec![] } else { vec![vertices[index - 1].id()] };
+        assert_eq!(missing, expected, "a parked parent is not asked for again");
+        assert_eq!(insert(&mut graph, &vertices[index]), Ok(Insert::Duplicate));
+    }
+    assert_eq!((graph.parked(), graph.missing()), (4, vec![vertices[0].id()]));
+    let accepted = insert(&mut graph, &vertices[0]).unwrap();
+    assert_eq!(accepted, Insert::Accepted(names(&vertices)));
+    assert_eq!((graph.parked(), graph.missing()), (0, vec![]));
+}
+
+#[test]
+fn a_vertex_of_another_network_is_refused() {
+    let author = Author::new(1);
+    let mut graph = Graph::new(NetworkId::from_bytes([8; 32]));
+    let error = insert(&mut graph, &author.identity()).unwrap_err();
+    assert_eq!((error.code(), error.fault()), ("vertex-wrong-network", Fault::WrongNetwork));
+    assert!(graph.is_empty());
+}
+
+#[test]
+fn rules_of_the_causal_past_are_held_against_a_hostile_author() {
+    let (a, b) = (Author::new(1), Author::new(2));
+    let mut graph = graph_of(&[&a, &b]);
+    let of_b = b.write(&mut graph, vec![note(1)]);
+    let good = a.next(&graph, vec![note(2)]);
+    let identity = a.identity().id();
+    let table: [(&str, SignedVertex); 5] = [
+        ("vertex-lamport", resigned(&a, &good, |v| v.lamport += 1)),
+        ("vertex-lamport", resigned(&a, &good, |v| v.lamport -= 1)),
+        ("vertex-chain", resigned(&a, &good, |v| v.seq += 1)),
+        ("vertex-chain", resigned(&a, &good, |v| v.prev = Some(of_b.id()))),
+        (
+            "vertex-chain",
+            resigned(&a, &good, |v| {
+                v.seq = 7;
+                v.prev = Some(identity);
+                v.parents = vec![identity];
+                v.lamport = 2;
+            }),
+        ),
+    ];
+    for (index, (code, bad)) in table.into_iter().enumerate() {
+        let error = insert(&mut graph, &bad).unwrap_err();
+        assert_eq!(error.code(), code, "row {index}: {error}");
+        assert!(error.fault().blames_sender());
+    }
+    assert_eq!(insert(&mut graph, &good), Ok(Insert::Accepted(vec![good.id()])));
+}
+
+#[test]
+fn a_key_that_does_not_hash_to_the_author_is_never_believed() {
+    let (victim, mallory) = (Author::new(1), Author::new(2));
+    let mut fields = mallory.identity().vertex().clone();
+    fields.author = victim.id;
+    // Signed by hand: the honest path refuses to.
+    let bytes = crate::dag::cbor::encode(&fields).unwrap();
+    let claim = crate::dag::vertex::Claim(NETWORK, victim.id, 0, VertexId::of(&bytes)).encode();
+    let signature = mallory.key.sign(crate::crypto::sign::Context::Vertex, &claim, [0; 32]);
+    let bad = SignedVertex::from_parts(bytes, signature).unwrap();
+    let error = insert(&mut Graph::new(NETWORK), &bad).unwrap_err();
+    assert_eq!(error.code(), "vertex-identity");
+}
+
+#[test]
+fn a_binding_must_verify_and_be_newer() {
+    let author = Author::new(1);
+    let mut graph = graph_of(&[&author]);
+    assert_eq!(graph.author(&author.id).unwrap().binding.epoch, 0);
+    author.write(&mut graph, vec![Payload::Binding(author.binding(3))]);
+    author.write(&mut graph, vec![note(1)]);
+    assert_eq!(graph.author(&author.id).unwrap().binding.epoch, 3);
+    for epoch in [0, 3] {
+        let replay = author.next(&graph, vec![Payload::Binding(author.binding(epoch))]);
+        let error = insert(&mut graph, &replay).unwrap_err();
+        assert_eq!((error.code(), error.fault()), ("binding-epoch", Fault::Replay));
+    }
+    let twice = vec![Payload::Binding(author.binding(5)), Payload::Binding(author.binding(5))];
+    let twice = author.next(&graph, twice);
+    assert_eq!(insert(&mut graph, &twice).unwrap_err().code(), "binding-epoch");
+    let foreign = author.next(&graph, vec![Payload::Binding(Author::new(2).binding(9))]);
+    assert_eq!(insert(&mut graph, &foreign).unwrap_err().fault(), Fault::BadSignature);
+    assert_eq!(graph.author(&author.id).unwrap().binding.epoch, 3);
+}
+
+#[test]
+fn a_bad_signature_is_refused_before_parking() {
+    let author = Author::new(1);
+    let vertices = chain(&author, 4);
+    let mut graph = graph_of(&[&author]);
+    let wrong = vertices[2].signature().clone();
+    let bad = SignedVertex::from_parts(vertices[3].bytes().to_vec(), wrong).unwrap();
+    assert_eq!(insert(&mut graph, &bad).unwrap_err().fault(), Fault::BadSignature);
+    assert_eq!(graph.parked(), 0);
+    assert!(matches!(insert(&mut graph, &vertices[3]), Ok(Insert::Parked { .. })));
+}
+
+#[test]
+fn a_forged_vertex_of_an_unknown_author_is_found_out_when_the_key_arrives() {
+    let author = Author::new(1);
+    let vertices = chain(&author, 2);
+    let wrong = vertices[0].signature().clone();
+    let forged = SignedVertex::from_parts(vertices[1].bytes().to_vec(), wrong).unwrap();
+    let mut graph = Graph::new(NETWORK);
+    assert!(matches!(insert(&mut graph, &forged), Ok(Insert::Parked { .. })));
+    insert(&mut graph, &vertices[0]).unwrap();
+    let notices = graph.drain_notices();
+    assert!(
+        matches!(&notices[..], [Notice::Rejected { id, error, .. }]
+            if *id == vertices[1].id() && error.fault() == Fault::BadSignature),
+        "{notices:?}"
+    );
+    assert_eq!(
+        insert(&mut graph, &vertices[1]),
+        Ok(Insert::Accepted(vec![vertices[1].id()])),
+        "the forgery does not keep the true vertex out"
+    );
+}
+
+#[test]
+fn a_vertex_of_an_unknown_author_on_somebody_elses_chain_is_refused_when_its_parents_arrive() {
+    let (known, unknown) = (Author::new(1), Author::new(2));
+    let vertices = chain(&known, 2);
+    let stray = resigned(&unknown, &vertices[1], |v| {
+        v.author = unknown.id;
+        v.seq = 2;
+        v.prev = Some(vertices[1].id());
+        v.parents = vec![vertices[1].id()];
+        v.lamport = 3;
+    });
+    let mut graph = graph_of(&[&known]);
+    assert!(matches!(insert(&mut graph, &stray), Ok(Insert::Parked { .. })));
+    insert(&mut graph, &vertices[1]).unwrap();
+    let notices = graph.drain_notices();
+    assert!(
+        matches!(&notices[..], [Notice::Rejected { error: Error::PrevForeign { .. }, .. }]),
+        "{notices:?}"
+    );
+    assert_eq!(insert(&mut graph, &stray).unwrap_err().code(), "vertex-chain");
+    assert_eq!(graph.len(), 2);
+}
+
+#[test]
+fn a_made_up_author_cannot_have_a_fork_accepted() {
+    let liar = Author::new(2);
+    let mut graph = graph_of(&[&liar]);
+    let (one, other) = (fork(&liar, 1), fork(&liar, 2));
+    let cites = resigned(&Author::new(3), &other, |v| {
+        v.author = Author::new(3).id;
+        v.seq = 2;
+        v.prev = Some(VertexId::of(b"made up"));
+        v.parents = vec![other.id(), VertexId::of(b"made up")];
+        v.parents.sort_unstable();
+        v.lamport = 3;
+    });
+    insert(&mut graph, &one).unwrap();
+    assert!(matches!(insert(&mut graph, &cites), Ok(Insert::Parked { .. })));
+    assert!(matches!(insert(&mut graph, &other), Ok(Insert::Equivocated(_))));
+}
+
+#[test]
+fn what_waits_for_an_invalid_vertex_is_dropped_with_it() {
+    let author = Author::new(1);
+    let vertices = chain(&author, 2);
+    let bad = resigned(&author, &vertices[1], |v| v.lamport = 9);
+    let child = resigned(&author, &vertices[1], |v| {
+        v.seq = 2;
+        v.prev = Some(bad.id());
+        v.parents = vec![bad.id()];
+        v.lamport = 10;
+    });
+    let mut graph = graph_of(&[&author]);
+    assert!(matches!(insert(&mut graph, &child), Ok(Insert::Parked { .. })));
+    assert_eq!(insert(&mut graph, &bad).unwrap_err().code(), "vertex-lamport");
+    assert_eq!((graph.parked(), graph.missing()), (0, vec![]));
+}
+
+#[test]
+fn two_vertices_for_one_position_end_their_author() {
+    let (honest, liar) = (Author::new(1), Author::new(2));
+    let mut graph = graph_of(&[&honest, &liar]);
+    let (one, other) = (fork(&liar, 1), fork(&liar, 2));
+    insert(&mut graph, &one).unwrap();
+    let Ok(Insert::Equivocated(proof)) = insert(&mut graph, &other) else { panic!("a proof") };
+    assert_eq!(proof.verify(), Ok(()));
+    assert_eq!((proof.author(), proof.seq()), (liar.id, 1));
+    assert_eq!(graph.equivocated(&liar.id), Some(1));
+    assert_eq!(graph.drain_notices(), vec![Notice::Equivocation(proof.clone())]);
+    assert!(!graph.contains(&other.id()), "the second is not kept");
+
+    let error = insert(&mut graph, &other).unwrap_err();
+    assert_eq!((error.code(), error.fault()), ("author-ended", Fault::Ended));
+    assert!(!error.fault().blames_sender(), "who forwards it may not know");
+    assert!(graph.next_vertex(liar.id, vec![note(3)], NOW).is_err());
+
+    assert!(!graph.has_proof(&liar.id));
+    honest.write(&mut graph, vec![proof.to_payload()]);
+    assert!(graph.has_proof(&liar.id));
+}
+
+#[test]
+fn a_proof_in_the_history_ends_the_author_for_whoever_reads_it() {
+    let (honest, liar) = (Author::new(1), Author::new(2));
+    let mut graph = graph_of(&[&honest, &liar]);
+    let next = liar.next(&graph, vec![note(9)]);
+    let proof = EquivocationProof::of(&fork(&liar, 1), &fork(&liar, 2), liar.key.public()).unwrap();
+    honest.write(&mut graph, vec![proof.to_payload()]);
+    assert_eq!(insert(&mut graph, &next).unwrap_err().code(), "author-ended");
+    assert_eq!(graph.drain_notices(), vec![], "the history knows already");
+}
+
+#[test]
+fn a_forged_proof_ends_its_author_nowhere() {
+    let (mallory, victim) = (Author::new(1), Author::new(2));
+    let mut graph = graph_of(&[&mallory, &victim]);
+    let proof =
+        EquivocationProof::of(&fork(&victim, 1), &fork(&victim, 2), victim.key.public()).unwrap();
+    let Payload::Equivocation { public_key, first, mut second } = proof.to_payload() else {
+        panic!("a proof")
+    };
+    *second.last_mut().unwrap() ^= 1;
+    let forged = Payload::Equivocation { public_key, first, second };
+    let vertex = mallory.next(&graph, vec![forged]);
+    assert_eq!(insert(&mut graph, &vertex).unwrap_err().fault(), Fault::BadSignature);
+    assert_eq!(graph.equivocated(&victim.id), None);
+}
+
+#[test]
+fn a_fork_that_somebody_honest_cites_is_accepted_and_nothing_after_the_proof_is() {
+    let (here, there, liar) = (Author::new(1), Author::new(2), Author::new(3));
+    // Two halves of a network, each told another story by the liar.
+    let mut left = graph_of(&[&here, &there, &liar]);
+    let mut right = graph_of(&[&here, &there, &liar]);
+    let (one, other) = (fork(&liar, 1), fork(&liar, 2));
+    insert(&mut left, &one).unwrap();
+    insert(&mut right, &other).unwrap();
+    let cites_one = here.write(&mut left, vec![note(1)]);
+    let cites_other = there.write(&mut right, vec![note(2)]);
+
+    // The halves meet.
+    assert!(matches!(insert(&mut left, &other), Ok(Insert::Equivocated(_))));
+    let Ok(Insert::Parked { missing }) = insert(&mut left, &cites_other) else { panic!("parked") };
+    assert_eq!(missing, vec![other.id()]);
+    let accepted = insert(&mut left, &other).unwrap();
+    assert_eq!(accepted, Insert::Accepted(vec![other.id(), cites_other.id()]));
+    assert!(matches!(insert(&mut right, &cites_one), Ok(Insert::Parked { .. })));
+    assert!(matches!(insert(&mut right, &one), Ok(Insert::Accepted(_))));
+    assert_eq!(left.heads(), right.heads());
+
+    // After a proof in its past, a vertex of the liar is invalid even when somebody cites it.
+    let proof = EquivocationProof::of(&one, &other, liar.key.public()).unwrap();
+    let told = here.write(&mut left, vec![proof.to_payload()]);
+    let mut parents = vec![one.id(), told.id()];
+    parents.sort_unstable();
+    let late = resigned(&liar, &one, |v| {
+        v.seq = 2;
+        v.prev = Some(one.id());
+        v.parents = parents;
+        v.lamport = told.vertex().lamport + 1;
+    });
+    let accomplice = resigned(&there, &cites_other, |v| {
+        v.seq = 2;
+        v.prev = Some(cites_other.id());
+        v.parents = vec![cites_other.id(), late.id()];
+        v.parents.sort_unstable();
+        v.lamport = late.vertex().lamport + 1;
+    });
+    assert!(matches!(insert(&mut left, &accomplice), Ok(Insert::Parked { .. })));
+    assert_eq!(insert(&mut left, &late).unwrap_err().code(), "author-ended");
+}
+
+#[test]
+fn ending_an_author_drops_what_only_the_author_cites() {
+    let liar = Author::new(2);
+    let mut graph = graph_of(&[&liar]);
+    let (one, other) = (fork(&liar, 1), fork(&liar, 2));
+    let child = resigned(&liar, &other, |v| {
+        v.seq = 2;
+        v.prev = Some(other.id());
+        v.parents = vec![other.id()];
+        v.lamport = 3;
+    });
+    insert(&mut graph, &one).unwrap();
+    assert!(matches!(insert(&mut graph, &child), Ok(Insert::Parked { .. })));
+    assert!(matches!(insert(&mut graph, &other), Ok(Insert::Equivocated(_))));
+    assert_eq!((graph.parked(), graph.len()), (0, 2));
+}
+
+#[test]
+fn unproven_vertices_of_one_peer_are_few() {
+    let mut graph = Graph::new(NETWORK);
+    let vertices: Vec<SignedVertex> = (1..=40).map(|seed| fork(&Author::new(seed), 1)).collect();
+    let results: Vec<_> = vertices.iter().map(|vertex| insert(&mut graph, vertex)).collect();
+    let parked = results.iter().filter(|result| result.is_ok()).count();
+    assert_eq!(parked, limits::ORPHANS_UNPROVEN_PER_PEER_MAX);
+    let error = results.last().unwrap().clone().unwrap_err();
+    assert_eq!((error.code(), error.fault()), ("orphans-full", Fault::Full));
+    assert!(graph.insert(vertices[39].clone(), &peer(1), NOW).is_ok(), "another peer has its own");
+}
+
+#[test]
+fn one_author_cannot_fill_the_pool() {
+    let author = Author::new(1);
+    let vertices = chain(&author, limits::ORPHANS_PER_AUTHOR_MAX + 3);
+    let mut graph = graph_of(&[&author]);
+    for vertex in &vertices[2..] {
+        let _ = insert(&mut graph, vertex);
+    }
+    assert_eq!(graph.parked(), limits::ORPHANS_PER_AUTHOR_MAX);
+}
+
+#[test]
+fn the_pool_is_bounded_and_makes_room_at_the_expense_of_who_fills_it() {
+    let authors: Vec<Author> = (1..=12).map(Author::new).collect();
+    let mut graph = graph_of(&authors.iter().collect::<Vec<_>>());
+    for (index, author) in authors.iter().take(11).enumerate() {
+        let sender = peer(u8::try_from(index % 5).unwrap());
+        for vertex in &chain(author, 120)[2..] {
+            let _ = graph.insert(vertex.clone(), &sender, NOW);
+        }
+    }
+    assert_eq!(graph.parked(), limits::ORPHANS_MAX);
+    let newcomer = &chain(&authors[11], 3)[2];
+    let outcome = graph.insert(newcomer.clone(), &peer(200), NOW);
+    assert!(matches!(outcome, Ok(Insert::Parked { .. })), "{outcome:?}");
+    assert_eq!(graph.parked(), limits::ORPHANS_MAX);
+    let Source::Peer(first) = peer(0) else { panic!() };
+    graph.forget_peer(&first);
+    assert!(graph.parked() < limits::ORPHANS_MAX);
+}
+
+#[test]
+fn parked_vertices_are_forgotten_after_a_while() {
+    let author = Author::new(1);
+    let vertices = chain(&author, 3);
+    let mut graph = graph_of(&[&author]);
+    insert(&mut graph, &vertices[2]).unwrap();
+    assert_eq!(graph.expire(NOW.plus_ms(limits::ORPHAN_AGE_MS_MAX)), 0);
+    assert_eq!(graph.expire(NOW.plus_ms(limits::ORPHAN_AGE_MS_MAX + 1)), 1);
+    assert_eq!((graph.parked(), graph.missing()), (0, vec![]));
+}
+
+#[test]
+fn a_vertex_from_a_far_future_is_not_parked() {
+    let author = Author::new(1);
+    let vertices = chain(&author, 3);
+    let mut graph = graph_of(&[&author]);
+    let far = resigned(&author, &vertices[2], |v| v.lamport = limits::LAMPORT_WINDOW + 2);
+    let error = insert(&mut graph, &far).unwrap_err();
+    assert_eq!(error.fault(), Fault::FutureLamport);
+    let near = resigned(&author, &vertices[2], |v| v.lamport = limits::LAMPORT_WINDOW + 1);
+    assert!(matches!(insert(&mut graph, &near), Ok(Insert::Parked { .. })));
+}
+
+#[test]
+fn an_own_vertex_with_missing_parents_says_that_the_store_is_damaged() {
+    let author = Author::new(1);
+    let vertices = chain(&author, 3);
+    let mut graph = graph_of(&[&author]);
+    let error = graph.insert(vertices[2].clone(), &Source::Own, NOW).unwrap_err();
+    assert_eq!(error.code(), "store-damaged");
+    assert!(error.is_fatal());
+}
+
+#[test]
+fn a_stored_history_is_restored_without_checking_signatures_again() {
+    let (a, b) = (Author::new(1), Author::new(2));
+    let mut graph = graph_of(&[&a, &b]);
+    for number in 0..5 {
+        a.write(&mut graph, vec![note(number)]);
+        b.write(&mut graph, vec![note(number)]);
+    }
+    let mut restored = Graph::new(NETWORK);
+    for vertex in graph.iter() {
+        let read = SignedVertex::decode(&vertex.encode()).unwrap();
+        restored.restore(read.clone()).unwrap();
+        restored.restore(read).unwrap();
+    }
+    assert_eq!(restored.heads(), graph.heads());
+    assert_eq!(restored.len(), graph.len());
+    let next = a.next(&restored, vec![note(9)]);
+    assert_eq!(insert(&mut graph, &next), Ok(Insert::Accepted(vec![next.id()])));
+
+    let mut gap = Graph::new(NETWORK);
+    let last = graph.iter().last().unwrap().clone();
+    assert_eq!(gap.restore(last).unwrap_err().code(), "store-damaged");
+}
+
+#[test]
+fn a_restored_history_still_knows_who_equivocated() {
+    let (honest, liar) = (Author::new(1), Author::new(2));
+    let mut graph = graph_of(&[&honest, &liar]);
+    insert(&mut graph, &fork(&liar, 1)).unwrap();
+    let Ok(Insert::Equivocated(proof)) = insert(&mut graph, &fork(&liar, 2)) else { panic!() };
+    honest.write(&mut graph, vec![proof.to_payload()]);
+    let mut restored = Graph::new(NETWORK);
+    graph.iter().for_each(|vertex| restored.restore(vertex.clone()).unwrap());
+    assert_eq!(restored.equivocated(&liar.id), Some(1));
+    assert_eq!(insert(&mut restored, &fork(&liar, 2)).unwrap_err().code(), "author-ended");
+}
+
+#[test]
+fn ancestors_are_what_is_behind_one_side_and_not_behind_the_other() {
+    let (a, b) = (Author::new(1), Author::new(2));
+    let mut graph = graph_of(&[&a, &b]);
+    let one = a.write(&mut graph, vec![note(1)]);
+    let two = b.write(&mut graph, vec![note(2)]);
+    let three = a.write(&mut graph, vec![note(3)]);
+    let found = |of: &[VertexId], known: &[VertexId]| -> Vec<VertexId> {
+        graph.ancestors(of, known).iter().map(|signed| signed.id()).collect()
+    };
+    assert_eq!(found(&[three.id()], &[one.id()]), vec![two.id(), three.id()]);
+    assert_eq!(found(&[three.id()], &[three.id()]), vec![]);
+    assert_eq!(found(&[three.id()], &[]).len(), 5);
+    assert_eq!(found(&[VertexId::of(b"unknown")], &[]), vec![]);
+    assert_eq!(found(&[one.id()], &[VertexId::of(b"unknown"), b.identity().id()]).len(), 2);
+}
+
+/// Everything about a graph that must not depend on the order of arrival: its vertices, its heads,
+/// and each author's last vertex, next position and epoch.
+type View = (BTreeSet<VertexId>, Vec<VertexId>, Vec<(AuthorId, VertexId, u64, u32)>);
+
+fn view(graph: &Graph) -> View {
+    let chains = graph
+        .authors()
+        .map(|(id, chain)| (*id, chain.tip, chain.next_seq, chain.binding.epoch))
+        .collect();
+    (graph.iter().map(SignedVertex::id).collect(), graph.heads(), chains)
+}
+
+/// Offers vertices again and again, in a new random order each time, as peers would, until nothing
+/// more is accepted.
+fn deliver(vertices: &[SignedVertex], rng: &mut Rng) -> Graph {
+    let mut graph = Graph::new(NETWORK);
+    let mut order: Vec<&SignedVertex> = vertices.iter().collect();
+    loop {
+        let before = graph.len();
+        rng.shuffle(&mut order);
+        for vertex in &order {
+            let _ = insert(&mut graph, vertex);
+        }
+        if graph.len() == before && graph.parked() == 0 {
+            return graph;
+        }
+        assert!(graph.len() > before || graph.parked() > 0);
+    }
+}
+
+/// A history of several authors who do not always know the latest, all joined by one last vertex.
+fn history(authors: &[Author], steps: usize, liars: usize, rng: &mut Rng) -> Vec<SignedVertex> {
+    let everybody: Vec<&Author> = authors.iter().collect();
+    let mut replicas: Vec<Graph> = authors.iter().map(|_| graph_of(&everybody)).collect();
+    let pick = |rng: &mut Rng, count: usize| {
+        usize::try_from(rng.below(u32::try_from(count).unwrap())).unwrap()
+    };
+    for step in 0..steps {
+        let who = pick(rng, authors.len());
+        // A liar writes on top of somebody else's view, where its last vertex may be missing.
+        let view = if who < liars { pick(rng, authors.len()) } else { who };
+        let number = u8::try_from(step % 256).unwrap();
+        if let Ok(fields) = replicas[view].next_vertex(authors[who].id, vec![note(number)], NOW) {
+            let vertex = authors[who].sign(&fields);
+            let _ = insert(&mut replicas[view], &vertex);
+        }
+        let (from, to) = (pick(rng, authors.len()), pick(rng, authors.len()));
+        let known: Vec<SignedVertex> = replicas[from].iter().cloned().collect();
+        for _ in 0..2 {
+            for vertex in &known {
+                let _ = insert(&mut replicas[to], vertex);
+            }
+        }
+    }
+    // What no honest author came to know is nobody's duty to keep.
+    let mut last = Graph::new(NETWORK);
+    for _ in 0..3 {
+        for replica in &replicas[liars..] {
+            for vertex in replica.iter() {
+                let _ = insert(&mut last, vertex);
+            }
+        }
+    }
+    let honest = authors.last().unwrap();
+    while last.heads().len() > 1 {
+        honest.write(&mut last, vec![note(0)]);
+    }
+    last.iter().cloned().collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn any_order_of_arrival_gives_the_same_graph(seed: u64) {
+        let mut rng = Rng::from_u64(seed);
+        let authors: Vec<Author> = (1..=4).map(Author::new).collect();
+        let vertices = history(&authors, 24, 0, &mut rng);
+        let (one, other) = (deliver(&vertices, &mut rng), deliver(&vertices, &mut rng));
+        prop_assert_eq!(one.len(), vertices.len());
+        prop_assert_eq!(view(&one), view(&other));
+    }
+
+    #[test]
+    fn any_order_of_arrival_gives_the_same_graph_even_with_liars(seed: u64) {
+        let mut rng = Rng::from_u64(seed);
+        let authors: Vec<Author> = (1..=4).map(Author::new).collect();
+        let vertices = history(&authors, 24, 2, &mut rng);
+        let (one, other) = (deliver(&vertices, &mut rng), deliver(&vertices, &mut rng));
+        prop_assert_eq!(one.len(), vertices.len());
+        prop_assert_eq!(view(&one), view(&other));
+    }
+}

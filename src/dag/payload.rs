@@ -1,0 +1,302 @@
+//! What a vertex can say: one enum, each variant a DAG-CBOR map with its name under `"type"`.
+//!
+//! The check here is local: bounds, order, finite numbers. Whether a run exists, whether an
+//! aggregate's weights are the mean of its updates, and what follows from either is for the views
+//! that fold the history. An unknown type or field is refused; a new one is a new vertex version.
+
+use serde::{Deserialize, Serialize};
+
+use super::{BlobId, EquivocationProof, Error, VertexId};
+use crate::identity::{Binding, NetworkId};
+use crate::limits;
+use crate::neural::{Scaling, Specification};
+
+/// One typed statement of an author.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Payload {
+    /// The author's key and first binding; the only payload of the first vertex of a chain.
+    Identity {
+        /// Number of the signature suite, [`crate::crypto::sign::SUITE`].
+        suite: u8,
+        /// The composite public key, 1984 bytes; its hash is the author id.
+        #[serde(with = "serde_bytes")]
+        public_key: Vec<u8>,
+        /// The first transport key.
+        binding: Binding,
+    },
+    /// A newer transport key; its epoch is higher than every earlier one of the author.
+    Binding(Binding),
+    /// A new run; the vertex that carries it names the run.
+    RunStart(RunSpec),
+    /// The author takes part in a run.
+    RunJoin {
+        /// The run.
+        run: VertexId,
+        /// Training samples the author holds, 1 to [`limits::RUN_SAMPLES_MAX`].
+        samples: u32,
+    },
+    /// The author no longer takes part.
+    RunLeave {
+        /// The run.
+        run: VertexId,
+    },
+    /// The author's contribution to a round.
+    Update(Update),
+    /// The author's proposal for the result of a round.
+    Aggregate(Aggregate),
+    /// Proof that some author signed two vertices for one position; see
+    /// [`super::EquivocationProof`], which builds and reads it.
+    Equivocation {
+        /// The accused's composite public key, 1984 bytes.
+        #[serde(with = "serde_bytes")]
+        public_key: Vec<u8>,
+        /// The claim with the smaller vertex id, signed.
+        #[serde(with = "serde_bytes")]
+        first: Vec<u8>,
+        /// The claim with the larger vertex id, signed.
+        #[serde(with = "serde_bytes")]
+        second: Vec<u8>,
+    },
+}
+
+/// What a run trains, and how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunSpec {
+    /// Name for people: 1 to 64 of `a-z`, `0-9` and `-`.
+    pub name: String,
+    /// The network.
+    pub model: Specification,
+    /// Seed of the initial weights.
+    pub seed: u64,
+    /// Class names in the order of the outputs; empty for a regression.
+    pub classes: Vec<String>,
+    /// How raw inputs become the network's.
+    pub scaling: Scaling,
+    /// Rounds until the run is finished, from 1.
+    pub rounds: u32,
+    /// Passes over the local data per round, from 1.
+    pub epochs: u32,
+    /// Samples per training step, from 1.
+    pub batch: u32,
+    /// Step size, over 0.
+    pub learning_rate: f32,
+    /// Momentum, from 0 and under 1.
+    pub momentum: f32,
+    /// Updates at which a round is aggregated, from 1.
+    pub quorum: u32,
+    /// Updates without which a round is never aggregated, 1 to `quorum`.
+    pub updates_min: u32,
+    /// Milliseconds after which `updates_min` suffice.
+    pub deadline_ms: u32,
+}
+
+/// One author's contribution to a round: a difference of weights, as a blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Update {
+    /// The run.
+    pub run: VertexId,
+    /// The vertex with the weights it was trained from: the run itself or an aggregate.
+    pub base: VertexId,
+    /// The round it contributes to, from 1.
+    pub round: u32,
+    /// Samples it was trained on.
+    pub samples: u32,
+    /// Trained weights minus base weights, raw little-endian `f32`.
+    pub delta: BlobId,
+    /// Bytes of that blob.
+    pub delta_bytes: u32,
+}
+
+/// The result of a round: the mean of its updates added to the base, as a blob.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Aggregate {
+    /// The run.
+    pub run: VertexId,
+    /// The vertex with the weights it starts from: the run itself or an aggregate.
+    pub base: VertexId,
+    /// The round, from 1.
+    pub round: u32,
+    /// The vertices of its updates, strictly ascending.
+    pub updates: Vec<VertexId>,
+    /// The new weights, raw little-endian `f32`.
+    pub weights: BlobId,
+    /// Bytes of that blob.
+    pub weights_bytes: u32,
+}
+
+impl Payload {
+    /// The name that stands under `"type"`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Identity { .. } => "identity",
+            Self::Binding(_) => "binding",
+            Self::RunStart(_) => "run-start",
+            Self::RunJoin { .. } => "run-join",
+            Self::RunLeave { .. } => "run-leave",
+            Self::Update(_) => "update",
+            Self::Aggregate(_) => "aggregate",
+            Self::Equivocation { .. } => "equivocation",
+        }
+    }
+
+    /// Checks everything that needs no other vertex.
+    pub(super) fn validate(&self, network: &NetworkId) -> Result<(), Error> {
+        match self {
+            Self::RunStart(spec) => spec.validate(),
+            Self::RunJoin { samples, .. } => {
+                within("samples", *samples, 1, limits::RUN_SAMPLES_MAX)
+            }
+            Self::Update(update) => update.validate(),
+            Self::Aggregate(aggregate) => aggregate.validate(),
+            Self::Equivocation { public_key, first, second } => {
+                let proof = EquivocationProof::from_fields(public_key, first, second)?;
+                if proof.network() == *network {
+                    return Ok(());
+                }
+                Err(Error::Proof { reason: "it is about another network" })
+            }
+            // The first two are checked with the author's key, by the graph.
+            Self::Identity { .. } | Self::Binding(_) | Self::RunLeave { .. } => Ok(()),
+        }
+    }
+}
+
+impl RunSpec {
+    /// Checks every bound. A vertex that carries a specification which does not pass is refused.
+    ///
+    /// # Errors
+    /// [`Error::Range`], [`Error::Text`], [`Error::Model`] or [`Error::Classes`] names the first
+    /// field that is wrong.
+    pub fn validate(&self) -> Result<(), Error> {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if self.name.is_empty()
+            || self.name.len() > limits::RUN_NAME_BYTES_MAX
+            || !self.name.chars().all(allowed)
+        {
+            return Err(Error::Text {
+                field: "name",
+                bytes: self.name.len(),
+                expected: "1 to 64 of a-z, 0-9 and '-'",
+            });
+        }
+        self.model.validate().map_err(Error::Model)?;
+        self.scaling.validate(self.model.inputs).map_err(Error::Model)?;
+        self.validate_classes()?;
+        within("rounds", self.rounds, 1, limits::RUN_ROUNDS_MAX)?;
+        within("epochs", self.epochs, 1, limits::NEURAL_EPOCHS_MAX)?;
+        within("batch", self.batch, 1, limits::NEURAL_BATCH_MAX)?;
+        let quorum_max = u32::try_from(limits::AGGREGATE_UPDATES_MAX).unwrap_or(u32::MAX);
+        within("quorum", self.quorum, 1, quorum_max)?;
+        within("updates_min", self.updates_min, 1, self.quorum)?;
+        within(
+            "deadline_ms",
+            self.deadline_ms,
+            limits::RUN_DEADLINE_MS_MIN,
+            limits::RUN_DEADLINE_MS_MAX,
+        )?;
+        let rate = self.learning_rate;
+        if !(rate > 0.0 && rate <= limits::NEURAL_LEARNING_RATE_MAX) {
+            return Err(Error::Number {
+                field: "learning_rate",
+                found: rate,
+                expected: "over 0, at most 100",
+            });
+        }
+        if !(0.0..1.0).contains(&self.momentum) {
+            return Err(Error::Number {
+                field: "momentum",
+                found: self.momentum,
+                expected: "from 0, under 1",
+            });
+        }
+        Ok(())
+    }
+
+    fn validate_classes(&self) -> Result<(), Error> {
+        let outputs = self.model.outputs();
+        let count = self.classes.len();
+        // One output can stand for two classes (its probability belongs to the second).
+        let fits = u32::try_from(count).is_ok_and(|count| match count {
+            0 => true,
+            1 => false,
+            2 => outputs == 2 || outputs == 1,
+            _ => outputs == count,
+        });
+        if count > limits::CLASSES_MAX || !fits {
+            return Err(Error::Classes { classes: count, outputs });
+        }
+        let too_long = |name: &&String| name.len() > limits::CLASS_NAME_BYTES_MAX;
+        match self.classes.iter().find(too_long) {
+            Some(name) => Err(Error::Text {
+                field: "classes",
+                bytes: name.len(),
+                expected: "names of at most 64 bytes",
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Update {
+    fn validate(&self) -> Result<(), Error> {
+        within("round", self.round, 1, limits::RUN_ROUNDS_MAX)?;
+        within("samples", self.samples, 1, limits::RUN_SAMPLES_MAX)?;
+        weights_bytes("delta_bytes", self.delta_bytes)
+    }
+}
+
+impl Aggregate {
+    fn validate(&self) -> Result<(), Error> {
+        within("round", self.round, 1, limits::RUN_ROUNDS_MAX)?;
+        weights_bytes("weights_bytes", self.weights_bytes)?;
+        count("updates", self.updates.len(), 1, limits::AGGREGATE_UPDATES_MAX)?;
+        ascending("updates", &self.updates)
+    }
+}
+
+/// Refuses a number outside `min..=max`.
+pub(super) fn within(field: &'static str, found: u32, min: u32, max: u32) -> Result<(), Error> {
+    range(field, u64::from(found), u64::from(min), u64::from(max))
+}
+
+/// Refuses a list with fewer than `min` or more than `max` entries.
+pub(super) fn count(
+    field: &'static str,
+    found: usize,
+    min: usize,
+    max: usize,
+) -> Result<(), Error> {
+    let wide = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    range(field, wide(found), wide(min), wide(max))
+}
+
+/// Refuses a number outside `min..=max`.
+pub(super) fn range(field: &'static str, found: u64, min: u64, max: u64) -> Result<(), Error> {
+    if (min..=max).contains(&found) {
+        return Ok(());
+    }
+    Err(Error::Range { field, found, min, max })
+}
+
+/// Refuses a list that is not strictly ascending, so that one set has one encoding.
+pub(super) fn ascending(field: &'static str, ids: &[VertexId]) -> Result<(), Error> {
+    let wrong = ids.iter().zip(ids.iter().skip(1)).position(|(left, right)| left >= right);
+    match wrong {
+        Some(index) => Err(Error::Order { field, index: index + 1 }),
+        None => Ok(()),
+    }
+}
+
+fn weights_bytes(field: &'static str, bytes: u32) -> Result<(), Error> {
+    let max = u32::try_from(limits::NEURAL_WEIGHTS_BYTES_MAX).unwrap_or(u32::MAX);
+    within(field, bytes, 4, max)?;
+    if bytes.is_multiple_of(4) {
+        return Ok(());
+    }
+    Err(Error::Weights { field, bytes })
+}

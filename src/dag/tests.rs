@@ -1,0 +1,498 @@
+//! Vertices: round trips, golden names, and every way of damaging one. The fixtures here serve the
+//! tests of the graph and of the floors above.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::clock::Now;
+use crate::crypto::sign::{Signature, SigningKey};
+use crate::identity::{AuthorId, Secrets, Terms, TransportId};
+use crate::limits;
+use crate::neural::{Activation, Layer, Loss, Specification};
+
+/// The network of every fixture.
+pub(crate) const NETWORK: NetworkId = NetworkId::from_bytes([7; 32]);
+/// The time of every fixture.
+pub(crate) const NOW: Now = Now { mono_ms: 1_000, unix_ms: 1_700_000_000_000 };
+
+/// An author with its key, grown from one byte.
+pub(crate) struct Author {
+    pub(crate) key: SigningKey,
+    pub(crate) id: AuthorId,
+    pub(crate) transport: TransportId,
+}
+
+impl Author {
+    pub(crate) fn new(seed: u8) -> Self {
+        let secrets = Secrets::from_entropy([seed; 96]);
+        let key = secrets.signing_key();
+        Self { id: AuthorId::of(key.public()), transport: secrets.transport_id(), key }
+    }
+
+    pub(crate) fn binding(&self, epoch: u32) -> Binding {
+        let terms = Terms {
+            transport: self.transport.clone(),
+            epoch,
+            valid_from_ms: NOW.unix_ms,
+            valid_until_ms: NOW.unix_ms + 86_400_000,
+        };
+        Binding::sign(&self.key, &NETWORK, terms, [0; 32]).unwrap()
+    }
+
+    pub(crate) fn identity(&self) -> SignedVertex {
+        let vertex = Vertex::identity(NETWORK, self.key.public(), self.binding(0), NOW.unix_ms);
+        self.sign(&vertex)
+    }
+
+    pub(crate) fn sign(&self, vertex: &Vertex) -> SignedVertex {
+        SignedVertex::sign(vertex, &self.key, [0; 32]).unwrap()
+    }
+
+    /// The author's next vertex on top of everything in `graph`, not inserted.
+    pub(crate) fn next(&self, graph: &Graph, payloads: Vec<Payload>) -> SignedVertex {
+        self.sign(&graph.next_vertex(self.id, payloads, NOW).unwrap())
+    }
+
+    /// Writes and inserts the author's next vertex.
+    pub(crate) fn write(&self, graph: &mut Graph, payloads: Vec<Payload>) -> SignedVertex {
+        let vertex = self.next(graph, payloads);
+        assert_eq!(insert(graph, &vertex), Ok(Insert::Accepted(vec![vertex.id()])));
+        vertex
+    }
+}
+
+/// Inserts as if a peer had sent it.
+pub(crate) fn insert(graph: &mut Graph, vertex: &SignedVertex) -> Result<Insert, Error> {
+    graph.insert(vertex.clone(), &peer(0), NOW)
+}
+
+/// A peer, grown from one byte.
+pub(crate) fn peer(seed: u8) -> Source {
+    Source::Peer(TransportId::from_bytes(&[1, seed]).unwrap())
+}
+
+/// A graph with the identities of these authors in it.
+pub(crate) fn graph_of(authors: &[&Author]) -> Graph {
+    let mut graph = Graph::new(NETWORK);
+    for author in authors {
+        insert(&mut graph, &author.identity()).unwrap();
+    }
+    graph
+}
+
+/// A statement that needs nothing else: leaving a run that need not exist.
+pub(crate) fn note(number: u8) -> Payload {
+    Payload::RunLeave { run: VertexId::of(&[number]) }
+}
+
+/// A small run.
+pub(crate) fn spec() -> RunSpec {
+    RunSpec {
+        name: "iris-1".to_owned(),
+        model: Specification {
+            inputs: 4,
+            layers: vec![
+                Layer { units: 8, activation: Activation::Relu },
+                Layer { units: 3, activation: Activation::Softmax },
+            ],
+            loss: Loss::CrossEntropy,
+        },
+        seed: u64::MAX,
+        classes: ["setosa", "versicolor", "virginica"].map(str::to_owned).to_vec(),
+        scaling: Scaling { offset: vec![5.84, 3.05, 3.76, 1.2], scale: vec![1.2, 2.3, 0.57, 1.3] },
+        rounds: 20,
+        epochs: 2,
+        batch: 16,
+        learning_rate: 0.1,
+        momentum: 0.9,
+        quorum: 3,
+        updates_min: 2,
+        deadline_ms: 10_000,
+    }
+}
+
+/// One payload of every kind but the identity.
+fn every_payload() -> Vec<Payload> {
+    let (run, base) = (VertexId::of(b"run"), VertexId::of(b"base"));
+    let mut updates = vec![VertexId::of(b"u1"), VertexId::of(b"u2")];
+    updates.sort_unstable();
+    let (one, other) = (fork(&Author::new(9), 1), fork(&Author::new(9), 2));
+    let proof = EquivocationProof::of(&one, &other, Author::new(9).key.public()).unwrap();
+    vec![
+        Payload::Binding(Author::new(1).binding(1)),
+        Payload::RunStart(spec()),
+        Payload::RunJoin { run, samples: 150 },
+        Payload::RunLeave { run },
+        Payload::Update(Update {
+            run,
+            base,
+            round: 1,
+            samples: 150,
+            delta: BlobId::of(b"delta"),
+            delta_bytes: 268,
+        }),
+        Payload::Aggregate(Aggregate {
+            run,
+            base,
+            round: 1,
+            updates,
+            weights: BlobId::of(b"weights"),
+            weights_bytes: 268,
+        }),
+        proof.to_payload(),
+    ]
+}
+
+/// One of several vertices for position 1 of an author's chain.
+pub(crate) fn fork(author: &Author, number: u8) -> SignedVertex {
+    let graph = graph_of(&[author]);
+    author.next(&graph, vec![note(number)])
+}
+
+fn rich() -> SignedVertex {
+    let author = Author::new(1);
+    author.next(&graph_of(&[&author, &Author::new(2)]), every_payload())
+}
+
+/// Signs a vertex without the checks of the honest path; for what a hostile author can send.
+fn sign_anything(author: &Author, vertex: &Vertex) -> Vec<u8> {
+    let bytes = cbor::encode(vertex).unwrap();
+    let claim =
+        vertex::Claim(vertex.network, vertex.author, vertex.seq, VertexId::of(&bytes)).encode();
+    let signature = author.key.sign(crate::crypto::sign::Context::Vertex, &claim, [0; 32]);
+    cbor::encode_pair(&bytes, signature.as_bytes())
+}
+
+#[test]
+fn a_vertex_with_every_payload_survives_the_wire() {
+    let vertex = rich();
+    let encoded = vertex.encode();
+    assert_eq!(SignedVertex::decode(&encoded).unwrap(), vertex);
+    assert!(encoded.len() <= vertex.encoded_bytes());
+    assert_eq!(vertex.verify(Author::new(1).key.public()), Ok(()));
+}
+
+#[test]
+fn names_never_change() {
+    // Whoever changes an encoding changes the name of every vertex ever written: then VERSION and
+    // the protocol ids change too.
+    assert_eq!(
+        Author::new(1).id.to_string(),
+        "qxqmtkpb323stlxkdcll2bkyvljwouwned35nz46a47ps4wibwgq"
+    );
+    assert_eq!(
+        Author::new(1).identity().id().to_string(),
+        "bafyr4ibgcrzha4ndbvhzgoteepzrhretb2dqugf3txxdmdtojg2rqwaeb4"
+    );
+    assert_eq!(
+        rich().id().to_string(),
+        "bafyr4iejkmrkrrzbv45eo3ccinstdxugd74nvds3aqtjirawihcctllabe"
+    );
+}
+
+#[test]
+fn ids_are_links_of_one_codec_and_hash() {
+    let id = VertexId::of(b"x");
+    assert_eq!(id.to_string().parse::<VertexId>(), Ok(id));
+    assert!(id.to_string().starts_with("bafyr4i"));
+    assert!(BlobId::of(b"x").to_string().starts_with("bafkr4i"));
+    assert!(id.to_string().parse::<BlobId>().is_err());
+    let bounds = cbor::Bounds { bytes_max: 100, items_max: 2, depth_max: 0 };
+    let link = cbor::encode(&id).unwrap();
+    assert_eq!(link.len(), 41);
+    assert_eq!(cbor::decode::<VertexId>(&link, &bounds).unwrap(), id);
+    assert!(cbor::decode::<BlobId>(&link, &bounds).is_err(), "another codec");
+    let bytes = cbor::encode(serde_bytes::Bytes::new(&id.to_cid_bytes())).unwrap();
+    assert!(cbor::decode::<VertexId>(&bytes, &bounds).is_err(), "bytes that are no link");
+}
+
+#[test]
+fn either_half_of_a_signature_can_not_be_missing() {
+    let author = Author::new(1);
+    let vertex = rich();
+    for (range, code) in [(0..3309, "signature-ml-dsa"), (3309..3373, "signature-ed25519")] {
+        let mut signature = *vertex.signature().as_bytes();
+        signature[range].fill(0);
+        let signature = Signature::from_bytes(&signature).unwrap();
+        let bad = SignedVertex::from_parts(vertex.bytes().to_vec(), signature).unwrap();
+        let mut graph = graph_of(&[&author, &Author::new(2)]);
+        let error = insert(&mut graph, &bad).unwrap_err();
+        assert_eq!((error.code(), error.fault()), (code, Fault::BadSignature));
+        assert_eq!(bad.id(), vertex.id(), "the name does not depend on the signature");
+        assert!(matches!(insert(&mut graph, &vertex), Ok(Insert::Accepted(_))));
+    }
+}
+
+#[test]
+fn a_wire_form_of_any_other_shape_is_refused() {
+    let encoded = rich().encode();
+    let (bytes, signature) = (rich().bytes().to_vec(), rich().signature().as_bytes().to_vec());
+    let longer = cbor::encode(&[bytes.as_slice(), &signature, &[]].map(serde_bytes::Bytes::new));
+    for (case, what) in [
+        (Vec::new(), "nothing"),
+        (encoded[..encoded.len() - 1].to_vec(), "truncated"),
+        ([encoded.as_slice(), &[0]].concat(), "longer"),
+        (longer.unwrap(), "three entries"),
+        (cbor::encode_pair(&bytes, &signature[1..]), "a short signature"),
+        (cbor::encode_pair(&signature, &bytes), "swapped"),
+        (cbor::encode_pair(&[], &signature), "an empty vertex"),
+        (cbor::encode_pair(&[0xa0], &signature), "an empty map"),
+        (cbor::encode_pair(&vec![0; limits::VERTEX_BYTES_MAX + 1], &signature), "too large"),
+        (vec![0; 10 << 20], "ten megabytes"),
+    ] {
+        let error = SignedVertex::decode(&case).unwrap_err();
+        assert_eq!(error.fault(), Fault::Malformed, "{what}: {error}");
+    }
+}
+
+/// A change that a hostile author makes before signing.
+type Change = fn(&mut Vertex);
+
+#[test]
+fn every_local_rule_is_held_against_a_hostile_author() {
+    let author = Author::new(1);
+    let table: [(Change, &str); 22] = [
+        (|v| v.version = 2, "vertex-version"),
+        (|v| v.seq = 0, "vertex-identity"),
+        (|v| v.seq = 1 << 53, "vertex-range"),
+        (|v| v.lamport = 0, "vertex-range"),
+        (|v| v.lamport = u64::MAX, "vertex-range"),
+        (|v| v.time_ms = u64::MAX, "vertex-range"),
+        (|v| v.prev = None, "vertex-chain"),
+        (|v| v.prev = Some(VertexId::of(b"elsewhere")), "vertex-chain"),
+        (|v| v.parents.clear(), "vertex-chain"),
+        (|v| v.parents.reverse(), "vertex-order"),
+        (|v| v.parents.push(v.parents[1]), "vertex-order"),
+        (|v| v.parents = (0..17).map(|n| VertexId::of(&[n])).collect(), "vertex-range"),
+        (|v| v.payloads.clear(), "vertex-range"),
+        (|v| v.payloads = vec![note(0); 129], "vertex-range"),
+        (
+            |v| v.payloads.push(Author::new(1).identity().vertex().payloads[0].clone()),
+            "vertex-identity",
+        ),
+        (
+            |v| v.payloads.push(Payload::RunJoin { run: VertexId::of(b""), samples: 0 }),
+            "vertex-range",
+        ),
+        (|v| change_update(v, |u| u.delta_bytes = 6), "vertex-weights-bytes"),
+        (|v| change_update(v, |u| u.delta_bytes = u32::MAX), "vertex-range"),
+        (|v| change_update(v, |u| u.round = 0), "vertex-range"),
+        (|v| change_aggregate(v, |a| a.updates.reverse()), "vertex-order"),
+        (|v| change_aggregate(v, |a| a.updates.clear()), "vertex-range"),
+        (|v| change_proof(v), "equivocation-proof"),
+    ];
+    for (index, (change, code)) in table.into_iter().enumerate() {
+        let mut vertex = rich().vertex().clone();
+        change(&mut vertex);
+        let error = SignedVertex::decode(&sign_anything(&author, &vertex)).unwrap_err();
+        assert_eq!(error.code(), code, "row {index}: {error}");
+        assert!(error.fault().blames_sender());
+        let own = SignedVertex::sign(&vertex, &author.key, [0; 32]).unwrap_err();
+        assert_eq!(own, error, "an author learns what everybody else would say");
+    }
+}
+
+fn change_update(vertex: &mut Vertex, change: impl Fn(&mut Update)) {
+    for payload in &mut vertex.payloads {
+        if let Payload::Update(update) = payload {
+            change(update);
+        }
+    }
+}
+
+fn change_aggregate(vertex: &mut Vertex, change: impl Fn(&mut Aggregate)) {
+    for payload in &mut vertex.payloads {
+        if let Payload::Aggregate(aggregate) = payload {
+            change(aggregate);
+        }
+    }
+}
+
+/// Makes the proof's halves name one vertex.
+fn change_proof(vertex: &mut Vertex) {
+    for payload in &mut vertex.payloads {
+        if let Payload::Equivocation { first, second, .. } = payload {
+            second.clone_from(first);
+        }
+    }
+}
+
+/// A change that puts a run out of its bounds.
+type Spoil = fn(&mut RunSpec);
+
+#[test]
+fn every_bound_of_a_run_is_checked() {
+    let table: [(Spoil, &str); 19] = [
+        (|s| s.name.clear(), "vertex-range"),
+        (|s| s.name = "a".repeat(65), "vertex-range"),
+        (|s| s.name = "Iris".to_owned(), "vertex-range"),
+        (|s| s.name = "iris\u{e9}".to_owned(), "vertex-range"),
+        (|s| s.model.inputs = 0, "run-model"),
+        (|s| s.scaling.offset.clear(), "run-model"),
+        (|s| s.classes = vec!["a".to_owned()], "run-model"),
+        (|s| s.classes[0] = "a".repeat(65), "vertex-range"),
+        (|s| s.rounds = 0, "vertex-range"),
+        (|s| s.rounds = u32::MAX, "vertex-range"),
+        (|s| s.epochs = 0, "vertex-range"),
+        (|s| s.batch = 0, "vertex-range"),
+        (|s| s.learning_rate = 0.0, "vertex-range"),
+        (|s| s.learning_rate = -1.0, "vertex-range"),
+        (|s| s.momentum = 1.0, "vertex-range"),
+        (|s| s.quorum = 0, "vertex-range"),
+        (|s| s.quorum = 257, "vertex-range"),
+        (|s| s.updates_min = 4, "vertex-range"),
+        (|s| s.deadline_ms = 1, "vertex-range"),
+    ];
+    assert_eq!(spec().validate(), Ok(()));
+    for (index, (change, code)) in table.into_iter().enumerate() {
+        let mut spec = spec();
+        change(&mut spec);
+        let error = spec.validate().unwrap_err();
+        assert_eq!(error.code(), code, "row {index}: {error}");
+    }
+    let mut regression = spec();
+    regression.classes.clear();
+    assert_eq!(regression.validate(), Ok(()));
+}
+
+#[test]
+fn floats_keep_their_bits_and_nothing_but_f32_is_read() {
+    let mut spec = spec();
+    spec.scaling.offset = vec![f32::MIN_POSITIVE, f32::MAX, 1.0e-45, -0.0];
+    let author = Author::new(1);
+    let vertex = author.next(&graph_of(&[&author]), vec![Payload::RunStart(spec)]);
+    let Payload::RunStart(read) = &vertex.vertex().payloads[0] else { panic!("a run") };
+    let bits: Vec<u32> = read.scaling.offset.iter().map(|value| value.to_bits()).collect();
+    assert_eq!(bits, [0x0080_0000, 0x7f7f_ffff, 1, 0], "DAG-CBOR has no negative zero");
+    assert_eq!(SignedVertex::decode(&vertex.encode()).unwrap(), vertex);
+
+    // The same vertex with a learning rate that lies between two f32 values.
+    let mut bytes = vertex.bytes().to_vec();
+    let exact = f64::from(0.1_f32).to_be_bytes();
+    let at = bytes.windows(8).position(|window| window == exact).unwrap();
+    bytes[at + 7] ^= 1;
+    let error = SignedVertex::from_parts(bytes, vertex.signature().clone()).unwrap_err();
+    assert_eq!(error.code(), "vertex-not-canonical");
+}
+
+#[test]
+fn infinite_and_missing_numbers_are_not_signed() {
+    let author = Author::new(1);
+    let graph = graph_of(&[&author]);
+    for value in [f32::NAN, f32::INFINITY] {
+        let mut spec = spec();
+        spec.momentum = value;
+        let vertex = graph.next_vertex(author.id, vec![Payload::RunStart(spec)], NOW).unwrap();
+        assert!(SignedVertex::sign(&vertex, &author.key, [0; 32]).is_err());
+    }
+}
+
+#[test]
+fn a_vertex_that_is_too_large_is_refused_by_its_author_already() {
+    let author = Author::new(1);
+    let graph = graph_of(&[&author]);
+    let mut spec = spec();
+    spec.model.inputs = 4_000;
+    spec.scaling = Scaling::identity(4_000);
+    let vertex = graph.next_vertex(author.id, vec![Payload::RunStart(spec)], NOW).unwrap();
+    let error = SignedVertex::sign(&vertex, &author.key, [0; 32]).unwrap_err();
+    assert_eq!(error.code(), "vertex-too-large");
+    assert!(error.to_string().contains("65536"), "{error}");
+}
+
+#[test]
+fn nobody_signs_in_another_name() {
+    let (author, mallory) = (Author::new(1), Author::new(2));
+    let graph = graph_of(&[&author, &mallory]);
+    let vertex = graph.next_vertex(author.id, vec![note(1)], NOW).unwrap();
+    let error = SignedVertex::sign(&vertex, &mallory.key, [0; 32]).unwrap_err();
+    assert_eq!(error.code(), "vertex-identity");
+}
+
+#[test]
+fn the_largest_proof_fits_a_vertex() {
+    // Two vertices of full size: the proof holds their names, not their bytes.
+    let author = Author::new(3);
+    let graph = graph_of(&[&author]);
+    let large = |number: u8| {
+        let payloads = vec![Payload::Binding(author.binding(u32::from(number))); 17];
+        SignedVertex::sign(
+            &graph.next_vertex(author.id, payloads, NOW).unwrap(),
+            &author.key,
+            [0; 32],
+        )
+        .unwrap()
+    };
+    let (one, other) = (large(1), large(2));
+    assert!(one.bytes().len() > 55_000);
+    let proof = EquivocationProof::of(&one, &other, author.key.public()).unwrap();
+    let payload = proof.to_payload();
+    assert!(cbor::encode(&payload).unwrap().len() < 10_000);
+    let Payload::Equivocation { public_key, first, second } = &payload else { panic!("a proof") };
+    let read = EquivocationProof::from_fields(public_key, first, second).unwrap();
+    assert_eq!(read, proof);
+    assert_eq!(read.verify(), Ok(()));
+}
+
+#[test]
+fn a_proof_about_somebody_else_or_nothing_does_not_verify() {
+    let (accused, mallory) = (Author::new(3), Author::new(4));
+    let (one, other) = (fork(&accused, 1), fork(&accused, 2));
+    let proof = EquivocationProof::of(&one, &other, accused.key.public()).unwrap();
+    assert!(EquivocationProof::of(&one, &one, accused.key.public()).is_none());
+    assert!(EquivocationProof::of(&one, &fork(&mallory, 1), accused.key.public()).is_none());
+    let Payload::Equivocation { public_key, first, second } = proof.to_payload() else { panic!() };
+    let swapped = EquivocationProof::from_fields(&public_key, &second, &first).unwrap_err();
+    assert_eq!(swapped.code(), "equivocation-proof");
+    let foreign = mallory.key.public().as_bytes();
+    let framed = EquivocationProof::from_fields(foreign, &first, &second).unwrap();
+    assert_eq!(framed.verify().unwrap_err().code(), "vertex-identity");
+    let mut forged = first.clone();
+    *forged.last_mut().unwrap() ^= 1;
+    let forged = EquivocationProof::from_fields(&public_key, &forged, &second).unwrap();
+    assert_eq!(forged.verify().unwrap_err().fault(), Fault::BadSignature);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_flipped_byte_anywhere_is_never_accepted(
+        at in any::<proptest::sample::Index>(), xor in 1..=255_u8,
+    ) {
+        let author = Author::new(1);
+        let mut graph = graph_of(&[&author]);
+        let mut encoded = author.next(&graph, vec![note(1), Payload::RunStart(spec())]).encode();
+        let at = at.index(encoded.len());
+        encoded[at] ^= xor;
+        if let Ok(vertex) = SignedVertex::decode(&encoded) {
+            prop_assert!(insert(&mut graph, &vertex).is_err());
+        }
+        prop_assert_eq!(graph.len(), 1);
+        prop_assert_eq!(graph.parked(), 0);
+    }
+
+    #[test]
+    fn arbitrary_bytes_are_no_vertex(bytes in proptest::collection::vec(any::<u8>(), 0..2_000)) {
+        prop_assert!(SignedVertex::decode(&bytes).is_err());
+        let signature = Signature::from_bytes(&[0; 3373]).unwrap();
+        prop_assert!(SignedVertex::from_parts(bytes, signature).is_err());
+    }
+
+    #[test]
+    fn random_runs_survive_the_wire(
+        seed: u64,
+        offset in proptest::collection::vec(-1.0e30_f32..1.0e30, 4),
+        learning_rate in 1.0e-9_f32..100.0,
+        momentum in 0.0_f32..0.999,
+        rounds in 1..=limits::RUN_ROUNDS_MAX,
+        name in "[a-z0-9-]{1,64}",
+    ) {
+        let mut spec = spec();
+        spec.scaling.offset = offset;
+        let spec = RunSpec { name, seed, rounds, learning_rate, momentum, ..spec };
+        let bounds = cbor::Bounds { bytes_max: 65_536, items_max: 16_384, depth_max: 8 };
+        let bytes = cbor::encode(&Payload::RunStart(spec.clone())).unwrap();
+        prop_assert_eq!(cbor::decode::<Payload>(&bytes, &bounds).unwrap(), Payload::RunStart(spec));
+    }
+}

@@ -1,0 +1,253 @@
+//! One vertex: its fields, its exact bytes, its name and its signature.
+//!
+//! The name is the CID of the exact bytes. What the author signs is the deterministic CBOR list
+//! `[network, author, seq, link to the vertex]`, a *claim* of about 120 bytes that commits to the
+//! exact bytes through the link. Signing the claim instead of the bytes keeps a proof of
+//! equivocation small (two claims and two signatures, 7 KiB, whatever the vertices held), and lets
+//! a proof be checked by someone who has neither vertex; see decision record 0004.
+//!
+//! On the wire and in the store a vertex is the DAG-CBOR list `[vertex bytes, signature bytes]`.
+//! Its vertex bytes are a byte string and never re-encoded on the way.
+
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use super::payload::{ascending, count, range};
+use super::{Error, Payload, VertexId, cbor};
+use crate::crypto::sign::{Context, PublicKey, SUITE, Signature, SigningKey};
+use crate::identity::{AuthorId, Binding, NetworkId};
+use crate::limits;
+
+/// The version of vertex this program writes and reads.
+pub const VERSION: u8 = 1;
+
+/// Bounds of the encoded fields.
+const VERTEX_BOUNDS: cbor::Bounds = cbor::Bounds {
+    bytes_max: limits::VERTEX_BYTES_MAX,
+    items_max: limits::VERTEX_ITEMS_MAX,
+    depth_max: limits::VERTEX_DEPTH_MAX,
+};
+
+/// Bounds of the list around them.
+const ENVELOPE_BOUNDS: cbor::Bounds =
+    cbor::Bounds { bytes_max: limits::SIGNED_VERTEX_BYTES_MAX, items_max: 3, depth_max: 1 };
+
+/// The fields of a vertex, as they stand in its DAG-CBOR map.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vertex {
+    /// [`VERSION`].
+    pub version: u8,
+    /// The network it belongs to.
+    pub network: NetworkId,
+    /// Who says this.
+    pub author: AuthorId,
+    /// Position in the author's chain, from 0.
+    pub seq: u64,
+    /// The author's vertex before this one; `None` at position 0 only.
+    pub prev: Option<VertexId>,
+    /// What the author had seen: at most 16 ids, strictly ascending, `prev` among them. Empty at
+    /// position 0 only.
+    pub parents: Vec<VertexId>,
+    /// One more than the greatest Lamport time of the parents; 1 at position 0.
+    pub lamport: u64,
+    /// The author's clock, milliseconds since 1970. Advisory: nothing depends on it.
+    pub time_ms: u64,
+    /// The statements, 1 to 128.
+    pub payloads: Vec<Payload>,
+}
+
+/// A vertex with its exact bytes, its name and its author's signature.
+///
+/// That it exists means that the bytes are canonical and every local rule holds. That the
+/// signature verifies is checked against the author's key, by [`super::Graph`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct SignedVertex {
+    vertex: Vertex,
+    id: VertexId,
+    bytes: Vec<u8>,
+    signature: Signature,
+}
+
+/// What an author signs for a vertex.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Claim(pub NetworkId, pub AuthorId, pub u64, pub VertexId);
+
+impl Claim {
+    /// The signed bytes.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        cbor::encode(self).expect("byte strings, a number and a link always encode")
+    }
+}
+
+impl Vertex {
+    /// The first vertex of an author's chain: its key and its first binding.
+    pub fn identity(network: NetworkId, key: &PublicKey, binding: Binding, time_ms: u64) -> Vertex {
+        let payload =
+            Payload::Identity { suite: SUITE, public_key: key.as_bytes().to_vec(), binding };
+        Vertex {
+            version: VERSION,
+            network,
+            author: AuthorId::of(key),
+            seq: 0,
+            prev: None,
+            parents: Vec::new(),
+            lamport: 1,
+            time_ms: time_ms.min(limits::VERTEX_NUMBER_MAX),
+            payloads: vec![payload],
+        }
+    }
+
+    /// Checks every rule that needs no other vertex.
+    fn validate(&self) -> Result<(), Error> {
+        if self.version != VERSION {
+            return Err(Error::Version { found: self.version, known: VERSION });
+        }
+        range("seq", self.seq, 0, limits::VERTEX_NUMBER_MAX)?;
+        range("lamport", self.lamport, 1, limits::VERTEX_NUMBER_MAX)?;
+        range("time_ms", self.time_ms, 0, limits::VERTEX_NUMBER_MAX)?;
+        count("payloads", self.payloads.len(), 1, limits::VERTEX_PAYLOADS_MAX)?;
+        count("parents", self.parents.len(), 0, limits::VERTEX_PARENTS_MAX)?;
+        ascending("parents", &self.parents)?;
+        self.validate_position()?;
+        self.payloads.iter().try_for_each(|payload| payload.validate(&self.network))
+    }
+
+    /// The rules of position 0 and of every other.
+    fn validate_position(&self) -> Result<(), Error> {
+        let identities =
+            self.payloads.iter().filter(|payload| matches!(payload, Payload::Identity { .. }));
+        if self.seq == 0 {
+            let reason = match (identities.count(), self.payloads.len()) {
+                (1, 1) if self.prev.is_some() || !self.parents.is_empty() => {
+                    "it has neither prev nor parents"
+                }
+                (1, 1) if self.lamport != 1 => "its lamport is 1",
+                (1, 1) => return Ok(()),
+                _ => "position 0 holds the identity payload and no other",
+            };
+            return Err(Error::Identity { reason });
+        }
+        if identities.count() > 0 {
+            return Err(Error::Identity { reason: "the identity payload is for position 0 only" });
+        }
+        match &self.prev {
+            None => Err(Error::Prev { seq: self.seq, reason: "only position 0 has no prev" }),
+            Some(prev) if self.parents.binary_search(prev).is_err() => {
+                Err(Error::Prev { seq: self.seq, reason: "prev must be one of the parents" })
+            }
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+impl SignedVertex {
+    /// Encodes and signs a vertex. `hedge` is fresh randomness.
+    ///
+    /// The fields are read back from the bytes, so that the author holds exactly what everybody
+    /// else will read (a negative zero, for one, becomes zero).
+    ///
+    /// # Errors
+    /// Every local rule that a receiver would refuse it for, and [`Error::ForeignKey`].
+    pub fn sign(vertex: &Vertex, key: &SigningKey, hedge: [u8; 32]) -> Result<Self, Error> {
+        let key_of = AuthorId::of(key.public());
+        if key_of != vertex.author {
+            return Err(Error::ForeignKey { author: vertex.author, key_of });
+        }
+        let bytes = cbor::encode(vertex).map_err(of("vertex"))?;
+        let vertex = read(&bytes)?;
+        let id = VertexId::of(&bytes);
+        let claim = Claim(vertex.network, vertex.author, vertex.seq, id);
+        let signature = key.sign(Context::Vertex, &claim.encode(), hedge);
+        Ok(Self { vertex, id, bytes, signature })
+    }
+
+    /// Puts a vertex together from its exact bytes and its signature.
+    ///
+    /// # Errors
+    /// As [`SignedVertex::decode`].
+    pub fn from_parts(bytes: Vec<u8>, signature: Signature) -> Result<Self, Error> {
+        let vertex = read(&bytes)?;
+        Ok(Self { vertex, id: VertexId::of(&bytes), bytes, signature })
+    }
+
+    /// Reads the wire form. Total and bounded: nothing is allocated on a stranger's word.
+    ///
+    /// # Errors
+    /// [`Error::Encoding`] for anything but the canonical bytes of a vertex, otherwise the first
+    /// local rule that is broken.
+    pub fn decode(encoded: &[u8]) -> Result<Self, Error> {
+        let (bytes, signature): (ByteBuf, ByteBuf) =
+            cbor::decode(encoded, &ENVELOPE_BOUNDS).map_err(of("signed vertex"))?;
+        let signature = Signature::from_bytes(&signature).map_err(|error| Error::Encoding {
+            what: "signed vertex",
+            source: cbor::Error::Shape { reason: error.to_string() },
+        })?;
+        Self::from_parts(bytes.into_vec(), signature)
+    }
+
+    /// The wire form: the DAG-CBOR list `[vertex bytes, signature bytes]`.
+    pub fn encode(&self) -> Vec<u8> {
+        cbor::encode_pair(&self.bytes, self.signature.as_bytes())
+    }
+
+    /// The fields.
+    pub fn vertex(&self) -> &Vertex {
+        &self.vertex
+    }
+
+    /// The name.
+    pub fn id(&self) -> VertexId {
+        self.id
+    }
+
+    /// The exact bytes that the name is the hash of.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The author's signature over the claim.
+    pub fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    /// Bytes of memory and storage this vertex is counted with.
+    pub fn size_bytes(&self) -> usize {
+        self.bytes.len() + self.signature.as_bytes().len()
+    }
+
+    /// Upper bound of the length of [`SignedVertex::encode`], without encoding.
+    pub fn encoded_bytes(&self) -> usize {
+        // A list head, and two string heads of at most five bytes.
+        self.size_bytes() + 11
+    }
+
+    /// Verifies both halves of the signature with the author's key.
+    ///
+    /// # Errors
+    /// [`Error::ForeignKey`] when the key is not the author's, else [`Error::Signature`].
+    pub fn verify(&self, key: &PublicKey) -> Result<(), Error> {
+        let key_of = AuthorId::of(key);
+        if key_of != self.vertex.author {
+            return Err(Error::ForeignKey { author: self.vertex.author, key_of });
+        }
+        key.verify(Context::Vertex, &self.claim().encode(), &self.signature)
+            .map_err(|source| Error::Signature { id: self.id, author: self.vertex.author, source })
+    }
+
+    /// What the author signed.
+    pub(super) fn claim(&self) -> Claim {
+        Claim(self.vertex.network, self.vertex.author, self.vertex.seq, self.id)
+    }
+}
+
+/// Reads the exact bytes of a vertex.
+fn read(bytes: &[u8]) -> Result<Vertex, Error> {
+    let vertex: Vertex = cbor::decode(bytes, &VERTEX_BOUNDS).map_err(of("vertex"))?;
+    vertex.validate()?;
+    Ok(vertex)
+}
+
+fn of(what: &'static str) -> impl FnOnce(cbor::Error) -> Error {
+    move |source| Error::Encoding { what, source }
+}

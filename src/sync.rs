@@ -1,0 +1,365 @@
+//! Catching up: which vertices to ask of whom, and which to send to who asks.
+//!
+//! Nodes tell each other their *heads*. A head that is not in the graph is *wanted*, and so is the
+//! missing parent of a parked vertex. There are two ways to ask, both answered in causal order, so
+//! that what arrives can be accepted at once:
+//!
+//! - by id, for a parent that gossip overtook;
+//! - for the *ancestors* of what is wanted, short of what the asker knows: walking back, done by
+//!   the peer that has the history, in one round trip per answer instead of one per generation.
+//!
+//! What the asker knows is sketched as in git's and Bitcoin's exchanges: its heads, vertices it has
+//! in common with this peer, and samples of its own history at distances 1, 2, 4, 8... Because a
+//! graph is closed under "parent of", knowing a vertex means knowing everything behind it. What a
+//! peer sent counts as common from then on, so every answer moves the exchange forward.
+//!
+//! [`State`] decides and remembers; it sends nothing and reads no clock. It asks one peer for
+//! ancestors at a time (two would send the same), backs off from a peer that answers nothing
+//! useful, and forgets a wanted vertex that nobody gave in several attempts. Set reconciliation by
+//! ranges, for large differences between large histories, is not here.
+
+mod serve;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::clock::Now;
+use crate::dag::{Graph, VertexId};
+use crate::identity::TransportId;
+use crate::limits;
+
+pub use serve::{Served, serve};
+
+/// Most samples of the own history in a sketch: distances 1, 2, 4 ... up to 2^16.
+const SAMPLES_MAX: usize = 17;
+/// Most own heads in a sketch; as many as one vertex can join.
+const OWN_HEADS_MAX: usize = limits::VERTEX_PARENTS_MAX;
+/// Most common vertices remembered per peer: what a sketch has left.
+const COMMON_MAX: usize = limits::HEADS_MAX - SAMPLES_MAX - OWN_HEADS_MAX;
+/// Peers remembered as having one wanted vertex. A few suffice; others are asked when these fail.
+const HOLDERS_MAX: usize = 4;
+
+/// What one node asks of another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// These vertices, at most [`limits::REQUEST_VERTICES_MAX`], ascending.
+    Vertices {
+        /// Their names.
+        ids: Vec<VertexId>,
+    },
+    /// These vertices and what is behind them, short of what is known.
+    Ancestors {
+        /// Whose past, themselves included; at most [`limits::REQUEST_VERTICES_MAX`], ascending.
+        of: Vec<VertexId>,
+        /// What the asker has, with everything behind it; at most [`limits::HEADS_MAX`],
+        /// ascending.
+        known: Vec<VertexId>,
+    },
+}
+
+/// One decision: ask this of that peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// Whom.
+    pub peer: TransportId,
+    /// What.
+    pub want: Want,
+}
+
+/// What came of a request, after everything in the answer was inserted into the graph.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// Names of the vertices in the answer, in its order.
+    pub received: Vec<VertexId>,
+    /// How many of them were accepted or parked and had not been before.
+    pub news: usize,
+    /// Whether the peer has more to give for the same request.
+    pub more: bool,
+}
+
+/// What is wanted, who may have it, and what is under way.
+#[derive(Debug, Default)]
+pub struct State {
+    peers: BTreeMap<TransportId, Peer>,
+    wanted: BTreeMap<VertexId, Wanted>,
+    /// Names that the graph refused, oldest first: not asked for again until somebody cites them.
+    refused: VecDeque<VertexId>,
+    /// The peer that was asked last, so that the next one has its turn.
+    last: Option<TransportId>,
+}
+
+#[derive(Debug, Default)]
+struct Peer {
+    /// Vertices both sides have, none behind another; the newest.
+    common: VecDeque<VertexId>,
+    under_way: Option<UnderWay>,
+    /// Whether asking by id led to vertices with more missing parents.
+    walking: bool,
+    failures: u32,
+    not_before_mono_ms: u64,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    ids: Vec<VertexId>,
+    ancestors: bool,
+    since_mono_ms: u64,
+}
+
+#[derive(Debug, Default)]
+struct Wanted {
+    /// Connected peers that said they have it, or have something that cites it.
+    holders: BTreeSet<TransportId>,
+    /// Whether it is some peer's head, so that there may be much behind it.
+    head: bool,
+    attempts: u32,
+}
+
+impl State {
+    /// Nothing known, nothing wanted.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A peer told its heads; it is followed from now on. Beyond [`limits::SYNC_PEERS_MAX`] peers
+    /// a new one is not.
+    pub fn on_heads(&mut self, peer: &TransportId, heads: &[VertexId], graph: &Graph) {
+        if !self.peers.contains_key(peer) && self.peers.len() >= limits::SYNC_PEERS_MAX {
+            return;
+        }
+        let known = self.peers.entry(peer.clone()).or_default();
+        for head in heads.iter().take(limits::HEADS_MAX) {
+            if graph.contains(head) {
+                known.share(*head);
+            } else if !self.refused.contains(head) {
+                want(&mut self.wanted, *head, peer, true);
+            }
+        }
+    }
+
+    /// A vertex from `peer` was parked, waiting for these parents.
+    pub fn on_missing(&mut self, peer: &TransportId, missing: &[VertexId]) {
+        for id in missing {
+            // Somebody cites it, so the graph will take it even if its author is ended.
+            self.refused.retain(|refused| refused != id);
+            want(&mut self.wanted, *id, peer, false);
+        }
+    }
+
+    /// The graph refused a vertex for good, or for as long as nobody cites it. Do not call this
+    /// for a bad signature: the same name may come again with a good one.
+    pub fn on_refused(&mut self, id: VertexId) {
+        self.wanted.remove(&id);
+        if !self.refused.contains(&id) {
+            self.refused.push_back(id);
+        }
+        if self.refused.len() > limits::SYNC_WANTED_MAX {
+            self.refused.pop_front();
+        }
+    }
+
+    /// A peer is gone; what was asked of it is asked of another.
+    pub fn on_disconnected(&mut self, peer: &TransportId) {
+        self.peers.remove(peer);
+        for wanted in self.wanted.values_mut() {
+            wanted.holders.remove(peer);
+        }
+        // With nobody left to ask, heads will be told again on the next connection.
+        if self.peers.is_empty() {
+            self.wanted.clear();
+        }
+    }
+
+    /// A request was answered and the answer is in the graph.
+    pub fn on_answer(&mut self, peer: &TransportId, answer: &Answer, graph: &Graph, now: Now) {
+        let Some(state) = self.peers.get_mut(peer) else { return };
+        let Some(done) = state.under_way.take() else { return };
+        for id in frontier(&answer.received, graph) {
+            state.share(id);
+        }
+        let parked = answer.received.iter().any(|id| !graph.contains(id));
+        state.walking = if done.ancestors { false } else { parked };
+        let useful = answer.news > 0 || (answer.more && !answer.received.is_empty());
+        if useful {
+            state.failures = 0;
+        } else {
+            state.back_off(now);
+        }
+        self.settle(peer, &done, useful, graph);
+    }
+
+    /// A request failed: no connection, a refusal, an unreadable answer.
+    pub fn on_failed(&mut self, peer: &TransportId, graph: &Graph, now: Now) {
+        let Some(state) = self.peers.get_mut(peer) else { return };
+        let Some(done) = state.under_way.take() else { return };
+        state.back_off(now);
+        self.settle(peer, &done, false, graph);
+    }
+
+    /// The next request to make, if there is one; call until `None`.
+    pub fn next(&mut self, graph: &Graph, now: Now) -> Option<Ask> {
+        self.time_out(graph, now);
+        self.wanted.retain(|id, _| !graph.contains(id));
+        let under_way = self.peers.values().filter(|peer| peer.under_way.is_some()).count();
+        if self.wanted.is_empty() || under_way >= limits::SYNC_REQUESTS_MAX {
+            return None;
+        }
+        let peers = self.turns();
+        peers.into_iter().find_map(|peer| self.ask(&peer, graph, now))
+    }
+
+    /// When to call [`State::next`] again although nothing happened, on the monotonic clock: the
+    /// first time-out or end of a back-off after `now`.
+    pub fn wake_at_mono_ms(&self, now: Now) -> Option<u64> {
+        let idle = |peer: &&Peer| peer.under_way.is_none() && !self.wanted.is_empty();
+        let retries = self.peers.values().filter(idle).map(|peer| peer.not_before_mono_ms);
+        let timeouts = self
+            .peers
+            .values()
+            .filter_map(|peer| peer.under_way.as_ref())
+            .map(|asked| asked.since_mono_ms.saturating_add(limits::SYNC_REQUEST_MS_MAX));
+        timeouts.chain(retries).filter(|at_ms| *at_ms > now.mono_ms).min()
+    }
+
+    /// Vertices that are wanted and not there yet.
+    pub fn wanted(&self) -> usize {
+        self.wanted.len()
+    }
+
+    /// Peers in the order of their turns: those after the one that was asked last come first.
+    fn turns(&self) -> Vec<TransportId> {
+        let after = |peer: &&TransportId| self.last.as_ref().is_none_or(|last| *peer > last);
+        let (mut first, second): (Vec<&TransportId>, Vec<_>) = self.peers.keys().partition(after);
+        first.extend(second);
+        first.into_iter().cloned().collect()
+    }
+
+    /// What to ask of this peer now.
+    fn ask(&mut self, peer: &TransportId, graph: &Graph, now: Now) -> Option<Ask> {
+        let state = self.peers.get(peer)?;
+        if state.under_way.is_some() || now.mono_ms < state.not_before_mono_ms {
+            return None;
+        }
+        let asked: Vec<&UnderWay> =
+            self.peers.values().filter_map(|peer| peer.under_way.as_ref()).collect();
+        let free = |id: &VertexId| !asked.iter().any(|other| other.ids.contains(id));
+        // Who said so is asked first; when none of those is there, anybody.
+        let may_have = |wanted: &Wanted| {
+            wanted.holders.contains(peer)
+                || !wanted.holders.iter().any(|holder| self.peers.contains_key(holder))
+        };
+        let ids: Vec<VertexId> = self
+            .wanted
+            .iter()
+            .filter(|(id, wanted)| may_have(wanted) && free(id))
+            .map(|(id, _)| *id)
+            .take(limits::REQUEST_VERTICES_MAX)
+            .collect();
+        let heads = ids.iter().any(|id| self.wanted.get(id).is_some_and(|wanted| wanted.head));
+        let ancestors = heads || state.walking;
+        if ids.is_empty() || (ancestors && asked.iter().any(|other| other.ancestors)) {
+            return None;
+        }
+        let want = if ancestors {
+            Want::Ancestors { of: ids.clone(), known: sketch(graph, &state.common) }
+        } else {
+            Want::Vertices { ids: ids.clone() }
+        };
+        let state = self.peers.get_mut(peer)?;
+        state.under_way = Some(UnderWay { ids, ancestors, since_mono_ms: now.mono_ms });
+        self.last = Some(peer.clone());
+        Some(Ask { peer: peer.clone(), want })
+    }
+
+    fn time_out(&mut self, graph: &Graph, now: Now) {
+        let late = |peer: &Peer| {
+            peer.under_way.as_ref().is_some_and(|asked| {
+                now.since_ms(asked.since_mono_ms) >= limits::SYNC_REQUEST_MS_MAX
+            })
+        };
+        let peers: Vec<TransportId> =
+            self.peers.iter().filter(|(_, peer)| late(peer)).map(|(id, _)| id.clone()).collect();
+        for peer in peers {
+            self.on_failed(&peer, graph, now);
+        }
+    }
+
+    /// Counts an attempt for what a request did not bring, and gives up what was asked too often.
+    fn settle(&mut self, peer: &TransportId, done: &UnderWay, useful: bool, graph: &Graph) {
+        for id in &done.ids {
+            if graph.contains(id) {
+                self.wanted.remove(id);
+                continue;
+            }
+            let Some(wanted) = self.wanted.get_mut(id) else { continue };
+            if useful {
+                continue;
+            }
+            wanted.attempts += 1;
+            wanted.holders.remove(peer);
+            if wanted.attempts >= limits::SYNC_ATTEMPTS_MAX {
+                self.wanted.remove(id);
+            }
+        }
+    }
+}
+
+impl Peer {
+    fn share(&mut self, id: VertexId) {
+        if self.common.contains(&id) {
+            return;
+        }
+        if self.common.len() >= COMMON_MAX {
+            self.common.pop_front();
+        }
+        self.common.push_back(id);
+    }
+
+    fn back_off(&mut self, now: Now) {
+        let doubled = limits::SYNC_BACKOFF_MS_MIN << self.failures.min(16);
+        let wait_ms = doubled.min(limits::SYNC_BACKOFF_MS_MAX);
+        self.failures = self.failures.saturating_add(1);
+        self.not_before_mono_ms = now.mono_ms.saturating_add(wait_ms);
+    }
+}
+
+fn want(wanted: &mut BTreeMap<VertexId, Wanted>, id: VertexId, peer: &TransportId, head: bool) {
+    if !wanted.contains_key(&id) && wanted.len() >= limits::SYNC_WANTED_MAX {
+        return;
+    }
+    let wanted = wanted.entry(id).or_default();
+    wanted.head |= head;
+    if wanted.holders.len() < HOLDERS_MAX {
+        wanted.holders.insert(peer.clone());
+    }
+}
+
+/// A sketch of everything in the graph: its newest heads, what is common, and samples.
+fn sketch(graph: &Graph, common: &VecDeque<VertexId>) -> Vec<VertexId> {
+    let mut known: BTreeSet<VertexId> = common.iter().copied().collect();
+    let mut heads: Vec<(u64, VertexId)> = graph
+        .heads()
+        .into_iter()
+        .filter_map(|id| graph.get(&id).map(|signed| (signed.vertex().lamport, id)))
+        .collect();
+    heads.sort_unstable();
+    known.extend(heads.into_iter().rev().take(OWN_HEADS_MAX).map(|(_, id)| id));
+    let distances = std::iter::successors(Some(1_usize), |distance| distance.checked_mul(2));
+    let samples = distances
+        .take(SAMPLES_MAX)
+        .map_while(|distance| graph.len().checked_sub(distance))
+        .filter_map(|place| graph.iter().nth(place))
+        .map(crate::dag::SignedVertex::id);
+    known.extend(samples);
+    known.into_iter().collect()
+}
+
+/// The accepted vertices among `ids` that are no parent of another one of them.
+fn frontier(ids: &[VertexId], graph: &Graph) -> Vec<VertexId> {
+    let accepted: Vec<_> = ids.iter().filter_map(|id| graph.get(id)).collect();
+    let parents: BTreeSet<&VertexId> =
+        accepted.iter().flat_map(|signed| &signed.vertex().parents).collect();
+    accepted.iter().map(|signed| signed.id()).filter(|id| !parents.contains(id)).collect()
+}
+
+#[cfg(test)]
+mod tests;
