@@ -1,0 +1,129 @@
+//! Who proposes an aggregate, and when.
+//!
+//! This is manners, not law: an aggregate proposed against all of it is as valid as any other. The
+//! aim is one proposal per round with as many updates as can be had, without waiting for the dead
+//! and without anyone in charge.
+//!
+//! - *Active* are the contributors of the head, authors with an update for the head or for its base
+//!   (they came too late and are working), and members that joined lately.
+//! - A round is *ripe* when it has updates of the quorum, or of all active members if they are
+//!   fewer; or when the deadline has passed since the head was adopted and the minimum is there.
+//! - In a ripe round members take turns by the order of `hash(head, author)`, one every
+//!   [`limits::PROPOSER_STAGGER_MS`]: the first usually is the only one.
+
+use std::collections::BTreeSet;
+
+use super::run::Run;
+use crate::crypto::hash::Digest;
+use crate::dag::VertexId;
+use crate::identity::AuthorId;
+use crate::limits;
+
+/// What a node knows beyond the history when it decides about proposing.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// The node's own author.
+    pub me: &'a AuthorId,
+    /// Monotonic time, in milliseconds.
+    pub now_ms: u64,
+    /// When the head was adopted.
+    pub adopted_ms: u64,
+    /// Since when the round has been ripe, as far as was seen.
+    pub ripe_ms: Option<u64>,
+    /// Members that joined while the head or its base was the head.
+    pub joined_lately: &'a BTreeSet<AuthorId>,
+    /// Members that are known to have equivocated.
+    pub ended: &'a BTreeSet<AuthorId>,
+}
+
+/// What to do about the round now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing until the history changes.
+    Idle,
+    /// Not ripe; look again at this time even if nothing comes.
+    Unripe {
+        /// Monotonic time, in milliseconds.
+        until_ms: u64,
+    },
+    /// Ripe, and others come first; look again at this time.
+    Turn {
+        /// Monotonic time, in milliseconds.
+        until_ms: u64,
+    },
+    /// Ripe, and it is this node's turn: propose these updates, sorted by id.
+    Propose(Vec<VertexId>),
+}
+
+/// Decides about the round that follows the head; `usable` says whether an update's blob is here
+/// and in order.
+pub fn step(run: &Run, facts: &Facts, usable: impl Fn(&VertexId) -> bool) -> Step {
+    if run.is_finished() || !run.is_member(facts.me) {
+        return Step::Idle;
+    }
+    let updates = choose(run, facts.ended, usable);
+    let active = active(run, facts.joined_lately, facts.ended);
+    let minimum = count(run.spec().updates_min).max(1);
+    let wanted = count(run.spec().quorum).min(active.len()).max(minimum);
+    let deadline_ms = facts.adopted_ms.saturating_add(u64::from(run.spec().deadline_ms));
+    let late = facts.now_ms >= deadline_ms && updates.len() >= minimum;
+    if updates.len() < wanted && !late {
+        let waiting = facts.now_ms < deadline_ms;
+        return if waiting { Step::Unripe { until_ms: deadline_ms } } else { Step::Idle };
+    }
+    let turn = u64::try_from(rank(&run.head(), facts.me, &active)).unwrap_or(u64::MAX);
+    let wait_ms = turn.saturating_mul(limits::PROPOSER_STAGGER_MS);
+    let until_ms = facts.ripe_ms.unwrap_or(facts.now_ms).saturating_add(wait_ms);
+    if facts.now_ms < until_ms { Step::Turn { until_ms } } else { Step::Propose(updates) }
+}
+
+/// The usable updates for the head, one for each author, sorted by id.
+fn choose(
+    run: &Run,
+    ended: &BTreeSet<AuthorId>,
+    usable: impl Fn(&VertexId) -> bool,
+) -> Vec<VertexId> {
+    let mut authors = BTreeSet::new();
+    run.candidates(&run.head())
+        .filter(|(id, update)| !ended.contains(&update.author) && usable(id))
+        .filter(|(_, update)| authors.insert(update.author))
+        .map(|(id, _)| id)
+        .take(limits::AGGREGATE_UPDATES_MAX)
+        .collect()
+}
+
+/// The members that are worth waiting for.
+pub fn active(
+    run: &Run,
+    joined_lately: &BTreeSet<AuthorId>,
+    ended: &BTreeSet<AuthorId>,
+) -> BTreeSet<AuthorId> {
+    let head = run.head();
+    let base = run.tree().base(head);
+    let mut active = run.contributors(&head);
+    for from in std::iter::once(head).chain(base) {
+        active.extend(run.updates_of(&from).map(|(_, update)| update.author));
+    }
+    active.extend(joined_lately);
+    if base.is_none() {
+        active.extend(run.members().keys());
+    }
+    active.retain(|author| run.is_member(author) && !ended.contains(author));
+    active
+}
+
+/// How many active members come before this one; a member that is not active comes last.
+fn rank(head: &VertexId, me: &AuthorId, active: &BTreeSet<AuthorId>) -> usize {
+    let place = |author: &AuthorId| {
+        Digest::derive("synaptic-mesh 2026 proposer order v1", &[&head.0.0, author.as_bytes()])
+    };
+    if !active.contains(me) {
+        return active.len();
+    }
+    let own = place(me);
+    active.iter().filter(|author| place(author) < own).count()
+}
+
+fn count(value: u32) -> usize {
+    usize::try_from(value).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,363 @@
+//! One run, folded from the history.
+//!
+//! Nothing here depends on the order in which concurrent vertices arrived: updates and aggregates
+//! are kept in sets, an aggregate that names vertices not yet seen waits for them, and the head is
+//! [`Tree`]'s function of the valid aggregates. Whether an update or an aggregate counts depends on
+//! what it says and names, never on who says it: membership is for the policy (whom to wait for),
+//! so that a member that equivocates cannot make two honest nodes count differently.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::tree::{Inserted, Tree};
+use crate::crypto::hash::Digest;
+use crate::dag::{Aggregate, BlobId, RunSpec, Update, VertexId};
+use crate::identity::AuthorId;
+use crate::limits;
+
+/// A run and everything said about it.
+#[derive(Debug, Clone)]
+pub struct Run {
+    id: VertexId,
+    founder: AuthorId,
+    spec: RunSpec,
+    parameters: usize,
+    members: BTreeMap<AuthorId, Member>,
+    updates: BTreeMap<VertexId, UpdateRecord>,
+    /// Updates by what they were trained from.
+    by_base: BTreeMap<VertexId, BTreeSet<VertexId>>,
+    aggregates: BTreeMap<VertexId, AggregateRecord>,
+    /// Aggregates that wait, by a vertex they name and that is not known (or not valid) yet.
+    waiting: BTreeMap<VertexId, BTreeSet<VertexId>>,
+    tree: Tree<VertexId>,
+}
+
+/// What an author last said about taking part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    /// How many samples it said it trains on.
+    pub samples: u32,
+    /// Whether it takes part now.
+    pub joined: bool,
+}
+
+/// A valid update; what its blob holds is judged where the blob is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UpdateRecord {
+    /// Who trained it.
+    pub author: AuthorId,
+    /// The run's first vertex or the aggregate it was trained from.
+    pub base: VertexId,
+    /// The round it is for, 1-based.
+    pub round: u32,
+    /// On how many samples.
+    pub samples: u32,
+    /// The change of the weights.
+    pub delta: BlobId,
+}
+
+/// A proposed aggregate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AggregateRecord {
+    /// Who proposed it.
+    pub author: AuthorId,
+    /// The run's first vertex or the aggregate it follows.
+    pub base: VertexId,
+    /// The round, 1-based.
+    pub round: u32,
+    /// The updates in it, sorted.
+    pub updates: Vec<VertexId>,
+    /// The weights it claims.
+    pub weights: BlobId,
+    /// What is known about it.
+    pub standing: Standing,
+}
+
+/// What is known about an aggregate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It names a vertex that is not there yet, or whose own aggregate is not recomputed yet.
+    Waiting,
+    /// All it names is there; it waits to be recomputed.
+    Sound,
+    /// Recomputed, and equal to the bit.
+    Valid,
+    /// Against the rules, or recomputed to something else. For good.
+    Void,
+}
+
+/// What an applied statement or a judgement changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// The run began.
+    Started,
+    /// An author is a member now.
+    Joined(AuthorId),
+    /// An author is a member no longer.
+    Left(AuthorId),
+    /// A valid update is there.
+    Update(VertexId),
+    /// An aggregate can be recomputed now.
+    Sound(VertexId),
+    /// The head moved here; `switched` when it is not the old head's child.
+    Head {
+        /// The new head.
+        head: VertexId,
+        /// Whether the run changed to another branch.
+        switched: bool,
+    },
+}
+
+impl Run {
+    /// The run that the vertex `id` starts. The specification has been checked.
+    pub(super) fn new(id: VertexId, founder: AuthorId, spec: RunSpec) -> Self {
+        let parameters = spec.model.parameter_count();
+        Self {
+            id,
+            founder,
+            spec,
+            parameters,
+            members: BTreeMap::new(),
+            updates: BTreeMap::new(),
+            by_base: BTreeMap::new(),
+            aggregates: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            tree: Tree::new(id),
+        }
+    }
+
+    /// The vertex that started it.
+    pub fn id(&self) -> VertexId {
+        self.id
+    }
+
+    /// Who started it; a member like any other, or none.
+    pub fn founder(&self) -> AuthorId {
+        self.founder
+    }
+
+    /// What its founder fixed.
+    pub fn spec(&self) -> &RunSpec {
+        &self.spec
+    }
+
+    /// Parameters of its model.
+    pub fn parameters(&self) -> usize {
+        self.parameters
+    }
+
+    /// Everybody who ever joined.
+    pub fn members(&self) -> &BTreeMap<AuthorId, Member> {
+        &self.members
+    }
+
+    /// Whether an author takes part now.
+    pub fn is_member(&self, author: &AuthorId) -> bool {
+        self.members.get(author).is_some_and(|member| member.joined)
+    }
+
+    /// A valid update.
+    pub fn update(&self, id: &VertexId) -> Option<&UpdateRecord> {
+        self.updates.get(id)
+    }
+
+    /// An aggregate, whatever its standing.
+    pub fn aggregate(&self, id: &VertexId) -> Option<&AggregateRecord> {
+        self.aggregates.get(id)
+    }
+
+    /// All aggregates, whatever their standing, by id.
+    pub fn aggregates(&self) -> impl Iterator<Item = (&VertexId, &AggregateRecord)> {
+        self.aggregates.iter()
+    }
+
+    /// Valid updates trained from `base`, in the order of their ids.
+    pub fn updates_of(&self, base: &VertexId) -> impl Iterator<Item = (VertexId, &UpdateRecord)> {
+        let ids = self.by_base.get(base).into_iter().flatten();
+        ids.filter_map(|id| self.updates.get(id).map(|update| (*id, update)))
+    }
+
+    /// The same, without more of one author than an honest one could have written.
+    pub fn candidates(&self, base: &VertexId) -> impl Iterator<Item = (VertexId, &UpdateRecord)> {
+        let mut seen: BTreeMap<AuthorId, usize> = BTreeMap::new();
+        self.updates_of(base).filter(move |(_, update)| {
+            let count = seen.entry(update.author).or_default();
+            *count += 1;
+            *count <= limits::UPDATES_PER_AUTHOR_MAX
+        })
+    }
+
+    /// The end of the chosen chain: an aggregate, or the run's first vertex.
+    pub fn head(&self) -> VertexId {
+        self.tree.head()
+    }
+
+    /// The chain of valid aggregates.
+    pub fn tree(&self) -> &Tree<VertexId> {
+        &self.tree
+    }
+
+    /// The round of the head; 0 before the first aggregate.
+    pub fn round(&self) -> u32 {
+        self.tree.round(self.head()).unwrap_or(0)
+    }
+
+    /// Whether the last round is aggregated.
+    pub fn is_finished(&self) -> bool {
+        self.round() >= self.spec.rounds
+    }
+
+    /// Authors of an aggregate's updates, in order of their ids; none for the run's first vertex.
+    pub fn contributors(&self, aggregate: &VertexId) -> BTreeSet<AuthorId> {
+        let record = self.aggregates.get(aggregate);
+        let updates = record.into_iter().flat_map(|record| &record.updates);
+        updates.filter_map(|id| self.updates.get(id)).map(|update| update.author).collect()
+    }
+
+    /// Authors of all updates in the chosen chain.
+    pub fn all_contributors(&self) -> BTreeSet<AuthorId> {
+        let mut authors = BTreeSet::new();
+        let mut next = self.head();
+        while let Some(record) = self.aggregates.get(&next) {
+            authors.append(&mut self.contributors(&next));
+            next = record.base;
+        }
+        authors
+    }
+
+    /// The seed of an author's local training in a round.
+    pub fn training_seed(&self, round: u32, author: &AuthorId) -> u64 {
+        let parts: [&[u8]; 3] = [&self.id.0.0, &round.to_le_bytes(), author.as_bytes()];
+        let digest = Digest::derive("synaptic-mesh 2026 training seed v1", &parts);
+        digest.0.iter().take(8).rev().fold(0, |seed, byte| (seed << 8) | u64::from(*byte))
+    }
+
+    pub(super) fn join(&mut self, author: AuthorId, samples: u32, changes: &mut Vec<Change>) {
+        self.members.insert(author, Member { samples, joined: true });
+        changes.push(Change::Joined(author));
+    }
+
+    pub(super) fn leave(&mut self, author: AuthorId, changes: &mut Vec<Change>) {
+        if let Some(member) = self.members.get_mut(&author)
+            && member.joined
+        {
+            member.joined = false;
+            changes.push(Change::Left(author));
+        }
+    }
+
+    /// Takes an update whose numbers can be those of the run.
+    pub(super) fn add_update(
+        &mut self,
+        id: VertexId,
+        author: AuthorId,
+        update: &Update,
+        changes: &mut Vec<Change>,
+    ) {
+        let keeps_rules = (1..=self.spec.rounds).contains(&update.round)
+            && self.is_size(update.delta_bytes)
+            && (update.round == 1) == (update.base == self.id);
+        if !keeps_rules {
+            return;
+        }
+        let Update { base, round, samples, delta, .. } = *update;
+        self.updates.insert(id, UpdateRecord { author, base, round, samples, delta });
+        self.by_base.entry(base).or_default().insert(id);
+        changes.push(Change::Update(id));
+        self.settle(id, changes);
+    }
+
+    /// Takes a proposed aggregate whose own numbers keep the rules; what it names is judged as
+    /// soon as it is there.
+    pub(super) fn add_aggregate(
+        &mut self,
+        id: VertexId,
+        author: AuthorId,
+        aggregate: &Aggregate,
+        changes: &mut Vec<Change>,
+    ) {
+        let Aggregate { base, round, ref updates, weights, weights_bytes, .. } = *aggregate;
+        let enough = usize::try_from(self.spec.updates_min).unwrap_or(usize::MAX);
+        let keeps_rules = (1..=self.spec.rounds).contains(&round)
+            && self.is_size(weights_bytes)
+            && (round == 1) == (base == self.id)
+            && updates.len() >= enough;
+        if !keeps_rules {
+            return;
+        }
+        let updates = updates.clone();
+        let standing = Standing::Waiting;
+        let record = AggregateRecord { author, base, round, updates, weights, standing };
+        self.aggregates.insert(id, record);
+        self.consider(id, changes);
+    }
+
+    /// Records what recomputing a sound aggregate gave. Returns whether it counted.
+    pub(super) fn judge(&mut self, id: VertexId, equal: bool, changes: &mut Vec<Change>) -> bool {
+        let Some(record) = self.aggregates.get_mut(&id) else { return false };
+        if record.standing != Standing::Sound {
+            return false;
+        }
+        if !equal {
+            record.standing = Standing::Void;
+            return true;
+        }
+        record.standing = Standing::Valid;
+        let (base, count) = (record.base, record.updates.len());
+        let inserted = self.tree.insert(id, base, u32::try_from(count).unwrap_or(u32::MAX));
+        match inserted {
+            Inserted::Extended => changes.push(Change::Head { head: id, switched: false }),
+            Inserted::Switched => changes.push(Change::Head { head: id, switched: true }),
+            Inserted::Aside | Inserted::Refused => {}
+        }
+        self.settle(id, changes);
+        true
+    }
+
+    /// A vertex became known (an update) or valid (an aggregate): looks again at what waited.
+    fn settle(&mut self, id: VertexId, changes: &mut Vec<Change>) {
+        for aggregate in self.waiting.remove(&id).into_iter().flatten() {
+            self.consider(aggregate, changes);
+        }
+    }
+
+    /// Moves a waiting aggregate on as far as what it names allows.
+    fn consider(&mut self, id: VertexId, changes: &mut Vec<Change>) {
+        let Some(record) = self.aggregates.get(&id) else { return };
+        if record.standing != Standing::Waiting {
+            return;
+        }
+        let unknown_base = (!self.tree.contains(record.base)).then_some(record.base);
+        let mut unknown = record.updates.iter().filter(|id| !self.updates.contains_key(id));
+        if let Some(missing) = unknown_base.or_else(|| unknown.next().copied()) {
+            self.waiting.entry(missing).or_default().insert(id);
+            return;
+        }
+        let sound = self.follows_base(record) && self.updates_fit(record);
+        if let Some(record) = self.aggregates.get_mut(&id) {
+            record.standing = if sound { Standing::Sound } else { Standing::Void };
+        }
+        if sound {
+            changes.push(Change::Sound(id));
+        }
+    }
+
+    fn follows_base(&self, record: &AggregateRecord) -> bool {
+        self.tree.round(record.base).is_some_and(|round| round.checked_add(1) == Some(record.round))
+    }
+
+    /// Same base and round, and no author twice.
+    fn updates_fit(&self, record: &AggregateRecord) -> bool {
+        let mut authors = BTreeSet::new();
+        record.updates.iter().all(|id| {
+            self.updates.get(id).is_some_and(|update| {
+                update.base == record.base
+                    && update.round == record.round
+                    && authors.insert(update.author)
+            })
+        })
+    }
+
+    fn is_size(&self, bytes: u32) -> bool {
+        usize::try_from(bytes).is_ok_and(|bytes| bytes == self.parameters * 4)
+    }
+}
