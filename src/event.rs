@@ -1,0 +1,225 @@
+//! What the node tells the application: events as they happen, and answers to its commands.
+//!
+//! Everything here is plain data without a trace of how it travels: floor 7 turns it into
+//! JavaScript objects, a native test reads it as it is. Events are hints for people and screens;
+//! the truth is the history, and every event can be recomputed from it.
+
+use std::collections::BTreeMap;
+
+use crate::dag::{BlobId, RunSpec, VertexId};
+use crate::identity::{AuthorId, NetworkId, TransportId};
+
+/// Something that happened and that a user or a screen may want to know.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// The node listens (or knows that it cannot) and answers commands.
+    Ready {
+        /// Own addresses as multiaddrs, each ending in `/p2p/<peer id>`; empty in a browser tab.
+        addresses: Vec<String>,
+    },
+    /// A peer proved its identity on a connection.
+    PeerConnected {
+        /// The author behind the connection.
+        author: AuthorId,
+        /// The peer's transport identity.
+        transport: TransportId,
+        /// The multiaddr of the connection.
+        address: String,
+    },
+    /// A peer that had been announced by [`Event::PeerConnected`] is gone.
+    PeerDisconnected {
+        /// The author behind the connection.
+        author: AuthorId,
+        /// The peer's transport identity.
+        transport: TransportId,
+        /// Why, in words for a log line.
+        reason: String,
+    },
+    /// An update of some member (this one included) entered the history.
+    Update {
+        /// The run it belongs to.
+        run: VertexId,
+        /// The round it was trained for, 1-based.
+        round: u32,
+        /// Who trained it.
+        author: AuthorId,
+        /// How many samples it was trained on.
+        samples: u32,
+    },
+    /// The head of a run moved to a recomputed aggregate.
+    Round(RoundView),
+    /// A run started, was joined by this node, was left by it or reached its last round.
+    Run {
+        /// The run.
+        run: VertexId,
+        /// Its name.
+        name: String,
+        /// What happened.
+        change: RunChange,
+    },
+    /// Something is wrong that a person can mend; the node keeps working.
+    Warning(Problem),
+    /// The node has stopped; nothing follows.
+    Stopped,
+}
+
+/// What happened to a run, for [`Event::Run`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunChange {
+    /// Its first vertex entered the history.
+    Started,
+    /// This node is now a member.
+    Joined,
+    /// This node is no longer a member.
+    Left,
+    /// Its last round is aggregated and recomputed.
+    Finished,
+}
+
+/// One aggregated round, for [`Event::Round`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoundView {
+    /// The run.
+    pub run: VertexId,
+    /// Its name.
+    pub name: String,
+    /// The round that was aggregated, 1-based.
+    pub round: u32,
+    /// How many rounds the run has.
+    pub rounds: u32,
+    /// How many updates went into the aggregate.
+    pub updates: u32,
+    /// Their authors, in order of their author ids.
+    pub contributors: Vec<AuthorId>,
+    /// The aggregate vertex.
+    pub aggregate: VertexId,
+    /// The weights after this round.
+    pub weights: BlobId,
+}
+
+/// An error for people: what happened, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Stable machine-readable name in kebab-case, such as `storage-full`.
+    pub code: &'static str,
+    /// What happened, with the numbers.
+    pub message: String,
+    /// What to do next; never empty.
+    pub hint: String,
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunState {
+    /// Fewer members than one aggregate needs.
+    Waiting,
+    /// Rounds are being trained.
+    Running,
+    /// The last round is aggregated.
+    Finished,
+}
+
+/// A run as this node sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunView {
+    /// The run: the vertex that started it.
+    pub run: VertexId,
+    /// Everything its founder fixed: name, model, classes, scaling, rounds, local training.
+    pub spec: RunSpec,
+    /// Who started it.
+    pub founder: AuthorId,
+    /// Where it stands.
+    pub state: RunState,
+    /// The last aggregated and recomputed round; 0 before the first.
+    pub round: u32,
+    /// Current members, in order of their author ids; of a finished run also those who left after
+    /// they had contributed.
+    pub members: Vec<AuthorId>,
+    /// Whether this node is a member and the run goes on.
+    pub contributing: bool,
+    /// The weights of the head; `None` until they are recomputed (round 0: the initial weights).
+    pub weights: Option<BlobId>,
+}
+
+/// The current model of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelView {
+    /// The run.
+    pub run: VertexId,
+    /// What was trained, with classes and scaling.
+    pub spec: RunSpec,
+    /// The round these weights belong to; 0 are the initial weights.
+    pub round: u32,
+    /// Raw little-endian f32 in canonical order.
+    pub weights: Vec<u8>,
+}
+
+/// A connected peer, for [`Status`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerView {
+    /// The author behind the connection.
+    pub author: AuthorId,
+    /// The transport identity of the connection.
+    pub transport: TransportId,
+    /// The multiaddr of the connection; the drivers derive transport and path from it.
+    pub address: String,
+    /// Whether this node dialled.
+    pub outbound: bool,
+    /// Last measured round trip in milliseconds, if any was measured.
+    pub rtt_ms: Option<u32>,
+}
+
+/// The whole node in numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Status {
+    /// This node's author id, in JavaScript `nodeId`.
+    pub author: AuthorId,
+    /// The network it belongs to.
+    pub network: NetworkId,
+    /// What its owner calls it.
+    pub name: String,
+    /// Own listen addresses as multiaddrs.
+    pub addresses: Vec<String>,
+    /// Peers that proved their identity.
+    pub peers: Vec<PeerView>,
+    /// Vertices in the history.
+    pub vertices: u64,
+    /// Blobs in the store.
+    pub blobs: u64,
+    /// Their bytes together.
+    pub blob_bytes: u64,
+    /// Every run in the history.
+    pub runs: Vec<RunView>,
+    /// What was dropped, refused or penalised, by cause; only causes that occurred.
+    pub counters: BTreeMap<&'static str, u64>,
+}
+
+/// The answer to a command that succeeded.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    /// Nothing to tell beyond "done".
+    Done,
+    /// The run that was started, joined or left.
+    Run(RunView),
+    /// Every run in the history.
+    Runs(Vec<RunView>),
+    /// The model that was asked for.
+    Model(ModelView),
+    /// A finished CAR file with everything needed to replay the run.
+    Car(Vec<u8>),
+    /// The node in numbers.
+    Status(Box<Status>),
+    /// What a join link is made of.
+    Link(LinkInfo),
+}
+
+/// What a join link is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkInfo {
+    /// The network to join.
+    pub network: NetworkId,
+    /// What its owner calls the mesh.
+    pub name: String,
+    /// Own addresses first, then those of connected peers, so that the link outlives this node.
+    pub addresses: Vec<String>,
+}

@@ -1,0 +1,321 @@
+//! Every message between nodes, and the names of the two protocols that carry them.
+//!
+//! - The sync protocol, [`SYNC_PROTOCOL`]: one request, one response, each one DAG-CBOR item
+//!   without framing of its own (libp2p's request-response delimits them).
+//! - The gossip topic, [`vertices_topic`]: each message is one encoded signed vertex.
+//!
+//! A message is a DAG-CBOR map with one key, the kind; its value is a map of the fields. Only the
+//! canonical bytes are read: whatever re-encodes differently is refused, and so are unknown kinds
+//! and fields. A change of any message is a new protocol id. Golden bytes of each message are in
+//! `tests/vectors/wire.txt`; the table of fields and limits is `docs/wire.md`.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use crate::dag::{BlobId, VertexId};
+use crate::identity::{Binding, NetworkId};
+use crate::limits;
+
+/// The request-response protocol between two nodes.
+pub const SYNC_PROTOCOL: &str = "/synaptic-mesh/sync/1";
+
+/// The gossip topic on which the members of a network push new vertices to one another.
+pub fn vertices_topic(network: &NetworkId) -> String {
+    format!("synaptic-mesh/{network}/vertices/1")
+}
+
+/// What one node asks of another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Request {
+    /// Who I am; must be the first request on a connection.
+    Hello(Hello),
+    /// Where my history ends; sent to one random peer every few seconds.
+    Heads(Heads),
+    /// Send me these vertices.
+    Vertices(WantVertices),
+    /// Send me what is behind these vertices that I do not have.
+    Ancestors(WantAncestors),
+    /// Send me a piece of a blob.
+    Blob(WantBlob),
+}
+
+/// What the other node answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Response {
+    /// Who I am.
+    Hello(Hello),
+    /// Where my history ends.
+    Heads(Heads),
+    /// Vertices in causal order.
+    Vertices(Vertices),
+    /// A piece of a blob.
+    Blob(BlobPiece),
+    /// No, and why.
+    Refused(Refused),
+}
+
+/// Who a node is, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hello {
+    /// The network it belongs to.
+    pub network: NetworkId,
+    /// Its clock, milliseconds since 1970; used only to warn about a wrong one.
+    pub time_ms: u64,
+    /// Its identity vertex, encoded and signed.
+    #[serde(with = "serde_bytes")]
+    pub identity: Vec<u8>,
+    /// The binding of its transport key, when it is not the one in the identity vertex any more.
+    pub binding: Option<Binding>,
+    /// Multiaddrs at which it can be dialled, each ending in `/p2p/<own peer id>`.
+    pub addresses: Vec<String>,
+    /// Where its history ends, and whom it knows.
+    pub heads: Heads,
+}
+
+/// Where a history ends, and whom its node knows.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Heads {
+    /// Vertices that are no parent of any other, sorted; the newest when there are too many.
+    pub heads: Vec<VertexId>,
+    /// Multiaddrs of connected nodes, each ending in `/p2p/<peer id>`, so that the mesh outlives
+    /// any one of them.
+    pub peers: Vec<String>,
+}
+
+/// A request for vertices by id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WantVertices {
+    /// Their ids, sorted, at most [`limits::REQUEST_VERTICES_MAX`].
+    pub ids: Vec<VertexId>,
+}
+
+/// A request for the causal past of some vertices.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WantAncestors {
+    /// Whose past, these vertices included.
+    pub of: Vec<VertexId>,
+    /// What the asker has already, with everything behind it.
+    pub known: Vec<VertexId>,
+}
+
+/// A request for a piece of a blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WantBlob {
+    /// Which blob.
+    pub blob: BlobId,
+    /// From which byte on.
+    pub offset: u64,
+}
+
+/// Vertices in causal order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vertices {
+    /// Encoded signed vertices.
+    pub vertices: Vec<ByteBuf>,
+    /// Whether the answer was cut at its size limit, so that asking again gives more.
+    pub more: bool,
+}
+
+/// A piece of a blob.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BlobPiece {
+    /// Size of the whole blob in bytes.
+    pub total: u64,
+    /// At most [`limits::BLOB_PIECE_BYTES_MAX`] bytes from the requested offset on.
+    #[serde(with = "serde_bytes")]
+    pub bytes: Vec<u8>,
+}
+
+/// A refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refused {
+    /// Why.
+    pub reason: Refusal,
+}
+
+/// Why a request was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    /// The asker belongs to another network.
+    Network,
+    /// The asker did not prove who it is.
+    Identity,
+    /// The request could not be read.
+    Malformed,
+    /// Too many requests at once; ask later.
+    Busy,
+    /// Nothing is known under this id.
+    Unknown,
+    /// The asker's author equivocated; its identity is over.
+    Ended,
+}
+
+/// Why a message was not read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Longer than any message of its direction may be.
+    #[error("a message of {bytes} bytes; at most {bytes_max} are read")]
+    Oversized {
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        bytes_max: usize,
+    },
+    /// Not DAG-CBOR, or not a message of this version.
+    #[error("not a message of this protocol version: {reason}")]
+    Malformed {
+        /// What the decoder says.
+        reason: String,
+    },
+    /// Readable, but not the one canonical encoding of what was read.
+    #[error("not the canonical encoding of the message")]
+    NotCanonical,
+    /// A list has more entries than its limit.
+    #[error("{field} has {count} entries; at most {count_max} are read")]
+    TooMany {
+        /// Which list.
+        field: &'static str,
+        /// How many entries it has.
+        count: usize,
+        /// The limit.
+        count_max: usize,
+    },
+    /// An address is too long or not printable ASCII.
+    #[error(
+        "an address of {bytes} bytes is not a multiaddr; at most {max} printable ones are read",
+        max = limits::ADDRESS_BYTES_MAX
+    )]
+    Address {
+        /// Its length.
+        bytes: usize,
+    },
+}
+
+impl Error {
+    /// Stable name of the cause.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::Oversized { .. } => "message-oversized",
+            Error::Malformed { .. } => "message-malformed",
+            Error::NotCanonical => "message-not-canonical",
+            Error::TooMany { .. } => "message-too-many",
+            Error::Address { .. } => "message-address",
+        }
+    }
+}
+
+impl Request {
+    /// The canonical bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// Reads a request; total, and bounded by [`limits::REQUEST_BYTES_MAX`].
+    ///
+    /// # Errors
+    /// [`Error`] says what is wrong with the bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let request: Self = decode(bytes, limits::REQUEST_BYTES_MAX)?;
+        match &request {
+            Request::Hello(hello) => hello.check()?,
+            Request::Heads(heads) => heads.check()?,
+            Request::Vertices(want) => {
+                count("ids", want.ids.len(), limits::REQUEST_VERTICES_MAX)?;
+            }
+            Request::Ancestors(want) => {
+                count("of", want.of.len(), limits::REQUEST_VERTICES_MAX)?;
+                count("known", want.known.len(), limits::HEADS_MAX)?;
+            }
+            Request::Blob(_) => {}
+        }
+        Ok(request)
+    }
+}
+
+impl Response {
+    /// The canonical bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// Reads a response; total, and bounded by [`limits::RESPONSE_BYTES_MAX`].
+    ///
+    /// # Errors
+    /// [`Error`] says what is wrong with the bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let response: Self = decode(bytes, limits::RESPONSE_BYTES_MAX)?;
+        match &response {
+            Response::Hello(hello) => hello.check()?,
+            Response::Heads(heads) => heads.check()?,
+            Response::Vertices(answer) => {
+                count("vertices", answer.vertices.len(), limits::RESPONSE_VERTICES_MAX)?;
+            }
+            Response::Blob(piece) => {
+                count("bytes", piece.bytes.len(), limits::BLOB_PIECE_BYTES_MAX)?;
+            }
+            Response::Refused(_) => {}
+        }
+        Ok(response)
+    }
+}
+
+impl Hello {
+    fn check(&self) -> Result<(), Error> {
+        count("addresses", self.addresses.len(), limits::ADDRESSES_PER_PEER_MAX)?;
+        count("identity", self.identity.len(), limits::SIGNED_VERTEX_BYTES_MAX)?;
+        self.addresses.iter().try_for_each(|text| address(text))?;
+        self.heads.check()
+    }
+}
+
+impl Heads {
+    fn check(&self) -> Result<(), Error> {
+        count("heads", self.heads.len(), limits::HEADS_MAX)?;
+        count("peers", self.peers.len(), limits::PEERS_TOLD_MAX)?;
+        self.peers.iter().try_for_each(|text| address(text))
+    }
+}
+
+fn encode(message: &impl Serialize) -> Vec<u8> {
+    serde_ipld_dagcbor::to_vec(message).expect("plain data always encodes")
+}
+
+fn decode<T: DeserializeOwned + Serialize>(bytes: &[u8], bytes_max: usize) -> Result<T, Error> {
+    if bytes.len() > bytes_max {
+        return Err(Error::Oversized { bytes: bytes.len(), bytes_max });
+    }
+    let message: T = serde_ipld_dagcbor::from_slice(bytes)
+        .map_err(|error| Error::Malformed { reason: error.to_string() })?;
+    if encode(&message) == bytes { Ok(message) } else { Err(Error::NotCanonical) }
+}
+
+fn count(field: &'static str, count: usize, count_max: usize) -> Result<(), Error> {
+    if count <= count_max { Ok(()) } else { Err(Error::TooMany { field, count, count_max }) }
+}
+
+/// An address is dialled by the transport, which parses it; here only its size and its characters
+/// are held, so that it can be stored and shown.
+fn address(text: &str) -> Result<(), Error> {
+    let printable = text.bytes().all(|byte| byte.is_ascii_graphic());
+    if printable && text.len() <= limits::ADDRESS_BYTES_MAX {
+        Ok(())
+    } else {
+        Err(Error::Address { bytes: text.len() })
+    }
+}
+
+#[cfg(test)]
+mod tests;

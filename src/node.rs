@@ -1,0 +1,336 @@
+//! The whole peer as one state machine without IO.
+//!
+//! ```text
+//!                 Input                                             Effect
+//!   requests, gossip --> [greeting] -> [exchange] -> graph -> runs --> Respond, Request, Verdict
+//!   acknowledgements --> [writing] <------ own payloads <-- [learning] --> Persist, then Publish
+//!   blobs, jobs ------>  [transfer] ------------------------^    |-----> Train, LoadBlob
+//!   commands --------->  [commands] -----------------------------------> Reply, Emit
+//! ```
+//!
+//! [`Node::handle`] takes one [`Input`] and pushes the [`Effect`]s it leads to; the same inputs at
+//! the same times give the same effects, natively and in wasm. What is under way always ends: each
+//! request, dial, write and job has an answer or a deadline.
+//!
+//! Promises: an own vertex is sent only after the store acknowledged it ([`writer`]). No input
+//! makes the node panic; what a peer sends wrongly is dropped, counted and penalised ([`offence`]).
+//! Every map and queue has its bound in [`crate::limits`].
+
+mod averaging;
+mod blobs;
+mod book;
+mod commands;
+mod config;
+mod counters;
+mod error;
+mod exchange;
+mod export;
+mod following;
+mod greeting;
+mod learning;
+mod offence;
+mod peers;
+mod rate;
+mod serving;
+mod training;
+mod transfer;
+mod views;
+mod writer;
+mod writing;
+
+use std::collections::BTreeMap;
+
+pub use config::{Config, Restored};
+pub use error::Error;
+
+use crate::clock::Now;
+use crate::crypto::sign::SigningKey;
+use crate::dag::{Binding, EquivocationProof, Graph, SignedVertex, VertexId};
+use crate::effect::{Effect, Input};
+use crate::event::{Event, Problem};
+use crate::federated::Runs;
+use crate::identity::{AuthorId, Secrets, TransportId};
+use crate::rng::Rng;
+use crate::{dag, limits, sync};
+
+/// A peer of a network.
+#[derive(Debug)]
+pub struct Node {
+    config: Config,
+    me: AuthorId,
+    transport: TransportId,
+    key: SigningKey,
+    /// The own identity vertex, and the binding to show when it is not that vertex's.
+    identity: SignedVertex,
+    binding: Option<Binding>,
+    /// Whether identity and binding are durable, so that hellos may be said.
+    introduced: bool,
+    rng: Rng,
+    graph: Graph,
+    sync: sync::State,
+    runs: Runs,
+    following: BTreeMap<VertexId, following::Following>,
+    peers: peers::Peers,
+    penalties: offence::Penalties,
+    author_rates: BTreeMap<AuthorId, rate::Bucket>,
+    /// Hellos of strangers cost signature checks.
+    greetings: rate::Bucket,
+    book: book::Book,
+    blobs: blobs::Blobs,
+    serving: serving::Serving,
+    writer: writer::Writer,
+    /// Proofs of equivocation to write, each with its time.
+    accusations: BTreeMap<AuthorId, (u64, EquivocationProof)>,
+    commands: commands::Commands,
+    counters: counters::Counters,
+    warned: BTreeMap<&'static str, u64>,
+    /// Own addresses as the transport told them.
+    addresses: Vec<String>,
+    exchange_ms: u64,
+    last_job: u64,
+    timer_ms: Option<u64>,
+    phase: Phase,
+}
+
+/// Where a node is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Made,
+    Running,
+    /// Waiting for the write under way, then answering this command.
+    Stopping(u64),
+    Stopped,
+}
+
+impl Node {
+    /// A node that goes on from what its store has; [`Input::Started`] sets it going.
+    ///
+    /// `entropy` is fresh randomness: it hedges signatures and spreads retries.
+    ///
+    /// # Errors
+    /// [`Error`] when the store is damaged in a way that could make this author contradict itself,
+    /// or when the identity in it has equivocated.
+    pub fn new(
+        config: Config,
+        secrets: &Secrets,
+        restored: Restored,
+        entropy: [u8; 32],
+        now: Now,
+    ) -> Result<Self, Error> {
+        let key = secrets.signing_key();
+        let (me, transport) = (AuthorId::of(key.public()), secrets.transport_id());
+        let mut rng = Rng::from_seed(entropy);
+        let Restored { vertices, blobs, meta } = restored;
+        let (graph, skipped) = writing::restore(config.network, &me, &vertices)?;
+        let identity = match writing::own_identity(&graph, &me) {
+            Some(identity) => identity.clone(),
+            None => writing::new_identity(&config.network, &key, &transport, &mut rng, now)?,
+        };
+        let mut node = Self {
+            config,
+            me,
+            transport,
+            key,
+            identity,
+            binding: None,
+            introduced: false,
+            rng,
+            graph,
+            sync: sync::State::new(),
+            runs: Runs::new(),
+            following: BTreeMap::new(),
+            peers: peers::Peers::default(),
+            penalties: offence::Penalties::default(),
+            author_rates: BTreeMap::new(),
+            greetings: rate::Bucket::new(now.mono_ms),
+            book: book::Book::default(),
+            blobs: blobs::Blobs::default(),
+            serving: serving::Serving::default(),
+            writer: writer::Writer::default(),
+            accusations: BTreeMap::new(),
+            commands: commands::Commands::default(),
+            counters: counters::Counters::default(),
+            warned: BTreeMap::new(),
+            addresses: Vec::new(),
+            exchange_ms: now.mono_ms.saturating_add(limits::EXCHANGE_INTERVAL_MS),
+            last_job: 0,
+            timer_ms: None,
+            phase: Phase::Made,
+        };
+        for _ in 0..skipped {
+            node.counters.count("store-vertex-skipped");
+        }
+        node.blobs.restore(blobs);
+        node.restore_runs(&meta, now);
+        node.restore_book(&meta, now);
+        Ok(node)
+    }
+
+    /// This node's author id.
+    pub fn author(&self) -> AuthorId {
+        self.me
+    }
+
+    /// This node's transport id.
+    pub fn transport(&self) -> &TransportId {
+        &self.transport
+    }
+
+    /// The history.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The runs in it.
+    pub fn runs(&self) -> &Runs {
+        &self.runs
+    }
+
+    /// Takes one input and pushes what it leads to.
+    pub fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Effect>) {
+        if self.phase == Phase::Stopped {
+            return Self::refuse_stopped(input, out);
+        }
+        match input {
+            Input::Started => self.start(now, out),
+            Input::Tick => {}
+            Input::Listening { addresses } => self.on_listening(addresses, out),
+            Input::Connected { peer, address, outbound } => {
+                self.on_connected(&peer, address, outbound, now, out);
+            }
+            Input::Disconnected { peer } => {
+                self.on_disconnected(&peer, "connection lost", now, out);
+            }
+            Input::DialFailed { address, .. } => {
+                self.book.failed(&address, now.mono_ms, &mut self.rng);
+                self.counters.count("dial-failed");
+            }
+            Input::Rtt { peer, rtt_ms } => {
+                if let Some(peer) = self.peers.get_mut(&peer) {
+                    peer.rtt_ms = Some(rtt_ms);
+                }
+            }
+            Input::Request { peer, token, bytes } => {
+                self.on_request(&peer, token, &bytes, now, out);
+            }
+            Input::Response { request, result } => self.on_response(request, result, now, out),
+            Input::Gossip { peer, message, bytes } => {
+                self.on_gossip(&peer, message, &bytes, now, out);
+            }
+            Input::Persisted { write, result } => self.on_persisted(write, result, now, out),
+            Input::BlobLoaded { blob, bytes } => self.on_blob_loaded(blob, bytes, out),
+            Input::Trained { job, result } => self.on_trained(job, result, now, out),
+            Input::Command { command, request } => self.on_command(command, request, now, out),
+        }
+        self.advance(now, out);
+    }
+
+    /// Does everything that is due, then says when it wants to be called next.
+    fn advance(&mut self, now: Now, out: &mut Vec<Effect>) {
+        if matches!(self.phase, Phase::Running | Phase::Stopping(_)) {
+            self.time_out(now, out);
+            self.look_at_runs(now, out);
+            self.serve_commands(out);
+            self.accuse(now);
+            self.flush(now, out);
+            self.stop_when_idle(out);
+        }
+        if self.phase == Phase::Running && self.introduced {
+            self.greet(now, out);
+            self.dial(now, out);
+            self.exchange(now, out);
+            self.ask_for_vertices(now, out);
+            self.fetch_blobs(now, out);
+        }
+        self.set_timer(now, out);
+    }
+
+    fn start(&mut self, now: Now, out: &mut Vec<Effect>) {
+        if self.phase != Phase::Made {
+            return;
+        }
+        self.phase = Phase::Running;
+        for address in self.config.bootstrap.clone() {
+            self.book.pin(&address, now.mono_ms);
+        }
+        self.introduce(now, out);
+        if let Some(seq) = self.graph.equivocated(&self.me) {
+            self.warn_ended(seq, now, out);
+        }
+    }
+
+    fn on_listening(&mut self, addresses: Vec<String>, out: &mut Vec<Effect>) {
+        let mut known = self.config.advertise.clone();
+        known.extend(addresses);
+        known.retain(|address| address.len() <= limits::ADDRESS_BYTES_MAX);
+        known.dedup();
+        known.truncate(limits::ADDRESSES_PER_PEER_MAX);
+        self.addresses.clone_from(&known);
+        out.push(Effect::Emit(Event::Ready { addresses: known }));
+    }
+
+    fn set_timer(&mut self, now: Now, out: &mut Vec<Effect>) {
+        if matches!(self.phase, Phase::Made | Phase::Stopped) {
+            return;
+        }
+        if self.timer_ms.is_some_and(|timer_ms| timer_ms <= now.mono_ms) {
+            self.timer_ms = None;
+        }
+        let runs = self.following.values().filter_map(|following| following.next_ms).min();
+        let excluded = |peer: &TransportId| self.is_not_to_be_dialled(peer, now);
+        let dials = self.wants_peers().then(|| self.book.next_ms(excluded)).flatten();
+        let next = [
+            Some(self.exchange_ms),
+            self.peers.next_ms(now.mono_ms),
+            self.sync.wake_at_mono_ms(now).filter(|_| !self.writer.is_full()),
+            self.blobs.next_ms(now.mono_ms),
+            self.writer.next_ms(),
+            self.next_accusation().map(|(_, due_ms)| due_ms),
+            runs,
+            dials,
+        ];
+        let Some(next_ms) = next.into_iter().flatten().min() else { return };
+        // Never at once: what is due now and was not done waits for something else.
+        let next_ms = next_ms.max(now.mono_ms.saturating_add(limits::TIMER_MS_MIN));
+        if self.timer_ms.is_none_or(|timer_ms| next_ms < timer_ms) {
+            self.timer_ms = Some(next_ms);
+            out.push(Effect::SetTimer { at_mono_ms: next_ms });
+        }
+    }
+
+    /// Tells the application about something it can mend, not more often than is useful.
+    fn warn(&mut self, problem: Problem, now: Now, out: &mut Vec<Effect>) {
+        self.counters.count(problem.code);
+        let last = self.warned.get(problem.code);
+        if last.is_none_or(|last_ms| now.since_ms(*last_ms) >= limits::WARNING_INTERVAL_MS) {
+            self.warned.insert(problem.code, now.mono_ms);
+            out.push(Effect::Emit(Event::Warning(problem)));
+        }
+    }
+
+    fn warn_ended(&mut self, seq: u64, now: Now, out: &mut Vec<Effect>) {
+        let problem = Problem {
+            code: "identity-ended",
+            message: format!(
+                "this identity signed two different vertices at position {seq}; nobody accepts \
+                 anything new of it"
+            ),
+            hint: "create a new identity; never run one identity from two stores or a backup"
+                .to_owned(),
+        };
+        self.warn(problem, now, out);
+    }
+}
+
+impl From<dag::Error> for Problem {
+    fn from(error: dag::Error) -> Self {
+        Problem {
+            code: error.code(),
+            message: error.to_string(),
+            hint: "change the specification accordingly".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

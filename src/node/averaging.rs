@@ -1,0 +1,284 @@
+//! Recomputing the aggregates of others and proposing own ones.
+//!
+//! Both are the same work: an average over named updates, read one after the other. A run does one
+//! at a time, others' aggregates before own proposals, and only when every update is local; so a
+//! member that withholds a blob holds up nothing but the aggregate that names it.
+
+use std::collections::BTreeSet;
+
+use super::Node;
+use super::following::{Proposed, Purpose, Work};
+use super::offence::Offence;
+use crate::clock::Now;
+use crate::dag::{Aggregate, BlobId, Payload, VertexId};
+use crate::effect::Effect;
+use crate::federated::Standing;
+use crate::federated::average::Average;
+use crate::federated::policy::{self, Facts, Step};
+use crate::limits;
+
+/// How far an average came.
+enum Averaged {
+    /// The store was asked for a blob.
+    Waiting,
+    /// It cannot be computed: an update is not in order.
+    Failed,
+    /// The weights.
+    Done(Vec<u8>),
+}
+
+impl Node {
+    /// Takes one step with the average under way, or starts the next one. `false` when there is
+    /// nothing to do until something changes.
+    pub(super) fn advance_work(&mut self, id: &VertexId, now: Now, out: &mut Vec<Effect>) -> bool {
+        let Some(following) = self.following.get_mut(id) else { return false };
+        let Some(mut work) = following.work.take() else {
+            return self.start_work(id, now, out);
+        };
+        match self.average(id, &mut work, out) {
+            Averaged::Waiting => {
+                if let Some(following) = self.following.get_mut(id) {
+                    following.work = Some(work);
+                }
+                false
+            }
+            Averaged::Failed => {
+                if let Purpose::Judge(aggregate) = work.purpose {
+                    self.judged(id, aggregate, None, now, out);
+                }
+                true
+            }
+            Averaged::Done(weights) => {
+                match work.purpose {
+                    Purpose::Judge(aggregate) => {
+                        self.judged(id, aggregate, Some(weights), now, out);
+                    }
+                    Purpose::Propose => self.propose(id, work, weights, now),
+                }
+                true
+            }
+        }
+    }
+
+    /// Chooses what to compute next: aggregates of others before an own proposal.
+    fn start_work(&mut self, id: &VertexId, now: Now, out: &mut Vec<Effect>) -> bool {
+        let Some(aggregate) = self.next_to_judge(id, now) else {
+            return self.start_proposal(id, now);
+        };
+        let (Some(run), Some(following)) = (self.runs.get(id), self.following.get_mut(id)) else {
+            return false;
+        };
+        let Some(record) = run.aggregate(&aggregate) else { return true };
+        following.sound.remove(&(record.round, aggregate));
+        if record.standing != Standing::Sound {
+            return true;
+        }
+        let as_proposed = following.proposed.as_ref().is_some_and(|proposed| {
+            proposed.base == record.base && proposed.updates == record.updates
+        });
+        if as_proposed {
+            self.judged_as_proposed(id, aggregate, now, out);
+            return true;
+        }
+        following.work = Some(Work {
+            purpose: Purpose::Judge(aggregate),
+            base: record.base,
+            updates: record.updates.clone(),
+            average: Average::new(run.parameters()),
+            done: 0,
+        });
+        true
+    }
+
+    /// The next aggregate whose updates are all here. Those of authors that have lied before come
+    /// last and rarely: computing costs more than claiming.
+    fn next_to_judge(&mut self, id: &VertexId, now: Now) -> Option<VertexId> {
+        let (run, following) = (self.runs.get(id)?, self.following.get_mut(id)?);
+        let blobs = &self.blobs;
+        let is_here = |update: &VertexId| {
+            run.update(update).is_some_and(|update| blobs.is_local(&update.delta))
+        };
+        let mut lied = None;
+        for (_, aggregate) in &following.sound {
+            let Some(record) = run.aggregate(aggregate) else { continue };
+            if !record.updates.iter().all(is_here) {
+                continue;
+            }
+            if !following.liars.contains(&record.author) {
+                return Some(*aggregate);
+            }
+            lied = lied.or(Some(*aggregate));
+        }
+        let lied = lied?;
+        if following.liars_next_ms <= now.mono_ms {
+            following.liars_next_ms = now.mono_ms.saturating_add(limits::LIAR_PAUSE_MS);
+            return Some(lied);
+        }
+        following.look_again(following.liars_next_ms);
+        None
+    }
+
+    /// Starts an own proposal if the policy says so.
+    fn start_proposal(&mut self, id: &VertexId, now: Now) -> bool {
+        let step = self.policy_step(id, now);
+        let (Some(run), Some(following)) = (self.runs.get(id), self.following.get_mut(id)) else {
+            return false;
+        };
+        match step {
+            Step::Idle => {}
+            Step::Unripe { until_ms } => {
+                following.ripe_ms = None;
+                following.look_again(until_ms);
+            }
+            Step::Turn { until_ms } => {
+                following.ripe_ms.get_or_insert(now.mono_ms);
+                following.look_again(until_ms);
+            }
+            Step::Propose(updates) => {
+                following.ripe_ms.get_or_insert(now.mono_ms);
+                let waiting = following.proposed.as_ref();
+                if waiting.is_some_and(|proposed| proposed.base == following.head) {
+                    return false;
+                }
+                following.work = Some(Work {
+                    purpose: Purpose::Propose,
+                    base: following.head,
+                    updates,
+                    average: Average::new(run.parameters()),
+                    done: 0,
+                });
+                return true;
+            }
+        }
+        false
+    }
+
+    fn policy_step(&self, id: &VertexId, now: Now) -> Step {
+        let (Some(run), Some(following)) = (self.runs.get(id), self.following.get(id)) else {
+            return Step::Idle;
+        };
+        let ended: BTreeSet<_> = run
+            .members()
+            .keys()
+            .filter(|author| self.graph.equivocated(author).is_some())
+            .copied()
+            .collect();
+        let joined_lately = following.joined.keys().copied().collect();
+        let facts = Facts {
+            me: &self.me,
+            now_ms: now.mono_ms,
+            adopted_ms: following.adopted_ms,
+            ripe_ms: following.ripe_ms,
+            joined_lately: &joined_lately,
+            ended: &ended,
+        };
+        policy::step(run, &facts, |update| {
+            let delta = run.update(update).map(|update| update.delta);
+            delta.is_some_and(|delta| following.checked.get(&delta) == Some(&true))
+        })
+    }
+
+    /// Adds the updates that are in memory to an average; asks the store for the next.
+    fn average(&mut self, id: &VertexId, work: &mut Work, out: &mut Vec<Effect>) -> Averaged {
+        let (Some(run), Some(following)) = (self.runs.get(id), self.following.get(id)) else {
+            return Averaged::Failed;
+        };
+        while let Some(update) = work.updates.get(work.done) {
+            let Some(update) = run.update(update) else { return Averaged::Failed };
+            let Some(delta) = self.blobs.get(&update.delta) else {
+                self.load_blob(update.delta, out);
+                return Averaged::Waiting;
+            };
+            if work.average.add(update.samples, &delta).is_err() {
+                return Averaged::Failed;
+            }
+            work.done += 1;
+        }
+        let Some(base) = following.weights(run, &work.base) else { return Averaged::Failed };
+        let Some(base) = self.blobs.get(&base) else {
+            self.load_blob(base, out);
+            return Averaged::Waiting;
+        };
+        work.average.finish(&base).map_or(Averaged::Failed, Averaged::Done)
+    }
+
+    /// Records whether an aggregate is what its updates average to.
+    fn judged(
+        &mut self,
+        id: &VertexId,
+        aggregate: VertexId,
+        weights: Option<Vec<u8>>,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(record) = self.runs.get(id).and_then(|run| run.aggregate(&aggregate)) else {
+            return;
+        };
+        let (claimed, author) = (record.weights, record.author);
+        let computed = weights.map(|bytes| (BlobId::of(&bytes), bytes));
+        let equal = computed.as_ref().is_some_and(|(blob, _)| *blob == claimed);
+        if equal {
+            if let Some((blob, bytes)) = computed {
+                self.keep_blob(blob, bytes.into());
+            }
+        } else {
+            self.counters.count("aggregate-wrong");
+            if let Some(following) = self.following.get_mut(id) {
+                following.liars.insert(author);
+            }
+            if let Some(peer) = self.peers.of_author(&author).cloned() {
+                self.penalise(&peer, Offence::BadUpdate, now, out);
+            }
+        }
+        let changes = self.runs.judge(id, aggregate, equal);
+        self.on_changes(changes, now, out);
+        self.adopt_head(id, now, out);
+        self.say_needs(id);
+        self.check_updates(id, now, out);
+    }
+
+    /// The same, for an aggregate over the very updates this node proposed.
+    fn judged_as_proposed(
+        &mut self,
+        id: &VertexId,
+        aggregate: VertexId,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        let proposed = self.following.get(id).and_then(|following| following.proposed.as_ref());
+        let computed = proposed.map(|proposed| proposed.weights);
+        let bytes = computed.and_then(|blob| self.blobs.get(&blob)).map(|bytes| bytes.to_vec());
+        match (bytes, self.following.get_mut(id)) {
+            (Some(bytes), _) => self.judged(id, aggregate, Some(bytes), now, out),
+            (None, Some(following)) => {
+                // Evicted in the meantime: compute it like any other.
+                let record = self.runs.get(id).and_then(|run| run.aggregate(&aggregate));
+                let round = record.map_or(0, |record| record.round);
+                following.proposed = None;
+                following.sound.insert((round, aggregate));
+            }
+            (None, None) => {}
+        }
+    }
+
+    fn propose(&mut self, id: &VertexId, work: Work, weights: Vec<u8>, now: Now) {
+        let Some(run) = self.runs.get(id) else { return };
+        let round = run.tree().round(work.base).unwrap_or(0).saturating_add(1);
+        let blob = BlobId::of(&weights);
+        let weights_bytes = u32::try_from(weights.len()).unwrap_or(u32::MAX);
+        let payload = Payload::Aggregate(Aggregate {
+            run: *id,
+            base: work.base,
+            round,
+            updates: work.updates.clone(),
+            weights: blob,
+            weights_bytes,
+        });
+        self.keep_blob(blob, weights.into());
+        self.writer.queue(payload, None, true, now.mono_ms);
+        if let Some(following) = self.following.get_mut(id) {
+            let Work { base, updates, .. } = work;
+            following.proposed = Some(Proposed { base, updates, weights: blob });
+        }
+    }
+}

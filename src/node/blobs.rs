@@ -1,0 +1,307 @@
+//! Blobs: a bounded cache of recent ones, an index of stored ones, the fetching of missing ones.
+//!
+//! A blob is asked for in pieces from one peer at a time and checked as a whole against its id, so
+//! a wrong byte can only come from the peer that sent it. A peer that does not have the blob costs
+//! nothing but the question; one that sends wrong bytes is penalised, and the next is asked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::dag::{BlobId, VertexId};
+use crate::identity::TransportId;
+use crate::limits;
+use crate::message::BlobPiece;
+use crate::rng::Rng;
+
+/// Every blob this node has or wants.
+#[derive(Debug, Default)]
+pub(super) struct Blobs {
+    cache: BTreeMap<BlobId, Cached>,
+    /// Cached blobs by when they were last used; those not durable yet are not in it.
+    by_use: BTreeMap<u64, BlobId>,
+    uses: u64,
+    cache_bytes: usize,
+    stored: BTreeMap<BlobId, u64>,
+    stored_bytes: u64,
+    loading: BTreeSet<BlobId>,
+    wants: BTreeMap<BlobId, Want>,
+}
+
+#[derive(Debug)]
+struct Cached {
+    bytes: Arc<[u8]>,
+    /// Its place in `by_use`; `None` while it must not be evicted.
+    used: Option<u64>,
+}
+
+/// A blob that is to be fetched.
+#[derive(Debug, Default)]
+struct Want {
+    /// Runs that need it.
+    runs: BTreeSet<VertexId>,
+    /// Who probably has it.
+    hints: Vec<TransportId>,
+    tried: BTreeSet<TransportId>,
+    failures: u32,
+    next_ms: u64,
+    fetch: Option<Fetch>,
+}
+
+#[derive(Debug)]
+struct Fetch {
+    peer: TransportId,
+    total: Option<u64>,
+    bytes: Vec<u8>,
+}
+
+/// A question to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Ask {
+    pub(super) peer: TransportId,
+    pub(super) blob: BlobId,
+    pub(super) offset: u64,
+}
+
+/// What a piece led to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Arrived {
+    /// The whole blob, verified.
+    Whole(Arc<[u8]>),
+    /// Ask for the next piece.
+    More(Ask),
+    /// The peer sent something else than the blob.
+    Wrong,
+    /// Nobody waits for it any more.
+    Unwanted,
+}
+
+impl Blobs {
+    /// Knows the blobs of an opened store.
+    pub(super) fn restore(&mut self, stored: Vec<(BlobId, u64)>) {
+        for (blob, bytes) in stored {
+            self.add_stored(blob, bytes);
+        }
+    }
+
+    /// Whether the bytes are here, in memory or in the store.
+    pub(super) fn is_local(&self, blob: &BlobId) -> bool {
+        self.cache.contains_key(blob) || self.stored.contains_key(blob)
+    }
+
+    /// The bytes, when they are in memory.
+    pub(super) fn get(&mut self, blob: &BlobId) -> Option<Arc<[u8]>> {
+        let cached = self.cache.get_mut(blob)?;
+        if let Some(used) = cached.used {
+            self.by_use.remove(&used);
+            self.uses += 1;
+            cached.used = Some(self.uses);
+            self.by_use.insert(self.uses, *blob);
+        }
+        Some(Arc::clone(&cached.bytes))
+    }
+
+    /// Adds verified bytes that are not durable yet; they stay in memory until they are.
+    /// `false` when the blob is here already.
+    pub(super) fn add(&mut self, blob: BlobId, bytes: Arc<[u8]>) -> bool {
+        self.wants.remove(&blob);
+        if self.is_local(&blob) {
+            return false;
+        }
+        self.cache_bytes += bytes.len();
+        self.cache.insert(blob, Cached { bytes, used: None });
+        true
+    }
+
+    /// The store has the blob now.
+    pub(super) fn durable(&mut self, blob: BlobId, bytes: u64) {
+        self.add_stored(blob, bytes);
+        if let Some(cached) = self.cache.get_mut(&blob)
+            && cached.used.is_none()
+        {
+            self.uses += 1;
+            cached.used = Some(self.uses);
+            self.by_use.insert(self.uses, blob);
+        }
+        self.evict();
+    }
+
+    /// Whether the store should be asked for a blob now: it has it, and was not asked yet.
+    pub(super) fn start_load(&mut self, blob: &BlobId) -> bool {
+        self.stored.contains_key(blob) && self.loading.insert(*blob)
+    }
+
+    /// The store answered. `None` when it could not give the right bytes: the blob is then missing
+    /// and can be wanted from peers.
+    pub(super) fn loaded(&mut self, blob: BlobId, bytes: Option<Vec<u8>>) -> Option<Arc<[u8]>> {
+        self.loading.remove(&blob);
+        let Some(bytes) = bytes.filter(|bytes| BlobId::of(bytes) == blob) else {
+            let lost = self.stored.remove(&blob).unwrap_or(0);
+            self.stored_bytes = self.stored_bytes.saturating_sub(lost);
+            return None;
+        };
+        let bytes: Arc<[u8]> = bytes.into();
+        if !self.cache.contains_key(&blob) {
+            self.uses += 1;
+            self.cache_bytes += bytes.len();
+            self.cache.insert(blob, Cached { bytes: Arc::clone(&bytes), used: Some(self.uses) });
+            self.by_use.insert(self.uses, blob);
+            self.evict();
+        }
+        Some(bytes)
+    }
+
+    /// Says which missing blobs a run needs now, and who probably has them; replaces what it said
+    /// before.
+    pub(super) fn need(&mut self, run: VertexId, needs: &BTreeMap<BlobId, Vec<TransportId>>) {
+        self.wants.retain(|blob, want| {
+            needs.contains_key(blob) || {
+                want.runs.remove(&run);
+                !want.runs.is_empty()
+            }
+        });
+        for (blob, hints) in needs {
+            let room = self.wants.len() < limits::BLOBS_WANTED_MAX;
+            if self.is_local(blob) || !(room || self.wants.contains_key(blob)) {
+                continue;
+            }
+            let want = self.wants.entry(*blob).or_default();
+            want.runs.insert(run);
+            for hint in hints {
+                if want.hints.len() < limits::PEERS_WANTED && !want.hints.contains(hint) {
+                    want.hints.push(hint.clone());
+                }
+            }
+        }
+    }
+
+    /// Starts what can be fetched now from peers for which `is_free` holds.
+    pub(super) fn start_fetches(
+        &mut self,
+        now_ms: u64,
+        peers: &[TransportId],
+        is_free: impl Fn(&TransportId) -> bool,
+        rng: &mut Rng,
+    ) -> Vec<Ask> {
+        let under_way = self.wants.values().filter(|want| want.fetch.is_some()).count();
+        let mut room = limits::BLOB_FETCHES_MAX.saturating_sub(under_way);
+        let mut asks: Vec<Ask> = Vec::new();
+        for (blob, want) in &mut self.wants {
+            if room == 0 {
+                break;
+            }
+            if want.fetch.is_some() || want.next_ms > now_ms {
+                continue;
+            }
+            if let Some(peer) = want.choose(now_ms, peers, &is_free, rng) {
+                want.fetch = Some(Fetch { peer: peer.clone(), total: None, bytes: Vec::new() });
+                asks.push(Ask { peer, blob: *blob, offset: 0 });
+                room -= 1;
+            }
+        }
+        asks
+    }
+
+    /// A peer sent a piece of a blob.
+    pub(super) fn piece(&mut self, blob: BlobId, peer: &TransportId, piece: &BlobPiece) -> Arrived {
+        let Some(want) = self.wants.get_mut(&blob) else { return Arrived::Unwanted };
+        let Some(fetch) = want.fetch.as_mut().filter(|fetch| fetch.peer == *peer) else {
+            return Arrived::Unwanted;
+        };
+        let total = *fetch.total.get_or_insert(piece.total);
+        let size = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
+        let have = size(fetch.bytes.len()).saturating_add(size(piece.bytes.len()));
+        let sane = total == piece.total
+            && total <= size(limits::BLOB_BYTES_MAX)
+            && have <= total
+            && (have == total || !piece.bytes.is_empty());
+        if !sane {
+            self.give_up(&blob, peer);
+            return Arrived::Wrong;
+        }
+        fetch.bytes.extend_from_slice(&piece.bytes);
+        if have < total {
+            return Arrived::More(Ask { peer: peer.clone(), blob, offset: have });
+        }
+        if BlobId::of(&fetch.bytes) != blob {
+            self.give_up(&blob, peer);
+            return Arrived::Wrong;
+        }
+        Arrived::Whole(std::mem::take(&mut fetch.bytes).into())
+    }
+
+    /// The peer cannot or will not give the blob: another one is next.
+    pub(super) fn give_up(&mut self, blob: &BlobId, peer: &TransportId) {
+        if let Some(want) = self.wants.get_mut(blob)
+            && want.fetch.as_ref().is_some_and(|fetch| fetch.peer == *peer)
+        {
+            want.fetch = None;
+        }
+    }
+
+    /// When the next waiting blob is due, if any waits for its time rather than for an answer.
+    pub(super) fn next_ms(&self, now_ms: u64) -> Option<u64> {
+        let waiting = self.wants.values().filter(|want| want.fetch.is_none());
+        waiting.map(|want| want.next_ms).filter(|next_ms| *next_ms > now_ms).min()
+    }
+
+    /// Blobs in the store, and their bytes.
+    pub(super) fn stored(&self) -> (usize, u64) {
+        (self.stored.len(), self.stored_bytes)
+    }
+
+    /// Blobs wanted from peers.
+    pub(super) fn wanted(&self) -> usize {
+        self.wants.len()
+    }
+
+    /// Bytes in memory.
+    #[cfg(test)]
+    pub(super) fn cached_bytes(&self) -> usize {
+        self.cache_bytes
+    }
+
+    fn add_stored(&mut self, blob: BlobId, bytes: u64) {
+        let before = self.stored.insert(blob, bytes).unwrap_or(0);
+        self.stored_bytes = self.stored_bytes.saturating_sub(before).saturating_add(bytes);
+    }
+
+    fn evict(&mut self) {
+        while self.cache_bytes > limits::BLOB_CACHE_BYTES_MAX {
+            let Some((_, blob)) = self.by_use.pop_first() else { return };
+            if let Some(cached) = self.cache.remove(&blob) {
+                self.cache_bytes = self.cache_bytes.saturating_sub(cached.bytes.len());
+            }
+        }
+    }
+}
+
+impl Want {
+    /// The next peer to ask: a hinted one, else any; when all were asked, none for a while.
+    fn choose(
+        &mut self,
+        now_ms: u64,
+        peers: &[TransportId],
+        is_free: impl Fn(&TransportId) -> bool,
+        rng: &mut Rng,
+    ) -> Option<TransportId> {
+        let tried = &self.tried;
+        let untried: Vec<_> = peers.iter().filter(|peer| !tried.contains(*peer)).collect();
+        if untried.is_empty() {
+            self.tried.clear();
+            let doublings = self.failures.min(16);
+            let wait_ms = (limits::BLOB_RETRY_MS_MIN << doublings).min(limits::BLOB_RETRY_MS_MAX);
+            self.failures = self.failures.saturating_add(1);
+            self.next_ms = now_ms.saturating_add(wait_ms);
+            return None;
+        }
+        let free: Vec<_> = untried.into_iter().filter(|peer| is_free(peer)).collect();
+        let hinted = free.iter().find(|peer| self.hints.contains(peer)).copied();
+        let any = || {
+            let index = rng.below(u32::try_from(free.len()).ok().filter(|count| *count > 0)?);
+            free.get(usize::try_from(index).ok()?).copied()
+        };
+        let peer = hinted.or_else(any)?.clone();
+        self.tried.insert(peer.clone());
+        Some(peer)
+    }
+}

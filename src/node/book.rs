@@ -1,0 +1,241 @@
+//! Where other nodes can be dialled, and when to try.
+//!
+//! Addresses come from a join link, from the application, and from peers that tell the addresses of
+//! the peers they are connected to: that is what lets the mesh outlive its founder. A told address
+//! is only a hint. It is dialled with back-off, and the connection has to prove the peer id at the
+//! end of the address.
+
+use std::collections::BTreeMap;
+
+use crate::identity::TransportId;
+use crate::limits;
+use crate::rng::Rng;
+
+/// Known addresses, by their text.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Book(BTreeMap<String, Entry>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Entry {
+    /// The peer id at the end of the address, if it names one.
+    peer: Option<TransportId>,
+    /// Given by the owner: never forgotten.
+    pinned: bool,
+    failures: u32,
+    /// Not before this time.
+    next_ms: u64,
+    /// Being dialled since.
+    dialling_ms: Option<u64>,
+}
+
+impl Book {
+    /// Remembers an address given by the owner and makes it due at once.
+    pub(super) fn pin(&mut self, address: &str, now_ms: u64) {
+        let entry = Entry::new(address, true, now_ms);
+        let known = self.0.entry(address.to_owned()).or_insert(entry);
+        known.pinned = true;
+        known.next_ms = now_ms;
+        known.failures = 0;
+    }
+
+    /// Remembers an address that a peer told. Returns whether it was news.
+    pub(super) fn hear(&mut self, address: &str, now_ms: u64) -> bool {
+        let Some(peer) = peer_of(address) else { return false };
+        let of_peer = self.0.values().filter(|entry| entry.peer.as_ref() == Some(&peer)).count();
+        if self.0.contains_key(address) || of_peer >= limits::ADDRESSES_PER_PEER_MAX {
+            return false;
+        }
+        if self.0.len() >= limits::BOOK_ENTRIES_MAX && !self.forget_one() {
+            return false;
+        }
+        self.0.insert(address.to_owned(), Entry::new(address, false, now_ms));
+        true
+    }
+
+    /// The address worked.
+    pub(super) fn connected(&mut self, address: &str, now_ms: u64) {
+        if let Some(entry) = self.0.get_mut(address) {
+            entry.failures = 0;
+            entry.dialling_ms = None;
+            entry.next_ms = now_ms.saturating_add(limits::DIAL_RETRY_MS_MIN);
+        }
+    }
+
+    /// A dial came to nothing, or its connection was lost or refused.
+    pub(super) fn failed(&mut self, address: &str, now_ms: u64, rng: &mut Rng) {
+        if let Some(entry) = self.0.get_mut(address) {
+            entry.failures = entry.failures.saturating_add(1);
+            entry.dialling_ms = None;
+            entry.next_ms = now_ms.saturating_add(wait_ms(entry.failures, rng));
+        }
+    }
+
+    /// The peer belongs to another network: neither this address nor any other of the peer is
+    /// dialled for as long as a ban lasts, unless the owner asks for it again.
+    pub(super) fn foreign(&mut self, peer: &TransportId, address: &str, now_ms: u64) {
+        for (known, entry) in &mut self.0 {
+            if known == address || entry.peer.as_ref() == Some(peer) {
+                entry.dialling_ms = None;
+                entry.next_ms = now_ms.saturating_add(limits::BAN_MS);
+            }
+        }
+    }
+
+    /// Addresses to dial now, marked as being dialled: due, not of an `excluded` peer, one for each
+    /// peer, at most `count_max`.
+    pub(super) fn due(
+        &mut self,
+        count_max: usize,
+        now_ms: u64,
+        excluded: impl Fn(&TransportId) -> bool,
+        rng: &mut Rng,
+    ) -> Vec<String> {
+        self.expire(now_ms, rng);
+        let dialling = self.0.values().filter(|entry| entry.dialling_ms.is_some());
+        let mut peers: Vec<_> = dialling.map(|entry| entry.peer.clone()).collect();
+        let room = limits::DIALS_MAX.saturating_sub(peers.len()).min(count_max);
+        let mut due: Vec<_> = self
+            .0
+            .iter_mut()
+            .filter(|(_, entry)| entry.dialling_ms.is_none() && entry.next_ms <= now_ms)
+            .filter(|(_, entry)| !entry.peer.as_ref().is_some_and(&excluded))
+            .collect();
+        rng.shuffle(&mut due);
+        due.sort_by_key(|(_, entry)| (entry.failures, !entry.pinned));
+        let mut chosen = Vec::new();
+        for (address, entry) in due {
+            if chosen.len() < room && (entry.peer.is_none() || !peers.contains(&entry.peer)) {
+                entry.dialling_ms = Some(now_ms);
+                peers.push(entry.peer.clone());
+                chosen.push(address.clone());
+            }
+        }
+        chosen
+    }
+
+    /// When the next address of a peer that is not `excluded` becomes due, or a dial expires.
+    pub(super) fn next_ms(&self, excluded: impl Fn(&TransportId) -> bool) -> Option<u64> {
+        let wanted = self.0.values().filter(|entry| !entry.peer.as_ref().is_some_and(&excluded));
+        let due = |entry: &Entry| match entry.dialling_ms {
+            Some(since_ms) => since_ms.saturating_add(limits::DIAL_TIMEOUT_MS),
+            None => entry.next_ms,
+        };
+        wanted.map(due).min()
+    }
+
+    /// Addresses worth trying after a restart, best first.
+    pub(super) fn addresses(&self) -> Vec<&str> {
+        let mut known: Vec<_> = self.0.iter().filter(|(_, entry)| entry.peer.is_some()).collect();
+        known.sort_by_key(|(_, entry)| entry.failures);
+        known.into_iter().map(|(address, _)| address.as_str()).collect()
+    }
+
+    /// How many addresses are remembered.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Gives up dials that the driver never answered.
+    fn expire(&mut self, now_ms: u64, rng: &mut Rng) {
+        let lost = |since_ms: u64| now_ms.saturating_sub(since_ms) >= limits::DIAL_TIMEOUT_MS;
+        let expired: Vec<String> = self
+            .0
+            .iter()
+            .filter(|(_, entry)| entry.dialling_ms.is_some_and(lost))
+            .map(|(address, _)| address.clone())
+            .collect();
+        for address in expired {
+            self.failed(&address, now_ms, rng);
+        }
+    }
+
+    /// Forgets the told address with the most failures; `false` when all are pinned.
+    fn forget_one(&mut self) -> bool {
+        let told = self.0.iter().filter(|(_, entry)| !entry.pinned);
+        let worst =
+            told.max_by_key(|(_, entry)| entry.failures).map(|(address, _)| address.clone());
+        worst.is_some_and(|address| self.0.remove(&address).is_some())
+    }
+}
+
+impl Entry {
+    fn new(address: &str, pinned: bool, now_ms: u64) -> Self {
+        let peer = peer_of(address);
+        Self { peer, pinned, failures: 0, next_ms: now_ms, dialling_ms: None }
+    }
+}
+
+/// The peer id at the end of a multiaddr.
+pub(super) fn peer_of(address: &str) -> Option<TransportId> {
+    let (_, peer) = address.rsplit_once("/p2p/")?;
+    peer.parse().ok()
+}
+
+/// Doubles with each failure up to the limit; jittered, so that a mesh that lost a node does not
+/// dial it in step.
+fn wait_ms(failures: u32, rng: &mut Rng) -> u64 {
+    let doublings = failures.saturating_sub(1).min(16);
+    let wait_ms = (limits::DIAL_RETRY_MS_MIN << doublings).min(limits::DIAL_RETRY_MS_MAX);
+    let jitter_ms = u64::from(rng.below(u32::try_from(wait_ms / 2).unwrap_or(u32::MAX).max(1)));
+    wait_ms / 2 + wait_ms / 4 + jitter_ms
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(number: u32) -> String {
+        let peer = TransportId::from_bytes(&number.to_be_bytes()).unwrap();
+        format!("/ip4/10.0.0.1/tcp/{number}/ws/p2p/{peer}")
+    }
+
+    #[test]
+    fn failed_dials_are_retried_ever_more_rarely() {
+        let mut rng = Rng::from_u64(1);
+        let mut book = Book::default();
+        book.pin(&address(1), 0);
+        let (mut now_ms, mut dials) = (0, 0);
+        while now_ms < 3_600_000 {
+            for due in book.due(4, now_ms, |_| false, &mut rng) {
+                dials += 1;
+                book.failed(&due, now_ms, &mut rng);
+            }
+            now_ms = book.next_ms(|_| false).unwrap();
+        }
+        assert!((20..60).contains(&dials), "{dials} dials in an hour");
+    }
+
+    #[test]
+    fn told_addresses_are_bounded_and_never_displace_pinned_ones() {
+        let mut book = Book::default();
+        book.pin(&address(1), 0);
+        for number in 2..2_000 {
+            book.hear(&address(number), 0);
+        }
+        assert_eq!(book.len(), limits::BOOK_ENTRIES_MAX);
+        assert!(book.addresses().contains(&address(1).as_str()));
+        assert!(!book.hear("/ip4/10.0.0.1/tcp/1/ws", 0), "without a peer id it proves nothing");
+        let peer = peer_of(&address(1)).unwrap();
+        let heard = (0..100).filter(|n| book.hear(&format!("/dns4/n{n}/p2p/{peer}"), 0)).count();
+        assert!(heard < limits::ADDRESSES_PER_PEER_MAX);
+    }
+
+    #[test]
+    fn one_dial_per_peer_and_only_so_many_at_once() {
+        let mut rng = Rng::from_u64(1);
+        let mut book = Book::default();
+        let peer = peer_of(&address(7)).unwrap();
+        book.hear(&address(7), 0);
+        book.hear(&format!("/dns4/other/p2p/{peer}"), 0);
+        assert_eq!(book.due(9, 0, |_| false, &mut rng).len(), 1);
+        for number in 10..30 {
+            book.hear(&address(number), 0);
+        }
+        assert_eq!(book.due(9, 0, |_| false, &mut rng).len(), limits::DIALS_MAX - 1);
+        assert!(book.due(9, 0, |_| false, &mut rng).is_empty());
+        let late_ms = limits::DIAL_TIMEOUT_MS + limits::DIAL_RETRY_MS_MAX;
+        assert!(book.due(9, limits::DIAL_TIMEOUT_MS, |_| false, &mut rng).len() <= 4);
+        assert!(!book.due(9, 2 * late_ms, |other| *other == peer, &mut rng).is_empty());
+    }
+}

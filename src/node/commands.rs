@@ -1,0 +1,472 @@
+//! What the application asks for.
+//!
+//! A command that needs the store or the chain waits, bounded, until what it needs is there; every
+//! command gets exactly one answer.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use super::export::Export;
+use super::{Node, Phase};
+use crate::clock::Now;
+use crate::dag::{BlobId, Payload, RunSpec, VertexId};
+use crate::effect::{Command, Effect, Input, Verdict};
+use crate::event::{Event, ModelView, Problem, Reply};
+use crate::federated::Run;
+use crate::limits;
+use crate::message::Refusal;
+
+/// Ids listed in the message about runs of one name. Arbitrary, sane: fits on a screen.
+const RUNS_NAMED_MAX: usize = 8;
+
+/// Commands without an answer yet.
+#[derive(Debug, Default)]
+pub(super) struct Commands {
+    /// Those whose payload is on its way into the chain.
+    written: BTreeMap<u64, Written>,
+    /// Those that wait for a blob from the store.
+    reading: VecDeque<Reading>,
+}
+
+#[derive(Debug)]
+struct Written {
+    intent: Intent,
+    /// The name of the run that it starts, until the run is known.
+    name: Option<String>,
+    /// An error was answered already; the payload is still on its way.
+    answered: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Intent {
+    Start { samples: u32 },
+    Join { run: VertexId },
+    Leave { run: VertexId },
+}
+
+#[derive(Debug)]
+pub(super) enum Reading {
+    /// The weights of a run's head.
+    Model { command: u64, run: VertexId },
+    /// A run with everything needed to replay it.
+    Export { command: u64, export: Box<Export> },
+}
+
+impl Commands {
+    /// A blob was read from the store, or is lost: exports take it at once, as it may be evicted.
+    pub(super) fn loaded(&mut self, blob: &BlobId, bytes: Option<&Arc<[u8]>>) {
+        for reading in &mut self.reading {
+            if let Reading::Export { export, .. } = reading {
+                export.loaded(blob, bytes);
+            }
+        }
+    }
+
+    /// Commands without an answer yet.
+    pub(super) fn len(&self) -> usize {
+        self.written.len() + self.reading.len()
+    }
+}
+
+impl Node {
+    pub(super) fn on_command(
+        &mut self,
+        command: u64,
+        request: Command,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        let busy = self.commands.len() >= limits::COMMANDS_WAITING_MAX;
+        let answer = match request {
+            Command::Runs => Some(Ok(Reply::Runs(self.run_views()))),
+            Command::Status => Some(Ok(Reply::Status(Box::new(self.status())))),
+            Command::LinkInfo => Some(Ok(Reply::Link(self.link_info()))),
+            Command::Dial { address } => Some(self.dial_address(&address, now)),
+            Command::Stop => {
+                self.phase = Phase::Stopping(command);
+                None
+            }
+            _ if busy => Some(Err(busy_problem())),
+            Command::StartRun { spec, samples } => {
+                self.start_run(command, *spec, samples, now).err().map(Err)
+            }
+            Command::JoinRun { run, samples } => self.join_run(command, &run, samples, now),
+            Command::LeaveRun { run } => self.leave_run(command, &run, now),
+            Command::Model { run } => {
+                self.read(&run, now, |run| Reading::Model { command, run }).err().map(Err)
+            }
+            Command::ExportRun { run } => self.export_run(command, &run, now).err().map(Err),
+        };
+        if let Some(result) = answer {
+            out.push(Effect::Reply { command, result });
+        }
+    }
+
+    fn dial_address(&mut self, address: &str, now: Now) -> Result<Reply, Problem> {
+        if !address.starts_with('/') || address.len() > limits::ADDRESS_BYTES_MAX {
+            return Err(Problem {
+                code: "address-invalid",
+                message: format!("{:?} is not a multiaddr", address.get(..64).unwrap_or(address)),
+                hint: "give an address such as /ip4/127.0.0.1/tcp/4100/ws/p2p/12D3Koo..."
+                    .to_owned(),
+            });
+        }
+        self.book.pin(address, now.mono_ms);
+        Ok(Reply::Done)
+    }
+
+    fn start_run(
+        &mut self,
+        command: u64,
+        spec: RunSpec,
+        samples: u32,
+        now: Now,
+    ) -> Result<(), Problem> {
+        spec.validate()?;
+        if samples > limits::RUN_SAMPLES_MAX {
+            return Err(samples_problem(samples));
+        }
+        self.check_room_for_run()?;
+        self.check_name(&spec.name)?;
+        self.write(command, Payload::RunStart(spec), Intent::Start { samples }, now)
+    }
+
+    fn join_run(
+        &mut self,
+        command: u64,
+        run: &str,
+        samples: u32,
+        now: Now,
+    ) -> Option<Result<Reply, Problem>> {
+        let id = match self.find_run(run) {
+            Ok(id) => id,
+            Err(problem) => return Some(Err(problem)),
+        };
+        if !(1..=limits::RUN_SAMPLES_MAX).contains(&samples) {
+            return Some(Err(samples_problem(samples)));
+        }
+        let known = self.runs.get(&id)?;
+        let as_before = known.members().get(&self.me);
+        if as_before.is_some_and(|member| member.joined && member.samples == samples) {
+            let view = self.run_view(known);
+            self.start_training(&id, now);
+            return Some(Ok(Reply::Run(view)));
+        }
+        if let Err(problem) = self.check_room_for_run() {
+            return Some(Err(problem));
+        }
+        let payload = Payload::RunJoin { run: id, samples };
+        self.write(command, payload, Intent::Join { run: id }, now).err().map(Err)
+    }
+
+    fn leave_run(&mut self, command: u64, run: &str, now: Now) -> Option<Result<Reply, Problem>> {
+        let id = match self.find_run(run) {
+            Ok(id) => id,
+            Err(problem) => return Some(Err(problem)),
+        };
+        if let Some(following) = self.following.get_mut(&id) {
+            following.training = false;
+        }
+        let known = self.runs.get(&id)?;
+        if !known.is_member(&self.me) {
+            return Some(Ok(Reply::Run(self.run_view(known))));
+        }
+        let payload = Payload::RunLeave { run: id };
+        self.write(command, payload, Intent::Leave { run: id }, now).err().map(Err)
+    }
+
+    fn start_training(&mut self, id: &VertexId, now: Now) {
+        self.follow(id, now);
+        if let Some(following) = self.following.get_mut(id) {
+            following.training = true;
+            following.dirty = true;
+        }
+    }
+
+    /// Queues the payload of a command; it is answered when the vertex is durable.
+    fn write(
+        &mut self,
+        command: u64,
+        payload: Payload,
+        intent: Intent,
+        now: Now,
+    ) -> Result<(), Problem> {
+        let name = match &payload {
+            Payload::RunStart(spec) => Some(spec.name.clone()),
+            _ => None,
+        };
+        if !self.writer.queue(payload, Some(command), true, now.mono_ms) {
+            return Err(busy_problem());
+        }
+        self.commands.written.insert(command, Written { intent, name, answered: false });
+        Ok(())
+    }
+
+    /// The own vertex `id` is durable: answers the commands whose payloads are in it.
+    pub(super) fn own_vertex_durable(
+        &mut self,
+        id: &VertexId,
+        commands: &[u64],
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        for command in commands {
+            let Some(Written { intent, answered, .. }) = self.commands.written.remove(command)
+            else {
+                continue;
+            };
+            let run = match intent {
+                Intent::Start { samples: 0 } => *id,
+                Intent::Start { samples } => {
+                    let payload = Payload::RunJoin { run: *id, samples };
+                    self.writer.queue(payload, Some(*command), true, now.mono_ms);
+                    let intent = Intent::Join { run: *id };
+                    let written = Written { intent, name: None, answered };
+                    self.commands.written.insert(*command, written);
+                    continue;
+                }
+                Intent::Join { run } => {
+                    self.start_training(&run, now);
+                    run
+                }
+                Intent::Leave { run } => run,
+            };
+            if answered {
+                continue;
+            }
+            let result = match self.runs.get(&run) {
+                Some(known) => Ok(Reply::Run(self.run_view(known))),
+                None => Err(unknown_run(&run.to_string())),
+            };
+            out.push(Effect::Reply { command: *command, result });
+        }
+    }
+
+    /// Answers commands with an error. What they queued stays queued.
+    pub(super) fn fail_commands(
+        &mut self,
+        commands: &[u64],
+        problem: &Problem,
+        out: &mut Vec<Effect>,
+    ) {
+        for command in commands {
+            if let Some(written) = self.commands.written.get_mut(command)
+                && !written.answered
+            {
+                written.answered = true;
+                out.push(Effect::Reply { command: *command, result: Err(problem.clone()) });
+            }
+        }
+    }
+
+    fn read(
+        &mut self,
+        run: &str,
+        now: Now,
+        reading: impl FnOnce(VertexId) -> Reading,
+    ) -> Result<(), Problem> {
+        let id = self.find_run(run)?;
+        self.follow(&id, now);
+        self.commands.reading.push_back(reading(id));
+        Ok(())
+    }
+
+    fn export_run(&mut self, command: u64, run: &str, now: Now) -> Result<(), Problem> {
+        let id = self.find_run(run)?;
+        self.follow(&id, now);
+        let known = self.runs.get(&id).ok_or_else(|| unknown_run(run))?;
+        let export = Box::new(Export::new(&self.graph, known));
+        self.commands.reading.push_back(Reading::Export { command, export });
+        Ok(())
+    }
+
+    /// Goes on with the commands that wait for blobs.
+    pub(super) fn serve_commands(&mut self, out: &mut Vec<Effect>) {
+        for _ in 0..self.commands.reading.len() {
+            let Some(mut reading) = self.commands.reading.pop_front() else { return };
+            match self.serve_reading(&mut reading, out) {
+                Some((command, result)) => out.push(Effect::Reply { command, result }),
+                None => self.commands.reading.push_back(reading),
+            }
+        }
+    }
+
+    fn serve_reading(
+        &mut self,
+        reading: &mut Reading,
+        out: &mut Vec<Effect>,
+    ) -> Option<(u64, Result<Reply, Problem>)> {
+        match reading {
+            Reading::Model { command, run } => {
+                let known = self.runs.get(run)?;
+                let (head, spec, round) = (known.head(), known.spec().clone(), known.round());
+                let weights = self.following.get(run)?.weights(known, &head)?;
+                if let Some(bytes) = self.blobs.get(&weights) {
+                    let model = ModelView { run: *run, spec, round, weights: bytes.to_vec() };
+                    return Some((*command, Ok(Reply::Model(model))));
+                }
+                if self.blobs.start_load(&weights) {
+                    out.push(Effect::LoadBlob { blob: weights });
+                } else if !self.blobs.is_local(&weights) {
+                    return Some((*command, Err(lost_problem(&weights))));
+                }
+                None
+            }
+            Reading::Export { command, export } => {
+                for blob in export.next() {
+                    if let Some(bytes) = self.blobs.get(&blob) {
+                        export.loaded(&blob, Some(&bytes));
+                    } else if self.blobs.start_load(&blob) {
+                        out.push(Effect::LoadBlob { blob });
+                    } else if !self.blobs.is_local(&blob) {
+                        export.loaded(&blob, None);
+                    }
+                }
+                let result = export.finish(&self.graph)?;
+                Some((*command, result.map(Reply::Car)))
+            }
+        }
+    }
+
+    /// A run by id or by name.
+    pub(super) fn find_run(&self, text: &str) -> Result<VertexId, Problem> {
+        if let Ok(id) = text.parse::<VertexId>()
+            && self.runs.get(&id).is_some()
+        {
+            return Ok(id);
+        }
+        let named = self.runs.iter().filter(|run| run.spec().name == text);
+        let named: Vec<VertexId> = named.map(Run::id).collect();
+        match named.as_slice() {
+            [] => Err(unknown_run(text)),
+            [run] => Ok(*run),
+            several => Err(ambiguous_run(text, several)),
+        }
+    }
+
+    /// A name is given once; members that are apart can still give the same one.
+    fn check_name(&self, name: &str) -> Result<(), Problem> {
+        let known = self.runs.iter().map(|run| run.spec().name.as_str());
+        let starting = self.commands.written.values().filter_map(|one| one.name.as_deref());
+        if !known.chain(starting).any(|taken| taken == name) {
+            return Ok(());
+        }
+        Err(Problem {
+            code: "run-exists",
+            message: format!("there is a run called {name:?} already"),
+            hint: "join that one, or choose another name".to_owned(),
+        })
+    }
+
+    fn check_room_for_run(&self) -> Result<(), Problem> {
+        let joined = self.runs.iter().filter(|run| run.is_member(&self.me) && !run.is_finished());
+        if joined.count() < limits::RUNS_JOINED_MAX {
+            return Ok(());
+        }
+        Err(Problem {
+            code: "runs-too-many",
+            message: format!("this node takes part in {} runs already", limits::RUNS_JOINED_MAX),
+            hint: "leave one of them first".to_owned(),
+        })
+    }
+
+    /// Ends the node when nothing is being written any more.
+    pub(super) fn stop_when_idle(&mut self, out: &mut Vec<Effect>) {
+        let Phase::Stopping(command) = self.phase else { return };
+        if !self.writer.is_idle() && !self.writer.is_failing() {
+            return;
+        }
+        self.phase = Phase::Stopped;
+        let open: Vec<u64> = self
+            .commands
+            .written
+            .iter()
+            .filter(|(_, written)| !written.answered)
+            .map(|(command, _)| *command)
+            .chain(self.commands.reading.iter().map(Reading::command))
+            .collect();
+        self.commands = Commands::default();
+        for command in open {
+            out.push(Effect::Reply { command, result: Err(stopped_problem()) });
+        }
+        for (peer, _) in self.peers.iter() {
+            let reason = "this node stops".to_owned();
+            out.push(Effect::Disconnect { peer: peer.clone(), reason });
+        }
+        out.push(Effect::Emit(Event::Stopped));
+        out.push(Effect::Reply { command, result: Ok(Reply::Done) });
+    }
+
+    /// After the end every question still has an answer.
+    pub(super) fn refuse_stopped(input: Input, out: &mut Vec<Effect>) {
+        match input {
+            Input::Command { command, .. } => {
+                out.push(Effect::Reply { command, result: Err(stopped_problem()) });
+            }
+            Input::Request { token, .. } => super::serving::refuse(token, Refusal::Busy, out),
+            Input::Gossip { peer, message, .. } => {
+                out.push(Effect::Verdict { message, peer, verdict: Verdict::Ignore });
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Reading {
+    fn command(&self) -> u64 {
+        match self {
+            Reading::Model { command, .. } | Reading::Export { command, .. } => *command,
+        }
+    }
+}
+
+fn unknown_run(run: &str) -> Problem {
+    Problem {
+        code: "run-unknown",
+        message: format!("no run is called {:?}", run.chars().take(64).collect::<String>()),
+        hint: "list the runs; one that was just started takes a moment to arrive".to_owned(),
+    }
+}
+
+fn ambiguous_run(name: &str, runs: &[VertexId]) -> Problem {
+    let ids: Vec<String> = runs.iter().take(RUNS_NAMED_MAX).map(VertexId::to_string).collect();
+    let more = if runs.len() > ids.len() { ", ..." } else { "" };
+    Problem {
+        code: "run-ambiguous",
+        message: format!("{} runs are called {name:?}: {}{more}", runs.len(), ids.join(", ")),
+        hint: "name the run by its id".to_owned(),
+    }
+}
+
+fn samples_problem(samples: u32) -> Problem {
+    Problem {
+        code: "run-samples",
+        message: format!("{samples} samples; a member trains on 1 to {}", limits::RUN_SAMPLES_MAX),
+        hint: "give a data set with that many rows".to_owned(),
+    }
+}
+
+fn busy_problem() -> Problem {
+    Problem {
+        code: "node-busy",
+        message: "too much waits to be written already".to_owned(),
+        hint: "try again in a moment".to_owned(),
+    }
+}
+
+fn stopped_problem() -> Problem {
+    Problem {
+        code: "node-stopped",
+        message: "the node has stopped".to_owned(),
+        hint: "start it again".to_owned(),
+    }
+}
+
+pub(super) fn lost_problem(blob: &BlobId) -> Problem {
+    Problem {
+        code: "blob-missing",
+        message: format!("blob {blob} is not in the store"),
+        hint: "stay connected until it has been fetched from another member, then try again"
+            .to_owned(),
+    }
+}

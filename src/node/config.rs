@@ -1,0 +1,28 @@
+//! What a node is given when it is made.
+
+use crate::dag::BlobId;
+use crate::identity::NetworkId;
+
+/// What the owner of a node decides.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The network it belongs to; for good.
+    pub network: NetworkId,
+    /// What the owner calls the mesh; travels in join links only.
+    pub name: String,
+    /// Multiaddrs to dial first, from a join link or a configuration.
+    pub bootstrap: Vec<String>,
+    /// Multiaddrs to tell others in addition to those the transport listens on.
+    pub advertise: Vec<String>,
+}
+
+/// What the store gave back when it was opened; all empty for a new node.
+#[derive(Debug, Clone, Default)]
+pub struct Restored {
+    /// Encoded signed vertices in any order.
+    pub vertices: Vec<Vec<u8>>,
+    /// Which blobs the store has, with their sizes in bytes.
+    pub blobs: Vec<(BlobId, u64)>,
+    /// Named values, as written by [`crate::effect::Write::meta`].
+    pub meta: Vec<(String, Vec<u8>)>,
+}

@@ -1,0 +1,47 @@
+//! Why a node cannot be made.
+
+use crate::{dag, identity};
+
+/// Why a node cannot be made.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A stored vertex cannot be read. It may be one of the node's own, and going on without it
+    /// could make the author contradict itself.
+    #[error(
+        "stored vertex {index} is damaged: {source}; restore the store from a backup of the \
+             same moment as the identity, or begin with a new identity"
+    )]
+    Store {
+        /// Which vertex, in the order of the store.
+        index: usize,
+        /// What is wrong with it.
+        source: dag::Error,
+    },
+    /// The store belongs to another network.
+    #[error("the store belongs to network {stored}, not to {expected}; use another home for it")]
+    Network {
+        /// The network of the stored vertices.
+        stored: identity::NetworkId,
+        /// The network of the configuration.
+        expected: identity::NetworkId,
+    },
+    /// The identity vertex cannot be made.
+    #[error("the identity vertex cannot be made: {0}; check the clock of this machine")]
+    Identity(#[from] identity::Error),
+    /// The identity vertex cannot be signed.
+    #[error("the identity vertex cannot be signed: {0}")]
+    Vertex(#[source] dag::Error),
+}
+
+impl Error {
+    /// Stable name of the cause.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::Store { .. } => "store-damaged",
+            Error::Network { .. } => "store-foreign",
+            Error::Identity(error) => error.code(),
+            Error::Vertex(error) => error.code(),
+        }
+    }
+}

@@ -1,0 +1,395 @@
+//! The history between nodes: gossip, anti-entropy, catching up, and what each new vertex leads to.
+
+use super::offence::Offence;
+use super::peers::{Asked, Open};
+use super::rate::Bucket;
+use super::{Node, limits};
+use crate::clock::Now;
+use crate::dag::{self, Insert, Notice, SignedVertex, Source, VertexId};
+use crate::effect::{Effect, RequestFailed, Verdict};
+use crate::event::Problem;
+use crate::identity::{AuthorId, TransportId};
+use crate::message::{Refusal, Request, Response, Vertices, WantAncestors, WantVertices};
+use crate::sync::{self, Want};
+
+/// What became of a vertex that a peer sent.
+enum Taken {
+    /// Accepted or parked, and new.
+    News(VertexId),
+    /// Known before, or refused without anybody being wrong.
+    Nothing(VertexId),
+    /// Refused, and it was wrong to send it.
+    Wrong,
+}
+
+impl Node {
+    /// A vertex came over gossip. Rates are checked before anything expensive.
+    pub(super) fn on_gossip(
+        &mut self,
+        peer: &TransportId,
+        message: u64,
+        bytes: &[u8],
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        let verdict = self.judge_gossip(peer, bytes, now, out);
+        out.push(Effect::Verdict { message, peer: peer.clone(), verdict });
+    }
+
+    fn judge_gossip(
+        &mut self,
+        peer: &TransportId,
+        bytes: &[u8],
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) -> Verdict {
+        let Some(from) = self.peers.get_mut(peer) else {
+            self.counters.count("gossip-from-nobody");
+            return Verdict::Ignore;
+        };
+        let within = from.gossip.take(now.mono_ms, limits::GOSSIP_BURST, limits::GOSSIP_PER_SECOND);
+        if !within {
+            self.penalise(peer, Offence::GossipFlood, now, out);
+            return Verdict::Ignore;
+        }
+        if self.writer.is_full() {
+            self.counters.count("gossip-store-full");
+            return Verdict::Ignore;
+        }
+        let signed = match SignedVertex::decode(bytes) {
+            Ok(signed) => signed,
+            Err(error) => {
+                self.counters.count(error.code());
+                self.penalise(peer, Offence::InvalidVertex, now, out);
+                return Verdict::Reject;
+            }
+        };
+        if !self.graph.contains(&signed.id()) && !self.is_within_rate(&signed.vertex().author, now)
+        {
+            self.counters.count("gossip-author-rate");
+            return Verdict::Ignore;
+        }
+        match self.take_vertex(peer, signed, now, out) {
+            Taken::News(id) if self.graph.contains(&id) => Verdict::Accept,
+            Taken::News(_) | Taken::Nothing(_) => Verdict::Ignore,
+            Taken::Wrong => Verdict::Reject,
+        }
+    }
+
+    fn is_within_rate(&mut self, author: &AuthorId, now: Now) -> bool {
+        if self.author_rates.len() >= limits::AUTHOR_RATES_MAX
+            && !self.author_rates.contains_key(author)
+        {
+            let idle = self.author_rates.iter().min_by_key(|(_, bucket)| bucket.at_ms());
+            if let Some(idle) = idle.map(|(author, _)| *author) {
+                self.author_rates.remove(&idle);
+            }
+        }
+        let bucket = self.author_rates.entry(*author).or_insert_with(|| Bucket::new(now.mono_ms));
+        bucket.take(now.mono_ms, limits::AUTHOR_BURST, limits::AUTHOR_PER_SECOND)
+    }
+
+    /// Puts a vertex from a peer into the graph and follows up on what that led to.
+    fn take_vertex(
+        &mut self,
+        peer: &TransportId,
+        signed: SignedVertex,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) -> Taken {
+        let (id, author) = (signed.id(), signed.vertex().author);
+        let inserted = self.graph.insert(signed, &Source::Peer(peer.clone()), now);
+        let taken = match inserted {
+            Ok(Insert::Accepted(accepted)) => {
+                if author == self.me {
+                    self.warn_elsewhere(now, out);
+                }
+                for vertex in accepted {
+                    self.remember_vertex(&vertex);
+                    self.fold(&vertex, now, out);
+                }
+                Taken::News(id)
+            }
+            Ok(Insert::Parked { missing }) => {
+                self.sync.on_missing(peer, &missing);
+                Taken::News(id)
+            }
+            Ok(Insert::Duplicate) => Taken::Nothing(id),
+            Ok(Insert::Equivocated(_)) => {
+                self.sync.on_refused(id);
+                Taken::Nothing(id)
+            }
+            Err(error) => self.on_refused(peer, id, &error, now, out),
+        };
+        self.on_notices(now, out);
+        taken
+    }
+
+    fn on_refused(
+        &mut self,
+        peer: &TransportId,
+        id: VertexId,
+        error: &dag::Error,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) -> Taken {
+        self.counters.count(error.code());
+        let fault = error.fault();
+        if fault != dag::Fault::BadSignature && fault != dag::Fault::Full {
+            self.sync.on_refused(id);
+        }
+        if let dag::Error::GraphFull { .. } = error {
+            self.warn(full_problem(error), now, out);
+        }
+        if !fault.blames_sender() {
+            return Taken::Nothing(id);
+        }
+        self.penalise(peer, Offence::InvalidVertex, now, out);
+        Taken::Wrong
+    }
+
+    /// Makes an accepted vertex durable with the next write.
+    pub(super) fn remember_vertex(&mut self, id: &VertexId) {
+        if let Some(signed) = self.graph.get(id) {
+            self.writer.add_vertex(*id, signed.encode());
+        }
+    }
+
+    /// Lets the views see an accepted vertex.
+    pub(super) fn fold(&mut self, id: &VertexId, now: Now, out: &mut Vec<Effect>) {
+        let Some(signed) = self.graph.get(id) else { return };
+        let changes = self.runs.apply(signed);
+        self.on_changes(changes, now, out);
+    }
+
+    /// Follows up on equivocations and on parked vertices that turned out wrong.
+    pub(super) fn on_notices(&mut self, now: Now, out: &mut Vec<Effect>) {
+        for notice in self.graph.drain_notices() {
+            match notice {
+                Notice::Equivocation(proof) => {
+                    let author = proof.author();
+                    self.counters.count("author-equivocated");
+                    if author == self.me {
+                        self.warn_ended(proof.seq(), now, out);
+                    } else if !self.graph.has_proof(&author) {
+                        let wait_ms = u64::from(self.rng.below(limits::ACCUSE_MS_MAX));
+                        let due_ms = now.mono_ms.saturating_add(wait_ms);
+                        self.accusations.entry(author).or_insert((due_ms, proof));
+                    }
+                    if let Some(peer) = self.peers.of_author(&author).cloned() {
+                        self.penalise(&peer, Offence::Equivocation, now, out);
+                    }
+                    for following in self.following.values_mut() {
+                        following.dirty = true;
+                    }
+                }
+                Notice::Rejected { peer, id, error } => {
+                    self.on_refused(&peer, id, &error, now, out);
+                }
+            }
+        }
+    }
+
+    /// Writes the proofs that nobody else has written in the meantime.
+    pub(super) fn accuse(&mut self, now: Now) {
+        while let Some((author, due_ms)) = self.next_accusation() {
+            if due_ms > now.mono_ms {
+                return;
+            }
+            let Some((_, proof)) = self.accusations.remove(&author) else { return };
+            if !self.graph.has_proof(&author) {
+                self.writer.queue(proof.to_payload(), None, false, now.mono_ms);
+            }
+        }
+    }
+
+    /// The proof that is due next, and when.
+    pub(super) fn next_accusation(&self) -> Option<(AuthorId, u64)> {
+        let due = self.accusations.iter().map(|(author, (due_ms, _))| (*author, *due_ms));
+        due.min_by_key(|(_, due_ms)| *due_ms)
+    }
+
+    /// Tells one random peer the heads every few seconds.
+    pub(super) fn exchange(&mut self, now: Now, out: &mut Vec<Effect>) {
+        if now.mono_ms < self.exchange_ms {
+            return;
+        }
+        self.exchange_ms = now.mono_ms.saturating_add(limits::EXCHANGE_INTERVAL_MS);
+        self.graph.expire(now);
+        let Some(peer) = self.peers.random(&mut self.rng) else { return };
+        if !self.peers.is_asked(&peer, |asked| *asked == Asked::Heads) {
+            let heads = Request::Heads(self.own_heads(&peer));
+            self.request(&peer, Asked::Heads, &heads, now, out);
+        }
+    }
+
+    /// Asks for wanted vertices.
+    pub(super) fn ask_for_vertices(&mut self, now: Now, out: &mut Vec<Effect>) {
+        while !self.writer.is_full() {
+            let Some(sync::Ask { peer, want }) = self.sync.next(&self.graph, now) else { return };
+            let (asked, message) = match want {
+                Want::Vertices { ids } => {
+                    let message = Request::Vertices(WantVertices { ids: ids.clone() });
+                    (Asked::Vertices { ids: Some(ids) }, message)
+                }
+                Want::Ancestors { of, known } => {
+                    let message = Request::Ancestors(WantAncestors { of, known });
+                    (Asked::Vertices { ids: None }, message)
+                }
+            };
+            if !self.request(&peer, asked, &message, now, out) {
+                self.sync.on_failed(&peer, &self.graph, now);
+            }
+        }
+    }
+
+    /// A request was answered, or not.
+    pub(super) fn on_response(
+        &mut self,
+        request: u64,
+        result: Result<Vec<u8>, RequestFailed>,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(open) = self.peers.close(request) else {
+            return self.counters.count("response-unexpected");
+        };
+        let peer = open.peer.clone();
+        let response = match result {
+            Ok(bytes) => Response::decode(&bytes).map_err(|error| error.code()),
+            Err(RequestFailed::Malformed) => Err("message-malformed"),
+            Err(RequestFailed::Timeout | RequestFailed::Unsupported) => {
+                self.give_up(&open, now);
+                return self.penalise(&peer, Offence::Silent, now, out);
+            }
+            Err(RequestFailed::Disconnected) => return self.give_up(&open, now),
+        };
+        match (response, &open.asked) {
+            (Err(code), _) => {
+                self.counters.count(code);
+                self.give_up(&open, now);
+                self.penalise(&peer, Offence::Malformed, now, out);
+            }
+            (Ok(Response::Hello(hello)), Asked::Hello) => {
+                if let Err(why) = self.on_hello(&peer, &hello, now, out) {
+                    self.turn_away(&peer, &why, now, out);
+                }
+            }
+            (Ok(Response::Heads(heads)), Asked::Heads) => self.on_heads(&peer, &heads, now),
+            (Ok(Response::Vertices(answer)), Asked::Vertices { ids }) => {
+                self.on_vertices(&peer, ids.as_deref(), &answer, now, out);
+            }
+            (Ok(Response::Blob(piece)), Asked::Blob { blob }) => {
+                self.on_piece(&peer, *blob, &piece, now, out);
+            }
+            (Ok(Response::Refused(refused)), _) => {
+                self.on_refusal(&open, refused.reason, now, out);
+            }
+            (Ok(_), _) => {
+                self.give_up(&open, now);
+                self.penalise(&peer, Offence::UselessAnswer, now, out);
+            }
+        }
+    }
+
+    /// A peer refused a request. That is its right, but a refused hello ends the connection.
+    fn on_refusal(&mut self, open: &Open, reason: Refusal, now: Now, out: &mut Vec<Effect>) {
+        self.counters.count("request-refused");
+        self.give_up(open, now);
+        if open.asked != Asked::Hello {
+            if reason == Refusal::Identity {
+                // It forgot this node's hello, such as after a restart.
+                self.say_hello(&open.peer, now, out);
+            }
+            return;
+        }
+        if reason == Refusal::Busy {
+            return;
+        }
+        if reason == Refusal::Network {
+            return self.leave_foreign(&open.peer, now, out);
+        }
+        if reason == Refusal::Ended {
+            let problem = Problem {
+                code: "identity-ended",
+                message: "a peer refuses this identity because it equivocated".to_owned(),
+                hint: "create a new identity; never run one identity from two stores".to_owned(),
+            };
+            self.warn(problem, now, out);
+        }
+        self.part(&open.peer, "the peer refused the hello", now, out);
+    }
+
+    /// A request has no useful answer.
+    pub(super) fn give_up(&mut self, open: &Open, now: Now) {
+        match &open.asked {
+            Asked::Vertices { .. } => self.sync.on_failed(&open.peer, &self.graph, now),
+            Asked::Blob { blob } => self.blobs.give_up(blob, &open.peer),
+            Asked::Hello | Asked::Heads => {}
+        }
+    }
+
+    /// Vertices that were asked for: by id (`asked`), or as the past of some heads.
+    fn on_vertices(
+        &mut self,
+        peer: &TransportId,
+        asked: Option<&[VertexId]>,
+        answer: &Vertices,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        let (mut received, mut news, mut useless) = (Vec::new(), 0, false);
+        for bytes in &answer.vertices {
+            let signed = match SignedVertex::decode(bytes) {
+                Ok(signed) => signed,
+                Err(error) => {
+                    self.counters.count(error.code());
+                    self.penalise(peer, Offence::InvalidVertex, now, out);
+                    break;
+                }
+            };
+            if asked.is_some_and(|ids| !ids.contains(&signed.id())) {
+                useless = true;
+                break;
+            }
+            match self.take_vertex(peer, signed, now, out) {
+                Taken::News(id) => {
+                    news += 1;
+                    received.push(id);
+                }
+                Taken::Nothing(id) => received.push(id),
+                Taken::Wrong => break,
+            }
+            if self.peers.get(peer).is_none() {
+                return;
+            }
+        }
+        if useless {
+            self.penalise(peer, Offence::UselessAnswer, now, out);
+        }
+        let answer = sync::Answer { received, news, more: answer.more };
+        self.sync.on_answer(peer, &answer, &self.graph, now);
+    }
+
+    /// This node's identity is used by somebody else, or was used before this store began.
+    pub(super) fn warn_elsewhere(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let problem = Problem {
+            code: "identity-elsewhere",
+            message:
+                "a vertex of this node's own identity came from a peer and was not in the store"
+                    .to_owned(),
+            hint: "the store is older than the identity, or the identity runs twice: stop one of \
+                   them, and never restore a backup of the store alone"
+                .to_owned(),
+        };
+        self.warn(problem, now, out);
+    }
+}
+
+fn full_problem(error: &dag::Error) -> Problem {
+    Problem {
+        code: "history-full",
+        message: error.to_string(),
+        hint: "export the runs and start a new network".to_owned(),
+    }
+}

@@ -1,0 +1,79 @@
+//! Collecting everything needed to replay a run.
+//!
+//! That is the head aggregate with its whole causal past, and the blobs of every valid aggregate in
+//! it: their updates, to recompute them, and their weights, to name the first byte that differs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::commands::lost_problem;
+use crate::dag::{BlobId, Graph, VertexId, car};
+use crate::event::Problem;
+use crate::federated::{Run, Standing};
+
+/// Blobs asked of the store at once.
+const LOADS_MAX: usize = 16;
+
+/// An export under way.
+#[derive(Debug)]
+pub(super) struct Export {
+    run: VertexId,
+    vertices: Vec<VertexId>,
+    missing: BTreeSet<BlobId>,
+    blobs: BTreeMap<BlobId, Vec<u8>>,
+    lost: Option<BlobId>,
+}
+
+impl Export {
+    /// Fixes what belongs to the export of a run as it is now.
+    pub(super) fn new(graph: &Graph, run: &Run) -> Self {
+        let mut past = graph.ancestors(&[run.head()], &[]);
+        // A causal order that is the same for everybody, with the head last.
+        past.sort_by_key(|signed| (signed.vertex().lamport, signed.id()));
+        let vertices: Vec<VertexId> = past.iter().map(|signed| signed.id()).collect();
+        let mut missing = BTreeSet::new();
+        for record in vertices.iter().filter_map(|id| run.aggregate(id)) {
+            if record.standing == Standing::Valid {
+                missing.insert(record.weights);
+                let updates = record.updates.iter().filter_map(|id| run.update(id));
+                missing.extend(updates.map(|update| update.delta));
+            }
+        }
+        Self { run: run.id(), vertices, missing, blobs: BTreeMap::new(), lost: None }
+    }
+
+    /// The blobs to read next.
+    pub(super) fn next(&self) -> Vec<BlobId> {
+        self.missing.iter().take(LOADS_MAX).copied().collect()
+    }
+
+    /// A blob was read, or cannot be.
+    pub(super) fn loaded(&mut self, blob: &BlobId, bytes: Option<&Arc<[u8]>>) {
+        if !self.missing.remove(blob) {
+            return;
+        }
+        match bytes {
+            Some(bytes) => {
+                self.blobs.insert(*blob, bytes.to_vec());
+            }
+            None => self.lost = Some(*blob),
+        }
+    }
+
+    /// The CAR file, once everything is there.
+    pub(super) fn finish(&self, graph: &Graph) -> Option<Result<Vec<u8>, Problem>> {
+        if let Some(lost) = &self.lost {
+            return Some(Err(lost_problem(lost)));
+        }
+        if !self.missing.is_empty() {
+            return None;
+        }
+        let vertices: Vec<_> = self.vertices.iter().filter_map(|id| graph.get(id)).collect();
+        let file = car::write(graph.network(), self.run, &vertices, &self.blobs);
+        Some(file.map_err(|error| Problem {
+            code: error.code(),
+            message: format!("the run cannot be exported: {}", error.cause),
+            hint: "runs of this size are beyond one file; export earlier in the run".to_owned(),
+        }))
+    }
+}

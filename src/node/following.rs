@@ -1,0 +1,157 @@
+//! What a node knows about a run beyond the history: when it saw what, what it has checked, and
+//! what it is doing about it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::dag::{BlobId, VertexId};
+use crate::federated::average::Average;
+use crate::federated::{Run, Standing};
+use crate::identity::AuthorId;
+use crate::limits;
+
+/// One run that this node follows.
+#[derive(Debug)]
+pub(super) struct Following {
+    /// Whether the application trains for this run now.
+    pub(super) training: bool,
+    /// The head that everything here refers to.
+    pub(super) head: VertexId,
+    /// When the head was adopted.
+    pub(super) adopted_ms: u64,
+    /// Since when the round has been ripe for an aggregate.
+    pub(super) ripe_ms: Option<u64>,
+    /// The round in which each member was seen to join.
+    pub(super) joined: BTreeMap<AuthorId, u32>,
+    /// The initial weights.
+    pub(super) initial: BlobId,
+    /// Whether the blob of an update of the head is in order.
+    pub(super) checked: BTreeMap<BlobId, bool>,
+    /// Aggregates that wait to be recomputed, by round.
+    pub(super) sound: BTreeSet<(u32, VertexId)>,
+    /// Authors of aggregates that were wrong, and when the next of theirs may be computed.
+    pub(super) liars: BTreeSet<AuthorId>,
+    pub(super) liars_next_ms: u64,
+    /// The average that is being computed.
+    pub(super) work: Option<Work>,
+    /// What was last proposed by this node: it need not be computed twice.
+    pub(super) proposed: Option<Proposed>,
+    /// The base for which an own update was queued.
+    pub(super) updated: Option<VertexId>,
+    /// The training job under way.
+    pub(super) job: Option<Training>,
+    /// When training may be tried again after a failure.
+    pub(super) train_next_ms: u64,
+    pub(super) train_failures: u32,
+    /// The base from which this node's training gave nothing usable.
+    pub(super) hopeless: Option<VertexId>,
+    /// Whether something changed since the last look.
+    pub(super) dirty: bool,
+    /// When to look again even if nothing changes.
+    pub(super) next_ms: Option<u64>,
+}
+
+/// A training job under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Training {
+    pub(super) job: u64,
+    pub(super) base: VertexId,
+    pub(super) round: u32,
+}
+
+/// An average under way: updates are read one after the other, so that it needs the memory of one.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub(super) purpose: Purpose,
+    pub(super) base: VertexId,
+    pub(super) updates: Vec<VertexId>,
+    pub(super) average: Average,
+    /// How many updates are in the average.
+    pub(super) done: usize,
+}
+
+/// What an average is computed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To judge this aggregate.
+    Judge(VertexId),
+    /// To propose one.
+    Propose,
+}
+
+/// An own proposal that is on its way into the history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Proposed {
+    pub(super) base: VertexId,
+    pub(super) updates: Vec<VertexId>,
+    pub(super) weights: BlobId,
+}
+
+impl Following {
+    /// Follows a run from where it is.
+    pub(super) fn new(run: &Run, initial: BlobId, now_ms: u64) -> Self {
+        let sound = run
+            .aggregates()
+            .filter(|(_, aggregate)| aggregate.standing == Standing::Sound)
+            .map(|(id, aggregate)| (aggregate.round, *id))
+            .collect();
+        Self {
+            training: false,
+            head: run.head(),
+            adopted_ms: now_ms,
+            ripe_ms: None,
+            joined: BTreeMap::new(),
+            initial,
+            checked: BTreeMap::new(),
+            sound,
+            liars: BTreeSet::new(),
+            liars_next_ms: 0,
+            work: None,
+            proposed: None,
+            updated: None,
+            job: None,
+            train_next_ms: 0,
+            train_failures: 0,
+            hopeless: None,
+            dirty: true,
+            next_ms: None,
+        }
+    }
+
+    /// The run's head moved.
+    pub(super) fn adopt(&mut self, run: &Run, now_ms: u64) {
+        self.head = run.head();
+        self.adopted_ms = now_ms;
+        self.ripe_ms = None;
+        let current: BTreeSet<BlobId> =
+            run.updates_of(&self.head).map(|(_, update)| update.delta).collect();
+        self.checked.retain(|blob, _| current.contains(blob));
+        if self.work.as_ref().is_some_and(|work| work.purpose == Purpose::Propose) {
+            self.work = None;
+        }
+        let round = run.round();
+        self.joined.retain(|_, joined| joined.saturating_add(1) >= round);
+        self.dirty = true;
+    }
+
+    /// The blob of the weights after `vertex`, which is the run's first vertex or an aggregate.
+    pub(super) fn weights(&self, run: &Run, vertex: &VertexId) -> Option<BlobId> {
+        if *vertex == run.id() {
+            return Some(self.initial);
+        }
+        run.aggregate(vertex).map(|aggregate| aggregate.weights)
+    }
+
+    /// Asks for another look at this time.
+    pub(super) fn look_again(&mut self, at_ms: u64) {
+        self.next_ms = Some(self.next_ms.map_or(at_ms, |next_ms| next_ms.min(at_ms)));
+    }
+
+    /// Waits longer after each failed training job.
+    pub(super) fn training_failed(&mut self, now_ms: u64) {
+        let doublings = self.train_failures.min(16);
+        let wait_ms = (limits::TRAIN_RETRY_MS_MIN << doublings).min(limits::TRAIN_RETRY_MS_MAX);
+        self.train_failures = self.train_failures.saturating_add(1);
+        self.train_next_ms = now_ms.saturating_add(wait_ms);
+        self.dirty = true;
+    }
+}

@@ -1,0 +1,239 @@
+//! Following runs: fetching what a round needs, recomputing aggregates, training, proposing.
+//!
+//! A run is looked at when something about it changed or its time has come, never per vertex of the
+//! whole history. One look does, in this order: adopt a new head; say which blobs are missing;
+//! check the updates of the head; recompute waiting aggregates; propose; train.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Node;
+use super::following::Following;
+use super::offence::Offence;
+use crate::clock::Now;
+use crate::dag::{BlobId, VertexId};
+use crate::effect::Effect;
+use crate::event::{Event, RoundView, RunChange};
+use crate::federated::{Change, Run, average};
+use crate::identity::{AuthorId, TransportId};
+use crate::{federated, limits};
+
+impl Node {
+    /// Takes note of what a vertex or a judgement changed in the runs.
+    pub(super) fn on_changes(
+        &mut self,
+        changes: Vec<(VertexId, Change)>,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        for (id, change) in changes {
+            if change == Change::Started {
+                self.emit_run(&id, RunChange::Started, out);
+                self.watch(&id, now);
+            }
+            let Some(run) = self.runs.get(&id) else { continue };
+            let Some(following) = self.following.get_mut(&id) else { continue };
+            following.dirty = true;
+            match change {
+                Change::Joined(author) => {
+                    following.joined.insert(author, run.round());
+                    if author == self.me {
+                        self.emit_run(&id, RunChange::Joined, out);
+                    }
+                }
+                Change::Left(author) if author == self.me => {
+                    self.emit_run(&id, RunChange::Left, out);
+                }
+                Change::Update(vertex) => {
+                    if let Some(update) = run.update(&vertex) {
+                        out.push(Effect::Emit(Event::Update {
+                            run: id,
+                            round: update.round,
+                            author: update.author,
+                            samples: update.samples,
+                        }));
+                    }
+                }
+                Change::Sound(aggregate) => {
+                    let round = run.aggregate(&aggregate).map_or(0, |record| record.round);
+                    following.sound.insert((round, aggregate));
+                }
+                Change::Started | Change::Left(_) | Change::Head { .. } => {}
+            }
+        }
+    }
+
+    /// Starts following a run if there is room for one more that this node is no member of.
+    pub(super) fn watch(&mut self, id: &VertexId, now: Now) {
+        let watched = self.following.values().filter(|following| !following.training).count();
+        if watched < limits::RUNS_WATCHED_MAX {
+            self.follow(id, now);
+        }
+    }
+
+    /// Starts following a run.
+    pub(super) fn follow(&mut self, id: &VertexId, now: Now) {
+        if self.following.contains_key(id) {
+            return;
+        }
+        let Some(run) = self.runs.get(id) else { return };
+        // A specification in an accepted vertex has been validated, so this does not fail.
+        let Ok(bytes) = federated::initial_weights(run.spec()) else {
+            return self.counters.count("run-without-weights");
+        };
+        let bytes: Arc<[u8]> = bytes.into();
+        let initial = BlobId::of(&bytes);
+        let following = Following::new(run, initial, now.mono_ms);
+        self.following.insert(*id, following);
+        self.keep_blob(initial, bytes);
+    }
+
+    /// Looks at every run that changed or whose time has come.
+    pub(super) fn look_at_runs(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let is_due = |following: &Following| {
+            following.dirty || following.next_ms.is_some_and(|next_ms| next_ms <= now.mono_ms)
+        };
+        let due: Vec<VertexId> = self
+            .following
+            .iter()
+            .filter(|(_, following)| is_due(following))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in due {
+            self.look_at_run(&id, now, out);
+        }
+    }
+
+    fn look_at_run(&mut self, id: &VertexId, now: Now, out: &mut Vec<Effect>) {
+        let Some(following) = self.following.get_mut(id) else { return };
+        following.dirty = false;
+        following.next_ms = None;
+        self.adopt_head(id, now, out);
+        self.say_needs(id);
+        self.check_updates(id, now, out);
+        while self.advance_work(id, now, out) {}
+        self.train(id, now, out);
+    }
+
+    /// Moves to the run's head, tells the application, and remembers it across restarts.
+    pub(super) fn adopt_head(&mut self, id: &VertexId, now: Now, out: &mut Vec<Effect>) {
+        let (Some(run), Some(following)) = (self.runs.get(id), self.following.get_mut(id)) else {
+            return;
+        };
+        let head = run.head();
+        if following.head == head {
+            return;
+        }
+        following.adopt(run, now.mono_ms);
+        self.writer.add_meta(&head_name(id), head.to_cid_bytes().to_vec());
+        if let Some(round) = round_view(run, &head) {
+            out.push(Effect::Emit(Event::Round(round)));
+        }
+        if run.is_finished() {
+            self.emit_run(id, RunChange::Finished, out);
+        }
+    }
+
+    /// Tells the blob fetcher what this run lacks, and who probably has it.
+    pub(super) fn say_needs(&mut self, id: &VertexId) {
+        let (Some(run), Some(following)) = (self.runs.get(id), self.following.get(id)) else {
+            return;
+        };
+        let mut needs: BTreeMap<BlobId, Vec<TransportId>> = BTreeMap::new();
+        let mut need = |blob: BlobId, authors: &[AuthorId]| {
+            if !self.blobs.is_local(&blob) {
+                let of = |author| self.peers.of_author(author).cloned();
+                needs.entry(blob).or_default().extend(authors.iter().filter_map(of));
+            }
+        };
+        if !run.is_finished() {
+            for (_, update) in run.candidates(&following.head) {
+                need(update.delta, &[update.author]);
+            }
+        }
+        for (_, aggregate) in &following.sound {
+            let Some(record) = run.aggregate(aggregate) else { continue };
+            for update in record.updates.iter().filter_map(|update| run.update(update)) {
+                need(update.delta, &[record.author, update.author]);
+            }
+            if let Some(weights) = following.weights(run, &record.base) {
+                need(weights, &[record.author]);
+            }
+        }
+        if let Some(weights) = following.weights(run, &following.head) {
+            need(weights, &[]);
+        }
+        self.blobs.need(*id, &needs);
+    }
+
+    /// Checks the blobs of the head's updates as they become local.
+    pub(super) fn check_updates(&mut self, id: &VertexId, now: Now, out: &mut Vec<Effect>) {
+        let (Some(run), Some(following)) = (self.runs.get(id), self.following.get_mut(id)) else {
+            return;
+        };
+        if run.is_finished() {
+            return;
+        }
+        let mut bad = Vec::new();
+        for (_, update) in run.candidates(&following.head) {
+            if following.checked.contains_key(&update.delta) {
+                continue;
+            }
+            if let Some(bytes) = self.blobs.get(&update.delta) {
+                let good = average::check_delta(&bytes, run.parameters()).is_ok();
+                following.checked.insert(update.delta, good);
+                if !good && update.author != self.me {
+                    bad.push(update.author);
+                }
+            } else if self.blobs.start_load(&update.delta) {
+                out.push(Effect::LoadBlob { blob: update.delta });
+            }
+        }
+        for author in bad {
+            self.counters.count("update-unusable");
+            if let Some(peer) = self.peers.of_author(&author).cloned() {
+                self.penalise(&peer, Offence::BadUpdate, now, out);
+            }
+        }
+    }
+
+    /// Asks the store for a blob, unless it was asked already.
+    pub(super) fn load_blob(&mut self, blob: BlobId, out: &mut Vec<Effect>) {
+        if self.blobs.start_load(&blob) {
+            out.push(Effect::LoadBlob { blob });
+        }
+    }
+
+    /// Keeps a verified blob in memory and makes it durable.
+    pub(super) fn keep_blob(&mut self, blob: BlobId, bytes: Arc<[u8]>) {
+        if self.blobs.add(blob, Arc::clone(&bytes)) {
+            self.writer.add_blob(blob, bytes);
+        }
+    }
+
+    pub(super) fn emit_run(&self, id: &VertexId, change: RunChange, out: &mut Vec<Effect>) {
+        let Some(run) = self.runs.get(id) else { return };
+        let name = run.spec().name.clone();
+        out.push(Effect::Emit(Event::Run { run: *id, name, change }));
+    }
+}
+
+/// The name under which the head of a run is remembered across restarts.
+pub(super) fn head_name(run: &VertexId) -> String {
+    format!("head/{run}")
+}
+
+/// What the application is told about an aggregate.
+fn round_view(run: &Run, aggregate: &VertexId) -> Option<RoundView> {
+    let record = run.aggregate(aggregate)?;
+    Some(RoundView {
+        run: run.id(),
+        name: run.spec().name.clone(),
+        round: record.round,
+        rounds: run.spec().rounds,
+        updates: u32::try_from(record.updates.len()).unwrap_or(u32::MAX),
+        contributors: run.contributors(aggregate).into_iter().collect(),
+        aggregate: *aggregate,
+        weights: record.weights,
+    })
+}

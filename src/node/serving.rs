@@ -1,0 +1,216 @@
+//! Answering other nodes' requests.
+//!
+//! Each request has exactly one answer. A rate is checked before anything is read, and whoever did
+//! not say hello gets nothing. Blobs that are not in memory are read from the store first; how many
+//! requests may wait for that is bounded for each peer.
+
+use std::collections::BTreeMap;
+
+use super::Node;
+use super::offence::Offence;
+use crate::clock::Now;
+use crate::dag::BlobId;
+use crate::effect::Effect;
+use crate::identity::TransportId;
+use crate::limits;
+use crate::message::{
+    BlobPiece, Hello, Refusal, Refused, Request, Response, Vertices, WantAncestors, WantBlob,
+    WantVertices,
+};
+use crate::sync::{self, Want};
+
+/// Requests whose answer has to wait.
+#[derive(Debug, Default)]
+pub(super) struct Serving {
+    /// Requests for blobs that are being read from the store.
+    blobs: BTreeMap<BlobId, Vec<Waiting>>,
+    /// Requests that came before this node could introduce itself.
+    early: Vec<(TransportId, u64, Vec<u8>)>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    peer: TransportId,
+    token: u64,
+    offset: u64,
+}
+
+impl Serving {
+    /// Gives back the requests that came too early.
+    pub(super) fn take_early(&mut self) -> Vec<(TransportId, u64, Vec<u8>)> {
+        std::mem::take(&mut self.early)
+    }
+
+    /// Forgets the requests of a peer that is gone.
+    pub(super) fn forget_peer(&mut self, peer: &TransportId) {
+        self.early.retain(|(known, _, _)| known != peer);
+        for waiting in self.blobs.values_mut() {
+            waiting.retain(|waiting| waiting.peer != *peer);
+        }
+        self.blobs.retain(|_, waiting| !waiting.is_empty());
+    }
+
+    /// How many requests wait.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.early.len() + self.blobs.values().map(Vec::len).sum::<usize>()
+    }
+}
+
+impl Node {
+    /// A peer asks something.
+    pub(super) fn on_request(
+        &mut self,
+        peer: &TransportId,
+        token: u64,
+        bytes: &[u8],
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(from) = self.peers.get_mut(peer) else {
+            return refuse(token, Refusal::Identity, out);
+        };
+        let is_known = from.author.is_some();
+        if !from.requests.take(now.mono_ms, limits::REQUEST_BURST, limits::REQUESTS_PER_SECOND) {
+            refuse(token, Refusal::Busy, out);
+            return self.penalise(peer, Offence::RequestFlood, now, out);
+        }
+        if !self.introduced {
+            if self.serving.early.len() < limits::PEERS_MAX {
+                self.serving.early.push((peer.clone(), token, bytes.to_vec()));
+                return;
+            }
+            return refuse(token, Refusal::Busy, out);
+        }
+        let request = match Request::decode(bytes) {
+            Ok(request) => request,
+            Err(error) => {
+                self.counters.count(error.code());
+                refuse(token, Refusal::Malformed, out);
+                return self.penalise(peer, Offence::Malformed, now, out);
+            }
+        };
+        match request {
+            Request::Hello(hello) => self.serve_hello(peer, token, &hello, now, out),
+            _ if !is_known => {
+                refuse(token, Refusal::Identity, out);
+                self.penalise(peer, Offence::NoHello, now, out);
+            }
+            Request::Heads(heads) => {
+                let own = self.own_heads(peer);
+                respond(token, &Response::Heads(own), out);
+                self.on_heads(peer, &heads, now);
+            }
+            Request::Vertices(WantVertices { ids }) => {
+                self.serve_vertices(token, &Want::Vertices { ids }, out);
+            }
+            Request::Ancestors(WantAncestors { of, known }) => {
+                self.serve_vertices(token, &Want::Ancestors { of, known }, out);
+            }
+            Request::Blob(want) => self.serve_blob(peer, token, want, out),
+        }
+    }
+
+    fn serve_hello(
+        &mut self,
+        peer: &TransportId,
+        token: u64,
+        hello: &Hello,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        match self.on_hello(peer, hello, now, out) {
+            Ok(()) => {
+                let own = self.own_hello(peer, now);
+                respond(token, &Response::Hello(own), out);
+            }
+            Err(why) => {
+                refuse(token, why.refusal, out);
+                self.turn_away(peer, &why, now, out);
+            }
+        }
+    }
+
+    fn serve_vertices(&self, token: u64, want: &Want, out: &mut Vec<Effect>) {
+        let served = sync::serve(&self.graph, want);
+        let vertices = served.vertices.iter().map(|signed| signed.encode().into()).collect();
+        respond(token, &Response::Vertices(Vertices { vertices, more: served.more }), out);
+    }
+
+    fn serve_blob(
+        &mut self,
+        peer: &TransportId,
+        token: u64,
+        want: WantBlob,
+        out: &mut Vec<Effect>,
+    ) {
+        let WantBlob { blob, offset } = want;
+        if let Some(bytes) = self.blobs.get(&blob) {
+            return respond(token, &piece(&bytes, offset), out);
+        }
+        if !self.blobs.is_local(&blob) {
+            return refuse(token, Refusal::Unknown, out);
+        }
+        let Some(from) = self.peers.get_mut(peer) else { return };
+        if from.serving >= limits::SERVING_PER_PEER_MAX {
+            return refuse(token, Refusal::Busy, out);
+        }
+        from.serving += 1;
+        let waiting = Waiting { peer: peer.clone(), token, offset };
+        self.serving.blobs.entry(blob).or_default().push(waiting);
+        if self.blobs.start_load(&blob) {
+            out.push(Effect::LoadBlob { blob });
+        }
+    }
+
+    /// The store answered: so can the requests that waited for it, and the runs go on.
+    pub(super) fn on_blob_loaded(
+        &mut self,
+        blob: BlobId,
+        bytes: Option<Vec<u8>>,
+        out: &mut Vec<Effect>,
+    ) {
+        let loaded = self.blobs.loaded(blob, bytes);
+        if loaded.is_none() {
+            self.counters.count("store-blob-lost");
+        }
+        for Waiting { peer, token, offset } in self.serving.blobs.remove(&blob).unwrap_or_default()
+        {
+            if let Some(from) = self.peers.get_mut(&peer) {
+                from.serving = from.serving.saturating_sub(1);
+            }
+            match &loaded {
+                Some(bytes) => respond(token, &piece(bytes, offset), out),
+                None => refuse(token, Refusal::Unknown, out),
+            }
+        }
+        self.commands.loaded(&blob, loaded.as_ref());
+        self.mark_runs();
+    }
+
+    /// Lets every run have a look: a blob came or was lost.
+    pub(super) fn mark_runs(&mut self) {
+        for following in self.following.values_mut() {
+            following.dirty = true;
+        }
+    }
+}
+
+fn piece(bytes: &[u8], offset: u64) -> Response {
+    let rest = usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..));
+    let rest = rest.unwrap_or_default();
+    let end = rest.len().min(limits::BLOB_PIECE_BYTES_MAX);
+    Response::Blob(BlobPiece {
+        total: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+        bytes: rest.get(..end).unwrap_or_default().to_vec(),
+    })
+}
+
+fn respond(token: u64, response: &Response, out: &mut Vec<Effect>) {
+    out.push(Effect::Respond { token, bytes: response.encode() });
+}
+
+/// Answers a request with no.
+pub(super) fn refuse(token: u64, reason: Refusal, out: &mut Vec<Effect>) {
+    respond(token, &Response::Refused(Refused { reason }), out);
+}

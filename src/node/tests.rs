@@ -1,0 +1,15 @@
+//! The node among others, in memory: see [`mesh`] for the driver.
+
+#![allow(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "numbers of tests are small"
+)]
+
+mod exports;
+mod hostile;
+mod mesh;
+mod runs;
+mod stores;
+mod stranger;

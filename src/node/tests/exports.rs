@@ -1,0 +1,233 @@
+//! Exported runs, and what a replay finds in changed ones.
+
+use std::collections::BTreeMap;
+
+use super::mesh::{Mesh, tiny_run};
+use crate::dag::{BlobId, Payload, SignedVertex, VertexId, car};
+use crate::effect::Command;
+use crate::event::Reply;
+use crate::federated::replay;
+use crate::federated::replay::Report;
+use crate::rng::Rng;
+
+/// A finished run of three members, one of which only listens in, and its file.
+fn exported() -> (Mesh, VertexId, Vec<u8>) {
+    let mut mesh = Mesh::running(80, 4);
+    let run = mesh.start_run(0, tiny_run(4, 3));
+    mesh.run_for(500);
+    mesh.join(1, &run);
+    mesh.join(2, &run);
+    mesh.finish(&run, &[0, 1, 2, 3], 60_000);
+    mesh.run_for(2_000);
+    let file = export(&mut mesh, 3, &run);
+    (mesh, run, file)
+}
+
+fn export(mesh: &mut Mesh, member: usize, run: &VertexId) -> Vec<u8> {
+    match mesh.ask(member, Command::ExportRun { run: run.to_string() }) {
+        Ok(Reply::Car(file)) => file,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Writes a file again with other vertices or blobs, so that only their meaning is wrong.
+fn rewritten(
+    file: &[u8],
+    vertex: impl Fn(&SignedVertex) -> Option<SignedVertex>,
+    blobs: impl Fn(&mut BTreeMap<BlobId, Vec<u8>>),
+) -> Vec<u8> {
+    let car = car::read(file).unwrap();
+    let changed = |signed: &SignedVertex| vertex(signed).unwrap_or_else(|| signed.clone());
+    let vertices: Vec<_> = car.vertices.iter().map(|entry| changed(&entry.value)).collect();
+    let mut kept: BTreeMap<BlobId, Vec<u8>> =
+        car.blobs.iter().map(|(id, entry)| (*id, entry.value.to_vec())).collect();
+    blobs(&mut kept);
+    let references: Vec<_> = vertices.iter().collect();
+    car::write(car.network, car.run, &references, &kept).unwrap()
+}
+
+fn assert_fails(report: &Report, code: &str) {
+    assert!(!report.ok);
+    let found = report.first_mismatch.as_ref().map(|mismatch| mismatch.code);
+    assert_eq!(found, Some(code), "{:?}", report.first_mismatch);
+}
+
+#[test]
+fn bytes_that_are_no_history_are_called_so() {
+    let unknown_field = b"\x09\xa1\x65other\x01\x00\x00";
+    for file in [&b""[..], b"x,y\n1,2\n", b"PK\x03\x04 some archive", unknown_field] {
+        let mismatch = replay(file).first_mismatch.unwrap();
+        assert_eq!(mismatch.code, "not-a-history-file");
+        assert_eq!(mismatch.what, "this is not a history file");
+    }
+}
+
+#[test]
+fn an_exported_run_is_computed_again_bit_for_bit() {
+    let (mut mesh, run, file) = exported();
+    let report = replay(&file);
+    assert!(report.ok, "{:?}", report.first_mismatch);
+    let known = mesh.node(0).runs().get(&run).unwrap();
+    assert_eq!((report.run, report.rounds), (Some(run), 4));
+    assert_eq!(report.updates, known.tree().updates(known.head()));
+    let claimed = known.aggregate(&known.head()).unwrap().weights;
+    assert_eq!(report.weights, Some(claimed));
+    assert_eq!(BlobId::of(&report.weights_bytes), claimed);
+    assert_eq!(report.spec.as_ref(), Some(known.spec()));
+    assert_eq!(export(&mut mesh, 0, &run), file, "every member exports the same bytes");
+}
+
+#[test]
+fn a_run_without_rounds_can_be_exported_too() {
+    let mut mesh = Mesh::running(81, 1);
+    let run = mesh.start_run(0, tiny_run(4, 2));
+    let report = replay(&export(&mut mesh, 0, &run));
+    assert!(report.ok && report.rounds == 0 && report.weights.is_some(), "{report:?}");
+}
+
+#[test]
+fn any_flipped_byte_is_found_and_placed() {
+    let (_, _, file) = exported();
+    let car = car::read(&file).unwrap();
+    // Content ranges of all blocks, with the vertex in each.
+    let mut blocks: Vec<(usize, usize, Option<VertexId>)> = Vec::new();
+    for entry in &car.vertices {
+        let end = entry.offset + entry.value.bytes().len();
+        blocks.push((entry.offset, end, Some(entry.value.id())));
+    }
+    for entry in car.blobs.values() {
+        blocks.push((entry.offset, entry.offset + entry.value.len(), None));
+    }
+    let mut rng = Rng::from_u64(82);
+    for flip in 0..200 {
+        let byte = usize::try_from(rng.below(u32::try_from(file.len()).unwrap())).unwrap();
+        let mut changed = file.clone();
+        changed[byte] ^= 1 << rng.below(8);
+        let report = replay(&changed);
+        assert!(!report.ok, "flip {flip} at byte {byte} was not found");
+        let mismatch = report.first_mismatch.unwrap();
+        let placed = usize::try_from(mismatch.byte).unwrap();
+        assert!(placed <= byte, "flip {flip}: byte {byte} was placed at {placed}");
+        let hit = blocks.iter().find(|(start, end, _)| (*start..*end).contains(&byte));
+        if let Some((start, _, vertex)) = hit {
+            assert_eq!(placed, *start, "flip {flip}");
+            assert_eq!(mismatch.vertex, *vertex, "flip {flip}");
+            assert!(mismatch.cid.is_some());
+        }
+    }
+}
+
+#[test]
+fn a_changed_signature_names_its_vertex() {
+    let (_, _, file) = exported();
+    let car = car::read(&file).unwrap();
+    for (index, half) in [(0, 5), (7, 5), (7, 3_370), (12, 3_320)] {
+        let id = car.vertices[index].value.id();
+        let changed = rewritten(
+            &file,
+            |signed| {
+                let mut signature = signed.signature().as_bytes().to_vec();
+                signature[half] ^= 1;
+                let signature = crate::crypto::sign::Signature::from_bytes(&signature).unwrap();
+                let changed = SignedVertex::from_parts(signed.bytes().to_vec(), signature);
+                (signed.id() == id).then(|| changed.unwrap())
+            },
+            |_| {},
+        );
+        let report = replay(&changed);
+        let code = if half < 3_309 { "signature-ml-dsa" } else { "signature-ed25519" };
+        assert_fails(&report, code);
+        assert_eq!(report.first_mismatch.unwrap().vertex, Some(id));
+    }
+}
+
+#[test]
+fn a_lying_aggregate_is_named_with_its_round_and_byte() {
+    let (mesh, run, file) = exported();
+    let known = mesh.node(0).runs().get(&run).unwrap();
+    let head = known.head();
+    let record = known.aggregate(&head).unwrap().clone();
+    let car = car::read(&file).unwrap();
+    let mut lie = car.blobs[&record.weights].value.to_vec();
+    lie[17] ^= 1;
+    let lied = BlobId::of(&lie);
+    let liar = mesh.members.iter().find(|member| member.secrets.author() == record.author).unwrap();
+    let key = liar.secrets.signing_key();
+    let changed = rewritten(
+        &file,
+        |signed| {
+            let mut vertex = signed.vertex().clone();
+            for payload in &mut vertex.payloads {
+                if let Payload::Aggregate(aggregate) = payload {
+                    aggregate.weights = lied;
+                }
+            }
+            let signs = signed.id() == head;
+            signs.then(|| SignedVertex::sign(&vertex, &key, [0; 32]).unwrap())
+        },
+        |blobs| {
+            blobs.insert(lied, lie.clone());
+        },
+    );
+    let report = replay(&changed);
+    assert_fails(&report, "replay-weights-differ");
+    let mismatch = report.first_mismatch.unwrap();
+    assert_eq!((mismatch.round, report.rounds), (4, 3));
+    let blob = car::read(&changed).unwrap().blobs[&lied].offset;
+    assert_eq!(mismatch.byte, u64::try_from(blob + 17).unwrap());
+}
+
+#[test]
+fn a_missing_or_unusable_update_is_named() {
+    let (mesh, run, file) = exported();
+    let known = mesh.node(0).runs().get(&run).unwrap();
+    let first = known.tree().chain(known.head()).nth(3).unwrap();
+    let record = known.aggregate(&first).unwrap();
+    let update = known.update(&record.updates[1]).unwrap();
+    let without = rewritten(&file, |_| None, |blobs| drop(blobs.remove(&update.delta)));
+    let report = replay(&without);
+    assert_fails(&report, "replay-incomplete");
+    let mismatch = report.first_mismatch.unwrap();
+    assert_eq!((mismatch.vertex, mismatch.round), (Some(first), 1));
+}
+
+#[test]
+fn a_foreign_or_empty_file_is_refused_in_words() {
+    for bytes in [&b""[..], b"PK\x03\x04 not a CAR", &[0xff; 200]] {
+        let report = replay(bytes);
+        assert!(!report.ok && !report.first_mismatch.unwrap().what.is_empty());
+    }
+}
+
+#[test]
+fn a_wrong_aggregate_beside_the_chain_spoils_nothing() {
+    let mut mesh = Mesh::running(83, 3);
+    mesh.train_for(300);
+    let run = mesh.start_run(0, tiny_run(6, 3));
+    mesh.run_for(500);
+    mesh.join(1, &run);
+    mesh.join(2, &run);
+    let round = |mesh: &Mesh| mesh.node(1).runs().get(&run).unwrap().round();
+    assert!(mesh.run_until(60_000, |mesh| round(mesh) >= 2));
+    // A member publishes an aggregate over real updates that claims made-up weights.
+    let known = mesh.node(1).runs().get(&run).unwrap();
+    let base = known.tree().base(known.head()).unwrap();
+    let record = known.aggregate(&known.head()).unwrap().clone();
+    let lie = Payload::Aggregate(crate::dag::Aggregate {
+        run,
+        base,
+        round: record.round,
+        updates: record.updates,
+        weights: BlobId::of(b"made up"),
+        weights_bytes: 88,
+    });
+    let now_ms = mesh.now_ms;
+    mesh.members[2].node.as_mut().unwrap().writer.queue(lie, None, true, now_ms);
+    mesh.finish(&run, &[0, 1, 2], 60_000);
+    mesh.run_for(2_000);
+    let caught = mesh.node(0).counters.snapshot()["aggregate-wrong"];
+    assert_eq!(caught, 1);
+    let report = replay(&export(&mut mesh, 0, &run));
+    assert!(report.ok, "{:?}", report.first_mismatch);
+    assert_eq!(report.rounds, 6);
+}

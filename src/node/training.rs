@@ -1,0 +1,140 @@
+//! Training on own data: one job at a time for each run, for the head of the run.
+
+use super::Node;
+use super::following::{Following, Training};
+use crate::clock::Now;
+use crate::dag::{BlobId, Payload, Update, VertexId};
+use crate::effect::{Effect, Job, TrainedUpdate};
+use crate::event::Problem;
+use crate::federated::Run;
+use crate::federated::average;
+
+impl Node {
+    /// Starts a training job if this node owes the round an update.
+    pub(super) fn train(&mut self, id: &VertexId, now: Now, out: &mut Vec<Effect>) {
+        let (Some(run), Some(following)) = (self.runs.get(id), self.following.get_mut(id)) else {
+            return;
+        };
+        let head = following.head;
+        let owes = following.training
+            && run.is_member(&self.me)
+            && !run.is_finished()
+            && following.job.is_none()
+            && following.updated != Some(head)
+            && following.hopeless != Some(head)
+            && !run.updates_of(&head).any(|(_, update)| update.author == self.me);
+        if !owes || self.writer.is_failing() {
+            return;
+        }
+        if following.train_next_ms > now.mono_ms {
+            return following.look_again(following.train_next_ms);
+        }
+        let Some(weights) = following.weights(run, &head) else { return };
+        let Some(base_weights) = self.blobs.get(&weights) else {
+            return self.load_blob(weights, out);
+        };
+        self.last_job += 1;
+        let (job, round) = (self.last_job, run.round().saturating_add(1));
+        following.job = Some(Training { job, base: head, round });
+        out.push(Effect::Train(Box::new(Job {
+            job,
+            run: *id,
+            round,
+            spec: run.spec().clone(),
+            base_weights: base_weights.to_vec(),
+            seed: run.training_seed(round, &self.me),
+        })));
+    }
+
+    /// A training job ended.
+    pub(super) fn on_trained(
+        &mut self,
+        job: u64,
+        result: Result<TrainedUpdate, String>,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        let is_it = |following: &Following| following.job.is_some_and(|known| known.job == job);
+        let found = self.following.iter().find(|(_, following)| is_it(following));
+        let Some(id) = found.map(|(id, _)| *id) else {
+            return self.counters.count("training-unknown-job");
+        };
+        let (Some(run), Some(following)) = (self.runs.get(&id), self.following.get_mut(&id)) else {
+            return;
+        };
+        let Some(training) = following.job.take() else { return };
+        following.dirty = true;
+        // An update for the head's base comes too late to count, but shows that this member works.
+        let is_late = run.tree().base(following.head) == Some(training.base);
+        let is_wanted = following.head == training.base || is_late;
+        if !is_wanted || !following.training || run.is_finished() {
+            return self.counters.count("training-stale");
+        }
+        match result.map_err(TrainingFailed::Host).and_then(|update| checked(update, run)) {
+            Ok(update) => self.publish_update(&id, training, update, now),
+            Err(failed) => {
+                match failed {
+                    TrainingFailed::Host(_) => following.training_failed(now.mono_ms),
+                    TrainingFailed::Unusable(_) => following.hopeless = Some(training.base),
+                }
+                let name = run.spec().name.clone();
+                self.warn(failed.problem(&name, training.round), now, out);
+            }
+        }
+    }
+
+    fn publish_update(
+        &mut self,
+        id: &VertexId,
+        training: Training,
+        update: TrainedUpdate,
+        now: Now,
+    ) {
+        let delta = BlobId::of(&update.delta);
+        let payload = Payload::Update(Update {
+            run: *id,
+            base: training.base,
+            round: training.round,
+            samples: update.samples,
+            delta,
+            delta_bytes: u32::try_from(update.delta.len()).unwrap_or(u32::MAX),
+        });
+        self.keep_blob(delta, update.delta.into());
+        if let Some(following) = self.following.get_mut(id) {
+            following.train_failures = 0;
+            following.updated = Some(training.base);
+        }
+        self.writer.queue(payload, None, true, now.mono_ms);
+    }
+}
+
+/// Why a training job gave no update.
+enum TrainingFailed {
+    /// The host could not train.
+    Host(String),
+    /// It trained, and the result is not an update.
+    Unusable(average::Error),
+}
+
+impl TrainingFailed {
+    fn problem(&self, name: &str, round: u32) -> Problem {
+        match self {
+            TrainingFailed::Host(reason) => Problem {
+                code: "training-failed",
+                message: format!("training for round {round} of run {name} failed: {reason}"),
+                hint: "check the data set of this member; training is tried again".to_owned(),
+            },
+            TrainingFailed::Unusable(error) => Problem {
+                code: "training-unusable",
+                message: format!("the update for round {round} of run {name} is unusable: {error}"),
+                hint: "start a run with a smaller learning rate, or scale the inputs".to_owned(),
+            },
+        }
+    }
+}
+
+fn checked(update: TrainedUpdate, run: &Run) -> Result<TrainedUpdate, TrainingFailed> {
+    average::check_samples(update.samples).map_err(TrainingFailed::Unusable)?;
+    average::check_delta(&update.delta, run.parameters()).map_err(TrainingFailed::Unusable)?;
+    Ok(update)
+}

@@ -1,0 +1,242 @@
+//! What is to be made durable, one write at a time.
+//!
+//! Two rules make a crash at any moment harmless. An own vertex is signed only when nothing else of
+//! this node is being written, and it becomes part of the graph (and so can be sent) only after the
+//! store acknowledged it: there is never a second vertex for a position of which the first may be
+//! known to anyone. And there is one write under way at a time, each with everything accepted
+//! before it, so that the parents of a durable vertex are durable too.
+//!
+//! A failed write is repeated with the same bytes after a while. That also is what keeps a store
+//! that lied about failing from making the node equivocate.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::dag::{BlobId, Payload, SignedVertex, VertexId};
+use crate::effect::Write;
+use crate::limits;
+
+/// The backlog and the write under way.
+#[derive(Debug, Default)]
+pub(super) struct Writer {
+    /// Own payloads that are in no vertex yet.
+    queue: VecDeque<Queued>,
+    /// When the queue is due; it waits a little for company.
+    flush_ms: Option<u64>,
+    vertices: Vec<(VertexId, Vec<u8>)>,
+    blobs: Vec<(BlobId, Arc<[u8]>)>,
+    meta: Vec<(String, Vec<u8>)>,
+    /// Bytes of vertices and blobs here and under way.
+    backlog_bytes: usize,
+    under_way: Option<UnderWay>,
+    failures: u32,
+    last_write: u64,
+}
+
+/// An own payload and the command it answers.
+#[derive(Debug)]
+pub(super) struct Queued {
+    pub(super) payload: Payload,
+    pub(super) command: Option<u64>,
+}
+
+/// An own vertex that is being written.
+#[derive(Debug)]
+pub(super) struct Own {
+    pub(super) signed: SignedVertex,
+    /// The commands its payloads answer.
+    pub(super) commands: Vec<u64>,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    write: Write,
+    own: Option<Own>,
+    /// The last attempt failed; the next one is due then.
+    retry_ms: Option<u64>,
+}
+
+/// What an acknowledged write made durable.
+#[derive(Debug)]
+pub(super) struct Durable {
+    /// The own vertex in it, which may be sent now.
+    pub(super) own: Option<Own>,
+    /// The blobs in it, with their sizes in bytes.
+    pub(super) blobs: Vec<(BlobId, u64)>,
+}
+
+impl Writer {
+    /// Queues an own payload; `urgent` ones are due at once. `false` when the queue is full.
+    pub(super) fn queue(
+        &mut self,
+        payload: Payload,
+        command: Option<u64>,
+        urgent: bool,
+        now_ms: u64,
+    ) -> bool {
+        if self.queue.len() >= limits::OWN_QUEUE_MAX {
+            return false;
+        }
+        let wait_ms = if urgent { 0 } else { limits::FLUSH_MS };
+        let due_ms = now_ms.saturating_add(wait_ms);
+        self.flush_ms = Some(self.flush_ms.map_or(due_ms, |flush_ms| flush_ms.min(due_ms)));
+        self.queue.push_back(Queued { payload, command });
+        true
+    }
+
+    /// Adds an accepted vertex of somebody else, or a restored one.
+    pub(super) fn add_vertex(&mut self, id: VertexId, bytes: Vec<u8>) {
+        self.backlog_bytes += bytes.len();
+        self.vertices.push((id, bytes));
+    }
+
+    /// Adds a blob.
+    pub(super) fn add_blob(&mut self, id: BlobId, bytes: Arc<[u8]>) {
+        self.backlog_bytes += bytes.len();
+        self.blobs.push((id, bytes));
+    }
+
+    /// Adds a named value; replaces one of the same name that is not under way.
+    pub(super) fn add_meta(&mut self, name: &str, value: Vec<u8>) {
+        self.meta.retain(|(known, _)| known != name);
+        self.meta.push((name.to_owned(), value));
+    }
+
+    /// Whether nothing more may be accepted from peers until the store works again.
+    pub(super) fn is_full(&self) -> bool {
+        self.backlog_bytes >= limits::BACKLOG_BYTES_MAX
+    }
+
+    /// Whether the last write failed and none has succeeded since.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failures > 0
+    }
+
+    /// Whether nothing waits and nothing is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.under_way.is_none() && self.queue.is_empty() && !self.has_backlog()
+    }
+
+    /// Drops own payloads that can never be written; gives the commands they would have answered.
+    pub(super) fn drop_queue(&mut self) -> Vec<u64> {
+        self.flush_ms = None;
+        self.queue.drain(..).filter_map(|queued| queued.command).collect()
+    }
+
+    /// Bytes accepted and not durable.
+    #[cfg(test)]
+    pub(super) fn backlog_bytes(&self) -> usize {
+        self.backlog_bytes
+    }
+
+    /// When something is due; `None` while a write is under way or nothing waits.
+    pub(super) fn next_ms(&self) -> Option<u64> {
+        match &self.under_way {
+            Some(under_way) => under_way.retry_ms,
+            None if self.has_backlog() => Some(0),
+            None => self.flush_ms,
+        }
+    }
+
+    /// The failed write, when it is due again, under a new number.
+    pub(super) fn retry(&mut self, now_ms: u64) -> Option<Write> {
+        let under_way = self.under_way.as_mut()?;
+        if under_way.retry_ms.is_none_or(|retry_ms| retry_ms > now_ms) {
+            return None;
+        }
+        under_way.retry_ms = None;
+        self.last_write += 1;
+        under_way.write.write = self.last_write;
+        Some(under_way.write.clone())
+    }
+
+    /// Whether a new write should start now.
+    pub(super) fn is_due(&self, now_ms: u64) -> bool {
+        self.under_way.is_none() && self.next_ms().is_some_and(|next_ms| next_ms <= now_ms)
+    }
+
+    /// Whether own payloads have waited long enough for company.
+    pub(super) fn is_queue_due(&self, now_ms: u64) -> bool {
+        self.flush_ms.is_some_and(|flush_ms| flush_ms <= now_ms)
+    }
+
+    /// The own payloads of the next vertex: as many as fit, and at most one of those that later
+    /// statements refer to by the id of the vertex.
+    pub(super) fn take_payloads(&mut self) -> Vec<Queued> {
+        let (mut taken, mut bytes, mut named) = (Vec::new(), 0, false);
+        while let Some(next) = self.queue.front() {
+            let size = encoded_len(&next.payload);
+            let is_named = crate::federated::is_named_by_vertex(&next.payload);
+            let fits = taken.is_empty()
+                || (taken.len() < limits::VERTEX_PAYLOADS_MAX
+                    && bytes + size <= limits::FLUSH_BYTES
+                    && !(named && is_named));
+            if !fits {
+                break;
+            }
+            bytes += size;
+            named |= is_named;
+            taken.extend(self.queue.pop_front());
+        }
+        if self.queue.is_empty() {
+            self.flush_ms = None;
+        }
+        taken
+    }
+
+    /// Starts a write of everything in the backlog and, last, the own vertex.
+    pub(super) fn start(&mut self, own: Option<Own>) -> Write {
+        self.last_write += 1;
+        let mut vertices = std::mem::take(&mut self.vertices);
+        if let Some(own) = &own {
+            let bytes = own.signed.encode();
+            self.backlog_bytes += bytes.len();
+            vertices.push((own.signed.id(), bytes));
+        }
+        let blobs = std::mem::take(&mut self.blobs);
+        let blobs = blobs.into_iter().map(|(id, bytes)| (id, bytes.to_vec())).collect();
+        let meta = std::mem::take(&mut self.meta);
+        let write = Write { write: self.last_write, vertices, blobs, meta };
+        self.under_way = Some(UnderWay { write: write.clone(), own, retry_ms: None });
+        write
+    }
+
+    /// The store acknowledged a write; `None` for a number that is not under way.
+    pub(super) fn acknowledged(&mut self, write: u64) -> Option<Durable> {
+        let done = self.under_way.take_if(|under_way| under_way.is(write))?;
+        self.failures = 0;
+        let vertices = done.write.vertices.iter().map(|(_, bytes)| bytes.len());
+        let blobs = done.write.blobs.iter().map(|(_, bytes)| bytes.len());
+        let bytes: usize = vertices.chain(blobs).sum();
+        self.backlog_bytes = self.backlog_bytes.saturating_sub(bytes);
+        let size = |bytes: &Vec<u8>| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let blobs = done.write.blobs.iter().map(|(id, bytes)| (*id, size(bytes))).collect();
+        Some(Durable { own: done.own, blobs })
+    }
+
+    /// The store failed a write, which will be repeated. Returns the commands that wait for it, or
+    /// `None` for a number that is not under way.
+    pub(super) fn failed(&mut self, write: u64, now_ms: u64) -> Option<Vec<u64>> {
+        let under_way = self.under_way.as_mut().filter(|under_way| under_way.is(write))?;
+        let doublings = self.failures.min(16);
+        let wait_ms = (limits::STORE_RETRY_MS_MIN << doublings).min(limits::STORE_RETRY_MS_MAX);
+        self.failures = self.failures.saturating_add(1);
+        under_way.retry_ms = Some(now_ms.saturating_add(wait_ms));
+        let own = under_way.own.iter().flat_map(|own| own.commands.iter().copied());
+        Some(own.chain(self.queue.iter().filter_map(|queued| queued.command)).collect())
+    }
+
+    fn has_backlog(&self) -> bool {
+        !(self.vertices.is_empty() && self.blobs.is_empty() && self.meta.is_empty())
+    }
+}
+
+impl UnderWay {
+    fn is(&self, write: u64) -> bool {
+        self.write.write == write && self.retry_ms.is_none()
+    }
+}
+
+fn encoded_len(payload: &Payload) -> usize {
+    crate::dag::cbor::encode(payload).map_or(0, |bytes| bytes.len())
+}

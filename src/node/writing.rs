@@ -1,0 +1,291 @@
+//! The own chain: the identity at its beginning, the vertices that follow, and what came back from
+//! the store at the start.
+
+use super::learning::head_name;
+use super::writer::{Own, Queued};
+use super::{Error, Node};
+use crate::clock::Now;
+use crate::crypto::sign::SigningKey;
+use crate::dag::{self, Graph, Insert, NetworkId, Payload, SignedVertex, Source, Vertex, VertexId};
+use crate::effect::{Effect, StoreFailed};
+use crate::event::Problem;
+use crate::federated::Run;
+use crate::identity::{AuthorId, Binding, Terms, TransportId};
+use crate::limits;
+use crate::rng::Rng;
+
+/// Name of the stored addresses.
+const BOOK_NAME: &str = "peers";
+/// A new binding holds from a day ago on, so that a peer whose clock is behind accepts it.
+const BINDING_BACKDATED_MS: u64 = 86_400_000;
+/// A binding is renewed when it ends within this time.
+const BINDING_RENEWED_MS: u64 = 60 * 86_400_000;
+
+/// Rebuilds the graph from a store; also says how many vertices of others had to be left out
+/// because their parents are not there. They can be fetched again.
+pub(super) fn restore(
+    network: NetworkId,
+    me: &AuthorId,
+    stored: &[Vec<u8>],
+) -> Result<(Graph, usize), Error> {
+    let mut vertices = Vec::with_capacity(stored.len());
+    for (index, bytes) in stored.iter().enumerate() {
+        let signed =
+            SignedVertex::decode(bytes).map_err(|source| Error::Store { index, source })?;
+        vertices.push((index, signed));
+    }
+    // A parent has a smaller Lamport time than its child, so this is a causal order.
+    vertices.sort_by_key(|(_, signed)| (signed.vertex().lamport, signed.id()));
+    let (mut graph, mut skipped) = (Graph::new(network), 0);
+    for (index, signed) in vertices {
+        let author = signed.vertex().author;
+        match graph.restore(signed) {
+            Ok(()) => {}
+            Err(dag::Error::WrongNetwork { expected, found }) => {
+                return Err(Error::Network { stored: found, expected });
+            }
+            Err(source) if author == *me => return Err(Error::Store { index, source }),
+            Err(_) => skipped += 1,
+        }
+    }
+    graph.drain_notices();
+    Ok((graph, skipped))
+}
+
+/// The own identity vertex in a restored graph.
+pub(super) fn own_identity<'a>(graph: &'a Graph, me: &AuthorId) -> Option<&'a SignedVertex> {
+    graph.author(me).and_then(|chain| chain.at(0)).and_then(|id| graph.get(&id))
+}
+
+/// A first identity vertex.
+pub(super) fn new_identity(
+    network: &NetworkId,
+    key: &SigningKey,
+    transport: &TransportId,
+    rng: &mut Rng,
+    now: Now,
+) -> Result<SignedVertex, Error> {
+    let binding = new_binding(network, key, transport, 0, rng, now)?;
+    let vertex = Vertex::identity(*network, key.public(), binding, now.unix_ms);
+    SignedVertex::sign(&vertex, key, hedge(rng)).map_err(Error::Vertex)
+}
+
+fn new_binding(
+    network: &NetworkId,
+    key: &SigningKey,
+    transport: &TransportId,
+    epoch: u32,
+    rng: &mut Rng,
+    now: Now,
+) -> Result<Binding, Error> {
+    let valid_from_ms = now.unix_ms.saturating_sub(BINDING_BACKDATED_MS);
+    let valid_until_ms = valid_from_ms.saturating_add(limits::BINDING_SPAN_MS_MAX);
+    let terms = Terms { transport: transport.clone(), epoch, valid_from_ms, valid_until_ms };
+    Ok(Binding::sign(key, network, terms, hedge(rng))?)
+}
+
+fn hedge(rng: &mut Rng) -> [u8; 32] {
+    let mut hedge = [0; 32];
+    rng.fill(&mut hedge);
+    hedge
+}
+
+impl Node {
+    /// Folds the restored history, and believes the stored head of each run: its rounds were
+    /// recomputed before they were stored, and its weights are checked against their id when read.
+    pub(super) fn restore_runs(&mut self, meta: &[(String, Vec<u8>)], now: Now) {
+        for signed in self.graph.iter() {
+            self.runs.apply(signed);
+        }
+        let ids: Vec<VertexId> = self.runs.iter().map(Run::id).collect();
+        for id in ids {
+            let name = head_name(&id);
+            let stored = meta.iter().find(|(known, _)| *known == name);
+            let head = stored.and_then(|(_, bytes)| VertexId::from_cid_bytes(bytes).ok());
+            for aggregate in head.map(|head| self.chain_of(&id, head)).unwrap_or_default() {
+                self.runs.judge(&id, aggregate, true);
+            }
+            if self.runs.get(&id).is_some_and(|run| run.is_member(&self.me)) {
+                self.follow(&id, now);
+            } else {
+                self.watch(&id, now);
+            }
+        }
+    }
+
+    /// The aggregates from the first round to `head`.
+    fn chain_of(&self, run: &VertexId, head: VertexId) -> Vec<VertexId> {
+        let Some(run) = self.runs.get(run) else { return Vec::new() };
+        let base = |id: &VertexId| run.aggregate(id).map(|record| record.base);
+        let chain = std::iter::successors(Some(head), base).take_while(|id| *id != run.id());
+        let mut chain: Vec<VertexId> = chain.collect();
+        chain.reverse();
+        chain
+    }
+
+    pub(super) fn restore_book(&mut self, meta: &[(String, Vec<u8>)], now: Now) {
+        let stored = meta.iter().find(|(name, _)| name == BOOK_NAME);
+        let text = stored.and_then(|(_, bytes)| std::str::from_utf8(bytes).ok()).unwrap_or("");
+        for address in text.lines().take(limits::BOOK_ENTRIES_MAX) {
+            self.book.hear(address, now.mono_ms);
+        }
+    }
+
+    /// Remembers addresses across restarts.
+    pub(super) fn store_book(&mut self) {
+        let known = self.book.addresses();
+        let best: Vec<&str> = known.into_iter().take(limits::BOOK_STORED_MAX).collect();
+        self.writer.add_meta(BOOK_NAME, best.join("\n").into_bytes());
+    }
+
+    /// Makes the identity vertex durable, or a newer binding when the last one does not fit.
+    pub(super) fn introduce(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let Some(chain) = self.graph.author(&self.me) else {
+            let own = Own { signed: self.identity.clone(), commands: Vec::new() };
+            out.push(Effect::Persist(self.writer.start(Some(own))));
+            return;
+        };
+        let known = chain.binding.clone();
+        let lasts = known.valid_until_ms > now.unix_ms.saturating_add(BINDING_RENEWED_MS);
+        if known.transport == self.transport && lasts {
+            self.introduced = true;
+            self.binding = (known.epoch > 0).then_some(known);
+            return;
+        }
+        let (network, epoch) = (self.config.network, known.epoch.saturating_add(1));
+        match new_binding(&network, &self.key, &self.transport, epoch, &mut self.rng, now) {
+            Ok(binding) => {
+                self.binding = Some(binding.clone());
+                self.writer.queue(Payload::Binding(binding), None, true, now.mono_ms);
+            }
+            Err(error) => {
+                let message = error.to_string();
+                let hint = "check the clock of this machine, then start again".to_owned();
+                self.warn(Problem { code: error.code(), message, hint }, now, out);
+            }
+        }
+    }
+
+    /// Starts the next write, or repeats a failed one.
+    pub(super) fn flush(&mut self, now: Now, out: &mut Vec<Effect>) {
+        if let Some(write) = self.writer.retry(now.mono_ms) {
+            out.push(Effect::Persist(write));
+            return;
+        }
+        if !self.writer.is_due(now.mono_ms) {
+            return;
+        }
+        let own =
+            if self.writer.is_queue_due(now.mono_ms) { self.sign_next(now, out) } else { None };
+        if own.is_some() || self.writer.is_due(now.mono_ms) {
+            out.push(Effect::Persist(self.writer.start(own)));
+        }
+    }
+
+    /// Signs the next own vertex. `None` when nothing is queued or nothing can be written any more.
+    fn sign_next(&mut self, now: Now, out: &mut Vec<Effect>) -> Option<Own> {
+        if let Some(seq) = self.graph.equivocated(&self.me) {
+            let commands = self.writer.drop_queue();
+            self.warn_ended(seq, now, out);
+            self.fail_commands(&commands, &ended_problem(), out);
+            return None;
+        }
+        let taken = self.writer.take_payloads();
+        if taken.is_empty() {
+            return None;
+        }
+        let commands: Vec<u64> = taken.iter().filter_map(|queued| queued.command).collect();
+        let payloads = taken.into_iter().map(|Queued { payload, .. }| payload).collect();
+        let hedge = hedge(&mut self.rng);
+        let signed = self
+            .graph
+            .next_vertex(self.me, payloads, now)
+            .and_then(|vertex| SignedVertex::sign(&vertex, &self.key, hedge));
+        match signed {
+            Ok(signed) => Some(Own { signed, commands }),
+            Err(error) => {
+                let problem = Problem::from(error);
+                self.fail_commands(&commands, &problem, out);
+                self.warn(problem, now, out);
+                None
+            }
+        }
+    }
+
+    /// A write ended.
+    pub(super) fn on_persisted(
+        &mut self,
+        write: u64,
+        result: Result<(), StoreFailed>,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        match result {
+            Ok(()) => {
+                let Some(durable) = self.writer.acknowledged(write) else {
+                    return self.counters.count("store-unknown-write");
+                };
+                for (blob, bytes) in durable.blobs {
+                    self.blobs.durable(blob, bytes);
+                }
+                if let Some(own) = durable.own {
+                    self.publish(own, now, out);
+                }
+            }
+            Err(failed) => {
+                let Some(commands) = self.writer.failed(write, now.mono_ms) else {
+                    return self.counters.count("store-unknown-write");
+                };
+                let problem = store_problem(&failed);
+                self.fail_commands(&commands, &problem, out);
+                self.warn(problem, now, out);
+            }
+        }
+    }
+
+    /// An own vertex is durable: it enters the graph, and everybody may have it.
+    fn publish(&mut self, own: Own, now: Now, out: &mut Vec<Effect>) {
+        let Own { signed, commands } = own;
+        let (id, bytes) = (signed.id(), signed.encode());
+        match self.graph.insert(signed, &Source::Own, now) {
+            Ok(Insert::Accepted(accepted)) => {
+                for vertex in accepted {
+                    if vertex != id {
+                        self.remember_vertex(&vertex);
+                    }
+                    self.fold(&vertex, now, out);
+                }
+                out.push(Effect::Publish { bytes });
+            }
+            Ok(_) => self.counters.count("own-vertex-refused"),
+            Err(error) => self.warn(Problem::from(error), now, out),
+        }
+        self.on_notices(now, out);
+        if !self.introduced {
+            self.introduced = true;
+            let shown = self.binding.clone();
+            let known = self.graph.author(&self.me).map(|chain| chain.binding.clone());
+            self.binding = shown.and(known);
+            self.greet_early(now, out);
+        }
+        self.own_vertex_durable(&id, &commands, now, out);
+    }
+}
+
+fn store_problem(failed: &StoreFailed) -> Problem {
+    let (code, hint) = if failed.full {
+        ("storage-full", "free some space; the node repeats the write and sends nothing until then")
+    } else {
+        ("storage-failed", "check the disk and its permissions; the node repeats the write")
+    };
+    let message = format!("what was accepted could not be stored: {}", failed.message);
+    Problem { code, message, hint: hint.to_owned() }
+}
+
+fn ended_problem() -> Problem {
+    Problem {
+        code: "identity-ended",
+        message: "this identity signed two different vertices and is over".to_owned(),
+        hint: "create a new identity".to_owned(),
+    }
+}
