@@ -1,0 +1,30 @@
+//! The network driver: libp2p behind two plain enums.
+//!
+//! Below it stand sockets of the host, above it the runtime. It speaks noise and yamux over
+//! WebSocket and runs identify, ping, gossipsub and one request-response protocol; the node sees
+//! none of these words. [`Command`]s go in and never wait; [`Event`]s come out of [`Net::next`],
+//! which drives everything while it is awaited. Whoever stops awaiting stops the network, and that
+//! is the back-pressure: unread data stays in the sockets.
+//!
+//! Bounds are in `limits`: connections, streams, requests, messages and their bytes. What exceeds
+//! one is refused with an event or an answer that says so, never queued.
+//!
+//! One connection per peer: see [`crossing`].
+
+pub(crate) mod codec;
+pub(crate) mod crossing;
+pub(crate) mod gossip;
+pub(crate) mod memory;
+
+pub(crate) mod behaviour;
+
+pub mod event;
+
+pub(crate) mod transport;
+
+pub(crate) mod reason;
+
+pub mod driver;
+
+pub use self::driver::{Config, Error, Net};
+pub use self::event::{Command, Event, Failure, Verdict};

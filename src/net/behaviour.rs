@@ -1,0 +1,71 @@
+//! Everything that runs on a connection, put together.
+//!
+//! The order matters: behaviours that may deny a connection come first, so that those which keep
+//! state per connection never see one that is denied.
+
+use std::time::Duration;
+
+use libp2p::connection_limits::{self, ConnectionLimits};
+use libp2p::identity::Keypair;
+use libp2p::request_response::{self, ProtocolSupport};
+use libp2p::swarm::NetworkBehaviour;
+use libp2p::{StreamProtocol, identify, ping};
+
+use crate::limits;
+use crate::net::{codec::Codec, crossing, gossip, memory};
+
+/// What identify says of the protocols in use.
+const PROTOCOL_VERSION: &str = "/synaptic-mesh/1";
+
+/// The behaviours of a node.
+#[derive(NetworkBehaviour)]
+pub(crate) struct Behaviour {
+    pub(crate) limits: connection_limits::Behaviour,
+    pub(crate) memory: memory::Behaviour,
+    pub(crate) crossing: crossing::Behaviour,
+    pub(crate) identify: identify::Behaviour,
+    pub(crate) ping: ping::Behaviour,
+    pub(crate) gossip: gossip::Behaviour,
+    pub(crate) requests: request_response::Behaviour<Codec>,
+}
+
+impl Behaviour {
+    /// For one key, one gossip topic and one request protocol.
+    pub(crate) fn new(
+        key: &Keypair,
+        topic: &str,
+        protocol: StreamProtocol,
+    ) -> Result<Self, gossip::SetupError> {
+        let limits = ConnectionLimits::default()
+            .with_max_established(Some(limits::CONNECTIONS_MAX))
+            .with_max_established_incoming(Some(limits::CONNECTIONS_INBOUND_MAX))
+            .with_max_established_per_peer(Some(limits::CONNECTIONS_PER_PEER_MAX))
+            .with_max_pending_incoming(Some(limits::CONNECTIONS_PENDING_MAX))
+            .with_max_pending_outgoing(Some(limits::CONNECTIONS_PENDING_MAX));
+        let ping = ping::Config::new()
+            .with_interval(Duration::from_millis(limits::PING_INTERVAL_MS))
+            .with_timeout(Duration::from_millis(limits::PING_TIMEOUT_MS));
+        // Says which program this is and nothing about the machine: no host, no listen addresses
+        // (a peer learns those from the node's hello, after it has proved who it is).
+        let identify = identify::Config::new(PROTOCOL_VERSION.to_owned(), key.public())
+            .with_agent_version(concat!("synaptic-mesh/", env!("CARGO_PKG_VERSION")).to_owned())
+            .with_hide_listen_addrs(true)
+            .with_cache_size(0);
+        let requests = request_response::Config::default()
+            .with_request_timeout(Duration::from_millis(limits::STREAM_TIMEOUT_MS))
+            // Both directions share these slots, and what finds none is dropped without a word.
+            .with_max_concurrent_streams(2 * limits::REQUESTS_PER_CONNECTION_MAX);
+        Ok(Self {
+            limits: connection_limits::Behaviour::new(limits),
+            memory: memory::Behaviour,
+            crossing: crossing::Behaviour::new(key.public().to_peer_id()),
+            identify: identify::Behaviour::new(identify),
+            ping: ping::Behaviour::new(ping),
+            gossip: gossip::Behaviour::new(topic)?,
+            requests: request_response::Behaviour::new(
+                [(protocol, ProtocolSupport::Full)],
+                requests,
+            ),
+        })
+    }
+}

@@ -1,0 +1,543 @@
+//! The swarm, and the translation between its events and ours.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures_timer::Delay;
+use libp2p::core::{ConnectedPoint, transport::ListenerId, upgrade::Version};
+use libp2p::gossipsub::{self, MessageAcceptance, MessageId};
+use libp2p::identity::Keypair;
+use libp2p::multiaddr::Protocol;
+use libp2p::request_response::{self, InboundRequestId, OutboundRequestId, ResponseChannel};
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+use libp2p::swarm::{ConnectionId, SwarmEvent};
+use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm, Transport as _, noise, ping, yamux};
+use wasm_bindgen::JsValue;
+
+use crate::limits;
+use crate::net::behaviour::{Behaviour, BehaviourEvent};
+use crate::net::event::{Command, Event, Failure, Verdict};
+use crate::net::reason;
+use crate::net::transport::host::Transport;
+use crate::platform::{self, spawn};
+
+/// How often overdue requests are looked for. Arbitrary, sane: a request waits twenty seconds.
+const SWEEP_MS: u64 = 1_000;
+
+/// How long leaving waits for connections to say goodbye. Arbitrary, sane: one round trip to the
+/// other side of the world, several times.
+const GOODBYE_MS: u64 = 1_000;
+
+/// After what idle time libp2p closes a connection: never, within what its timer can count (a
+/// 32-bit `setTimeout`). Pings find the dead ones, and the node ends the useless ones.
+const IDLE_MS: u64 = 20 * 24 * 60 * 60 * 1_000;
+
+/// What a network driver needs.
+pub struct Config {
+    /// Seed of the transport key (Ed25519).
+    pub seed: [u8; 32],
+    /// The gossip topic.
+    pub topic: String,
+    /// The request-response protocol.
+    pub protocol: &'static str,
+    /// The host's object, as floor 7 describes it.
+    pub host: JsValue,
+}
+
+/// Why the network did not come up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The host's object is not what it must be.
+    #[error("the host cannot be used: {0}")]
+    Host(String),
+    /// A defect in constants of this program.
+    #[error("the network cannot be set up: {0}")]
+    Setup(String),
+}
+
+/// The network of one node.
+pub struct Net {
+    swarm: Swarm<Behaviour>,
+    pending: VecDeque<Event>,
+    peers: BTreeMap<PeerId, Peer>,
+    dials: BTreeMap<ConnectionId, String>,
+    listeners: Vec<(ListenerId, String)>,
+    requests: BTreeMap<OutboundRequestId, OpenRequest>,
+    answers: BTreeMap<u64, Answer>,
+    verdicts: VecDeque<(u64, MessageId, PeerId)>,
+    next: u64,
+    sweep: Delay,
+}
+
+/// A connected peer.
+struct Peer {
+    connection: ConnectionId,
+    address: String,
+    outbound: bool,
+    ping_failures: u32,
+    /// Why we disconnect it, when we do.
+    reason: Option<String>,
+}
+
+/// A request that waits for its answer.
+struct OpenRequest {
+    request: u64,
+    peer: PeerId,
+    overdue_ms: u64,
+}
+
+/// A peer's request that waits for ours.
+struct Answer {
+    id: InboundRequestId,
+    peer: PeerId,
+    channel: ResponseChannel<Vec<u8>>,
+}
+
+impl Net {
+    /// Sets up a network that neither listens nor dials yet.
+    ///
+    /// # Errors
+    /// When the host's object cannot dial.
+    pub fn new(config: Config) -> Result<Self, Error> {
+        let key = Keypair::ed25519_from_bytes(config.seed)
+            .map_err(|error| Error::Setup(error.to_string()))?;
+        let protocol = StreamProtocol::new(config.protocol);
+        let behaviour = Behaviour::new(&key, &config.topic, protocol)
+            .map_err(|error| Error::Setup(error.to_string()))?;
+        let noise = noise::Config::new(&key).map_err(|error| Error::Setup(error.to_string()))?;
+        let mut yamux = yamux::Config::default();
+        yamux.set_max_num_streams(limits::STREAMS_PER_CONNECTION_MAX);
+        let transport = Transport::new(config.host)
+            .map_err(|thrown| Error::Host(thrown.to_string()))?
+            .upgrade(Version::V1)
+            .authenticate(noise)
+            .multiplex(yamux)
+            .timeout(Duration::from_millis(limits::CONNECT_TIMEOUT_MS))
+            .boxed();
+        let settings = libp2p::swarm::Config::with_executor(spawn)
+            .with_idle_connection_timeout(Duration::from_millis(IDLE_MS))
+            .with_max_negotiating_inbound_streams(limits::STREAMS_NEGOTIATING_MAX);
+        Ok(Self {
+            swarm: Swarm::new(transport, behaviour, key.public().to_peer_id(), settings),
+            pending: VecDeque::new(),
+            peers: BTreeMap::new(),
+            dials: BTreeMap::new(),
+            listeners: Vec::new(),
+            requests: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            verdicts: VecDeque::new(),
+            next: 0,
+            sweep: Delay::new(Duration::from_millis(SWEEP_MS)),
+        })
+    }
+
+    /// The own peer id as text.
+    pub fn peer_id(&self) -> String {
+        self.swarm.local_peer_id().to_base58()
+    }
+
+    /// Starts what is asked for.
+    pub fn handle(&mut self, command: Command) {
+        match command {
+            Command::Listen { address } => self.listen(address),
+            Command::Dial { address } => self.dial(address),
+            Command::Disconnect { peer, reason } => self.disconnect(&peer, reason),
+            Command::Request { peer, request, bytes } => self.request(&peer, request, bytes),
+            Command::Respond { token, bytes } => {
+                if let Some(answer) = self.answers.remove(&token) {
+                    // Fails when the asker gave up meanwhile, which concerns nobody.
+                    let requests = &mut self.swarm.behaviour_mut().requests;
+                    drop(requests.send_response(answer.channel, bytes));
+                }
+            }
+            Command::Publish { bytes } => {
+                // Nobody subscribed, or queues full: reconciliation carries it later.
+                drop(self.swarm.behaviour_mut().gossip.publish(bytes));
+            }
+            Command::Verdict { message, verdict } => self.verdict(message, verdict),
+        }
+    }
+
+    /// The next event; the network runs while this is awaited. Never ends.
+    pub async fn next(&mut self) -> Event {
+        std::future::poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// As [`Net::next`], for a loop that polls several things.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        loop {
+            if let Some(event) = self.pending.pop_front() {
+                return Poll::Ready(event);
+            }
+            if Pin::new(&mut self.sweep).poll(cx).is_ready() {
+                self.sweep.reset(Duration::from_millis(SWEEP_MS));
+                self.give_up_overdue();
+                continue;
+            }
+            match self.swarm.poll_next_unpin(cx) {
+                Poll::Ready(Some(event)) => self.on_swarm(event),
+                Poll::Ready(None) | Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Puts events back that were taken too early; they come first, in their order.
+    pub(crate) fn put_back(&mut self, events: Vec<Event>) {
+        for event in events.into_iter().rev() {
+            self.pending.push_front(event);
+        }
+    }
+
+    /// Says goodbye: closes every connection, waits a moment for it to arrive, and stops listening.
+    pub async fn close(mut self) {
+        let peers: Vec<PeerId> = self.peers.keys().copied().collect();
+        for peer in peers {
+            // Fails when the connection is gone already.
+            let _ = self.swarm.disconnect_peer_id(peer);
+        }
+        for (listener, _) in std::mem::take(&mut self.listeners) {
+            self.swarm.remove_listener(listener);
+        }
+        let mut patience = Delay::new(Duration::from_millis(GOODBYE_MS));
+        std::future::poll_fn(|cx| {
+            while !self.peers.is_empty() && Pin::new(&mut patience).poll(cx).is_pending() {
+                if self.poll_next(cx).is_pending() {
+                    return Poll::Pending;
+                }
+            }
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    fn listen(&mut self, address: String) {
+        let parsed: Result<Multiaddr, _> = address.parse();
+        let started = match parsed {
+            Ok(parsed) => self.swarm.listen_on(parsed).map_err(|error| reason::listen(&error)),
+            Err(_) => Err(("listen", "this is no multiaddr".to_owned())),
+        };
+        match started {
+            Ok(listener) => self.listeners.push((listener, address)),
+            Err((code, reason)) => {
+                self.pending.push_back(Event::ListenFailed { address, code, reason });
+            }
+        }
+    }
+
+    fn dial(&mut self, address: String) {
+        let parsed = (address.len() <= limits::ADDRESS_BYTES_MAX)
+            .then(|| address.parse::<Multiaddr>().ok())
+            .flatten();
+        let Some(parsed) = parsed else {
+            let reason = "this is no multiaddr".to_owned();
+            self.pending.push_back(Event::DialFailed { address, reason });
+            return;
+        };
+        let options = match parsed.iter().last() {
+            Some(Protocol::P2p(peer)) => DialOpts::peer_id(peer)
+                .addresses(vec![parsed])
+                .condition(PeerCondition::DisconnectedAndNotDialing)
+                .build(),
+            _ => DialOpts::unknown_peer_id().address(parsed).build(),
+        };
+        let connection = options.connection_id();
+        match self.swarm.dial(options) {
+            Ok(()) => {
+                self.dials.insert(connection, address);
+            }
+            Err(error) => {
+                let reason = reason::dial(&error);
+                self.pending.push_back(Event::DialFailed { address, reason });
+            }
+        }
+    }
+
+    fn disconnect(&mut self, peer: &[u8], reason: String) {
+        let Ok(peer) = PeerId::from_bytes(peer) else { return };
+        if let Some(known) = self.peers.get_mut(&peer) {
+            known.reason = Some(reason);
+            let _ = self.swarm.disconnect_peer_id(peer);
+        }
+    }
+
+    fn request(&mut self, peer: &[u8], request: u64, bytes: Vec<u8>) {
+        let known = PeerId::from_bytes(peer).ok().filter(|peer| self.peers.contains_key(peer));
+        let Some(peer) = known else {
+            return self.respond_locally(request, Failure::Disconnected);
+        };
+        let to_peer = self.requests.values().filter(|open| open.peer == peer).count();
+        if to_peer >= limits::REQUESTS_PER_CONNECTION_MAX
+            || self.requests.len() >= limits::REQUESTS_OPEN_MAX
+        {
+            return self.respond_locally(request, Failure::Busy);
+        }
+        let id = self.swarm.behaviour_mut().requests.send_request(&peer, bytes);
+        // libp2p counts from when the stream is open, and drops a request without a word when all
+        // of a connection's slots are taken; this deadline makes the answer certain.
+        let overdue_ms = platform::now().mono_ms + limits::STREAM_TIMEOUT_MS + SWEEP_MS;
+        self.requests.insert(id, OpenRequest { request, peer, overdue_ms });
+    }
+
+    fn respond_locally(&mut self, request: u64, failure: Failure) {
+        self.pending.push_back(Event::Response { request, result: Err(failure) });
+    }
+
+    fn verdict(&mut self, message: u64, verdict: Verdict) {
+        let Some(index) = self.verdicts.iter().position(|(other, _, _)| *other == message) else {
+            return;
+        };
+        if let Some((_, id, peer)) = self.verdicts.remove(index) {
+            let verdict = match verdict {
+                Verdict::Accept => MessageAcceptance::Accept,
+                Verdict::Ignore => MessageAcceptance::Ignore,
+                Verdict::Reject => MessageAcceptance::Reject,
+            };
+            self.swarm.behaviour_mut().gossip.verdict(&id, &peer, verdict);
+        }
+    }
+
+    fn give_up_overdue(&mut self) {
+        let now_ms = platform::now().mono_ms;
+        let mut overdue = Vec::new();
+        self.requests.retain(|_, open| {
+            let waits = open.overdue_ms > now_ms;
+            if !waits {
+                overdue.push(open.request);
+            }
+            waits
+        });
+        for request in overdue {
+            self.respond_locally(request, Failure::Timeout);
+        }
+    }
+
+    fn on_swarm(&mut self, event: SwarmEvent<BehaviourEvent>) {
+        match event {
+            SwarmEvent::Behaviour(event) => self.on_behaviour(event),
+            SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
+                self.on_established(peer_id, connection_id, &endpoint);
+            }
+            SwarmEvent::ConnectionClosed {
+                peer_id, connection_id, num_established, cause, ..
+            } => {
+                let cause = cause.map(|cause| reason::closed(&cause));
+                self.on_closed(peer_id, connection_id, num_established, cause);
+            }
+            SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
+                if let Some(address) = self.dials.remove(&connection_id) {
+                    let reason = reason::dial(&error);
+                    self.pending.push_back(Event::DialFailed { address, reason });
+                }
+            }
+            SwarmEvent::IncomingConnectionError { error, .. } => {
+                self.pending.push_back(Event::Refused { reason: reason::incoming(&error) });
+            }
+            SwarmEvent::NewListenAddr { .. } | SwarmEvent::ExpiredListenAddr { .. } => {
+                self.tell_addresses();
+            }
+            SwarmEvent::ListenerClosed { listener_id, reason, .. } => {
+                self.on_listener_closed(listener_id, reason);
+            }
+            // Dialling, incoming, external addresses and errors of single accepts say nothing that
+            // the events above do not.
+            _ => {}
+        }
+    }
+
+    fn on_established(
+        &mut self,
+        peer: PeerId,
+        connection: ConnectionId,
+        endpoint: &ConnectedPoint,
+    ) {
+        let dialled = self.dials.remove(&connection);
+        let address = dialled.unwrap_or_else(|| endpoint.get_remote_address().to_string());
+        let outbound = endpoint.is_dialer();
+        let known = Peer { connection, address, outbound, ping_failures: 0, reason: None };
+        if self.peers.insert(peer, known).is_none() {
+            self.tell_connected(peer);
+        }
+    }
+
+    fn on_closed(
+        &mut self,
+        peer: PeerId,
+        connection: ConnectionId,
+        remaining: u32,
+        cause: Option<String>,
+    ) {
+        if remaining == 0 {
+            let known = self.peers.remove(&peer);
+            let reason = known.and_then(|known| known.reason).or(cause);
+            let reason = reason.unwrap_or_else(|| "closed".to_owned());
+            self.answers.retain(|_, answer| answer.peer != peer);
+            self.pending.push_back(Event::Disconnected { peer: peer.to_bytes(), reason });
+        } else if self.peers.get(&peer).is_some_and(|known| known.connection != connection) {
+            // A newer connection took its place; what was under way on the old one is lost, so this
+            // is a new beginning for whoever keeps state per connection.
+            let reason = "replaced by a newer connection".to_owned();
+            self.pending.push_back(Event::Disconnected { peer: peer.to_bytes(), reason });
+            self.tell_connected(peer);
+        }
+    }
+
+    fn tell_connected(&mut self, peer: PeerId) {
+        if let Some(known) = self.peers.get(&peer) {
+            self.pending.push_back(Event::Connected {
+                peer: peer.to_bytes(),
+                address: known.address.clone(),
+                outbound: known.outbound,
+            });
+        }
+    }
+
+    fn tell_addresses(&mut self) {
+        let local = *self.swarm.local_peer_id();
+        let addresses = self
+            .swarm
+            .listeners()
+            .filter(|address| !is_unspecified(address))
+            .map(|address| address.clone().with(Protocol::P2p(local)).to_string())
+            .collect();
+        self.pending.push_back(Event::Listening { addresses });
+    }
+
+    fn on_listener_closed(&mut self, id: ListenerId, reason: Result<(), std::io::Error>) {
+        let index = self.listeners.iter().position(|(other, _)| *other == id);
+        let Some((_, address)) = index.map(|index| self.listeners.swap_remove(index)) else {
+            return;
+        };
+        if let Err(error) = reason {
+            let (code, reason) = reason::listener(&error);
+            self.pending.push_back(Event::ListenFailed { address, code, reason });
+        }
+        self.tell_addresses();
+    }
+
+    fn on_behaviour(&mut self, event: BehaviourEvent) {
+        match event {
+            BehaviourEvent::Ping(event) => self.on_ping(&event),
+            BehaviourEvent::Gossip(gossipsub::Event::Message {
+                propagation_source,
+                message_id,
+                message,
+            }) => self.on_gossip(propagation_source, message_id, message.data),
+            BehaviourEvent::Requests(event) => self.on_request_response(event),
+            // Identify tells nothing that the node's own hello does not prove.
+            BehaviourEvent::Gossip(_) | BehaviourEvent::Identify(_) => {}
+            BehaviourEvent::Limits(never)
+            | BehaviourEvent::Memory(never)
+            | BehaviourEvent::Crossing(never) => match never {},
+        }
+    }
+
+    fn on_ping(&mut self, event: &ping::Event) {
+        let Some(known) = self.peers.get_mut(&event.peer) else { return };
+        match &event.result {
+            Ok(rtt) => {
+                known.ping_failures = 0;
+                let rtt_ms = u32::try_from(rtt.as_millis()).unwrap_or(u32::MAX);
+                self.pending.push_back(Event::Rtt { peer: event.peer.to_bytes(), rtt_ms });
+            }
+            Err(ping::Failure::Unsupported) => {}
+            Err(_) => {
+                known.ping_failures += 1;
+                if known.ping_failures >= limits::PING_FAILURES_MAX {
+                    known.reason = Some("no answer to pings".to_owned());
+                    let _ = self.swarm.disconnect_peer_id(event.peer);
+                }
+            }
+        }
+    }
+
+    fn on_gossip(&mut self, peer: PeerId, id: MessageId, bytes: Vec<u8>) {
+        if self.verdicts.len() >= limits::GOSSIP_VERDICTS_MAX
+            && let Some((_, id, peer)) = self.verdicts.pop_front()
+        {
+            let ignore = MessageAcceptance::Ignore;
+            self.swarm.behaviour_mut().gossip.verdict(&id, &peer, ignore);
+        }
+        let message = self.name();
+        self.verdicts.push_back((message, id, peer));
+        self.pending.push_back(Event::Gossip { peer: peer.to_bytes(), message, bytes });
+    }
+
+    fn on_request_response(&mut self, event: request_response::Event<Vec<u8>, Vec<u8>>) {
+        match event {
+            request_response::Event::Message { peer, message, .. } => match message {
+                request_response::Message::Request { request_id, request, channel } => {
+                    self.on_request(peer, request_id, request, channel);
+                }
+                request_response::Message::Response { request_id, response } => {
+                    self.on_response(request_id, Ok(response));
+                }
+            },
+            request_response::Event::OutboundFailure { request_id, error, .. } => {
+                self.on_response(request_id, Err(reason::failure(&error)));
+            }
+            request_response::Event::InboundFailure { request_id, .. } => {
+                self.answers.retain(|_, answer| answer.id != request_id);
+            }
+            request_response::Event::ResponseSent { .. } => {}
+        }
+    }
+
+    fn on_request(
+        &mut self,
+        peer: PeerId,
+        id: InboundRequestId,
+        bytes: Vec<u8>,
+        channel: ResponseChannel<Vec<u8>>,
+    ) {
+        let from_peer = self.answers.values().filter(|answer| answer.peer == peer).count();
+        if from_peer >= limits::REQUESTS_PER_CONNECTION_MAX
+            || self.answers.len() >= limits::ANSWERS_OPEN_MAX
+        {
+            // Dropping the channel resets the stream, which the asker sees at once.
+            self.pending.push_back(Event::Refused { reason: "too many open requests".to_owned() });
+            return;
+        }
+        let token = self.name();
+        self.answers.insert(token, Answer { id, peer, channel });
+        self.pending.push_back(Event::Request { peer: peer.to_bytes(), token, bytes });
+    }
+
+    fn on_response(&mut self, id: OutboundRequestId, result: Result<Vec<u8>, Failure>) {
+        if let Some(open) = self.requests.remove(&id) {
+            self.pending.push_back(Event::Response { request: open.request, result });
+        }
+    }
+
+    /// The next name for something that is answered later.
+    fn name(&mut self) -> u64 {
+        let name = self.next;
+        self.next += 1;
+        name
+    }
+}
+
+fn is_unspecified(address: &Multiaddr) -> bool {
+    match address.iter().next() {
+        Some(Protocol::Ip4(ip)) => ip.is_unspecified(),
+        Some(Protocol::Ip6(ip)) => ip.is_unspecified(),
+        _ => false,
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the seed: it is the transport's secret.
+        f.debug_struct("Config").field("topic", &self.topic).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Net {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Net").field("peers", &self.peers.len()).finish_non_exhaustive()
+    }
+}
