@@ -1,0 +1,39 @@
+//! What JavaScript sees. The only floor that knows `#[wasm_bindgen]`.
+//!
+//! - [`neural`]: networks and data sets, in both artifacts.
+//! - [`node`]: the class `MeshNode`, a whole node.
+//! - [`verify`]: checking an exported run.
+//! - [`types`]: the TypeScript interfaces of everything that crosses as a plain object.
+//! - [`object`]: making and reading plain objects.
+//! - [`view`]: events, runs and status as plain objects.
+//! - [`promise`]: promises that are kept even when the instance dies.
+//! - [`error`]: errors are thrown as `Error` objects with `code`, `message`, `hint` and sometimes
+//!   `cause`.
+
+pub(crate) mod error;
+
+pub mod neural;
+
+#[cfg(feature = "mesh")]
+pub mod types;
+
+#[cfg(feature = "mesh")]
+pub(crate) mod object;
+
+#[cfg(feature = "mesh")]
+pub(crate) mod promise;
+
+#[cfg(feature = "mesh")]
+pub(crate) mod options;
+
+#[cfg(feature = "mesh")]
+pub(crate) mod view;
+
+#[cfg(feature = "mesh")]
+pub mod verify;
+
+#[cfg(feature = "mesh")]
+pub mod node;
+
+#[cfg(feature = "conformance")]
+pub mod conformance;

@@ -1,0 +1,227 @@
+//! The class `Network`.
+
+#![expect(clippy::missing_errors_doc, reason = "what is thrown is declared in TypeScript")]
+
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use super::object::{self, Reader, object, of_scaling, of_specification, or_null, texts};
+use super::{Dataset, with_arena};
+use crate::limits;
+use crate::neural::{self, Model, Optimiser, Options, Task, Trainer};
+use crate::tensor::index;
+use crate::wasm::error::thrown;
+
+#[wasm_bindgen]
+extern "C" {
+    /// How to train.
+    #[wasm_bindgen(typescript_type = "TrainOptions")]
+    #[derive(Debug)]
+    pub type TrainOptions;
+}
+
+/// A network with its weights, its scaling and its classes, held in wasm memory until `free()`.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Network {
+    model: Model,
+    trainer: Option<Trainer>,
+}
+
+#[wasm_bindgen]
+impl Network {
+    /// A new network; the same seed gives the same weights.
+    pub fn create(
+        #[wasm_bindgen(unchecked_param_type = "Specification")] specification: &JsValue,
+        seed: u64,
+    ) -> Result<Network, JsValue> {
+        let specification = object::specification(specification)?;
+        let network = neural::Network::new(&specification, seed).map_err(thrown)?;
+        Ok(Self { model: Model::new(network), trainer: None })
+    }
+
+    /// The network in a model file.
+    #[wasm_bindgen(js_name = fromModel)]
+    pub fn from_model(bytes: &[u8]) -> Result<Network, JsValue> {
+        let model = super::file::read(bytes)?;
+        Ok(Self { model, trainer: None })
+    }
+
+    /// The model file: JSON with everything that is needed to use the network.
+    #[wasm_bindgen(js_name = toModel)]
+    pub fn to_model(&self) -> Vec<u8> {
+        super::file::write(&self.model)
+    }
+
+    /// Weights and biases together.
+    #[wasm_bindgen(getter, js_name = parameterCount)]
+    pub fn parameter_count(&self) -> usize {
+        self.model.network.parameter_count()
+    }
+
+    /// What the network is.
+    #[wasm_bindgen(getter, unchecked_return_type = "Specification")]
+    pub fn specification(&self) -> JsValue {
+        of_specification(self.model.network.specification())
+    }
+
+    /// The scaling of its inputs; undefined before the first training.
+    #[wasm_bindgen(getter, unchecked_return_type = "Scaling | undefined")]
+    pub fn scaling(&self) -> JsValue {
+        self.model.scaling().map_or(JsValue::UNDEFINED, of_scaling)
+    }
+
+    /// The classes it tells apart in the order of the outputs; empty for a regression and before
+    /// the first training.
+    #[wasm_bindgen(getter, unchecked_return_type = "string[]")]
+    pub fn classes(&self) -> JsValue {
+        texts(self.model.classes())
+    }
+
+    /// What its outputs are; undefined before the first training.
+    #[wasm_bindgen(getter, unchecked_return_type = "Task | undefined")]
+    pub fn task(&self) -> JsValue {
+        self.model.task().map(Task::name).into()
+    }
+
+    /// Gives the network a scaling and classes that come from elsewhere, such as a run; without
+    /// classes it is a regression.
+    pub fn describe(
+        &mut self,
+        #[wasm_bindgen(
+            unchecked_param_type = "{ scaling?: Scaling; classes?: readonly string[] }"
+        )]
+        description: &JsValue,
+    ) -> Result<(), JsValue> {
+        let mut reader = Reader::new("description", description);
+        let (scaling, classes) = (reader.value("scaling"), reader.texts("classes"));
+        let classes = reader.finish(Some(classes.unwrap_or_default()))?;
+        let scaling = if scaling.is_undefined() { None } else { Some(object::scaling(&scaling)?) };
+        self.model.describe(scaling, classes).map_err(thrown)
+    }
+
+    /// A copy of the parameters in canonical order: per layer the weights `[in][out]` row by row,
+    /// then the bias `[out]`.
+    pub fn weights(&self) -> Vec<f32> {
+        self.model.network.weights()
+    }
+
+    /// Replaces the parameters; a training in progress starts anew.
+    #[wasm_bindgen(js_name = setWeights)]
+    pub fn set_weights(&mut self, weights: &[f32]) -> Result<(), JsValue> {
+        self.trainer = None;
+        self.model.network.set_weights(weights).map_err(thrown)
+    }
+
+    /// The content id of the parameters: equal ids, equal weights, bit for bit.
+    #[wasm_bindgen(js_name = weightsCid)]
+    pub fn weights_cid(&self) -> String {
+        self.model.network.weights_cid()
+    }
+
+    /// The outputs for one row, which is in the units of the data the network was trained with.
+    pub fn run(&self, input: &[f32]) -> Result<Vec<f32>, JsValue> {
+        self.run_batch(input, 1)
+    }
+
+    /// The outputs for many rows, one after the other; the same bits as `run` row by row.
+    #[wasm_bindgen(js_name = runBatch)]
+    pub fn run_batch(&self, inputs: &[f32], rows: u32) -> Result<Vec<f32>, JsValue> {
+        let columns = self.model.network.specification().inputs;
+        let rows = index(rows);
+        if rows.checked_mul(index(columns)) != Some(inputs.len()) {
+            return Err(thrown(neural::Error::Rows { found: inputs.len(), rows, columns }));
+        }
+        with_arena(|arena| self.model.run(arena, inputs)).map_err(thrown)
+    }
+
+    /// One epoch. A sequence of calls with the same options is one training: the optimiser and the
+    /// order of the rows go on. Other options, `setWeights` and `train` begin a new one.
+    #[wasm_bindgen(
+        js_name = trainEpoch,
+        unchecked_return_type = "{ readonly epoch: number; readonly loss: number }"
+    )]
+    pub fn train_epoch(
+        &mut self,
+        data: &Dataset,
+        options: Option<TrainOptions>,
+    ) -> Result<JsValue, JsValue> {
+        let options = options.map_or(JsValue::UNDEFINED, JsValue::from);
+        self.epochs(data, &options, None)
+    }
+
+    /// A whole training: as many epochs as `options.epochs` says, with a fresh optimiser.
+    #[wasm_bindgen(unchecked_return_type = "{ readonly epoch: number; readonly loss: number }")]
+    pub fn train(
+        &mut self,
+        data: &Dataset,
+        #[wasm_bindgen(unchecked_param_type = "TrainOptions & { readonly epochs: number }")]
+        options: &JsValue,
+    ) -> Result<JsValue, JsValue> {
+        let mut reader = Reader::new("options", options);
+        let epochs = reader.whole("epochs", None);
+        let epochs = reader.finish(Some(epochs))?;
+        if epochs == 0 || epochs > limits::NEURAL_EPOCHS_MAX {
+            return Err(thrown(neural::Error::Epochs(epochs)));
+        }
+        self.epochs(data, options, Some(epochs))
+    }
+
+    /// Loss and accuracy over data that is scaled as the first training's was, or not at all.
+    #[wasm_bindgen(unchecked_return_type = "Evaluation")]
+    pub fn evaluate(&self, data: &Dataset) -> Result<JsValue, JsValue> {
+        let evaluation = with_arena(|arena| self.model.evaluate(arena, &data.0)).map_err(thrown)?;
+        Ok(object(&[("loss", evaluation.loss.into()), ("accuracy", or_null(evaluation.accuracy))]))
+    }
+}
+
+impl Network {
+    /// A whole training of some epochs, or else one epoch of the training that these options are
+    /// already in: the number of the last epoch, and its loss.
+    fn epochs(
+        &mut self,
+        data: &Dataset,
+        options: &JsValue,
+        epochs: Option<u32>,
+    ) -> Result<JsValue, JsValue> {
+        let options = train_options(options)?;
+        let prepared = self.model.prepare(&data.0).map_err(thrown)?;
+        // Taken out until it has succeeded: a training that failed is over, because its optimiser
+        // may not be finite any more.
+        let going_on = |trainer: &Trainer| epochs.is_none() && *trainer.options() == options;
+        let mut trainer = match self.trainer.take().filter(going_on) {
+            Some(trainer) => trainer,
+            None => Trainer::new(&self.model.network, options).map_err(thrown)?,
+        };
+        let (mut epoch, mut loss) = (0, f64::NAN);
+        for _ in 0..epochs.unwrap_or(1) {
+            let network = &mut self.model.network;
+            let done = with_arena(|arena| trainer.epoch(network, arena, &prepared));
+            let done = done.map_err(thrown)?;
+            (epoch, loss) = (u32::try_from(done.epoch).unwrap_or(u32::MAX), done.loss);
+        }
+        self.trainer = Some(trainer);
+        Ok(object(&[("epoch", epoch.into()), ("loss", loss.into())]))
+    }
+}
+
+fn train_options(options: &JsValue) -> Result<Options, JsValue> {
+    let mut reader = Reader::new("options", options);
+    let default = Options::default();
+    let momentum = reader.real("momentum", Some(0.0));
+    let name = reader.text("optimiser");
+    let optimiser = match name.as_deref() {
+        None | Some("adam") => Some(Optimiser::Adam),
+        Some("sgd") => Some(Optimiser::Sgd { momentum }),
+        Some(_) => None,
+    };
+    let optimiser = reader.known("optimiser", optimiser, "\"sgd\" or \"adam\"");
+    let options = Options {
+        batch: reader.whole("batch", Some(default.batch)),
+        learning_rate: reader.real("learningRate", Some(default.learning_rate)),
+        optimiser: optimiser.unwrap_or(default.optimiser),
+        seed: reader.seed("seed"),
+        shuffle: reader.truth("shuffle").unwrap_or(default.shuffle),
+    };
+    reader.finish(Some(options))
+}

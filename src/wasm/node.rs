@@ -1,0 +1,265 @@
+//! The class `MeshNode`, and what one needs before there is a node.
+//!
+//! All methods return promises and none blocks. The object is a thin hull around
+//! [`crate::runtime::Handle`]; dropping it (`free`, or the garbage collector) stops the node.
+
+use std::rc::Rc;
+
+use js_sys::Promise;
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::effect::Command;
+use crate::event::{Problem, Reply};
+use crate::identity::{NetworkId, Secrets};
+use crate::platform::{self, life};
+use crate::runtime::handle::{self, Handle, StartError};
+use crate::wasm::promise::{alive, promise};
+use crate::wasm::{object, options, view};
+
+/// A whole node.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct MeshNode {
+    handle: Rc<Handle>,
+    node_id: String,
+    /// Notices traps that leave no message.
+    _watch: Option<life::Watch>,
+}
+
+#[wasm_bindgen]
+impl MeshNode {
+    /// Starts a node: opens its store, reads its history, listens and dials. Resolves when it
+    /// listens.
+    #[wasm_bindgen(unchecked_return_type = "Promise<MeshNode>")]
+    pub fn create(
+        #[wasm_bindgen(unchecked_param_type = "MeshNodeOptions")] options: JsValue,
+    ) -> Promise {
+        life::install();
+        promise(async move {
+            let settings = options::settings(options).await.map_err(thrown)?;
+            let node_id = settings.secrets.author().to_string();
+            let handle = Box::pin(Handle::start(settings)).await;
+            let handle = handle.map_err(|error| not_started(&error))?;
+            let node = Self { handle: Rc::new(handle), node_id, _watch: life::watch() };
+            Ok(node.into())
+        })
+    }
+
+    /// The author id: what others know this node by.
+    #[wasm_bindgen(getter, js_name = nodeId)]
+    pub fn node_id(&self) -> String {
+        self.node_id.clone()
+    }
+
+    /// The node in numbers.
+    #[wasm_bindgen(unchecked_return_type = "Promise<MeshStatus>")]
+    pub fn status(&self) -> Promise {
+        let handle = self.handle.clone();
+        promise(async move {
+            let status = handle.status().await.map_err(thrown)?;
+            Ok(view::status(&status))
+        })
+    }
+
+    /// What a join link is made of.
+    #[wasm_bindgen(js_name = linkInfo, unchecked_return_type = "Promise<LinkInfo>")]
+    pub fn link_info(&self) -> Promise {
+        self.ask(Command::LinkInfo, |reply| match reply {
+            Reply::Link(info) => Some(view::link(&info)),
+            _ => None,
+        })
+    }
+
+    /// Opens a connection to a multiaddr and remembers it. Resolves at once; what comes of it is an
+    /// event.
+    #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
+    pub fn dial(&self, address: String) -> Promise {
+        self.ask(Command::Dial { address }, done)
+    }
+
+    /// Starts a run, and joins it when `samples` is above 0.
+    #[wasm_bindgen(js_name = startRun, unchecked_return_type = "Promise<RunView>")]
+    pub fn start_run(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "RunOptions")] options: &JsValue,
+    ) -> Promise {
+        match options::run(options) {
+            Ok((spec, samples)) => {
+                self.ask(Command::StartRun { spec: Box::new(spec), samples }, run_view)
+            }
+            Err(problem) => rejected(problem),
+        }
+    }
+
+    /// Becomes a member of a run, by name or id.
+    #[wasm_bindgen(js_name = joinRun, unchecked_return_type = "Promise<RunView>")]
+    pub fn join_run(
+        &self,
+        run: String,
+        #[wasm_bindgen(unchecked_param_type = "{ samples: number }")] options: &JsValue,
+    ) -> Promise {
+        match options::samples(options) {
+            Ok(samples) => self.ask(Command::JoinRun { run, samples }, run_view),
+            Err(problem) => rejected(problem),
+        }
+    }
+
+    /// Stops contributing to a run.
+    #[wasm_bindgen(js_name = leaveRun, unchecked_return_type = "Promise<void>")]
+    pub fn leave_run(&self, run: String) -> Promise {
+        self.ask(Command::LeaveRun { run }, done)
+    }
+
+    /// Every run in the history.
+    #[wasm_bindgen(unchecked_return_type = "Promise<RunView[]>")]
+    pub fn runs(&self) -> Promise {
+        self.ask(Command::Runs, |reply| match reply {
+            Reply::Runs(runs) => Some(view::runs(&runs)),
+            _ => None,
+        })
+    }
+
+    /// The current model of a run.
+    #[wasm_bindgen(js_name = runModel, unchecked_return_type = "Promise<RunModel>")]
+    pub fn run_model(&self, run: String) -> Promise {
+        self.ask(Command::Model { run }, |reply| match reply {
+            Reply::Model(model) => Some(view::model(&model)),
+            _ => None,
+        })
+    }
+
+    /// Everything needed to replay a run: a CAR file.
+    #[wasm_bindgen(js_name = exportRun, unchecked_return_type = "Promise<Uint8Array>")]
+    pub fn export_run(&self, run: String) -> Promise {
+        self.ask(Command::ExportRun { run }, |reply| match reply {
+            Reply::Car(bytes) => Some(object::bytes(&bytes)),
+            _ => None,
+        })
+    }
+
+    /// The next event, as soon as there is one; null after the last. To be called in one place, one
+    /// after the other. Events wait, but not without bound: hints give way first, older rounds of a
+    /// run to newer ones, `train` never.
+    #[wasm_bindgen(js_name = nextEvent, unchecked_return_type = "Promise<MeshEvent | null>")]
+    pub fn next_event(&self) -> Promise {
+        let handle = self.handle.clone();
+        promise(async move {
+            let notice = handle.next().await.map_err(thrown)?;
+            Ok(notice.map_or(JsValue::NULL, |notice| view::notice(&notice)))
+        })
+    }
+
+    /// Hands in what a training job gave.
+    ///
+    /// # Errors
+    /// When the result is none, or the node has stopped.
+    pub fn trained(
+        &self,
+        job: f64,
+        #[wasm_bindgen(unchecked_param_type = "TrainedUpdate | { error: string }")]
+        result: &JsValue,
+    ) -> Result<(), JsValue> {
+        alive()?;
+        let job = options::job(job).map_err(thrown)?;
+        let result = options::trained(result).map_err(thrown)?;
+        self.handle.trained(job, result).map_err(thrown)
+    }
+
+    /// Ends: finishes what is being written, says goodbye, closes the store. Resolves when all of
+    /// it is done. Stopping twice does nothing.
+    #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
+    pub fn stop(&self) -> Promise {
+        self.ask(Command::Stop, done)
+    }
+
+    /// A promise of a command's answer, as `convert` makes it a JavaScript value.
+    fn ask(&self, command: Command, convert: fn(Reply) -> Option<JsValue>) -> Promise {
+        let handle = self.handle.clone();
+        promise(async move {
+            let reply = handle.ask(command).await.map_err(thrown)?;
+            convert(reply).ok_or_else(|| thrown(handle::unexpected()))
+        })
+    }
+}
+
+/// Makes an identity. Whoever has these bytes is this node: keep them as a secret.
+///
+/// # Errors
+/// When the host has no cryptographic random source.
+#[wasm_bindgen(js_name = generateSecrets)]
+pub fn generate_secrets() -> Result<Vec<u8>, JsValue> {
+    alive()?;
+    let mut entropy = [0; 96];
+    platform::entropy(&mut entropy).map_err(no_entropy)?;
+    Ok(Secrets::from_entropy(entropy).encode().to_vec())
+}
+
+/// What others know an identity by.
+///
+/// # Errors
+/// When the bytes are no identity.
+#[wasm_bindgen(
+    js_name = inspectSecrets,
+    unchecked_return_type = "{ nodeId: string; peerId: string }"
+)]
+pub fn inspect_secrets(secrets: &[u8]) -> Result<JsValue, JsValue> {
+    alive()?;
+    let secrets = options::secrets(secrets).map_err(thrown)?;
+    Ok(object::object([
+        ("nodeId", secrets.author().to_string().into()),
+        ("peerId", secrets.transport_id().to_string().into()),
+    ]))
+}
+
+/// Makes the id of a new network.
+///
+/// # Errors
+/// When the host has no cryptographic random source.
+#[wasm_bindgen(js_name = generateNetworkId)]
+pub fn generate_network_id() -> Result<String, JsValue> {
+    alive()?;
+    let mut bytes = [0; 32];
+    platform::entropy(&mut bytes).map_err(no_entropy)?;
+    Ok(NetworkId::from_bytes(bytes).to_string())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "one of the converters of MeshNode::ask")]
+fn done(_: Reply) -> Option<JsValue> {
+    Some(JsValue::UNDEFINED)
+}
+
+fn run_view(reply: Reply) -> Option<JsValue> {
+    match reply {
+        Reply::Run(run) => Some(view::run(&run)),
+        _ => None,
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
+fn thrown(problem: Problem) -> JsValue {
+    object::error(&problem, None)
+}
+
+fn rejected(problem: Problem) -> Promise {
+    promise(async move { Err(thrown(problem)) })
+}
+
+fn no_entropy(error: platform::EntropyMissing) -> JsValue {
+    thrown(Problem {
+        code: "no-entropy",
+        message: error.to_string(),
+        hint: "use Node 20 or later, or a current browser".to_owned(),
+    })
+}
+
+fn not_started(error: &StartError) -> JsValue {
+    let (code, hint) = match error {
+        StartError::Storage(error) => (error.code(), error.hint()),
+        StartError::Node(error) => (error.code(), "see the message; the store was not changed"),
+        StartError::Net(_) => ("bad-host", "see the interface Host of the type declarations"),
+        StartError::Listen { code, .. } => (*code, "choose another address or port"),
+        StartError::Entropy(_) => ("no-entropy", "use Node 20 or later, or a current browser"),
+    };
+    thrown(Problem { code, message: error.to_string(), hint: hint.to_owned() })
+}

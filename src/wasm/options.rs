@@ -1,0 +1,165 @@
+//! What JavaScript passes in: the options of a node and of a run, and results of training.
+
+use js_sys::BigInt;
+use wasm_bindgen::{JsCast, JsValue};
+
+use crate::dag::RunSpec;
+use crate::effect::TrainedUpdate;
+use crate::event::Problem;
+use crate::identity::{NetworkId, Secrets};
+use crate::limits;
+use crate::net::transport::address;
+use crate::neural::{Scaling, Specification};
+use crate::node::Config;
+use crate::runtime::Settings;
+use crate::storage::indexed_db::IndexedDb;
+use crate::storage::memory::Memory;
+use crate::storage::sqlite::Sqlite;
+use crate::storage::{self, Any};
+use crate::wasm::object::{self, Reader, bad};
+
+/// Reads the options of a node and opens its store.
+///
+/// # Errors
+/// What is wrong with them, by name, or what the store says.
+pub(crate) async fn settings(options: JsValue) -> Result<Settings, Problem> {
+    let reader = Reader::new("options", &options)?;
+    let network: NetworkId = reader.text("network")?.parse().map_err(|_| Problem {
+        code: "bad-network",
+        message: "options.network is no network id".to_owned(),
+        hint: "use the id of a join link, or make a new one with generateNetworkId()".to_owned(),
+    })?;
+    let config = Config {
+        network,
+        name: reader.text_or_none("name")?.unwrap_or_default(),
+        bootstrap: reader.texts("bootstrap")?,
+        advertise: reader.texts("advertise")?,
+    };
+    let secrets = secrets(&reader.bytes("secrets")?)?;
+    let listen = listen(&reader)?;
+    let host = reader.need("host")?;
+    let store = store(&reader.need("storage")?).await?;
+    Ok(Settings { config, secrets, store, listen, host })
+}
+
+/// Reads an identity.
+///
+/// # Errors
+/// What is wrong with it, without a byte of it.
+pub(crate) fn secrets(bytes: &[u8]) -> Result<Secrets, Problem> {
+    Secrets::decode(bytes).map_err(|error| Problem {
+        code: "bad-secrets",
+        message: format!("this is no identity: {error}"),
+        hint: "use the bytes that generateSecrets() gave".to_owned(),
+    })
+}
+
+fn listen(reader: &Reader<'_>) -> Result<Vec<String>, Problem> {
+    let places = reader.list("listen")?;
+    if places.len() > limits::LISTEN_MAX {
+        return Err(reader.must_be("listen", &format!("{} places at most", limits::LISTEN_MAX)));
+    }
+    let places = places.iter().map(|place| {
+        let place = Reader::new("options.listen[]", place)?;
+        let host = place.text("host")?;
+        let port = u16::try_from(place.whole("port")?)
+            .map_err(|_| place.must_be("port", "a port from 0 to 65535"))?;
+        address::listening(&host, port)
+            .map(|address| address.to_string())
+            .ok_or_else(|| place.must_be("host", "an IP address or a name"))
+    });
+    places.collect()
+}
+
+async fn store(option: &JsValue) -> Result<Any, Problem> {
+    let reader = Reader::new("options.storage", option)?;
+    match reader.text("kind")?.as_str() {
+        "memory" => Ok(Any::Memory(Memory::new())),
+        "indexeddb" => {
+            let name = reader.text("name")?;
+            IndexedDb::open(&name).await.map(Any::IndexedDb).map_err(|error| stored(&error))
+        }
+        "host" => {
+            let store = reader.need("store")?;
+            Sqlite::new(store).map(Any::Sqlite).map_err(|error| stored(&error))
+        }
+        _ => Err(reader.must_be("kind", "\"memory\", \"indexeddb\" or \"host\"")),
+    }
+}
+
+/// A failed store as an error for people.
+pub(crate) fn stored(error: &storage::Error) -> Problem {
+    Problem { code: error.code(), message: error.to_string(), hint: error.hint().to_owned() }
+}
+
+/// Reads what a run is started with, and on how many samples this node trains.
+///
+/// # Errors
+/// What is wrong with it, by name. Whether the numbers fit together, the node says.
+pub(crate) fn run(options: &JsValue) -> Result<(RunSpec, u32), Problem> {
+    let reader = Reader::new("options", options)?;
+    let model: Specification = deserialised(&reader, "specification")?;
+    let scaling: Scaling = deserialised(&reader, "scaling")?;
+    let seed = reader.need("seed")?;
+    let seed = seed
+        .dyn_ref::<BigInt>()
+        .and_then(|seed| u64::try_from(JsValue::from(seed.clone())).ok())
+        .ok_or_else(|| reader.must_be("seed", "a bigint from 0 to 2^64 - 1"))?;
+    let spec = RunSpec {
+        name: reader.text("name")?,
+        model,
+        seed,
+        classes: reader.texts("classes")?,
+        scaling,
+        rounds: reader.whole("rounds")?,
+        epochs: reader.whole("epochs")?,
+        batch: reader.whole("batch")?,
+        learning_rate: reader.real("learningRate")?,
+        momentum: reader.real("momentum")?,
+        quorum: reader.whole("quorum")?,
+        updates_min: reader.whole("updatesMin")?,
+        deadline_ms: reader.whole("deadlineMs")?,
+    };
+    Ok((spec, reader.whole("samples")?))
+}
+
+fn deserialised<T: serde::de::DeserializeOwned>(
+    reader: &Reader<'_>,
+    name: &str,
+) -> Result<T, Problem> {
+    serde_wasm_bindgen::from_value(reader.need(name)?)
+        .map_err(|error| bad(format!("options.{name}: {error}")))
+}
+
+/// Reads `{samples}`.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn samples(options: &JsValue) -> Result<u32, Problem> {
+    Reader::new("options", options)?.whole("samples")
+}
+
+/// Reads what a training job gave: an update, or `{error}`.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn trained(result: &JsValue) -> Result<Result<TrainedUpdate, String>, Problem> {
+    let reader = Reader::new("result", result)?;
+    if let Some(error) = reader.text_or_none("error")? {
+        return Ok(Err(error));
+    }
+    let accuracy = match reader.get("accuracy")? {
+        Some(_) => Some(reader.real("accuracy")?),
+        None => None,
+    };
+    let (samples, loss) = (reader.whole("samples")?, reader.real("loss")?);
+    Ok(Ok(TrainedUpdate { delta: reader.bytes("delta")?, samples, loss, accuracy }))
+}
+
+/// A job's name: a whole number as `train` events carry it.
+///
+/// # Errors
+/// When it is none.
+pub(crate) fn job(number: f64) -> Result<u64, Problem> {
+    object::whole(number).ok_or_else(|| bad("job must be the number of a train event".to_owned()))
+}

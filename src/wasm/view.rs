@@ -1,0 +1,221 @@
+//! What goes out: events, runs, models and status as plain objects.
+
+use js_sys::{Array, Float32Array};
+use wasm_bindgen::JsValue;
+
+use crate::dag::RunSpec;
+use crate::effect::Job;
+use crate::event::{Event, LinkInfo, ModelView, PeerView, RoundView, RunChange, RunState, RunView};
+use crate::neural::{Scaling, Specification};
+use crate::runtime::Notice;
+use crate::runtime::handle::FullStatus;
+use crate::wasm::object::{bytes, count, object, texts};
+
+/// A `MeshEvent`.
+pub(crate) fn notice(notice: &Notice) -> JsValue {
+    match notice {
+        Notice::Train(job) => train(job),
+        Notice::Event(event) => self::event(event),
+    }
+}
+
+fn event(event: &Event) -> JsValue {
+    match event {
+        Event::Ready { addresses } => {
+            object([("type", "ready".into()), ("addresses", texts(addresses))])
+        }
+        Event::PeerConnected { author, address, .. } => object([
+            ("type", "peer".into()),
+            ("id", author.to_string().into()),
+            ("transport", transport(address).into()),
+            ("state", "connected".into()),
+            ("address", address.as_str().into()),
+        ]),
+        Event::PeerDisconnected { author, reason, .. } => object([
+            ("type", "peer".into()),
+            ("id", author.to_string().into()),
+            ("transport", "ws".into()),
+            ("state", "disconnected".into()),
+            ("reason", reason.as_str().into()),
+        ]),
+        Event::Update { run, round, author, samples } => object([
+            ("type", "update".into()),
+            ("run", run.to_string().into()),
+            ("round", (*round).into()),
+            ("author", author.to_string().into()),
+            ("samples", (*samples).into()),
+        ]),
+        Event::Round(view) => round(view),
+        Event::Run { run, name, change } => object([
+            ("type", "run".into()),
+            ("run", run.to_string().into()),
+            ("name", name.as_str().into()),
+            ("state", changed(*change).into()),
+        ]),
+        Event::Warning(problem) => object([
+            ("type", "warning".into()),
+            ("code", problem.code.into()),
+            ("message", problem.message.as_str().into()),
+            ("hint", problem.hint.as_str().into()),
+        ]),
+        Event::Stopped => object([("type", "stopped".into())]),
+    }
+}
+
+fn train(job: &Job) -> JsValue {
+    let spec = &job.spec;
+    object([
+        ("type", "train".into()),
+        ("job", count(job.job)),
+        ("run", job.run.to_string().into()),
+        ("name", spec.name.as_str().into()),
+        ("round", job.round.into()),
+        ("seed", job.seed.into()),
+        ("epochs", spec.epochs.into()),
+        ("batch", spec.batch.into()),
+        ("learningRate", spec.learning_rate.into()),
+        ("momentum", spec.momentum.into()),
+        ("specification", specification(&spec.model)),
+        ("scaling", scaling(&spec.scaling)),
+        ("classes", texts(&spec.classes)),
+        ("baseWeights", bytes(&job.base_weights)),
+    ])
+}
+
+fn round(view: &RoundView) -> JsValue {
+    object([
+        ("type", "round".into()),
+        ("run", view.run.to_string().into()),
+        ("name", view.name.as_str().into()),
+        ("round", view.round.into()),
+        ("rounds", view.rounds.into()),
+        ("updates", view.updates.into()),
+        ("contributors", texts(&view.contributors)),
+        ("aggregate", view.aggregate.to_string().into()),
+        ("weightsCid", view.weights.to_string().into()),
+    ])
+}
+
+/// A `RunView`.
+pub(crate) fn run(view: &RunView) -> JsValue {
+    let RunSpec { name, model, classes, rounds, epochs, batch, .. } = &view.spec;
+    object([
+        ("run", view.run.to_string().into()),
+        ("name", name.as_str().into()),
+        ("state", state(view.state).into()),
+        ("round", view.round.into()),
+        ("rounds", (*rounds).into()),
+        ("founder", view.founder.to_string().into()),
+        ("members", texts(&view.members)),
+        ("contributing", view.contributing.into()),
+        ("weightsCid", view.weights.map_or(JsValue::NULL, |cid| cid.to_string().into())),
+        ("specification", specification(model)),
+        ("classes", texts(classes)),
+        ("scaling", scaling(&view.spec.scaling)),
+        ("epochs", (*epochs).into()),
+        ("batch", (*batch).into()),
+        ("learningRate", view.spec.learning_rate.into()),
+        ("momentum", view.spec.momentum.into()),
+    ])
+}
+
+/// An array of `RunView`.
+pub(crate) fn runs(views: &[RunView]) -> JsValue {
+    views.iter().map(run).collect::<Array>().into()
+}
+
+/// A `RunModel`.
+pub(crate) fn model(view: &ModelView) -> JsValue {
+    object([
+        ("run", view.run.to_string().into()),
+        ("name", view.spec.name.as_str().into()),
+        ("round", view.round.into()),
+        ("weights", bytes(&view.weights)),
+        ("specification", specification(&view.spec.model)),
+        ("classes", texts(&view.spec.classes)),
+        ("scaling", scaling(&view.spec.scaling)),
+    ])
+}
+
+/// A `MeshStatus`.
+pub(crate) fn status(full: &FullStatus) -> JsValue {
+    let node = &full.node;
+    let blobs = object([("count", count(node.blobs)), ("bytes", count(node.blob_bytes))]);
+    let storage = object([
+        ("kind", full.storage.into()),
+        ("bytes", full.storage_bytes.map_or(JsValue::NULL, count)),
+    ]);
+    let counters = object([]);
+    for (cause, number) in &node.counters {
+        crate::platform::js::set(&counters, cause, &count(*number));
+    }
+    object([
+        ("running", true.into()),
+        ("nodeId", node.author.to_string().into()),
+        ("network", node.network.to_string().into()),
+        ("name", node.name.as_str().into()),
+        ("addresses", texts(&node.addresses)),
+        ("peers", node.peers.iter().map(peer).collect::<Array>().into()),
+        ("vertices", count(node.vertices)),
+        ("blobs", blobs),
+        ("runs", runs(&node.runs)),
+        ("storage", storage),
+        ("counters", counters),
+    ])
+}
+
+fn peer(view: &PeerView) -> JsValue {
+    object([
+        ("id", view.author.to_string().into()),
+        ("transport", transport(&view.address).into()),
+        ("path", "direct".into()),
+        ("address", view.address.as_str().into()),
+        ("outbound", view.outbound.into()),
+        ("rttMs", view.rtt_ms.map_or(JsValue::NULL, Into::into)),
+    ])
+}
+
+/// A `LinkInfo`.
+pub(crate) fn link(info: &LinkInfo) -> JsValue {
+    object([
+        ("network", info.network.to_string().into()),
+        ("name", info.name.as_str().into()),
+        ("addresses", texts(&info.addresses)),
+    ])
+}
+
+/// A `Specification`.
+pub(crate) fn specification(model: &Specification) -> JsValue {
+    // Plain data of numbers and names: this cannot fail, and `null` would be seen at once.
+    serde_wasm_bindgen::to_value(model).unwrap_or(JsValue::NULL)
+}
+
+/// A `Scaling`.
+pub(crate) fn scaling(scaling: &Scaling) -> JsValue {
+    object([
+        ("offset", Float32Array::from(scaling.offset.as_slice()).into()),
+        ("scale", Float32Array::from(scaling.scale.as_slice()).into()),
+    ])
+}
+
+/// Which transport a multiaddr names.
+fn transport(address: &str) -> &'static str {
+    if address.contains("/wss") || address.contains("/tls/") { "wss" } else { "ws" }
+}
+
+fn state(state: RunState) -> &'static str {
+    match state {
+        RunState::Waiting => "waiting",
+        RunState::Running => "running",
+        RunState::Finished => "finished",
+    }
+}
+
+fn changed(change: RunChange) -> &'static str {
+    match change {
+        RunChange::Started => "started",
+        RunChange::Joined => "joined",
+        RunChange::Left => "left",
+        RunChange::Finished => "finished",
+    }
+}
