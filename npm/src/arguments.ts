@@ -1,0 +1,64 @@
+/**
+ * Readers of option values. Each throws commander's own error, which names the option and ends
+ * with exit code 2.
+ */
+import { InvalidArgumentError } from 'commander'
+
+/** A whole number in a range. */
+export function integer(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (/^\d{1,15}$/.test(text) && value >= min && value <= max) return value
+    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`)
+  }
+}
+
+/** A number in a range, both ends included. */
+export function number(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === '' ? Number.NaN : Number(text)
+    if (Number.isFinite(value) && value >= min && value <= max) return value
+    throw new InvalidArgumentError(`It must be a number from ${min} to ${max}.`)
+  }
+}
+
+/** A share below one: 0 or 0.2, not 20. */
+export function share(text: string): number {
+  const value = number(0, 1)(text)
+  if (value < 1) return value
+  throw new InvalidArgumentError('It must be at least 0 and less than 1.')
+}
+
+/** A 64-bit seed, as decimal text. */
+export function seed(text: string): bigint {
+  const value = /^\d{1,20}$/.test(text) ? BigInt(text) : -1n
+  if (value >= 0n && value < 2n ** 64n) return value
+  throw new InvalidArgumentError('It must be a whole number from 0 to 2^64 - 1.')
+}
+
+/** Layer sizes: inputs, hidden layers, outputs. */
+export function layers(text: string): number[] {
+  const sizes = text.split(',').map((part) => (/^\d{1,6}$/.test(part.trim()) ? Number(part) : 0))
+  if (sizes.length >= 2 && sizes.every((size) => size > 0)) return sizes
+  throw new InvalidArgumentError('Give inputs, hidden layers and outputs, such as 64,128,10.')
+}
+
+/** Smallest and largest value of the inputs. */
+export function range(text: string): [number, number] {
+  const [min, max, ...rest] = text.split(',').map(Number)
+  if (min !== undefined && max !== undefined && rest.length === 0 && min < max) return [min, max]
+  throw new InvalidArgumentError('Give the smallest and the largest value, such as 0,16.')
+}
+
+/** Class names, separated by commas. */
+export function classNames(text: string): string[] {
+  const names = text.split(',').map((name) => name.trim())
+  if (names.length >= 2 && !names.includes('') && new Set(names).size === names.length) return names
+  throw new InvalidArgumentError('Give at least two different names, such as cat,dog.')
+}
+
+/** The id of a network. */
+export function networkId(text: string): string {
+  if (/^[a-z2-7]{51}[aq]$/.test(text)) return text
+  throw new InvalidArgumentError('It must be a network id: 52 characters of a-z and 2-7.')
+}

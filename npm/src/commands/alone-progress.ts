@@ -1,0 +1,36 @@
+/** Progress of the training alone, which may take a while before a run is started or joined. */
+import type { ControlClient } from '../client.js'
+import type { Context } from '../context.js'
+import { Progress } from '../progress.js'
+
+/** Shows how far the node is while `work` waits for it. */
+export async function withAloneProgress<T>(
+  { output, signal }: Context,
+  client: ControlClient,
+  { alone }: { readonly alone?: boolean },
+  work: () => Promise<T>,
+): Promise<T> {
+  if (alone !== true || !output.talkative) return work()
+  const done = new AbortController()
+  const watching = watch()
+  try {
+    return await work()
+  } finally {
+    done.abort()
+    await watching
+  }
+
+  async function watch(): Promise<void> {
+    let progress: Progress | undefined
+    try {
+      for await (const { event, data } of client.events(AbortSignal.any([done.signal, signal]))) {
+        if (event !== 'alone') continue
+        progress ??= new Progress(output.stderr, 'training alone', Number(data.epochs))
+        progress.update(Number(data.epoch))
+      }
+    } catch {
+      // Progress is a courtesy; the command itself reports what went wrong.
+    }
+    progress?.end()
+  }
+}

@@ -1,0 +1,64 @@
+/** `demo`: the whole thing on one machine, in a few minutes. */
+import type { Context } from '../context.js'
+import { type DemoResult, demo } from '../demo/demo.js'
+import { SynapticError } from '../errors.js'
+import { columns, type Paint, percent, shortId } from '../output.js'
+import { RUN_DEFAULTS } from '../run-options.js'
+
+/** Options of `demo`. */
+export interface DemoCommandOptions {
+  readonly members: number
+  readonly rounds?: number
+  readonly alpha: number
+  readonly tab: boolean
+  readonly keep?: boolean
+  readonly timeout: number
+  readonly seed?: bigint
+}
+
+/** It ends in order when it is interrupted. */
+export const endsItself = true
+
+/** Runs the demo. */
+export async function run(context: Context, options: DemoCommandOptions): Promise<number> {
+  const result = await demo(context, {
+    members: options.members,
+    rounds: options.rounds ?? RUN_DEFAULTS.rounds,
+    alpha: options.alpha,
+    seed: options.seed ?? 1n,
+    tab: options.tab,
+    keep: options.keep ?? false,
+    timeoutMs: options.timeout * 1_000,
+  })
+  if (!result.verified) {
+    const error = new SynapticError(
+      'verification-failed',
+      `the history does not give the weights it names: ${result.log}`,
+      `run \`synaptic-mesh verify ${result.log}\` to see where`,
+    )
+    context.output.fail(error, result)
+    return 1
+  }
+  context.output.result(result, (paint) => resultText(result, paint))
+  return 0
+}
+
+function resultText(result: DemoResult, paint: Paint): string {
+  const { members, accuracyAloneMean, accuracyTogether, rounds, founderLeftAtRound, log } = result
+  const rows = members.map(({ nodeId, kind, samples, accuracyAlone }, index) => [
+    index === 0 ? 'founder' : kind,
+    shortId(nodeId),
+    String(samples),
+    percent(accuracyAlone),
+  ])
+  return [
+    columns([['member', 'id', 'rows', 'alone'], ...rows]),
+    '',
+    `alone, on average   ${percent(accuracyAloneMean)}`,
+    `together            ${paint('green', percent(accuracyTogether))}`,
+    '',
+    `${rounds} rounds; the founder's process was killed after round ${founderLeftAtRound}.`,
+    'Every round was recomputed from the signed history, bit for bit:',
+    `  ${paint('cyan', `synaptic-mesh verify ${log}`)}`,
+  ].join('\n')
+}

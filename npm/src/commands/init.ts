@@ -1,0 +1,131 @@
+/** `init`: an identity, settings, and nothing else: no network, no questions. */
+import * as path from 'node:path'
+import { Config, configSchema, type Flags, readConfigFile, updateConfigFile } from '../config.js'
+import type { Context } from '../context.js'
+import { SynapticError } from '../errors.js'
+import { exists, makePrivateDirectory, writeAtomic } from '../files.js'
+import { type Home, homeAt, PROJECT_DIRECTORY, userHome } from '../home.js'
+import { createIdentity, knownNetworks, readIdentity } from '../identity.js'
+import { decodeJoinLink } from '../link.js'
+import { type Paint, toJson } from '../output.js'
+import { loadMesh, type MeshModule } from '../wasm.js'
+
+/** Options of `init`. */
+export interface InitOptions {
+  readonly user?: boolean
+  readonly name?: string
+  readonly network?: string
+  readonly join?: string
+  readonly port?: number
+  /** Move the home to another network although it has a history in its own. */
+  readonly force?: boolean
+}
+
+/** Makes what is missing and leaves what is there. */
+export async function run(context: Context, options: InitOptions): Promise<void> {
+  const home = homeToMake(context, options)
+  const mesh = await loadMesh()
+  const made = initialise(mesh, home, context, options)
+  context.output.result({ home: home.directory, ...made }, (paint) => madeText(home, made, paint))
+}
+
+function madeText(
+  home: Home,
+  { nodeId, network, created, changed }: Initialised,
+  paint: Paint,
+): string {
+  const news = [
+    ...created.map((file) => `  + ${file}`),
+    ...changed.map((key) => `  changed ${key} in ${home.configFile}`),
+  ]
+  return [
+    `${paint('bold', 'node')}     ${nodeId}`,
+    `${paint('bold', 'network')}  ${network}`,
+    `${paint('bold', 'home')}     ${home.directory}`,
+    ...(news.length === 0 ? ['everything was there already'] : news),
+    '',
+    `next: ${paint('cyan', 'synaptic-mesh start')}`,
+  ].join('\n')
+}
+
+function homeToMake({ home, around }: Context, { user }: InitOptions): Home {
+  if (user === true) return userHome(around)
+  if (home.origin === 'flag' || home.origin === 'env') return home
+  return homeAt(path.join(around.cwd, PROJECT_DIRECTORY), 'project')
+}
+
+/** What `initialise` made, and for whom. */
+export interface Initialised {
+  readonly nodeId: string
+  readonly network: string
+  /** Files that were missing. */
+  readonly created: string[]
+  /** Settings that had another value before. */
+  readonly changed: string[]
+}
+
+/** Makes identity and settings of a home, as far as they are missing. */
+export function initialise(
+  mesh: MeshModule,
+  home: Home,
+  { around }: Pick<Context, 'around'>,
+  options: InitOptions,
+): Initialised {
+  const created: string[] = []
+  const link = options.join === undefined ? undefined : decodeJoinLink(options.join)
+  const flags: Flags = {
+    network: options.network ?? link?.network,
+    name: options.name ?? link?.meshName,
+    'listen.port': options.port,
+    bootstrap: link === undefined ? undefined : [...link.addresses],
+  }
+  const config = Config.load(home, around, flags)
+  const network = config.get('network') || mesh.generateNetworkId()
+  const before = readConfigFile(home.configFile)
+  if (options.force !== true) requireSameNetwork(home, before.network, network)
+  makePrivateDirectory(home.directory)
+  makePrivateDirectory(path.dirname(home.configFile))
+  if (createIdentity(mesh, home)) created.push(home.identityFile)
+  const { nodeId } = readIdentity(mesh, home)
+  const schemaFile = path.join(path.dirname(home.configFile), 'config.schema.json')
+  if (!exists(schemaFile)) {
+    writeAtomic(schemaFile, configSchema())
+    created.push(schemaFile)
+  }
+  const given = Object.entries(flags).filter(([, value]) => value !== undefined)
+  const isNew = !exists(home.configFile)
+  const after = { ...Object.fromEntries(given), network }
+  if (isNew || given.length > 0 || config.resolve('network').origin === 'default') {
+    updateConfigFile(home.configFile, after)
+  }
+  if (isNew) created.push(home.configFile)
+  created.push(...ignoreInGit(home))
+  const changed = isNew ? [] : changedKeys(before, readConfigFile(home.configFile))
+  return { nodeId, network, created, changed }
+}
+
+function changedKeys(before: object, after: object): string[] {
+  const old = new Map<string, unknown>(Object.entries(before))
+  return Object.entries(after)
+    .filter(([key, value]) => toJson(value) !== toJson(old.get(key)))
+    .map(([key]) => key)
+}
+
+/** A home is moved to another network on purpose only: its runs stay behind in the old one. */
+function requireSameNetwork(home: Home, own: unknown, asked: string): void {
+  if (typeof own !== 'string' || own === '' || own === asked) return
+  if (!knownNetworks(home).includes(own)) return
+  throw new SynapticError(
+    'wrong-network',
+    `${home.directory} has a history in network ${own}`,
+    'choose another home with --home, or add --force to move this one (its history is kept)',
+  )
+}
+
+/** A project's secrets do not belong into its repository. */
+function ignoreInGit(home: Home): string[] {
+  const file = path.join(home.directory, '.gitignore')
+  if (home.origin !== 'project' || exists(file)) return []
+  writeAtomic(file, '*\n')
+  return [file]
+}

@@ -1,0 +1,21 @@
+/** `run export`: the whole history of a run as one file. */
+import { ControlClient } from '../client.js'
+import type { Context } from '../context.js'
+import { writeAtomic } from '../files.js'
+import { bytesText } from '../output.js'
+
+/** Writes the file. */
+export async function run(
+  { home, output: out }: Context,
+  { output }: { readonly output: string },
+  name: string,
+): Promise<void> {
+  const car = await ControlClient.connect(home).bytes('run.export', { run: name })
+  writeAtomic(output, car)
+  out.result({ run: name, output, bytes: car.length }, (paint) =>
+    [
+      `wrote ${output} (${bytesText(car.length)})`,
+      `anybody can check it with: ${paint('cyan', `npx synaptic-mesh verify ${output}`)}`,
+    ].join('\n'),
+  )
+}

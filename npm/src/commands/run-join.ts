@@ -1,0 +1,21 @@
+/** `run join`: contributes to a run of the mesh. */
+import { ControlClient } from '../client.js'
+import type { Context } from '../context.js'
+import { withAloneProgress } from './alone-progress.js'
+import { aloneLines, type Joined, type RowsOptions, rowsBody } from './run-start.js'
+
+/** Takes part. */
+export async function run(context: Context, options: RowsOptions, name: string): Promise<void> {
+  const client = ControlClient.connect(context.home)
+  const body = { run: name, ...rowsBody(context, options) }
+  const joined = await withAloneProgress(context, client, options, () =>
+    client.call<Joined>('run.join', body, 0),
+  )
+  context.output.result(joined, (paint) =>
+    [
+      `contributing ${joined.samples} rows to run ${paint('bold', joined.name)}`,
+      ...aloneLines(joined),
+      `watch it with: ${paint('cyan', `synaptic-mesh run watch ${joined.name}`)}`,
+    ].join('\n'),
+  )
+}

@@ -1,0 +1,81 @@
+/** `run start`: a new run with this node as its first member. */
+import * as path from 'node:path'
+import { ControlClient } from '../client.js'
+import type { Context } from '../context.js'
+import type { Score } from '../training/protocol.js'
+import type { Activation, RunView, Task } from '../wasm.js'
+import { withAloneProgress } from './alone-progress.js'
+import { scoreText } from './event-text.js'
+
+/** Options that say which rows a member has. */
+export interface RowsOptions {
+  readonly data: string
+  readonly test?: string
+  readonly label?: string
+  readonly alone?: boolean
+}
+
+/** Options of `run start`. */
+export interface RunStartOptions extends RowsOptions {
+  readonly layers: readonly number[]
+  readonly activation: Activation
+  readonly task?: Task
+  readonly classes?: readonly string[]
+  readonly range?: readonly [number, number]
+  readonly rounds: number
+  readonly epochs: number
+  readonly batch: number
+  readonly lr: number
+  readonly momentum: number
+  readonly quorum?: number
+  readonly minUpdates?: number
+  readonly deadline: number
+  readonly seed?: bigint
+}
+
+/** What `run start` and `run join` print. */
+export interface Joined extends RunView {
+  readonly samples: number
+  readonly alone: Score | null
+}
+
+/** Starts the run. */
+export async function run(context: Context, options: RunStartOptions, name: string): Promise<void> {
+  const client = ControlClient.connect(context.home)
+  const { layers, activation, task, classes, range, rounds, epochs, batch, momentum } = options
+  const body = {
+    ...rowsBody(context, options),
+    ...{ name, layers, activation, task, classes, range, rounds, epochs, batch, momentum },
+    learningRate: options.lr,
+    quorum: options.quorum,
+    updatesMin: options.minUpdates,
+    deadlineMs: Math.round(options.deadline * 1_000),
+    seed: (options.seed ?? 1n).toString(),
+  }
+  const joined = await withAloneProgress(context, client, options, () =>
+    client.call<Joined>('run.start', body, 0),
+  )
+  context.output.result(joined, (paint) =>
+    [
+      `started run ${paint('bold', name)} with ${joined.samples} rows of yours`,
+      ...aloneLines(joined),
+      `others take part with: ${paint('cyan', `synaptic-mesh run join ${name} --data their.csv`)}`,
+      `watch it with:         ${paint('cyan', `synaptic-mesh run watch ${name}`)}`,
+    ].join('\n'),
+  )
+}
+
+/** Rows as the control API takes them: the node has another working directory. */
+export function rowsBody({ around }: Context, { data, test, label, alone }: RowsOptions): object {
+  return {
+    data: path.resolve(around.cwd, data),
+    test: test === undefined ? undefined : path.resolve(around.cwd, test),
+    label,
+    alone,
+  }
+}
+
+/** A line about the training alone, where there was one. */
+export function aloneLines({ alone }: Joined): string[] {
+  return alone === null ? [] : [`alone, on your rows only: ${scoreText(alone)}`]
+}

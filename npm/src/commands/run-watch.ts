@@ -1,0 +1,78 @@
+/** `run watch`: rounds of a run as they happen, until it is finished. */
+import { ControlClient, type ControlEvent } from '../client.js'
+import type { Context } from '../context.js'
+import { exitCodeOf, SynapticError, toSynapticError } from '../errors.js'
+import type { NodeEvent } from '../node.js'
+import { toJson } from '../output.js'
+import { noSuchRun, pickRun } from '../run-name.js'
+import type { RunView } from '../wasm.js'
+import { eventText } from './event-text.js'
+
+/** Events that belong to a run. */
+const SHOWN = new Set(['round', 'evaluated', 'update', 'trained', 'run'])
+/** How long the score of the last round may take after the run has finished. */
+const LAST_SCORE_MS = 3_000
+
+/** It ends in order when it is interrupted. */
+export const endsItself = true
+
+/** Follows a run. */
+export async function run(context: Context, _options: object, name: string): Promise<number> {
+  const { home, output, signal } = context
+  const client = ControlClient.connect(home)
+  const done = new AbortController()
+  const events = client.events(AbortSignal.any([signal, done.signal]))
+  // The stream is opened before the list is read, so that no round falls between the two.
+  const first = events.next()
+  first.catch(() => undefined)
+  const view = await findRun(client, name)
+  output.event(
+    'snapshot',
+    view,
+    () => `run ${view.name}: ${view.state}, round ${view.round}/${view.rounds}`,
+  )
+  if (view.state === 'finished') {
+    done.abort()
+    return 0
+  }
+  try {
+    await follow(context, view.run, first, events, done)
+  } catch (thrown) {
+    if (!signal.aborted && !done.signal.aborted) throw thrown
+  }
+  // Ending it is how one stops watching, and no error.
+  return signal.aborted ? exitCodeOf(toSynapticError(signal.reason).code) : 0
+}
+
+async function findRun(client: ControlClient, name: string): Promise<RunView> {
+  const runs = await client.call<RunView[]>('run.list')
+  const found = pickRun(runs, name)
+  if (found !== undefined) return found
+  throw noSuchRun(name, runs)
+}
+
+async function follow(
+  { output }: Context,
+  run: string,
+  first: Promise<IteratorResult<ControlEvent, void>>,
+  events: AsyncGenerator<ControlEvent, void, undefined>,
+  done: AbortController,
+): Promise<void> {
+  let last = ''
+  for (let step = await first; step.done !== true; step = await events.next()) {
+    const { event, data } = step.value
+    if (!SHOWN.has(event) || data.run !== run) continue
+    // The last weights are scored as those of their round and once more when the run has finished.
+    const line = toJson({ event, data })
+    if (line === last && event === 'evaluated') continue
+    if (event === 'evaluated') last = line
+    output.event(event, data, (paint) => {
+      const shown = event === 'update' || event === 'trained' ? undefined : { type: event, ...data }
+      return shown === undefined ? undefined : eventText(shown as unknown as NodeEvent, paint)
+    })
+    if (event === 'run' && data.state === 'finished') {
+      setTimeout(() => done.abort(), LAST_SCORE_MS).unref()
+    }
+  }
+  throw new SynapticError('not-running', 'the node has ended', 'start it again to go on watching')
+}

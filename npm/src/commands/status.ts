@@ -1,0 +1,89 @@
+/** `status`: the running node in numbers, or what its store holds while none is running. */
+import { ControlClient } from '../client.js'
+import { Config } from '../config.js'
+import type { Context } from '../context.js'
+import { networkDirectory, notInitialised } from '../home.js'
+import { glimpse } from '../host/store.js'
+import { hasIdentity, readIdentity } from '../identity.js'
+import { type NodeStatus, REMEMBERED_RUNS } from '../node.js'
+import { bytesText, columns, type Paint, shortId } from '../output.js'
+import { shortRunId } from '../run-name.js'
+import { loadMesh, type RunView } from '../wasm.js'
+
+/** What the command prints; the last three are absent while no node is running. */
+export type StatusData = Omit<NodeStatus, 'addresses' | 'join' | 'counters'> &
+  Partial<Pick<NodeStatus, 'addresses' | 'join' | 'counters'>> & { readonly dashboard?: string }
+
+/** Prints the status. */
+export async function run(context: Context): Promise<void> {
+  const { home, output } = context
+  if (!hasIdentity(home)) throw notInitialised(home)
+  const client = ControlClient.find(home)
+  const data =
+    client === undefined ? await asleep(context) : await client.call<StatusData>('status')
+  output.result(data, (paint) => statusText(data, paint))
+}
+
+/** The status without a node, read from the disk. */
+async function asleep({ home, around }: Context): Promise<StatusData> {
+  const config = Config.load(home, around)
+  const { nodeId } = readIdentity(await loadMesh(), home)
+  const network = config.get('network')
+  const store = glimpse(networkDirectory(home, network))
+  const runs = JSON.parse(store?.recall(REMEMBERED_RUNS) ?? '[]') as RunView[]
+  return {
+    running: false,
+    nodeId,
+    network,
+    name: config.get('name'),
+    peers: [],
+    vertices: store?.vertices ?? 0,
+    blobs: store?.blobs ?? { count: 0, bytes: 0 },
+    runs: runs.map((run) => ({ ...run, contributing: false })),
+    storage: {
+      kind: config.get('storage'),
+      path: store?.file ?? null,
+      bytes: store?.bytes ?? 0,
+    },
+  }
+}
+
+function statusText(data: StatusData, paint: Paint): string {
+  const { nodeId, network, peers, vertices, blobs, runs, storage } = data
+  const facts: [string, string][] = [
+    ['node', nodeId],
+    ['network', network],
+    ['running', data.running ? paint('green', 'yes') : 'no: `synaptic-mesh start` starts it'],
+    ['stored', `${vertices} vertices, ${blobs.count} blobs (${bytesText(blobs.bytes)})`],
+    ['where', storage.path ?? storage.kind],
+  ]
+  if (data.dashboard !== undefined) facts.push(['dashboard', data.dashboard])
+  if (data.join !== undefined) facts.push(['join link', data.join])
+  const parts = [
+    facts.map(([name, value]) => `${paint('bold', name.padEnd(9))}  ${value}`).join('\n'),
+  ]
+  if (peers.length > 0) {
+    const rows = peers.map(({ id, transport, path, rttMs }) => [
+      shortId(id),
+      transport,
+      path,
+      rttMs === null ? '' : `${Math.round(rttMs)} ms`,
+    ])
+    parts.push(columns([['peer', 'transport', 'path', 'rtt'], ...rows]))
+  }
+  if (runs.length > 0) parts.push(runsText(runs))
+  return parts.join('\n\n')
+}
+
+/** Runs as a table. */
+export function runsText(runs: readonly RunView[]): string {
+  const rows = runs.map(({ run, name, state, round, rounds, members, contributing }) => [
+    name,
+    shortRunId(run),
+    state,
+    `${round}/${rounds}`,
+    String(members.length),
+    state === 'finished' ? 'no, finished' : contributing ? 'yes' : 'no',
+  ])
+  return columns([['run', 'id', 'state', 'round', 'members', 'contributing'], ...rows])
+}

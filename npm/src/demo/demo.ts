@@ -1,0 +1,351 @@
+/**
+ * The demo: members that may not pool their rows train one network together, the founder's
+ * process is killed in the middle, and the result is recomputed from the signed history.
+ *
+ * Everything is as in real use: the members are separate processes with their own identities,
+ * the tab is a browser on the founder's join link, and all of them talk over WebSocket.
+ */
+import * as fs from 'node:fs'
+import * as os from 'node:os'
+import * as path from 'node:path'
+import { initialise } from '../commands/init.js'
+import type { Joined } from '../commands/run-start.js'
+import { aborted, type Context } from '../context.js'
+import { SynapticError } from '../errors.js'
+import { writeAtomic } from '../files.js'
+import { homeAt } from '../home.js'
+import { percent } from '../output.js'
+import { Progress } from '../progress.js'
+import { TrainingPool } from '../training/pool.js'
+import { loadMesh, type MeshModule, type RunView, type VerifyReport } from '../wasm.js'
+import { findChromium } from './browser.js'
+import { Member, type Ready } from './member.js'
+import { DIGITS, divide, type Shares } from './shares.js'
+import { TabMember } from './tab.js'
+
+/** Options of the demo. */
+export interface DemoOptions {
+  readonly members: number
+  readonly rounds: number
+  readonly alpha: number
+  readonly seed: bigint
+  readonly tab: boolean
+  readonly keep: boolean
+  readonly timeoutMs: number
+}
+
+/** One line of the table at the end. */
+export interface MemberResult {
+  readonly nodeId: string
+  readonly kind: 'node' | 'tab'
+  readonly samples: number
+  readonly accuracyAlone: number
+}
+
+/** What the demo reports. */
+export interface DemoResult {
+  readonly members: readonly MemberResult[]
+  readonly accuracyAloneMean: number
+  readonly accuracyTogether: number
+  readonly rounds: number
+  readonly founderLeftAtRound: number
+  readonly log: string
+  readonly verified: boolean
+}
+
+/** Name of the run. */
+const RUN = 'digits'
+/** The network: 8 x 8 pixels in, ten digits out. */
+const LAYERS = [64, 64, 10]
+/** Brightness of a pixel. */
+const RANGE = [0, 16]
+/** Passes over a member's rows per round. */
+const EPOCHS = 5
+/** Learning rate of plain descent, at which uneven shares still come together. */
+const LEARNING_RATE = 0.3
+/** Rows per step. */
+const BATCH = 32
+/** The founder's process is killed when this round is aggregated. */
+const FOUNDER_LEAVES_AFTER = 5
+/** How long a round waits for a member that has gone. */
+const DEADLINE_MS = 5_000
+/** Time for the end of a process to be noticed after a call to it has failed. */
+const FAILURE_SETTLES_MS = 500
+/** A round takes less than a second; a stall of this length is a failure. */
+const ROUND_TIMEOUT_MS = 60_000
+/** How often the witness is asked whether the run has finished. */
+const LOOK_MS = 250
+
+/** Runs the demo and cleans up after it, whatever happens. */
+export async function demo(context: Context, options: DemoOptions): Promise<DemoResult> {
+  const root = fs.mkdtempSync(path.join(os.tmpdir(), 'synaptic-mesh-demo-'))
+  const stage = new Stage(context, options, root)
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    const seconds = options.timeoutMs / 1_000
+    const error = new SynapticError(
+      'timeout',
+      `the demo was not over after ${seconds} seconds (${stage.where})`,
+      'try again on an idle machine, or with --timeout',
+    )
+    timer = setTimeout(() => reject(error), options.timeoutMs)
+  })
+  try {
+    // A member that ended unasked explains a failed call better than the call itself.
+    const play = stage.play().catch(async (thrown: unknown) => {
+      await new Promise((resolve) => setTimeout(resolve, FAILURE_SETTLES_MS))
+      throw thrown
+    })
+    return await Promise.race([play, stage.failed, late, aborted(context.signal)])
+  } finally {
+    clearTimeout(timer)
+    await stage.clear()
+  }
+}
+
+/** The processes on the stage, in the order in which they came. */
+class Stage {
+  /** What is going on, for the error of a demo that got stuck. */
+  where = 'preparing'
+  readonly #context: Context
+  readonly #options: DemoOptions
+  readonly #root: string
+  readonly #nodes: { member: Member; ready: Ready | undefined }[] = []
+  #tab: TabMember | undefined
+  #cleared = false
+  /** Rejects when a member ends although nobody asked it to. */
+  readonly failed: Promise<never>
+  #fail: (reason: unknown) => void = () => undefined
+
+  constructor(context: Context, options: DemoOptions, root: string) {
+    this.#context = context
+    this.#options = options
+    this.#root = root
+    this.failed = new Promise((_, reject) => {
+      this.#fail = reject
+    })
+    this.failed.catch(() => undefined)
+  }
+
+  async play(): Promise<DemoResult> {
+    const { rounds } = this.#options
+    const mesh = await loadMesh()
+    const shares = divide(mesh, this.#root, this.#options)
+    const browser = this.#browser()
+    await this.#enter(mesh, browser)
+    const members = await this.#trainAlone(shares)
+    const founderLeftAtRound = await this.#trainTogether()
+    const { log, report } = await this.#check(mesh)
+    const accuracyTogether = await this.#score(report, shares)
+    const mean = members.reduce((sum, { accuracyAlone }) => sum + accuracyAlone, 0) / members.length
+    return {
+      members,
+      accuracyAloneMean: mean,
+      accuracyTogether,
+      rounds: report.ok ? report.rounds : rounds,
+      founderLeftAtRound,
+      log,
+      verified: report.ok,
+    }
+  }
+
+  /** Ends every process and removes every directory. */
+  async clear(): Promise<void> {
+    this.#cleared = true
+    await Promise.all([...this.#nodes.map(({ member }) => member.stop()), this.#tab?.close()])
+    if (this.#options.keep) this.#say(`kept: ${this.#root}`)
+    else this.#removeDirectories()
+  }
+
+  /** Everything goes but the history of the run, which somebody may want to verify. */
+  #removeDirectories(): void {
+    for (const name of fs.readdirSync(this.#root)) {
+      if (name !== 'digits.car') fs.rmSync(path.join(this.#root, name), { recursive: true })
+    }
+    if (fs.readdirSync(this.#root).length === 0) fs.rmdirSync(this.#root)
+  }
+
+  #browser(): string | undefined {
+    if (!this.#options.tab) return undefined
+    const browser = findChromium(this.#context.around.env)
+    if (browser === undefined) {
+      this.#context.output.warn(
+        'no Chromium on this machine: another process takes the place of the tab',
+        'install chromium, or name one in SYNAPTIC_CHROMIUM',
+      )
+    }
+    return browser
+  }
+
+  /** The founder first, then everybody else by its join link. */
+  async #enter(mesh: MeshModule, browser: string | undefined): Promise<void> {
+    const { members } = this.#options
+    const processes = browser === undefined ? members : members - 1
+    this.#at(`starting ${processes} processes${browser === undefined ? '' : ' and a browser tab'}`)
+    const founder = await this.#node(mesh, 0, undefined)
+    const others = Array.from({ length: processes - 1 }, (_, index) =>
+      this.#node(mesh, index + 1, founder.join),
+    )
+    this.#stillOn()
+    if (browser !== undefined) this.#tab = new TabMember(browser)
+    await Promise.all([...others, this.#tab?.open(founder.join)])
+  }
+
+  async #node(mesh: MeshModule, index: number, join: string | undefined): Promise<Ready> {
+    const directory = path.join(this.#root, `node-${index}`)
+    initialise(mesh, homeAt(directory, 'flag'), this.#context, join === undefined ? {} : { join })
+    this.#stillOn()
+    const member = Member.launch(directory, index === 0 ? 'the founder' : `member ${index}`, join)
+    member.failed.catch(this.#fail)
+    const place = this.#nodes.push({ member, ready: undefined }) - 1
+    const ready = await member.ready()
+    this.#nodes[place] = { member, ready }
+    return ready
+  }
+
+  /** Nothing may be started once the stage is being cleared. */
+  #stillOn(): void {
+    if (this.#cleared) throw new SynapticError('interrupted', 'the demo is over')
+  }
+
+  /** Everybody trains on its own rows only; then everybody is in the run. */
+  async #trainAlone(shares: Shares): Promise<MemberResult[]> {
+    this.#at('everybody trains alone')
+    const [founder, ...others] = this.#nodes
+    if (founder === undefined) throw new SynapticError('internal', 'there is no founder')
+    const test = shares.test.file
+    const rows = shares.members.map(({ file }) => ({ data: file, test, alone: true }))
+    const first = await founder.member.client.call<Joined>(
+      'run.start',
+      { ...rows[0], ...this.#run() },
+      0,
+    )
+    const joining = others.map(({ member, ready }, index) =>
+      member.client
+        .call<Joined>('run.join', { run: RUN, ...rows[index + 1] }, 0)
+        .then((joined) => resultOf(ready, joined)),
+    )
+    const last = shares.members.at(-1)
+    const tab =
+      this.#tab === undefined || last === undefined
+        ? []
+        : [this.#tab.join(RUN, last.file, test).then((told) => ({ ...told, samples: last.rows }))]
+    return [resultOf(founder.ready, first), ...(await Promise.all([...joining, ...tab]))]
+  }
+
+  #run(): object {
+    const { members, rounds, seed } = this.#options
+    return {
+      name: RUN,
+      layers: LAYERS,
+      range: RANGE,
+      classes: DIGITS,
+      rounds,
+      epochs: EPOCHS,
+      batch: BATCH,
+      learningRate: LEARNING_RATE,
+      quorum: members,
+      // Nobody starts before almost everybody is there, and one may leave for good.
+      updatesMin: Math.max(2, members - 1),
+      deadlineMs: DEADLINE_MS,
+      seed: seed.toString(),
+    }
+  }
+
+  /** Watches the rounds, kills the founder on the way, and waits for the last one. */
+  async #trainTogether(): Promise<number> {
+    this.#at('everybody trains together')
+    const { rounds } = this.#options
+    const [founder, witness] = this.#nodes
+    if (founder === undefined || witness === undefined) throw new SynapticError('internal', 'empty')
+    const { output } = this.#context
+    const progress = new Progress(output.stderr, 'round', rounds, output.talkative)
+    let [round, accuracy, left] = [0, '', 0]
+    const show = (): void => {
+      const leaving = left > 0 ? `, founder gone since round ${left}` : ''
+      progress.update(round, `${accuracy}${leaving}`)
+    }
+    let leaving: Promise<void> | undefined
+    const unlisten = founder.member.listen(({ event, data }) => {
+      if (event !== 'round' || data.round !== FOUNDER_LEAVES_AFTER || leaving !== undefined) return
+      left = FOUNDER_LEAVES_AFTER
+      leaving = founder.member.kill()
+    })
+    const unwatch = witness.member.listen(({ event, data }) => {
+      if (event === 'round') round = Number(data.round)
+      if (event === 'evaluated') accuracy = `accuracy ${percent(Number(data.accuracy))}`
+      show()
+    })
+    try {
+      await this.#lastRound(witness.member)
+      await leaving
+      return left
+    } finally {
+      unlisten()
+      unwatch()
+      progress.end()
+    }
+  }
+
+  /** Waits until the run has finished, as long as rounds keep coming. */
+  async #lastRound(witness: Member): Promise<void> {
+    let [round, sinceMs] = [-1, performance.now()]
+    for (;;) {
+      const runs = await witness.client.call<RunView[]>('run.list')
+      const view = runs.find(({ name }) => name === RUN)
+      if (view?.state === 'finished') return
+      if (view !== undefined && view.round !== round) {
+        round = view.round
+        sinceMs = performance.now()
+        this.where = `round ${round} of ${view.rounds}`
+      }
+      if (performance.now() - sinceMs > ROUND_TIMEOUT_MS) {
+        throw new SynapticError('timeout', `the training stopped in ${this.where}`)
+      }
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+    }
+  }
+
+  /** One of those who stayed hands out the history, and everything is recomputed from it. */
+  async #check(mesh: MeshModule): Promise<{ log: string; report: VerifyReport }> {
+    this.#at('recomputing every round from the exported history')
+    const witness = this.#nodes[1]
+    if (witness === undefined) throw new SynapticError('internal', 'nobody stayed')
+    const car = await witness.member.client.bytes('run.export', { run: RUN })
+    const log = path.join(this.#root, 'digits.car')
+    writeAtomic(log, car)
+    return { log, report: mesh.verifyRun(car) }
+  }
+
+  /** Scores the recomputed weights, not what any member says about them. */
+  async #score(report: VerifyReport, shares: Shares): Promise<number> {
+    const { weights, specification, scaling } = report
+    if (weights === undefined || specification === undefined || scaling === undefined) {
+      return Number.NaN
+    }
+    const pool = new TrainingPool(1)
+    try {
+      const source = { file: shares.test.file }
+      const load = { id: 'test', source, parse: { classes: DIGITS }, scaling }
+      await pool.request('score', 'load', load)
+      const score = await pool.request('score', 'evaluate', { id: 'test', specification, weights })
+      return score.accuracy ?? Number.NaN
+    } finally {
+      await pool.close()
+    }
+  }
+
+  #at(what: string): void {
+    this.where = what
+    this.#say(what)
+  }
+
+  #say(text: string): void {
+    this.#context.output.note(text)
+  }
+}
+
+function resultOf(ready: Ready | undefined, { samples, alone }: Joined): MemberResult {
+  const nodeId = ready?.nodeId ?? ''
+  return { nodeId, kind: 'node', samples, accuracyAlone: alone?.accuracy ?? Number.NaN }
+}

@@ -1,0 +1,127 @@
+/**
+ * The one error shape of host and command line, and the exit code that belongs to each cause.
+ *
+ * Everything a user can run into is a `SynapticError` with a stable `code`, a message that states
+ * what is wrong, and a hint that says what to do next. Errors thrown by the wasm core are plain
+ * objects of the same shape; `toSynapticError` turns them, and anything unexpected, into one.
+ */
+
+/** What is told about a failure, in `--json` output and over the control API alike. */
+export interface Problem {
+  readonly code: string
+  readonly message: string
+  readonly hint: string
+}
+
+/** An error with a stable code and advice. */
+export class SynapticError extends Error {
+  /** Stable, kebab-case name of the cause. */
+  readonly code: string
+  /** What the user can do about it; empty when there is nothing to add. */
+  readonly hint: string
+
+  constructor(code: string, message: string, hint = '', options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'SynapticError'
+    this.code = code
+    this.hint = hint
+  }
+
+  /** The parts that are shown to users. */
+  toProblem(): Problem {
+    return { code: this.code, message: this.message, hint: this.hint }
+  }
+}
+
+/** Exit codes of the command line; `help exit-codes` prints this table. */
+export const EXIT_CODES: readonly (readonly [code: number, name: string, meaning: string])[] = [
+  [0, 'ok', 'the command did what it was asked'],
+  [1, 'failed', 'the command failed; the error says why'],
+  [2, 'usage', 'unknown command, option or value; nothing was done'],
+  [3, 'not initialised', 'there is no identity here yet: run `synaptic-mesh init`'],
+  [4, 'node not running', 'the command needs a running node: run `synaptic-mesh start`'],
+  [5, 'unreachable', 'a peer or the node did not answer in time'],
+  [6, 'refused', 'the request was understood and refused (network, token, policy)'],
+  [130, 'interrupted', 'ended by SIGINT (Ctrl-C)'],
+  [143, 'terminated', 'ended by SIGTERM'],
+]
+
+const EXIT_BY_ERROR_CODE: Readonly<Record<string, number>> = {
+  usage: 2,
+  'bad-link': 2,
+  'not-initialised': 3,
+  'not-running': 4,
+  timeout: 5,
+  unreachable: 5,
+  refused: 6,
+  unauthorised: 6,
+  'wrong-network': 6,
+  interrupted: 130,
+  terminated: 143,
+}
+
+/** The process exit code for an error code; everything not listed is a plain failure. */
+export function exitCodeOf(errorCode: string): number {
+  return EXIT_BY_ERROR_CODE[errorCode] ?? 1
+}
+
+/** An error about the command line itself (exit code 2). */
+export function usageError(message: string, hint = ''): SynapticError {
+  return new SynapticError('usage', message, hint)
+}
+
+function textField(value: object, key: string): string {
+  const field: unknown = (value as Record<string, unknown>)[key]
+  return typeof field === 'string' ? field : ''
+}
+
+/** Any thrown value as a `SynapticError`; the original stays in `cause`. */
+export function toSynapticError(thrown: unknown): SynapticError {
+  if (thrown instanceof SynapticError) return thrown
+  if (thrown instanceof WebAssembly.RuntimeError) {
+    return new SynapticError(
+      'wasm-trap',
+      `the core stopped: ${thrown.message}`,
+      'this is a defect of the core; nothing acknowledged is lost, start the node again',
+      { cause: thrown },
+    )
+  }
+  if (typeof thrown === 'object' && thrown !== null) {
+    const message = textField(thrown, 'message')
+    const code = textField(thrown, 'code')
+    if (/^[a-z][a-z0-9-]*$/.test(code) && message !== '') {
+      return new SynapticError(code, message, textField(thrown, 'hint'), { cause: thrown })
+    }
+    const fromSystem = systemError(thrown, '')
+    if (fromSystem !== undefined) return fromSystem
+    if (message !== '') return new SynapticError('internal', message, '', { cause: thrown })
+  }
+  return new SynapticError('internal', String(thrown), '', { cause: thrown })
+}
+
+const SYSTEM_PROBLEMS: Readonly<Record<string, readonly [string, string, string]>> = {
+  ENOENT: ['no-such-file', 'there is no such file or directory', 'check the path'],
+  EACCES: ['no-permission', 'permission denied', 'check owner and mode of the path'],
+  EPERM: ['no-permission', 'operation not permitted', 'check owner and mode of the path'],
+  EROFS: ['no-permission', 'the file system is read-only', 'choose another place'],
+  EISDIR: ['not-a-file', 'a directory stands where a file is expected', 'name a file'],
+  EEXIST: ['not-a-directory', 'a file stands where a directory is needed', 'choose another place'],
+  ENOTDIR: ['not-a-directory', 'a part of the path is not a directory', 'check the path'],
+  ENOSPC: ['disk-full', 'no space is left on the device', 'free some space and try again'],
+  EDQUOT: ['disk-full', 'the disk quota is used up', 'free some space and try again'],
+  EFBIG: ['disk-full', 'the file size limit was reached', 'raise the limit (ulimit -f)'],
+  EMFILE: ['too-many-files', 'too many open files', 'raise the limit (ulimit -n)'],
+  EADDRINUSE: ['port-busy', 'the port is in use', 'choose another port, or 0 for any free one'],
+  EADDRNOTAVAIL: ['bad-address', 'this machine has no such address', 'check --host'],
+  ECONNREFUSED: ['unreachable', 'nobody listens there', 'check that the other side is running'],
+}
+
+/** An operating-system error in our words, or undefined when it is none we know. */
+export function systemError(thrown: unknown, what: string): SynapticError | undefined {
+  if (typeof thrown !== 'object' || thrown === null) return undefined
+  const known = SYSTEM_PROBLEMS[textField(thrown, 'code')]
+  if (known === undefined) return undefined
+  const path = what === '' ? textField(thrown, 'path') : what
+  const message = path === '' ? known[1] : `${path}: ${known[1]}`
+  return new SynapticError(known[0], message, known[2], { cause: thrown })
+}

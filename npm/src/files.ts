@@ -1,0 +1,151 @@
+/**
+ * Reading with a bound and writing all or nothing.
+ *
+ * Every file this program makes is written beside its final place, flushed, and renamed: a crash,
+ * a full disk or a Ctrl-C leaves the old file or the new one, never half of one.
+ */
+import { randomBytes } from 'node:crypto'
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { SynapticError, systemError, toSynapticError } from './errors.js'
+
+/** Mode of files that hold secrets. */
+export const SECRET_MODE = 0o600
+/** Mode of everything else we write. */
+const PLAIN_MODE = 0o644
+/** Mode of directories that hold secrets. */
+const PRIVATE_DIRECTORY_MODE = 0o700
+
+/** Largest model or history file that is read; both are far smaller in practice. */
+export const ARTEFACT_BYTES_MAX = 1024 * 1024 * 1024
+/** Largest table of rows that is read: it is parsed in memory, in one piece. */
+export const TABLE_BYTES_MAX = 256 * 1024 * 1024
+
+/** An operating-system failure on `file` as our error. */
+function fileError(thrown: unknown, file: string): SynapticError {
+  return systemError(thrown, file) ?? toSynapticError(thrown)
+}
+
+/** The error for a file to be written where there is no directory for it. */
+function noDirectory(directory: string, cause: unknown): SynapticError {
+  return new SynapticError(
+    'no-such-file',
+    `there is no directory ${path.resolve(directory)}`,
+    'make it first, or choose another place',
+    { cause },
+  )
+}
+
+/**
+ * Writes `content` to `file`, all or nothing, and returns when it is on the disk.
+ *
+ * @throws SynapticError `disk-full`, `no-permission`, `no-such-file` (the directory), `not-a-file`
+ */
+export function writeAtomic(file: string, content: Uint8Array | string, mode = PLAIN_MODE): void {
+  const directory = path.dirname(file)
+  const suffix = randomBytes(6).toString('hex')
+  const temporary = path.join(directory, `.${path.basename(file)}.${suffix}.tmp`)
+  try {
+    const handle = fs.openSync(temporary, 'wx', mode)
+    try {
+      fs.writeFileSync(handle, content)
+      fs.fsyncSync(handle)
+    } finally {
+      fs.closeSync(handle)
+    }
+    fs.renameSync(temporary, file)
+  } catch (thrown) {
+    fs.rmSync(temporary, { force: true })
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') throw noDirectory(directory, thrown)
+    throw fileError(thrown, file)
+  }
+  flushDirectory(directory)
+}
+
+/**
+ * Creates `file` with its whole content, unless something stands there already.
+ *
+ * @returns whether it was created
+ */
+export function writeNew(file: string, content: Uint8Array | string, mode: number): boolean {
+  const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`
+  try {
+    const handle = fs.openSync(temporary, 'wx', mode)
+    try {
+      fs.writeFileSync(handle, content)
+      fs.fsyncSync(handle)
+    } finally {
+      fs.closeSync(handle)
+    }
+    fs.linkSync(temporary, file)
+    flushDirectory(path.dirname(file))
+    return true
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw fileError(thrown, file)
+  } finally {
+    fs.rmSync(temporary, { force: true })
+  }
+}
+
+/** Makes a rename durable; file systems that cannot flush a directory are left alone. */
+function flushDirectory(directory: string): void {
+  try {
+    const handle = fs.openSync(directory, 'r')
+    try {
+      fs.fsyncSync(handle)
+    } finally {
+      fs.closeSync(handle)
+    }
+  } catch {
+    // Windows and some network file systems refuse; the rename itself has happened.
+  }
+}
+
+/**
+ * Reads a whole file of at most `bytesMax` bytes.
+ *
+ * @throws SynapticError `no-such-file`, `no-permission`, `not-a-file`, `file-too-large`
+ */
+export function readBounded(file: string, bytesMax: number): Buffer {
+  try {
+    const size = fs.statSync(file).size
+    if (size > bytesMax) {
+      throw new SynapticError(
+        'file-too-large',
+        `${file} has ${size} bytes; at most ${bytesMax} are read`,
+        'is it the right file?',
+      )
+    }
+    return fs.readFileSync(file)
+  } catch (thrown) {
+    throw thrown instanceof SynapticError ? thrown : fileError(thrown, file)
+  }
+}
+
+/** Creates a directory that only its owner can enter, with its parents. */
+export function makePrivateDirectory(directory: string): void {
+  try {
+    fs.mkdirSync(directory, { recursive: true, mode: PRIVATE_DIRECTORY_MODE })
+  } catch (thrown) {
+    throw fileError(thrown, directory)
+  }
+}
+
+/**
+ * Whether anything stands at this path.
+ *
+ * What may not be looked at is not absent: taken for that, it would be made a second time.
+ *
+ * @throws SynapticError `no-permission`
+ */
+export function exists(file: string): boolean {
+  try {
+    fs.statSync(file)
+    return true
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException
+    if (code === 'EACCES' || code === 'EPERM') throw fileError(thrown, file)
+    return false
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * The commands of the control API, carried out on a node.
+ *
+ * A body comes from another process, so every field is checked for its type here; bounds are
+ * checked by `run-options.ts` and by the core.
+ */
+import * as path from 'node:path'
+import { SynapticError, usageError } from '../errors.js'
+import { decodeJoinLink } from '../link.js'
+import { type Node, type NodeEvent, type NodeStatus, wrongNetwork } from '../node.js'
+import type { RowsRequest, RunRequest } from '../run-options.js'
+import type { Activation, RunView, Task } from '../wasm.js'
+import type { ControlTarget } from './control.js'
+import type { Membership } from './runs.js'
+
+type Body = Readonly<Record<string, unknown>>
+
+/** How long a called member may take to answer, in milliseconds. */
+const MEET_TIMEOUT_MS = 15_000
+/** How long the others of a link may take once one of them is found to be of another network. */
+const OTHERS_TIMEOUT_MS = 2_000
+
+/** What belongs to the process rather than to the node. */
+export interface ProcessSide {
+  /** Ends the process after the answer is out. */
+  stop(): void
+  /** Link of the dashboard, with the token. */
+  readonly dashboard: string
+}
+
+/** The node as the control API sees it. */
+export function controlTarget(node: Node, side: ProcessSide): ControlTarget {
+  const commands: Readonly<Record<string, (body: Body) => Promise<unknown>>> = {
+    status: async () => ({
+      ...(await statusOf(node)),
+      dashboard: side.dashboard,
+      pid: process.pid,
+    }),
+    stop: async () => {
+      setImmediate(() => side.stop())
+      return { stopping: true, pid: process.pid }
+    },
+    join: (body) => join(node, text(body, 'link')),
+    dial: async (body) => {
+      await node.dial(text(body, 'address'))
+      return null
+    },
+    'run.list': async () => (await node.runs()).map(plainRun),
+    'run.start': async (body) => membership(await node.startRun(runRequest(body))),
+    'run.join': async (body) =>
+      membership(await node.joinRun(text(body, 'run'), rowsRequest(body))),
+    'run.leave': async (body) => {
+      await node.leaveRun(text(body, 'run'))
+      return { left: text(body, 'run') }
+    },
+    'run.export': (body) => node.exportRun(text(body, 'run')),
+  }
+  return {
+    call: (command, body) => {
+      const work = Object.hasOwn(commands, command) ? commands[command] : undefined
+      if (work === undefined) {
+        throw new SynapticError('no-such-command', `there is no command "${command}"`)
+      }
+      return work(body)
+    },
+    events: () => node.events(),
+  }
+}
+
+/** A status in which arrays of numbers are plain lists. */
+export async function statusOf(node: Node): Promise<NodeStatus> {
+  const status = await node.status()
+  return { ...status, runs: status.runs.map(plainRun) }
+}
+
+/** A run whose scaling is plain lists, so that it can be written as JSON. */
+export function plainRun(run: RunView): RunView {
+  const { offset, scale } = run.scaling
+  return { ...run, scaling: { offset: Array.from(offset), scale: Array.from(scale) } }
+}
+
+function membership({ run, samples, alone }: Membership): unknown {
+  return { ...plainRun(run), samples, alone }
+}
+
+/** Calls the members of a link until one answers. */
+async function join(node: Node, link: string): Promise<unknown> {
+  const { network, addresses } = decodeJoinLink(link)
+  if (network !== node.network) throw wrongNetwork(network, node.network)
+  const own = new Set(node.addresses)
+  const others = addresses.filter((address) => !own.has(address))
+  if (others.length === 0) throw usageError('this link is your own', 'give it to somebody else')
+  const events = node.events()
+  for (const address of others) await node.dial(address)
+  await meet(node, events, others.length)
+  const { nodeId, peers } = await node.status()
+  return { nodeId, network, peers }
+}
+
+/**
+ * Waits until somebody is connected, or is found to be connected already.
+ *
+ * @param events a subscription from before the call, so that no answer is missed
+ * @param called how many addresses were called: the only one's answer needs no second opinion
+ * @throws SynapticError `unreachable`, `wrong-network`
+ */
+export async function meet(
+  node: Node,
+  events: AsyncIterableIterator<NodeEvent>,
+  called: number,
+): Promise<void> {
+  const giveUp = (): void => void events.return?.()
+  let timer = setTimeout(giveUp, MEET_TIMEOUT_MS)
+  let refusal: SynapticError | undefined
+  try {
+    for await (const event of events) {
+      if (event.type === 'peer' && event.state === 'connected') return
+      if (event.type !== 'warning' || event.code !== 'wrong-network') continue
+      refusal ??= new SynapticError(event.code, event.message, event.hint)
+      clearTimeout(timer)
+      if (called <= 1) break
+      timer = setTimeout(giveUp, OTHERS_TIMEOUT_MS)
+    }
+  } finally {
+    clearTimeout(timer)
+    await events.return?.()
+  }
+  // A member that we are connected to already does not connect again.
+  if ((await node.status()).peers.length > 0) return
+  if (refusal !== undefined) throw refusal
+  throw new SynapticError(
+    'unreachable',
+    `nobody at the addresses of the link answered within ${MEET_TIMEOUT_MS / 1_000} seconds`,
+    'check that the member who gave you the link is running, and ask for a fresh link',
+  )
+}
+
+function text(body: Body, key: string): string {
+  const value = body[key]
+  if (typeof value === 'string' && value !== '') return value
+  throw usageError(`"${key}" must be a text`)
+}
+
+function optional<T>(
+  body: Body,
+  key: string,
+  check: (value: unknown) => value is T,
+): T | undefined {
+  const value = body[key]
+  if (value === undefined || value === null) return undefined
+  if (check(value)) return value
+  throw usageError(`"${key}" has the wrong type`)
+}
+
+const isText = (value: unknown): value is string => typeof value === 'string'
+const isNumber = (value: unknown): value is number => typeof value === 'number'
+const isFlag = (value: unknown): value is boolean => typeof value === 'boolean'
+const isNumbers = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.every(isNumber)
+const isTexts = (value: unknown): value is string[] => Array.isArray(value) && value.every(isText)
+const isRange = (value: unknown): value is [number, number] =>
+  isNumbers(value) && value.length === 2
+const isTask = (value: unknown): value is Task =>
+  value === 'classification' || value === 'regression'
+const isSeed = (value: unknown): value is string => isText(value) && /^\d{1,20}$/.test(value)
+
+/** A path from another process means nothing relative to ours. */
+function isAbsolutePath(value: unknown): value is string {
+  return isText(value) && path.isAbsolute(value)
+}
+
+function rowsRequest(body: Body): RowsRequest {
+  const data = optional(body, 'data', isAbsolutePath)
+  if (data === undefined) throw usageError('"data" must be the absolute path of a CSV file')
+  return compact({
+    data,
+    test: optional(body, 'test', isAbsolutePath),
+    label: optional(body, 'label', isText),
+    alone: optional(body, 'alone', isFlag),
+  })
+}
+
+function runRequest(body: Body): RunRequest {
+  const layers = optional(body, 'layers', isNumbers)
+  if (layers === undefined) throw usageError('"layers" must be a list of numbers')
+  const number = (key: string): number | undefined => optional(body, key, isNumber)
+  const seed = optional(body, 'seed', isSeed)
+  return compact({
+    ...rowsRequest(body),
+    name: optional(body, 'name', isText) ?? '',
+    layers,
+    activation: optional(body, 'activation', isText) as Activation | undefined,
+    task: optional(body, 'task', isTask),
+    classes: optional(body, 'classes', isTexts),
+    range: optional(body, 'range', isRange),
+    rounds: number('rounds'),
+    epochs: number('epochs'),
+    batch: number('batch'),
+    learningRate: number('learningRate'),
+    momentum: number('momentum'),
+    quorum: number('quorum'),
+    updatesMin: number('updatesMin'),
+    deadlineMs: number('deadlineMs'),
+    seed: seed === undefined ? undefined : BigInt(seed),
+  })
+}
+
+type Compact<T> = {
+  [K in keyof T as undefined extends T[K] ? never : K]: T[K]
+} & {
+  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>
+}
+
+/** An object without its undefined fields. */
+function compact<T extends object>(value: T): Compact<T> {
+  const entries = Object.entries(value).filter(([, entry]) => entry !== undefined)
+  return Object.fromEntries(entries) as Compact<T>
+}

@@ -1,0 +1,269 @@
+/**
+ * The disk lent to the core: three tables of bytes in one SQLite database.
+ *
+ * The core acknowledges nothing before `apply` has returned, and `apply` returns when its one
+ * transaction is on the disk (WAL with synchronous=FULL): `kill -9` or a power cut at any moment
+ * loses nothing that was acknowledged. A fourth table belongs to the host and holds what `status`
+ * shows while no node runs; it is a convenience and may be behind.
+ */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { SynapticError } from '../errors.js'
+import { makePrivateDirectory } from '../files.js'
+import type { HostStore, StoreOperation } from '../wasm.js'
+import type { Database, OpenDatabase, Row, Statement } from './sqlite.js'
+import { findSqlite, sqliteError } from './sqlite.js'
+
+/** Tables of the core. */
+const TABLES = ['vertices', 'blobs', 'meta'] as const
+type Table = (typeof TABLES)[number]
+
+/** How long another program may hold the database before we give up, in milliseconds. */
+const BUSY_TIMEOUT_MS = 5_000
+/** Version of the layout, in `user_version`. */
+const LAYOUT_VERSION = 1
+/** Name of the database file in a network's directory. */
+export const DATABASE_FILE = 'mesh.db'
+
+interface Statements {
+  readonly get: Statement
+  readonly scan: Statement
+  readonly keys: Statement
+  readonly put: Statement
+  readonly remove: Statement
+}
+
+/** Numbers that `status` shows. */
+export interface StoreSummary {
+  readonly vertices: number
+  readonly blobs: { readonly count: number; readonly bytes: number }
+}
+
+/** The store of one network of one identity. */
+export class SqliteStore implements HostStore {
+  /** Path of the database. */
+  readonly file: string
+  readonly #database: Database
+  readonly #statements: Readonly<Record<Table, Statements>>
+  #closed = false
+
+  private constructor(file: string, database: Database) {
+    this.file = file
+    this.#database = database
+    this.#statements = {
+      vertices: statementsOf(database, 'vertices'),
+      blobs: statementsOf(database, 'blobs'),
+      meta: statementsOf(database, 'meta'),
+    }
+  }
+
+  /**
+   * Opens the store in a directory and creates both if need be.
+   *
+   * @throws SynapticError `storage-unavailable|permission|corrupt|locked|full|failed`
+   */
+  static open(directory: string, openDatabase: OpenDatabase = findSqlite()): SqliteStore {
+    makePrivateDirectory(directory)
+    const file = path.join(directory, DATABASE_FILE)
+    let database: Database | undefined
+    try {
+      database = openDatabase(file)
+      prepareDatabase(database, file)
+      return new SqliteStore(file, database)
+    } catch (thrown) {
+      database?.close()
+      throw sqliteError(thrown, file)
+    }
+  }
+
+  /** The value under a key, or undefined. */
+  get(table: string, key: Uint8Array): Uint8Array | undefined {
+    return this.#guard(() => {
+      const row = this.#of(table).get.all([key])[0]
+      return row === undefined ? undefined : bytesOf(row, 'value')
+    })
+  }
+
+  /** Every entry of a table, by ascending key. */
+  scan(table: string): [Uint8Array, Uint8Array][] {
+    return this.#guard(() =>
+      this.#of(table)
+        .scan.all([])
+        .map((row) => [bytesOf(row, 'key'), bytesOf(row, 'value')]),
+    )
+  }
+
+  /** Every key of a table with the length of its value, by ascending key. */
+  keys(table: string): [Uint8Array, number][] {
+    return this.#guard(() =>
+      this.#of(table)
+        .keys.all([])
+        .map((row) => [bytesOf(row, 'key'), Number(row.length)]),
+    )
+  }
+
+  /** Writes and removes in one durable transaction: all of it or nothing. */
+  apply(operations: readonly StoreOperation[]): void {
+    this.#guard(() => {
+      this.#database.exec('BEGIN IMMEDIATE')
+      try {
+        for (const [table, key, value] of operations) {
+          const { put, remove } = this.#of(table)
+          if (value === null) remove.run([key])
+          else put.run([key, value])
+        }
+        this.#database.exec('COMMIT')
+      } catch (thrown) {
+        this.#rollBack()
+        throw thrown
+      }
+    })
+  }
+
+  /** Bytes on the disk, the write-ahead log included. */
+  bytes(): number {
+    return ['', '-wal'].reduce((sum, suffix) => sum + sizeOf(this.file + suffix), 0)
+  }
+
+  /** What is stored, in numbers. */
+  summary(): StoreSummary {
+    return this.#guard(() => summaryOf(this.#database))
+  }
+
+  /** Keeps a text of the host under a name; not part of the history. */
+  remember(name: string, text: string): void {
+    this.#guard(() => {
+      this.#database
+        .prepare(
+          'INSERT INTO host VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET text = excluded.text',
+        )
+        .run([name, text])
+    })
+  }
+
+  /** A text that the host kept. */
+  recall(name: string): string | undefined {
+    return this.#guard(() => {
+      const row = this.#database.prepare('SELECT text FROM host WHERE name = ?').all([name])[0]
+      return row === undefined ? undefined : String(row.text)
+    })
+  }
+
+  /** Closes the database; closing twice does nothing. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#database.close()
+  }
+
+  #of(table: string): Statements {
+    if (!(TABLES as readonly string[]).includes(table)) {
+      throw new SynapticError('storage-failed', `there is no table "${table}"`)
+    }
+    return this.#statements[table as Table]
+  }
+
+  #guard<T>(work: () => T): T {
+    if (this.#closed) throw new SynapticError('storage-closed', 'the store is closed')
+    try {
+      return work()
+    } catch (thrown) {
+      throw sqliteError(thrown, this.file)
+    }
+  }
+
+  #rollBack(): void {
+    try {
+      this.#database.exec('ROLLBACK')
+    } catch {
+      // SQLite has already rolled back, as it does when the disk is full.
+    }
+  }
+}
+
+/** A look into a store that is not open: nothing is created and nothing is written. */
+export interface StoreGlimpse extends StoreSummary {
+  readonly file: string
+  readonly bytes: number
+  /** Text that the host kept under a name. */
+  recall(name: string): string | undefined
+}
+
+/** Looks into the store of a directory, or gives undefined where there is none. */
+export function glimpse(directory: string): StoreGlimpse | undefined {
+  const file = path.join(directory, DATABASE_FILE)
+  if (!fs.existsSync(file)) return undefined
+  let database: Database | undefined
+  try {
+    database = findSqlite()(file)
+    database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA query_only = ON`)
+    const remembered = new Map(
+      database
+        .prepare('SELECT name, text FROM host')
+        .all([])
+        .map((row) => [String(row.name), String(row.text)]),
+    )
+    const bytes = sizeOf(file) + sizeOf(`${file}-wal`)
+    return { ...summaryOf(database), file, bytes, recall: (name) => remembered.get(name) }
+  } catch (thrown) {
+    throw sqliteError(thrown, file)
+  } finally {
+    database?.close()
+  }
+}
+
+function prepareDatabase(database: Database, file: string): void {
+  database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+  database.exec('PRAGMA journal_mode = WAL')
+  database.exec('PRAGMA synchronous = FULL')
+  const version = Number(database.prepare('PRAGMA user_version').all([])[0]?.user_version ?? 0)
+  if (version > LAYOUT_VERSION) {
+    throw new SynapticError(
+      'storage-corrupt',
+      `${file} was written by a newer version (layout ${version}, known is ${LAYOUT_VERSION})`,
+      'update synaptic-mesh',
+    )
+  }
+  if (version === LAYOUT_VERSION) return
+  database.exec('BEGIN IMMEDIATE')
+  for (const table of TABLES) {
+    database.exec(`CREATE TABLE IF NOT EXISTS ${table} (key BLOB PRIMARY KEY, value BLOB NOT NULL)`)
+  }
+  database.exec('CREATE TABLE IF NOT EXISTS host (name TEXT PRIMARY KEY, text TEXT NOT NULL)')
+  database.exec(`PRAGMA user_version = ${LAYOUT_VERSION}`)
+  database.exec('COMMIT')
+  fs.chmodSync(file, 0o600)
+}
+
+function statementsOf(database: Database, table: Table): Statements {
+  return {
+    get: database.prepare(`SELECT value FROM ${table} WHERE key = ?`),
+    scan: database.prepare(`SELECT key, value FROM ${table} ORDER BY key`),
+    keys: database.prepare(`SELECT key, length(value) AS length FROM ${table} ORDER BY key`),
+    put: database.prepare(
+      `INSERT INTO ${table} VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value`,
+    ),
+    remove: database.prepare(`DELETE FROM ${table} WHERE key = ?`),
+  }
+}
+
+function summaryOf(database: Database): StoreSummary {
+  const number = (sql: string): number => Number(database.prepare(sql).all([])[0]?.n ?? 0)
+  return {
+    vertices: number('SELECT count(*) AS n FROM vertices'),
+    blobs: {
+      count: number('SELECT count(*) AS n FROM blobs'),
+      bytes: number('SELECT coalesce(sum(length(value)), 0) AS n FROM blobs'),
+    },
+  }
+}
+
+function bytesOf(row: Row, column: string): Uint8Array {
+  const value = row[column]
+  if (value instanceof Uint8Array) return value
+  throw new SynapticError('storage-corrupt', `column ${column} does not hold bytes`)
+}
+
+function sizeOf(file: string): number {
+  return fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0
+}

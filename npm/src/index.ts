@@ -1,0 +1,26 @@
+/**
+ * The library for Node: a whole node in this process, or only the neural engine.
+ */
+export { type Problem, SynapticError } from './errors.js'
+export type { Lagged } from './host/hub.js'
+export type { Membership, TrainingEvent } from './host/runs.js'
+export { decodeJoinLink, encodeJoinLink, type JoinLink } from './link.js'
+export { createNode, type Node, type NodeEvent, type NodeOptions, type NodeStatus } from './node.js'
+export { type RowsRequest, RUN_DEFAULTS, type RunRequest } from './run-options.js'
+export type { Score } from './training/protocol.js'
+export type {
+  Activation,
+  Dataset,
+  Mismatch,
+  Network,
+  NeuralModule,
+  PeerView,
+  RunModel,
+  RunView,
+  Scaling,
+  Specification,
+  Task,
+  TrainOptions,
+  VerifyReport,
+} from './wasm.js'
+export { loadMesh, loadNeural } from './wasm.js'

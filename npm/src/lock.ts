@@ -1,0 +1,153 @@
+/**
+ * One writer per identity.
+ *
+ * Two processes that sign with one key would sooner or later give two vertices the same sequence
+ * number, which the mesh answers by ending the author. A lock file names the process that holds
+ * the identity. After a crash or `kill -9` the file stays behind, so a lock counts only while the
+ * process it names is alive and is still the one that wrote it (process ids are reused; on Linux
+ * the start time of the process tells the two apart).
+ */
+import { randomBytes } from 'node:crypto'
+import * as fs from 'node:fs'
+import { SynapticError } from './errors.js'
+import { SECRET_MODE, writeNew } from './files.js'
+
+/** What the lock file holds. */
+interface Owner {
+  readonly pid: number
+  /** Start time in clock ticks since boot, with the boot's id; empty where unknown. */
+  readonly started: string
+}
+
+/** Tries before giving up when other processes keep taking the lock over at the same moment. */
+const ATTEMPTS = 8
+
+/** A held lock. */
+export class Lock {
+  readonly #file: string
+  readonly #content: string
+
+  private constructor(file: string, content: string) {
+    this.#file = file
+    this.#content = content
+  }
+
+  /**
+   * Takes the lock.
+   *
+   * @throws SynapticError `already-running` naming the process that holds it
+   */
+  static acquire(file: string): Lock {
+    const content = JSON.stringify({ pid: process.pid, started: startOf(process.pid) })
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      if (writeNew(file, content, SECRET_MODE)) return new Lock(file, content)
+      const current = readText(file)
+      if (current === undefined) continue
+      const owner = parseOwner(current)
+      if (owner !== undefined && isAlive(owner)) throw alreadyRunning(owner.pid)
+      setAside(file, current)
+    }
+    throw new SynapticError(
+      'already-running',
+      `${file} keeps being taken by other processes`,
+      'wait a moment and try again',
+    )
+  }
+
+  /** Gives the lock back; a lock that somebody else took over is left alone. */
+  release(): void {
+    if (readText(this.#file) === this.#content) fs.rmSync(this.#file, { force: true })
+  }
+}
+
+/** The process that holds the lock, or undefined when nobody alive does. */
+export function lockOwner(file: string): number | undefined {
+  const owner = parseOwner(readText(file) ?? '')
+  return owner !== undefined && isAlive(owner) ? owner.pid : undefined
+}
+
+function alreadyRunning(pid: number): SynapticError {
+  return new SynapticError(
+    'already-running',
+    `a node with this identity is already running (process ${pid})`,
+    'use it, run `synaptic-mesh stop`, or choose another identity with --home',
+  )
+}
+
+/**
+ * Moves a dead owner's lock out of the way. Two processes may both have seen it dead: the one
+ * that finds a different content after the move has taken a live lock and puts it back.
+ */
+function setAside(file: string, deadContent: string): void {
+  const aside = `${file}.${randomBytes(6).toString('hex')}.stale`
+  try {
+    fs.renameSync(file, aside)
+  } catch {
+    return
+  }
+  if (readText(aside) !== deadContent) {
+    try {
+      fs.linkSync(aside, file)
+    } catch {
+      // Somebody locked again in between; that lock is valid.
+    }
+  }
+  fs.rmSync(aside, { force: true })
+}
+
+function readText(file: string): string | undefined {
+  try {
+    return fs.readFileSync(file, 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
+function parseOwner(text: string): Owner | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value !== 'object' || value === null) return undefined
+    const { pid, started } = value as Record<string, unknown>
+    if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid <= 0) return undefined
+    return { pid, started: typeof started === 'string' ? started : '' }
+  } catch {
+    return undefined
+  }
+}
+
+function isAlive(owner: Owner): boolean {
+  if (!processExists(owner.pid) || isZombie(owner.pid)) return false
+  const started = startOf(owner.pid)
+  return owner.started === '' || started === '' || owner.started === started
+}
+
+/** Whether a process with this id exists, be it ours or another user's. */
+export function processExists(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (thrown) {
+    return (thrown as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** A process that has ended but whose parent has not asked how; it holds nothing any more. */
+function isZombie(pid: number): boolean {
+  return statFields(pid)?.[0] === 'Z'
+}
+
+/**
+ * The fields of /proc/PID/stat after the program's name, which may contain spaces (proc(5)).
+ */
+function statFields(pid: number): string[] | undefined {
+  const stat = readText(`/proc/${pid}/stat`)
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')
+}
+
+/** Identifies one life of a process id on Linux; empty elsewhere. */
+function startOf(pid: number): string {
+  const boot = readText('/proc/sys/kernel/random/boot_id')
+  // The start time is field 22 of the line, 20th after the name.
+  const ticks = statFields(pid)?.[19]
+  return ticks === undefined || boot === undefined ? '' : `${boot.trim()}/${ticks}`
+}

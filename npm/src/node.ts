@@ -1,0 +1,420 @@
+/**
+ * One node in this process: the core with sockets, a disk, training threads and an identity.
+ *
+ * This is what `synaptic-mesh start` runs and what a program gets from `createNode`. The order of
+ * making it is the order of what can go wrong cheaply first: identity, lock, port, disk, core.
+ */
+import * as path from 'node:path'
+import { SynapticError, toSynapticError } from './errors.js'
+import { type Home, homeAt, networkDirectory } from './home.js'
+import { Hub, type Lagged } from './host/hub.js'
+import {
+  type Membership,
+  type Rows,
+  type RowsMemory,
+  Runs,
+  type TrainingEvent,
+} from './host/runs.js'
+import { hostWith, interfaceAddresses, MeshListener } from './host/sockets.js'
+import { SqliteStore } from './host/store.js'
+import {
+  createIdentity,
+  type Identity,
+  noteHistory,
+  passingIdentity,
+  readIdentity,
+  requireHistory,
+} from './identity.js'
+import { decodeJoinLink, encodeJoinLink, LINK_ADDRESSES_MAX } from './link.js'
+import { Lock } from './lock.js'
+import { completeRows, completeRun, type RowsRequest, type RunRequest } from './run-options.js'
+import { TrainingPool } from './training/pool.js'
+import {
+  loadMesh,
+  type MeshEvent,
+  type MeshModule,
+  type MeshNode,
+  type MeshStatus,
+  type RunModel,
+  type RunView,
+  type TrainEvent,
+} from './wasm.js'
+
+/** What a node is made with; everything has a default. */
+export interface NodeOptions {
+  /** Directory of identity and history; without one the node forgets everything at its end. */
+  readonly home?: string | Home | undefined
+  /** Id of the network; from the join link, or a new one, if absent. */
+  readonly network?: string | undefined
+  /** A join link: the network, and whom to call first. */
+  readonly join?: string | undefined
+  /** Name of the mesh, shown in join links. */
+  readonly name?: string | undefined
+  /** Address to listen on; beyond loopback only on purpose. */
+  readonly host?: string | undefined
+  /** Port to listen on; 0, the default, takes any free one. */
+  readonly port?: number | undefined
+  /** Whether a busy port is an error instead of a reason to take the next free one. */
+  readonly exactPort?: boolean | undefined
+  /** `sqlite`, the default with a home, keeps the history; `memory` also takes a new identity. */
+  readonly storage?: 'sqlite' | 'memory' | undefined
+  /** Addresses of members to call at start. */
+  readonly bootstrap?: readonly string[] | undefined
+  /** Addresses to tell others besides the ones listened on. */
+  readonly advertise?: readonly string[] | undefined
+  /** Training threads; 0, the default, leaves one core free. */
+  readonly threads?: number | undefined
+}
+
+/** What a node tells: the core's events without the training jobs, and the training's own. */
+export type NodeEvent = Exclude<MeshEvent, TrainEvent> | TrainingEvent | Lagged
+
+/** A node's status with what the host knows about it. */
+export interface NodeStatus extends Omit<MeshStatus, 'storage'> {
+  readonly name: string
+  readonly addresses: readonly string[]
+  readonly join: string
+  readonly storage: {
+    readonly kind: string
+    readonly path: string | null
+    readonly bytes: number | null
+  }
+}
+
+/** Name under which the store keeps the list of runs, for `status` without a node. */
+export const REMEMBERED_RUNS = 'runs'
+/** Name under which the store keeps the files of this node's rows. */
+const REMEMBERED_ROWS = 'rows'
+/** A core that has not come up by then will not. */
+const READY_TIMEOUT_MS = 20_000
+
+interface Parts {
+  readonly core: MeshNode
+  readonly listener: MeshListener
+  readonly store: SqliteStore | undefined
+  readonly lock: Lock | undefined
+  readonly pool: TrainingPool
+  readonly network: string
+  readonly name: string
+  /** Addresses told to others besides those the core listens on. */
+  readonly advertise: readonly string[]
+}
+
+/** A running node. */
+export class Node {
+  /** Public name of this node: the id of its author. */
+  readonly nodeId: string
+  /** Id of the network it belongs to. */
+  readonly network: string
+  /** Port of its mesh listener. */
+  readonly port: number
+  /** Settles when the node has ended; rejects if it ended by a failure of the core. */
+  readonly closed: Promise<void>
+  readonly #parts: Parts
+  readonly #runs: Runs
+  readonly #hub = new Hub<Exclude<NodeEvent, Lagged>>()
+  #addresses: readonly string[] = []
+  #isReady = false
+  #origin: string
+  #stopping: Promise<void> | undefined
+  #onReady: (() => void) | undefined
+
+  /** @internal Use {@link createNode}. */
+  constructor(parts: Parts) {
+    this.#parts = parts
+    this.nodeId = parts.core.nodeId
+    this.network = parts.network
+    this.port = parts.listener.port
+    this.#origin = `http://127.0.0.1:${parts.listener.port}`
+    this.#runs = new Runs(parts.core, parts.pool, rowsMemory(parts.store), (event) =>
+      this.#hub.emit(event),
+    )
+    this.closed = this.#pump()
+    // Whoever does not wait for the end shall not be ended by it.
+    this.closed.catch(() => undefined)
+  }
+
+  /** Link by which others join: a browser, `synaptic-mesh join`, or `createNode({ join })`. */
+  get joinLink(): string {
+    const { network, name } = this.#parts
+    const addresses = this.#addresses.slice(0, LINK_ADDRESSES_MAX)
+    return encodeJoinLink(this.#origin, { network, addresses, meshName: name })
+  }
+
+  /** Addresses at which this node can be called. */
+  get addresses(): readonly string[] {
+    return this.#addresses
+  }
+
+  /** Makes the join link point to a dashboard. */
+  serveAt(origin: string): void {
+    this.#origin = origin
+  }
+
+  /** What the node tells from now on. */
+  events(): AsyncIterableIterator<NodeEvent> {
+    return this.#hub.subscribe()
+  }
+
+  /** The node in numbers. */
+  async status(): Promise<NodeStatus> {
+    const { core, store, name } = this.#parts
+    const status = await core.status()
+    return {
+      ...status,
+      name,
+      addresses: this.#addresses,
+      join: this.joinLink,
+      storage: {
+        kind: store === undefined ? 'memory' : 'sqlite',
+        path: store?.file ?? null,
+        bytes: store?.bytes() ?? status.storage.bytes,
+      },
+    }
+  }
+
+  /** Calls another member. */
+  dial(address: string): Promise<void> {
+    return this.#parts.core.dial(address)
+  }
+
+  /** Starts a run with this node as its first member. */
+  async startRun(request: RunRequest): Promise<Membership> {
+    return this.#runs.start(completeRun(withPaths(request)))
+  }
+
+  /** Contributes to a run, given by name or id. */
+  async joinRun(run: string, request: RowsRequest): Promise<Membership> {
+    return this.#runs.join(run, completeRows(withPaths(request)))
+  }
+
+  /** Stops contributing to a run. */
+  leaveRun(run: string): Promise<void> {
+    return this.#runs.leave(run)
+  }
+
+  /** Every run of the mesh. */
+  runs(): Promise<RunView[]> {
+    return this.#parts.core.runs()
+  }
+
+  /** The network that a run has reached. */
+  async runModel(run: string): Promise<RunModel> {
+    return this.#parts.core.runModel((await this.#runs.find(run, 0)).run)
+  }
+
+  /** The whole history of a run, from which anybody can recompute its weights: a CAR file. */
+  async exportRun(run: string): Promise<Uint8Array> {
+    return this.#parts.core.exportRun((await this.#runs.find(run, 0)).run)
+  }
+
+  /** Takes part again in the runs of before the last end. */
+  resumeRuns(): Promise<void> {
+    return this.#runs.resume()
+  }
+
+  /** Ends the node; everything acknowledged is kept. Calling it twice is safe. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  /** As {@link Node.stop}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  /** Waits for the core to be up. */
+  async ready(): Promise<void> {
+    const ready = new Promise<void>((resolve) => {
+      this.#onReady = resolve
+      if (this.#isReady) resolve()
+    })
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(notReady()), READY_TIMEOUT_MS)
+    })
+    await Promise.race([ready, late, this.closed.then(() => Promise.reject(notReady()))])
+    clearTimeout(timer)
+  }
+
+  async #stop(): Promise<void> {
+    const { core, listener, store, lock, pool } = this.#parts
+    try {
+      await this.#rememberRuns()
+      await core.stop()
+      await this.closed.catch(() => undefined)
+    } finally {
+      listener.close()
+      await pool.close()
+      store?.close()
+      lock?.release()
+      this.#hub.end()
+    }
+  }
+
+  async #pump(): Promise<void> {
+    try {
+      for (;;) {
+        const event = await this.#parts.core.nextEvent()
+        if (event === null) break
+        this.#handle(event)
+      }
+      this.#hub.end()
+    } catch (thrown) {
+      const error = toSynapticError(thrown)
+      this.#hub.end(error)
+      throw error
+    }
+  }
+
+  #handle(event: MeshEvent): void {
+    if (event.type === 'train') {
+      void this.#runs.train(event)
+      return
+    }
+    this.#hub.emit(event)
+    if (event.type === 'ready') {
+      this.#addresses = [...new Set([...event.addresses, ...this.#parts.advertise])]
+      this.#isReady = true
+      this.#onReady?.()
+    } else if (event.type === 'round') {
+      void this.#runs.evaluate(event.run)
+      void this.#rememberRuns()
+    } else if (event.type === 'run') {
+      if (event.state === 'finished') void this.#runs.finish(event.run)
+      void this.#rememberRuns()
+    }
+  }
+
+  /** Keeps the list of runs for `status` without a node; failing to is no reason to stop. */
+  async #rememberRuns(): Promise<void> {
+    const { core, store } = this.#parts
+    if (store === undefined) return
+    try {
+      store.remember(REMEMBERED_RUNS, JSON.stringify(await core.runs()))
+    } catch {
+      // A full disk or a stopped core is reported where it matters: by the core's own writes.
+    }
+  }
+}
+
+/**
+ * Makes a node and waits until it can be called.
+ *
+ * @throws SynapticError `bad-link`, `wrong-network`, `already-running`, `port-busy`, `storage-*`
+ */
+export async function createNode(options: NodeOptions = {}): Promise<Node> {
+  const mesh = await loadMesh()
+  const link = options.join === undefined ? undefined : decodeJoinLink(options.join)
+  const network = options.network ?? link?.network ?? mesh.generateNetworkId()
+  if (link !== undefined && link.network !== network) throw wrongNetwork(link.network, network)
+  const undo: (() => void | Promise<void>)[] = []
+  try {
+    const bootstrap = [...(link?.addresses ?? []), ...(options.bootstrap ?? [])]
+    const name = options.name ?? link?.meshName ?? ''
+    const node = new Node(await makeParts(mesh, { ...options, bootstrap }, network, name, undo))
+    undo.push(() => node.stop())
+    await node.ready()
+    return node
+  } catch (thrown) {
+    for (const step of undo.reverse()) await step()
+    throw toSynapticError(thrown)
+  }
+}
+
+async function makeParts(
+  mesh: MeshModule,
+  options: NodeOptions,
+  network: string,
+  name: string,
+  undo: (() => void | Promise<void>)[],
+): Promise<Parts> {
+  const { identity, store, lock } = openHome(mesh, options, network, undo)
+  const host = options.host ?? '127.0.0.1'
+  const listener = await MeshListener.bind(host, options.port ?? 0, options.exactPort ?? false)
+  undo.push(() => listener.close())
+  const pool = new TrainingPool(options.threads)
+  undo.push(() => pool.close())
+  const own = interfaceAddresses(host, listener.port, identity.peerId)
+  const advertise = [...(options.advertise ?? []), ...own]
+  const core = await mesh.MeshNode.create({
+    network,
+    name,
+    secrets: identity.secrets,
+    storage: store === undefined ? { kind: 'memory' } : { kind: 'host', store },
+    host: hostWith(listener),
+    listen: [{ host, port: listener.port }],
+    advertise,
+    bootstrap: options.bootstrap ?? [],
+  })
+  return { core, listener, store, lock, pool, network, name, advertise }
+}
+
+interface OpenHome {
+  readonly identity: Identity
+  readonly store: SqliteStore | undefined
+  readonly lock: Lock | undefined
+}
+
+/** Identity and disk. A history that is forgotten takes a passing identity: see `noteHistory`. */
+function openHome(
+  mesh: MeshModule,
+  { home: place, storage }: NodeOptions,
+  network: string,
+  undo: (() => void | Promise<void>)[],
+): OpenHome {
+  if (place === undefined) {
+    if (storage === 'sqlite') {
+      throw new SynapticError('usage', 'storage "sqlite" needs a home', 'name a directory as home')
+    }
+    return { identity: passingIdentity(mesh), store: undefined, lock: undefined }
+  }
+  const home = typeof place === 'string' ? homeAt(place, 'flag') : place
+  createIdentity(mesh, home)
+  const lock = Lock.acquire(home.lockFile)
+  undo.push(() => lock.release())
+  if (storage === 'memory') return { identity: passingIdentity(mesh), store: undefined, lock }
+  const identity = readIdentity(mesh, home)
+  const directory = networkDirectory(home, network)
+  requireHistory(home, network, directory)
+  const store = SqliteStore.open(directory)
+  undo.push(() => store.close())
+  noteHistory(home, network)
+  return { identity, store, lock }
+}
+
+function rowsMemory(store: SqliteStore | undefined): RowsMemory {
+  return {
+    recall: () => {
+      const text = store?.recall(REMEMBERED_ROWS)
+      return text === undefined ? {} : (JSON.parse(text) as Record<string, Rows>)
+    },
+    remember: (rows) => store?.remember(REMEMBERED_ROWS, JSON.stringify(rows)),
+  }
+}
+
+/** Files named from this directory: the node may remember them and come back in another one. */
+function withPaths<Request extends RowsRequest>(request: Request): Request {
+  const { data, test } = request
+  const whole = (rows: string | Uint8Array): string | Uint8Array =>
+    typeof rows === 'string' ? path.resolve(rows) : rows
+  return { ...request, data: whole(data), ...(test === undefined ? {} : { test: whole(test) }) }
+}
+
+function notReady(): SynapticError {
+  return new SynapticError(
+    'timeout',
+    'the node did not come up',
+    'run `synaptic-mesh doctor` to see what this machine lacks',
+  )
+}
+
+/** The error for a link into another network than the node's. */
+export function wrongNetwork(asked: string, own: string): SynapticError {
+  return new SynapticError(
+    'wrong-network',
+    `the link is for network ${asked}, this node belongs to ${own}`,
+    'stop the node and join again, or use another identity with --home',
+  )
+}

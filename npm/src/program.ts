@@ -1,0 +1,368 @@
+/**
+ * The table of commands: what there is, what it takes, which module does it.
+ *
+ * A command's module is loaded when the command runs, so that no command pays for another.
+ */
+import { Command, Option } from 'commander'
+import * as read from './arguments.js'
+import { aborted, type CommandModule, type Context } from './context.js'
+import { RUN_DEFAULTS } from './run-options.js'
+
+/** Options every command takes. */
+export interface GlobalOptions {
+  readonly home?: string
+  readonly json?: boolean
+  readonly quiet?: boolean
+  readonly verbose?: boolean
+  readonly color?: 'auto' | 'always' | 'never'
+}
+
+/** Runs a command's module in a context made from the global options. */
+export type Runner = (
+  globals: GlobalOptions,
+  work: (context: Context) => Promise<unknown>,
+) => Promise<void>
+
+const PORT_MAX = 65_535
+const EPOCHS_MAX = 1_000_000
+const BATCH_MAX = 4_096
+const ROUNDS_MAX = 10_000
+const MEMBERS_MAX = 256
+
+/** The whole command line. */
+export function buildProgram(version: string, runner: Runner): Command {
+  const program = new Command('synaptic-mesh')
+    .description("Small networks that learn together, with nobody's server in the middle.")
+    .version(version, '-V, --version', 'print the version')
+    .option('--home <directory>', 'identity and history to use (or SYNAPTIC_HOME)')
+    .option('--json', 'print results as JSON: one document, or one object per line for streams')
+    .option('-q, --quiet', 'no notes and no progress')
+    .option('-v, --verbose', 'causes of errors as well')
+    .addOption(
+      new Option('--color <when>', 'colour the output')
+        .choices(['auto', 'always', 'never'])
+        .default('auto'),
+    )
+    .option('-y, --yes', 'ask nothing (nothing is ever asked; for scripts that say it anyway)')
+    .option('--no-interactive', 'the same as --yes')
+    .configureHelp({ showGlobalOptions: true })
+    .showSuggestionAfterError()
+    .addHelpText('after', '\n`synaptic-mesh help exit-codes` explains the exit codes.')
+  const bind = binder(runner)
+  addNodeCommands(program, bind)
+  addNeuralCommands(program, bind)
+  addRunCommands(program, bind)
+  addOtherCommands(program, bind)
+  return program
+}
+
+type Bind = <Options>(command: Command, load: () => Promise<CommandModule<Options>>) => void
+
+function binder(runner: Runner): Bind {
+  return <Options>(command: Command, load: () => Promise<CommandModule<Options>>) => {
+    command.action(async (...values: unknown[]) => {
+      const self = values.at(-1) as Command
+      const positional = values.slice(0, -2).filter((value) => value !== undefined) as string[]
+      await runner(self.optsWithGlobals<GlobalOptions>(), async (context) => {
+        const module = await load()
+        const work = module.run(context, self.opts() as Options, ...positional)
+        work.catch(() => undefined)
+        return module.endsItself === true ? work : Promise.race([work, aborted(context.signal)])
+      })
+    })
+  }
+}
+
+function port(description: string): Option {
+  return new Option('--port <n>', description).argParser(read.integer(0, PORT_MAX))
+}
+
+function addStartOptions(command: Command): Command {
+  return command
+    .addOption(port('port of the mesh listener, 0 for any free one (default 7411)'))
+    .option('--host <address>', 'address to listen on; beyond loopback only on purpose')
+    .option(
+      '--dashboard-port <n>',
+      'port of dashboard and control API, 0 for any free one (default 7410)',
+      read.integer(0, PORT_MAX),
+    )
+    .option('--name <text>', 'name of the mesh, shown in join links')
+    .addOption(
+      new Option('--storage <kind>', 'where the history is kept').choices(['sqlite', 'memory']),
+    )
+    .option('--threads <n>', 'training threads, 0 to leave one core free', read.integer(0, 64))
+}
+
+function addNodeCommands(program: Command, bind: Bind): void {
+  const init = program
+    .command('init')
+    .description('make an identity and settings here; safe to repeat')
+    .option('--user', 'in the directories of the user instead of ./.synaptic')
+    .option('--name <text>', 'name of the mesh, shown in join links')
+    .option('--network <id>', 'belong to this network instead of a new one', read.networkId)
+    .option('--join <link>', 'belong to the network of a join link, and call its members')
+    .option('--force', 'leave a network in which this home has a history')
+    .addOption(port('port of the mesh listener'))
+  bind(init, () => import('./commands/init.js'))
+  const start = (parent: Command): void => {
+    const command = addStartOptions(
+      parent.command('start').description('run the node until Ctrl-C or `stop`'),
+    ).option('--join <link>', 'join the network of this link')
+    bind(command, () => import('./commands/start.js'))
+  }
+  start(program)
+  const node = program.command('node').description('the same commands under the name of the thing')
+  start(node)
+  for (const parent of [program, node]) {
+    bind(
+      parent.command('stop').description('end the running node'),
+      () => import('./commands/stop.js'),
+    )
+    bind(
+      parent.command('status').description('who is connected, what is trained, what is stored'),
+      () => import('./commands/status.js'),
+    )
+  }
+  const join = addStartOptions(
+    program
+      .command('join')
+      .description('become a member by a join link; starts a node if none is running')
+      .argument('<link>', 'what `synaptic-mesh start` printed, in quotes'),
+  )
+  bind(join, () => import('./commands/join.js'))
+}
+
+function seedOption(): Option {
+  return new Option('--seed <n>', 'the same seed gives the same bits (default 1)').argParser(
+    read.seed,
+  )
+}
+
+function addNeuralCommands(program: Command, bind: Bind): void {
+  const neural = program.command('neural').description('make, train and use a network by yourself')
+  const create = neural
+    .command('create')
+    .description('make a new model file')
+    .requiredOption('--layers <sizes>', 'inputs, hidden layers, outputs: 64,128,10', read.layers)
+    .requiredOption('--output <file>', 'model file to write')
+    .option('--force', 'replace a file that is there')
+    .addOption(
+      new Option('--activation <name>', 'of the hidden layers')
+        .choices(['relu', 'tanh', 'sigmoid', 'linear'])
+        .default('relu'),
+    )
+    .addOption(
+      new Option('--task <kind>', 'what the outputs are (default: one output is a number)').choices(
+        ['classification', 'regression'],
+      ),
+    )
+    .addOption(seedOption())
+  bind(create, () => import('./commands/neural-create.js'))
+  bind(trainCommand(neural), () => import('./commands/neural-train.js'))
+  const run = neural
+    .command('run')
+    .description('answers of a model for rows')
+    .requiredOption('--model <file>', 'model file')
+    .requiredOption('--data <file>', 'CSV of rows, with or without the label column')
+    .option('--label <column>', 'label column to leave out, by name or number from 0')
+    .option('--header', 'the first row has names (found out by default)')
+    .option('--no-header', 'the first row has values')
+  bind(run, () => import('./commands/neural-run.js'))
+}
+
+function trainCommand(neural: Command): Command {
+  return neural
+    .command('train')
+    .description('train a model file on rows')
+    .requiredOption('--model <file>', 'model file to train')
+    .requiredOption('--data <file>', 'CSV of rows; the last column is the label')
+    .option('--output <file>', 'where to write the trained model (default: the same file)')
+    .option('--label <column>', 'label column, by name or number from 0')
+    .addOption(
+      new Option('--task <kind>', 'overrides what the labels look like').choices([
+        'classification',
+        'regression',
+      ]),
+    )
+    .option('--classes <names>', 'all classes, where the rows do not show them', read.classNames)
+    .option('--header', 'the first row has names (found out by default)')
+    .option('--no-header', 'the first row has values')
+    .option('--test-split <share>', 'share of the rows to hold out', read.share)
+    .option('--test <file>', 'CSV of held-out rows')
+    .option(
+      '--range <min,max>',
+      'scale inputs from this range to 0..1 (default: standardise)',
+      read.range,
+    )
+    .option('--epochs <n>', 'passes over the rows', read.integer(1, EPOCHS_MAX), 20)
+    .option(
+      '--batch <n>',
+      'rows per step (default: a 32nd of the training rows, from 4 to 32)',
+      read.integer(1, BATCH_MAX),
+    )
+    .option(
+      '--lr <rate>',
+      'learning rate (default 0.002 for adam, 0.1 for sgd)',
+      read.number(1e-12, 100),
+    )
+    .option('--momentum <share>', 'of sgd only (default 0)', read.share)
+    .addOption(
+      new Option('--optimizer <name>', 'how to step').choices(['adam', 'sgd']).default('adam'),
+    )
+    .addOption(seedOption())
+}
+
+function rowsOptions(command: Command): Command {
+  return command
+    .requiredOption('--data <file>', 'CSV of your rows; it never leaves this machine')
+    .option('--test <file>', 'CSV of held-out rows, to score every round')
+    .option('--label <column>', 'label column, by name or number from 0')
+    .option('--alone', 'train on your rows only first, to have something to compare with')
+}
+
+function addRunCommands(program: Command, bind: Bind): void {
+  const run = program.command('run').description('train together with the members of the mesh')
+  bind(startRunCommand(run), () => import('./commands/run-start.js'))
+  const join = rowsOptions(
+    run
+      .command('join')
+      .description('contribute to a run')
+      .argument('<name>', 'name or id of the run'),
+  )
+  bind(join, () => import('./commands/run-join.js'))
+  const named = (verb: string, description: string): Command =>
+    run.command(verb).description(description).argument('<name>', 'name or id of the run')
+  bind(named('leave', 'stop contributing to a run'), () => import('./commands/run-leave.js'))
+  bind(
+    run.command('list').description('every run of the mesh'),
+    () => import('./commands/run-list.js'),
+  )
+  bind(named('watch', 'rounds as they happen'), () => import('./commands/run-watch.js'))
+  bind(
+    named(
+      'export',
+      'the whole history of a run as one file that anybody can verify',
+    ).requiredOption('--output <file>', 'CAR file to write'),
+    () => import('./commands/run-export.js'),
+  )
+}
+
+function startRunCommand(run: Command): Command {
+  const { rounds, epochs, batch, learningRate, momentum, deadlineMs } = RUN_DEFAULTS
+  return rowsOptions(
+    run
+      .command('start')
+      .description('start a run as its first member')
+      .argument('<name>', 'a-z 0-9 -'),
+  )
+    .requiredOption('--layers <sizes>', 'inputs, hidden layers, outputs: 64,64,10', read.layers)
+    .addOption(
+      new Option('--activation <name>', 'of the hidden layers')
+        .choices(['relu', 'tanh', 'sigmoid', 'linear'])
+        .default('relu'),
+    )
+    .addOption(
+      new Option('--task <kind>', 'overrides what the labels look like').choices([
+        'classification',
+        'regression',
+      ]),
+    )
+    .option('--classes <names>', 'all classes, where your rows do not show them', read.classNames)
+    .option(
+      '--range <min,max>',
+      'scale inputs from this range to 0..1 (default: standardise)',
+      read.range,
+    )
+    .option('--rounds <n>', 'rounds of the run', read.integer(1, ROUNDS_MAX), rounds)
+    .option('--epochs <n>', 'passes over the own rows per round', read.integer(1, 1_000), epochs)
+    .option('--batch <n>', 'rows per step', read.integer(1, BATCH_MAX), batch)
+    .option('--lr <rate>', 'learning rate', read.number(1e-12, 100), learningRate)
+    .option('--momentum <share>', 'momentum', read.share, momentum)
+    .option(
+      '--quorum <n>',
+      'updates that close a round (default: all active members)',
+      read.integer(1, MEMBERS_MAX),
+    )
+    .option(
+      '--min-updates <n>',
+      'updates without which no round closes (default 2)',
+      read.integer(1, MEMBERS_MAX),
+    )
+    .option(
+      '--deadline <seconds>',
+      'when a round closes without the missing',
+      read.number(0.1, 86_400),
+      deadlineMs / 1_000,
+    )
+    .addOption(seedOption())
+}
+
+function addOtherCommands(program: Command, bind: Bind): void {
+  bind(
+    program
+      .command('verify')
+      .description('recompute a run from its history, bit for bit')
+      .argument('<file>', 'CAR file of `run export`'),
+    () => import('./commands/verify.js'),
+  )
+  const demo = program
+    .command('demo')
+    .description('nodes and a browser tab on this machine train one network together')
+    .option('--members <n>', 'members, the tab included', read.integer(3, 16), 6)
+    .option('--rounds <n>', 'rounds', read.integer(6, 1_000))
+    .option(
+      '--alpha <n>',
+      'unevenness of the split, smaller is worse',
+      read.number(0.01, 1_000),
+      0.1,
+    )
+    .option('--no-tab', 'a sixth process instead of the browser tab')
+    .option('--keep', 'keep the directories of the members')
+    .option('--timeout <seconds>', 'give up after', read.integer(10, 3_600), 600)
+    .addOption(seedOption())
+  bind(demo, () => import('./commands/demo.js'))
+  bind(
+    program.command('doctor').description('what this machine lacks, and what to do about it'),
+    () => import('./commands/doctor.js'),
+  )
+  addConfigCommands(program, bind)
+  bind(
+    program
+      .command('completion')
+      .description('print a completion script')
+      .addArgument(
+        program.createArgument('<shell>', 'your shell').choices(['bash', 'zsh', 'fish']),
+      ),
+    async () => {
+      const { completion } = await import('./commands/completion.js')
+      return completion(program)
+    },
+  )
+}
+
+function addConfigCommands(program: Command, bind: Bind): void {
+  const config = program.command('config').description('read and change settings')
+  bind(
+    config.command('get').description('one setting').argument('<key>', 'name of the setting'),
+    () => import('./commands/config-get.js'),
+  )
+  bind(
+    config
+      .command('set')
+      .description('change a setting of this home')
+      .argument('<key>', 'name of the setting')
+      .argument('<value>', 'new value'),
+    () => import('./commands/config-set.js'),
+  )
+  bind(
+    config
+      .command('list')
+      .description('all settings')
+      .option('--show-origin', 'where each value comes from'),
+    () => import('./commands/config-list.js'),
+  )
+  bind(
+    config.command('path').description('files that settings are read from'),
+    () => import('./commands/config-path.js'),
+  )
+}

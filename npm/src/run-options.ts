@@ -1,0 +1,160 @@
+/**
+ * A request to start or join a run: what users and programs give, checked and completed.
+ *
+ * The same shape is used by `createNode`, by the command line and by the control API, so there is
+ * one place for defaults and bounds.
+ */
+import { usageError } from './errors.js'
+import type { JoinRunOptions, Rows, StartRunOptions } from './host/runs.js'
+import type { ScalingChoice, Source } from './training/protocol.js'
+import { ACTIVATIONS } from './training/specification.js'
+import type { Activation, Task } from './wasm.js'
+
+/** Rows of a member: a file, or the bytes of one. */
+export interface RowsRequest {
+  /** Path of a CSV file, or its bytes. It is read by this node and never leaves it. */
+  readonly data: string | Uint8Array
+  /** Held-out rows on which every round is scored. */
+  readonly test?: string | Uint8Array
+  /** Column of the label; the last one if absent. */
+  readonly label?: string
+  /** Train on the own rows only first, to have something to compare with. */
+  readonly alone?: boolean
+}
+
+/** A run to start. Everything but name, rows and layers has a default. */
+export interface RunRequest extends RowsRequest {
+  /** Name by which others join: a-z, 0-9 and "-", at most 64 characters. */
+  readonly name: string
+  /** Inputs, hidden layers, outputs. */
+  readonly layers: readonly number[]
+  readonly activation?: Activation
+  readonly task?: Task
+  /** All classes, where the rows of this member do not show them all. */
+  readonly classes?: readonly string[]
+  /** Inputs are scaled from this range to 0..1; else standardised by this member's rows. */
+  readonly range?: readonly [min: number, max: number]
+  readonly rounds?: number
+  readonly epochs?: number
+  readonly batch?: number
+  readonly learningRate?: number
+  readonly momentum?: number
+  /** Updates that close a round early; never more than there are active members. */
+  readonly quorum?: number
+  /** Updates without which no round closes. */
+  readonly updatesMin?: number
+  /** Milliseconds after which a round closes without the missing updates. */
+  readonly deadlineMs?: number
+  readonly seed?: number | bigint
+}
+
+/** Defaults of a run; `docs/benchmarks.md` has the accuracy they reach on uneven data. */
+export const RUN_DEFAULTS = {
+  activation: 'relu',
+  rounds: 60,
+  epochs: 5,
+  batch: 32,
+  learningRate: 0.3,
+  momentum: 0,
+  /** As many as there are active members: the core takes the smaller of the two. */
+  quorum: 256,
+  /** A run of one is no run: the founder waits for somebody. */
+  updatesMin: 2,
+  deadlineMs: 10_000,
+  seed: 1,
+} as const
+
+/** As the core's bounds on run specifications. */
+const BOUNDS = {
+  rounds: [1, 10_000],
+  epochs: [1, 1_000],
+  batch: [1, 4_096],
+  learningRate: [Number.MIN_VALUE, 100],
+  momentum: [0, 1 - Number.EPSILON],
+  quorum: [1, 256],
+  updatesMin: [1, 256],
+  deadlineMs: [100, 86_400_000],
+} as const
+
+type Bounded = keyof typeof BOUNDS
+
+const WHOLE: readonly Bounded[] = [
+  'rounds',
+  'epochs',
+  'batch',
+  'quorum',
+  'updatesMin',
+  'deadlineMs',
+]
+
+/** Fills in the defaults and checks the bounds of a run to start. */
+export function completeRun(request: RunRequest): StartRunOptions {
+  if (!/^[a-z0-9-]{1,64}$/.test(request.name)) {
+    throw usageError(
+      request.name === '' ? 'a run needs a name' : `"${request.name}" cannot be the name of a run`,
+      'use a-z, 0-9 and "-", at most 64 characters',
+    )
+  }
+  const number = (key: Bounded): number => checkNumber(key, request[key] ?? RUN_DEFAULTS[key])
+  const activation = request.activation ?? RUN_DEFAULTS.activation
+  if (!ACTIVATIONS.includes(activation)) {
+    throw usageError(`unknown activation "${activation}"`, `use ${ACTIVATIONS.join(', ')}`)
+  }
+  return {
+    ...completeRows(request),
+    name: request.name,
+    layers: request.layers,
+    activation,
+    task: request.task,
+    classes: request.classes,
+    scaling: scalingOf(request.range),
+    rounds: number('rounds'),
+    epochs: number('epochs'),
+    batch: number('batch'),
+    learningRate: number('learningRate'),
+    momentum: number('momentum'),
+    quorum: number('quorum'),
+    updatesMin: number('updatesMin'),
+    deadlineMs: number('deadlineMs'),
+    seed: BigInt(request.seed ?? RUN_DEFAULTS.seed),
+  }
+}
+
+/** Rows to take part with. */
+export function completeRows(request: RowsRequest): Rows & JoinRunOptions {
+  return {
+    data: sourceOf(request.data),
+    test: request.test === undefined ? undefined : sourceOf(request.test),
+    label: request.label,
+    alone: request.alone ?? false,
+  }
+}
+
+/** The user's choice of scaling. */
+export function scalingOf(range: readonly [number, number] | undefined): ScalingChoice {
+  if (range === undefined) return { kind: 'standard' }
+  const [min, max] = range
+  if (!(Number.isFinite(min) && Number.isFinite(max) && min < max)) {
+    throw usageError(`${min},${max} is not a range`, 'give the smallest and largest value: 0,16')
+  }
+  return { kind: 'range', min, max }
+}
+
+function sourceOf(rows: string | Uint8Array): Source {
+  return typeof rows === 'string' ? { file: rows } : { bytes: rows }
+}
+
+function checkNumber(key: Bounded, value: number): number {
+  const [min, max] = BOUNDS[key]
+  const whole = WHOLE.includes(key)
+  if (
+    Number.isFinite(value) &&
+    value >= min &&
+    value <= max &&
+    (!whole || Number.isInteger(value))
+  ) {
+    return value
+  }
+  const kind = whole ? 'a whole number' : 'a number'
+  throw usageError(`${key} is ${value}`, `give ${kind} from ${min} to ${max}`)
+}

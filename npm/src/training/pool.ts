@@ -1,0 +1,31 @@
+/**
+ * The training workers of Node: threads of this process.
+ */
+import { availableParallelism } from 'node:os'
+import { Worker } from 'node:worker_threads'
+import { type WorkerHandlers, WorkerPool, type WorkerPort } from './workers.js'
+
+/** More threads than this do not help: a node takes part in a handful of runs. */
+const THREADS_DEFAULT_MAX = 4
+
+/** Threads for training. */
+export class TrainingPool extends WorkerPool {
+  /** `threads` 0 leaves one core to the rest of the machine. */
+  constructor(threads = 0) {
+    const free = Math.max(1, availableParallelism() - 1)
+    super(threads > 0 ? threads : Math.min(free, THREADS_DEFAULT_MAX), spawnThread)
+  }
+}
+
+function spawnThread({ reply, end }: WorkerHandlers): WorkerPort {
+  const thread = new Worker(new URL('./worker.js', import.meta.url), { name: 'training' })
+  thread.unref()
+  thread.on('message', reply)
+  thread.on('error', (error) => end(error.message, error))
+  thread.on('exit', (code) => end(`code ${code}`))
+  return {
+    post: (request) => thread.postMessage(request),
+    busy: (busy) => (busy ? thread.ref() : thread.unref()),
+    terminate: async () => void (await thread.terminate()),
+  }
+}

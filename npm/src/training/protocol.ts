@@ -1,0 +1,144 @@
+/**
+ * What the node's thread and a training thread say to each other.
+ *
+ * Rows are named by the file they are in (or given once as bytes), parsed in the training thread
+ * and never leave it: what comes back are updates, figures and answers.
+ */
+import type { Problem } from '../errors.js'
+import type { ParseOptions, Scaling, Specification, Task, TrainedUpdate } from '../wasm.js'
+
+/** Where rows come from. */
+export type Source = { readonly file: string } | { readonly bytes: Uint8Array }
+
+/** How inputs are scaled: measured on the rows, from a known range, or not at all. */
+export type ScalingChoice =
+  | { readonly kind: 'standard' }
+  | { readonly kind: 'range'; readonly min: number; readonly max: number }
+  | { readonly kind: 'none' }
+
+/** What is known about rows without seeing them. */
+export interface RowsInfo {
+  readonly rows: number
+  readonly features: number
+  readonly classes: readonly string[]
+  readonly task: Task
+  readonly scaling: Scaling
+}
+
+/** How well a network does; accuracy is null where there are no classes. */
+export interface Score {
+  readonly loss: number
+  readonly accuracy: number | null
+}
+
+/** Settings of a training of its own, as `neural train` takes them. */
+export interface FitOptions {
+  readonly epochs: number
+  /** Rows per step; chosen by the number of rows where it is undefined. */
+  readonly batch: number | undefined
+  readonly learningRate: number
+  readonly momentum: number
+  readonly optimiser: 'sgd' | 'adam'
+  readonly seed: bigint
+  /** Share of the rows held out for the test, 0 for none. */
+  readonly testSplit: number
+  /** Rows for the test, instead of a share of the others. */
+  readonly test: Source | undefined
+  readonly parse: ParseOptions
+  readonly scaling: ScalingChoice
+}
+
+/** What `neural train` reports, and the model it made. */
+export interface FitResult {
+  readonly trainAccuracy: number | null
+  readonly testAccuracy: number | null
+  readonly loss: number
+  readonly testLoss: number | null
+  readonly epochs: number
+  readonly weightsCid: string
+  readonly rows: { readonly train: number; readonly test: number }
+  readonly task: Task
+  readonly classes: readonly string[]
+  readonly model: Uint8Array
+}
+
+/** A training of one member alone, to compare with. */
+export interface AloneOptions {
+  readonly specification: Specification
+  readonly seed: bigint
+  readonly epochs: number
+  readonly batch: number
+  readonly learningRate: number
+  readonly momentum: number
+}
+
+/** Everything a training thread can be asked, by name: arguments and answer. */
+export interface Operations {
+  /** Reads rows, says what they are, forgets them. */
+  inspect: [{ source: Source; parse: ParseOptions; scaling: ScalingChoice }, RowsInfo]
+  /** Reads rows and holds them, scaled, under an id. */
+  load: [{ id: string; source: Source; parse: ParseOptions; scaling: Scaling }, RowsInfo]
+  /** Forgets rows. */
+  unload: [{ id: string }, null]
+  /** One member's part of one round. */
+  update: [
+    {
+      id: string
+      specification: Specification
+      baseWeights: Uint8Array
+      epochs: number
+      batch: number
+      learningRate: number
+      momentum: number
+      seed: bigint
+    },
+    TrainedUpdate,
+  ]
+  /** How well given weights do on held rows. */
+  evaluate: [{ id: string; specification: Specification; weights: Uint8Array }, Score]
+  /** Trains from scratch on held rows and scores on others (or on the same). */
+  alone: [{ id: string; testId: string | undefined } & AloneOptions, Score]
+  /** A new model file. */
+  create: [
+    { specification: Specification; seed: bigint },
+    { model: Uint8Array; parameters: number; weightsCid: string },
+  ]
+  /** Trains a model on rows. */
+  fit: [{ model: Uint8Array; modelFile: string; source: Source } & FitOptions, FitResult]
+  /** Answers for rows. */
+  predict: [
+    {
+      model: Uint8Array
+      modelFile: string
+      source: Source
+      header: boolean | undefined
+      label: string | number | undefined
+    },
+    { outputs: number[][]; classes: string[] },
+  ]
+}
+
+/** Name of an operation. */
+export type Operation = keyof Operations
+/** What an operation takes. */
+export type Argument<O extends Operation> = Operations[O][0]
+/** What an operation gives. */
+export type Answer<O extends Operation> = Operations[O][1]
+
+/** How far an operation is. */
+export interface TrainingProgress {
+  readonly epoch: number
+  readonly epochs: number
+  readonly loss: number
+}
+
+/** To the training thread. */
+export type Request =
+  | { readonly id: number; readonly operation: Operation; readonly argument: unknown }
+  | { readonly id: number; readonly cancel: true }
+
+/** From the training thread. */
+export type Reply =
+  | { readonly id: number; readonly value: unknown }
+  | { readonly id: number; readonly error: Problem }
+  | { readonly id: number; readonly progress: TrainingProgress }
