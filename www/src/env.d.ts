@@ -1,0 +1,6 @@
+/** What the bundler provides at build time. */
+interface ImportMeta {
+  readonly env: { readonly PROD: boolean }
+}
+
+declare module '*.css'

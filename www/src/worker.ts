@@ -1,0 +1,25 @@
+/**
+ * The node worker: the node lives here, the page only draws.
+ *
+ * Nothing but the wiring: calls of the page become calls of `Member`, actions go back as events.
+ */
+import { Member, type Opening } from './member.ts'
+import { type Port, serve } from './rpc.ts'
+import type { Action, Slot } from './store.ts'
+
+export type NodeApi = typeof api
+
+const member = new Member((action) => publish(action))
+
+const api = {
+  open: (opening: Opening) => member.open(opening),
+  select: (run: string) => member.select(run),
+  pick: (slot: Slot, file: File | null) => member.pick(slot, file),
+  join: (run: string) => member.join(run),
+  leave: (run: string) => member.leave(run),
+  trainAlone: (run: string) => member.trainAlone(run),
+  answer: (text: string) => member.answer(text),
+  close: () => member.close(),
+}
+
+const publish = serve<typeof api, Action>(globalThis as unknown as Port, api)
