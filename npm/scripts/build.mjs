@@ -1,0 +1,133 @@
+#!/usr/bin/env node
+// `npm run build`: both wasm artifacts, the host, the dashboard and the package in `dist/`.
+// `npm run build -- neural` stops after that artifact.
+// The matrix of artifacts stands in wasm-pack.toml; this is its only reader. A step whose inputs
+// have not changed is skipped, so a second run takes a second.
+
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { buildArtifact, checkBudgets } from './lib/artifact.mjs'
+import { DIST, ROOT } from './lib/paths.mjs'
+import { run, say, start } from './lib/run.mjs'
+import { step } from './lib/stamp.mjs'
+import { parseToml } from './lib/toml.mjs'
+import { setup } from './setup.mjs'
+
+const TSC = 'node_modules/typescript/bin/tsc'
+const VITE = 'node_modules/vite/bin/vite.js'
+
+/** Builds what is out of date. */
+export async function build() {
+  const { digests, lines } = await buildArtifacts()
+  digests.push(await buildHost())
+  digests.push(await buildDashboard(digests))
+  digests.push(await buildPageLibrary())
+  await assemble(digests)
+  for (const line of lines) say(`build: ${line}`)
+}
+
+/** The artifacts of the matrix, or those named; a table line about the size of each. */
+export async function buildArtifacts(names) {
+  const matrix = parseToml(readFileSync(join(ROOT, 'wasm-pack.toml'), 'utf8'))
+  const wanted = matrix.artifact.filter(({ name }) => !names || names.includes(name))
+  const built = []
+  for (const artifact of wanted) built.push(await buildArtifact(artifact, matrix.flags))
+  const lines = checkBudgets(built.map(({ size }) => size))
+  return { digests: built.map(({ digest }) => digest), lines }
+}
+
+const inDashboard = (name) => `www/${name}`
+
+function buildHost() {
+  const about = {
+    name: 'npm/ (TypeScript)',
+    inputs: ['npm/src', 'npm/tsconfig.json', 'npm/package.json'],
+    output: 'npm/dist/index.js',
+    stamp: 'npm/dist/.stamp',
+  }
+  return step(about, async () => {
+    rmSync(join(ROOT, 'npm/dist'), { recursive: true, force: true })
+    await run(process.execPath, [TSC, '-p', 'npm/tsconfig.json'])
+  })
+}
+
+/** The dashboard names the artifacts' versions in its service worker, so they are inputs too. */
+function buildDashboard(digests) {
+  const about = {
+    name: 'www/ (Vite)',
+    inputs: [
+      ...[
+        'src',
+        'public',
+        'index.html',
+        'scripts',
+        'package.json',
+        'tsconfig.json',
+        'vite.config.ts',
+      ].map(inDashboard),
+      'package-lock.json',
+    ],
+    words: digests,
+    output: 'www/dist/index.html',
+    stamp: 'www/dist/.stamp',
+  }
+  return step(about, async () => {
+    await run(process.execPath, [TSC, '-p', 'www/tsconfig.json', '--noEmit'])
+    await run(process.execPath, [join(ROOT, VITE), 'build'], { cwd: join(ROOT, 'www') })
+    await run(process.execPath, ['scripts/size.mjs'], { cwd: join(ROOT, 'www') })
+  })
+}
+
+/** What a page lends to a node (sockets, identity), for pages that are not the dashboard. */
+function buildPageLibrary() {
+  const about = {
+    name: 'page library',
+    inputs: ['www/src', 'www/tsconfig.page.json', 'package-lock.json'],
+    output: 'pkg/page/socket.js',
+    stamp: 'pkg/page/.stamp',
+  }
+  return step(about, async () => {
+    await run(process.execPath, [TSC, '-p', 'www/tsconfig.page.json'])
+  })
+}
+
+/** `dist/`: the published package, hand-written half laid over the built one. */
+async function assemble(digests) {
+  const about = {
+    name: 'dist/ (the package)',
+    inputs: ['pkg-template', 'npm/bin', 'data', 'LICENSE'],
+    words: digests,
+    output: 'dist/package.json',
+    stamp: 'dist/.stamp',
+  }
+  await step(about, async () => {
+    rmSync(DIST, { recursive: true, force: true })
+    mkdirSync(join(DIST, 'wasm'), { recursive: true })
+    for (const folder of ['neural', 'mesh']) lay(`pkg/${folder}`, 'wasm')
+    lay('npm/bin', 'bin')
+    lay('npm/dist', 'lib')
+    lay('pkg/page', 'lib/page')
+    lay('data', 'data')
+    lay('www/dist', 'www')
+    lay('pkg-template', '.')
+    lay('LICENSE', 'LICENSE')
+  })
+}
+
+function lay(from, to) {
+  const source = join(ROOT, from)
+  if (!existsSync(source)) throw new Error(`${from} is missing: an earlier step did not make it`)
+  const filter = (path) => !path.endsWith('.stamp') && !path.endsWith('.map')
+  cpSync(source, join(DIST, to), { recursive: true, filter })
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await start(async () => {
+    await setup()
+    const names = process.argv.slice(2)
+    if (names.length === 0) return build()
+    const { lines } = await buildArtifacts(names)
+    for (const line of lines) say(`build: ${line}`)
+  })
+}

@@ -1,0 +1,83 @@
+// How a suite is run and counted: cargo's harness, wasm-bindgen's, and Node's all end in totals.
+
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ROOT } from './paths.mjs'
+import { run } from './run.mjs'
+
+/**
+ * @typedef {{ passed: number, failed: number, skipped: number, output: string }} Counts
+ * @typedef {{ name: string, run(): Promise<Counts> }} Suite
+ */
+
+const NONE = { passed: 0, failed: 0, skipped: 0, output: '' }
+
+/** A command that is one check: it passes or it fails. */
+export function check(name, command, args, options = {}) {
+  return {
+    name,
+    async run() {
+      const { code, output } = await run(command, args, { ...options, allowFailure: true })
+      return code === 0 ? { ...NONE, passed: 1 } : { ...NONE, failed: 1, output }
+    },
+  }
+}
+
+/** Anything that ends in `test result: ok. 3 passed; 0 failed; 1 ignored;` lines. */
+export function cargoTest(name, args, env = {}) {
+  return {
+    name,
+    async run() {
+      const { code, output } = await run('cargo', args, { env, allowFailure: true })
+      const totals = [
+        ...output.matchAll(/test result: .*? (\d+) passed; (\d+) failed; (\d+) ignored/g),
+      ]
+      const sum = (index) => totals.reduce((all, total) => all + Number(total[index]), 0)
+      const counts = { passed: sum(1), failed: sum(2), skipped: sum(3), output }
+      return judged(counts, code)
+    },
+  }
+}
+
+/** All `*.test.mjs` and `*.spec.mjs` directly in `folder`, by node:test. */
+export function nodeTest(name, folder, { concurrency, before } = {}) {
+  return {
+    name,
+    async run() {
+      const files = testFiles(folder)
+      if (files.length === 0) return { ...NONE, failed: 1, output: `no test files in ${folder}` }
+      await before?.()
+      const scratch = mkdtempSync(join(tmpdir(), 'synaptic-mesh-tap-'))
+      const tap = join(scratch, 'tap')
+      try {
+        const reporters = ['--test-reporter=spec', '--test-reporter-destination=stdout']
+        reporters.push('--test-reporter=tap', `--test-reporter-destination=${tap}`)
+        const limit = concurrency ? [`--test-concurrency=${concurrency}`] : []
+        const args = ['--test', ...limit, ...reporters, ...files]
+        const { code, output } = await run(process.execPath, args, { allowFailure: true })
+        const text = existsSync(tap) ? readFileSync(tap, 'utf8') : ''
+        const total = (word) => Number(new RegExp(`^# ${word} (\\d+)$`, 'm').exec(text)?.[1] ?? 0)
+        const failed = total('fail') + total('cancelled')
+        const skipped = total('skipped') + total('todo')
+        return judged({ passed: total('pass'), failed, skipped, output }, code)
+      } finally {
+        rmSync(scratch, { recursive: true, force: true })
+      }
+    },
+  }
+}
+
+/** A harness that failed without counting a failure (it did not compile, it crashed) is one. */
+function judged(counts, code) {
+  return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts
+}
+
+export function testFiles(folder) {
+  const place = join(ROOT, folder)
+  if (!existsSync(place)) return []
+  return readdirSync(place)
+    .filter((name) => /\.(test|spec)\.mjs$/.test(name))
+    .sort()
+    .map((name) => join(place, name))
+}

@@ -1,0 +1,31 @@
+import type { Node as HostNode, NodeOptions } from './lib/index.js'
+
+export * from './lib/index.js'
+
+/** A running node: the same in Node and in a page, but that a page has no port. */
+export type Node = Omit<HostNode, 'ready' | 'resumeRuns' | 'serveAt'>
+
+/**
+ * What a node is made with, in Node and in a page. In a page `home`, `host`, `port`, `exactPort`,
+ * `advertise` and `threads` mean nothing: it cannot listen, and it has one training worker.
+ */
+export interface CreateNodeOptions extends Omit<NodeOptions, 'storage'> {
+  /**
+   * In Node `sqlite` (the default with a home) or `memory` (without one); in a page `indexeddb`
+   * (the default) or `memory`. What is kept in memory takes an identity that is forgotten with it.
+   */
+  readonly storage?: 'sqlite' | 'indexeddb' | 'memory' | undefined
+  /**
+   * In a page: makes the training worker, for bundlers that do not find it by themselves. Its
+   * script is `synaptic-mesh/worker`.
+   */
+  readonly worker?: (() => unknown) | undefined
+}
+
+/**
+ * Makes a node, and in Node waits until it can be called.
+ *
+ * @throws SynapticError `bad-link`, `wrong-network`, `already-running`, `port-busy`, `storage-*`;
+ *   in a page also `insecure-context`, `no-web-locks`, `no-indexeddb`, `too-many-tabs`
+ */
+export declare function createNode(options?: CreateNodeOptions): Promise<Node>

@@ -1,0 +1,3 @@
+// @ts-check
+/** The package for Node: it reads its modules from the files beside it, once per thread. */
+export * from './lib/index.js'
