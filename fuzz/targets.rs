@@ -1,0 +1,331 @@
+//! What is fuzzed: everything that reads bytes a peer, a file or a user hands in.
+//!
+//! A target takes any bytes and must neither panic nor take long; what it accepts, it must write
+//! back as the same bytes. cargo-fuzz runs the targets one by one (`npm run fuzz -- TARGET`), and
+//! `tests/fuzz_smoke.rs` runs all of them on damaged seeds with every `cargo test`.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use synaptic_mesh::clock::Now;
+use synaptic_mesh::crypto::sign::{PublicKey, Signature};
+use synaptic_mesh::dag::{BlobId, Graph, NetworkId, Payload, SignedVertex, Source, VertexId, car};
+use synaptic_mesh::effect::{Effect, Input};
+use synaptic_mesh::federated::replay;
+use synaptic_mesh::identity::{AuthorId, Secrets, TransportId};
+use synaptic_mesh::message::{Heads, Request, Response, WantAncestors, WantBlob, WantVertices};
+use synaptic_mesh::neural::dataset::{Dataset, Options};
+use synaptic_mesh::neural::{Activation, Layer, Loss, Model, Network, Specification};
+use synaptic_mesh::node::{Config, Node, Restored};
+
+/// A target: any bytes in, nothing out, no panic.
+pub(crate) type Target = fn(&[u8]);
+
+/// Every target, by the name of its file in `fuzz_targets/` and of its regressions.
+pub(crate) const TARGETS: &[(&str, Target)] = &[
+    ("car_read", car_read),
+    ("dag_insert", dag_insert),
+    ("dataset_parse", dataset_parse),
+    ("identifiers", identifiers),
+    ("message", message),
+    ("model_load", model_load),
+    ("node_input", node_input),
+    ("secrets", secrets),
+    ("signed_vertex", signed_vertex),
+];
+
+const NOW: Now = Now { mono_ms: 1_000, unix_ms: 1_763_000_000_000 };
+const NETWORK: NetworkId = NetworkId::from_bytes([7; 32]);
+/// A node has to be made for every input of `node_input`; more steps would make it slower still.
+const STEPS_MAX: usize = 8;
+
+/// A history file: what is read is written again as the same bytes, and nothing else is verified.
+pub(crate) fn car_read(data: &[u8]) {
+    let report = replay(data);
+    assert_eq!(report.ok, report.first_mismatch.is_none());
+    let Ok(file) = car::read(data) else { return assert!(!report.ok) };
+    let vertices: Vec<&SignedVertex> = file.vertices.iter().map(|entry| &entry.value).collect();
+    let blobs = file.blobs.iter().map(|(id, entry)| (*id, entry.value.to_vec())).collect();
+    let again = car::write(file.network, file.run, &vertices, &blobs);
+    assert_eq!(again.as_deref(), Ok(data), "two files of one history");
+}
+
+/// Signed vertices, each behind its length in two bytes, given to a graph one after the other.
+pub(crate) fn dag_insert(data: &[u8]) {
+    let mut graph = Graph::new(NETWORK);
+    let from = Source::Peer(fixture().peer.clone());
+    let mut rest = data;
+    while let Some(([high, low], after)) = rest.split_first_chunk() {
+        let length = usize::from(u16::from_be_bytes([*high, *low])).min(after.len());
+        let (bytes, next) = after.split_at(length);
+        rest = next;
+        if let Ok(vertex) = SignedVertex::decode(bytes) {
+            let _ = graph.insert(vertex, &from, NOW);
+        }
+    }
+    // Whatever was accepted is closed under "parent of", in causal order, and can be restored.
+    let mut restored = Graph::new(NETWORK);
+    for vertex in graph.iter() {
+        restored.restore(vertex.clone()).expect("what was accepted connects");
+    }
+    assert_eq!(restored.heads(), graph.heads());
+}
+
+/// A table a user picked.
+pub(crate) fn dataset_parse(data: &[u8]) {
+    if let Ok(table) = Dataset::parse(data, &Options::default()) {
+        assert_eq!(table.values().len(), table.rows() * table.features());
+        assert!(table.values().iter().all(|value| value.is_finite()));
+    }
+}
+
+/// Names in their text form.
+pub(crate) fn identifiers(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(id) = text.parse::<VertexId>() {
+        assert_eq!(id.to_string(), text);
+    }
+    if let Ok(id) = text.parse::<BlobId>() {
+        assert_eq!(id.to_string(), text);
+    }
+    if let Ok(id) = text.parse::<NetworkId>() {
+        assert_eq!(id.to_string(), text);
+    }
+    if let Ok(id) = text.parse::<AuthorId>() {
+        assert_eq!(id.to_string(), text);
+    }
+    if let Ok(id) = text.parse::<TransportId>() {
+        assert_eq!(id.to_string(), text);
+    }
+}
+
+/// Everything the sync protocol carries.
+pub(crate) fn message(data: &[u8]) {
+    if let Ok(request) = Request::decode(data) {
+        assert_eq!(request.encode(), data);
+    }
+    if let Ok(response) = Response::decode(data) {
+        assert_eq!(response.encode(), data);
+    }
+}
+
+/// A model file.
+pub(crate) fn model_load(data: &[u8]) {
+    if let Ok(model) = Model::from_file(data) {
+        let again = Model::from_file(&model.to_file()).expect("an own file can be read");
+        assert_eq!(again.to_file(), model.to_file());
+    }
+}
+
+/// What a greeted peer sends to a node: requests, gossip, answers to what was asked.
+pub(crate) fn node_input(data: &[u8]) {
+    let fixture = fixture();
+    let mut node = greeted_node(&fixture.hello);
+    let mut asked = Vec::new();
+    for (step, chunk) in data.chunks(data.len().div_ceil(STEPS_MAX).max(64)).enumerate() {
+        let Some((kind, bytes)) = chunk.split_first() else { return };
+        let (peer, bytes) = (fixture.peer.clone(), bytes.to_vec());
+        let name = u64::try_from(step).expect("few steps");
+        let input = match kind % 3 {
+            0 => Input::Request { peer, token: name, bytes },
+            1 => Input::Gossip { peer, message: name, bytes },
+            _ => match asked.pop() {
+                Some(request) => Input::Response { request, result: Ok(bytes) },
+                None => Input::Request { peer, token: name, bytes },
+            },
+        };
+        for effect in settle(&mut node, input) {
+            if let Effect::Request { request, .. } = effect {
+                asked.push(request);
+            }
+        }
+    }
+}
+
+/// An identity file, a public key and a signature.
+pub(crate) fn secrets(data: &[u8]) {
+    if let Ok(secrets) = Secrets::decode(data) {
+        assert_eq!(secrets.encode().as_slice(), data);
+    }
+    let _ = PublicKey::from_bytes(data);
+    let _ = Signature::from_bytes(data);
+}
+
+/// A vertex in its wire form.
+pub(crate) fn signed_vertex(data: &[u8]) {
+    if let Ok(vertex) = SignedVertex::decode(data) {
+        assert_eq!(vertex.encode(), data);
+        assert_eq!(VertexId::of(vertex.bytes()), vertex.id());
+    }
+}
+
+/// Sound inputs of a target, for a fuzzer to start from and for the smoke test to damage.
+pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
+    let fixture = fixture();
+    let vertices = || fixture.history.iter().map(SignedVertex::encode);
+    match target {
+        "car_read" => vec![fixture.history_file()],
+        "dag_insert" => {
+            let forward: Vec<Vec<u8>> = vertices().map(framed).collect();
+            vec![forward.concat(), forward.into_iter().rev().collect::<Vec<_>>().concat()]
+        }
+        "signed_vertex" => vertices().collect(),
+        "dataset_parse" => vec![b"a,b,label\n1,2,x\n3,4,y\n5,6e-3,x\n-1,.5,\"y\"\n".to_vec()],
+        "identifiers" => fixture.names(),
+        "message" => fixture.requests(),
+        "model_load" => vec![small_model().to_file()],
+        "node_input" => {
+            let kinds = [0_u8, 2].into_iter().cycle();
+            let requests = kinds.zip(fixture.requests());
+            let gossip = [1_u8].into_iter().cycle().zip(vertices());
+            requests.chain(gossip).map(|(kind, bytes)| [vec![kind], bytes].concat()).collect()
+        }
+        "secrets" => vec![fixture.secrets.encode().to_vec()],
+        _ => Vec::new(),
+    }
+}
+
+/// Behind its length in two bytes.
+fn framed(vertex: Vec<u8>) -> Vec<u8> {
+    let length = u16::try_from(vertex.len()).expect("a small vertex");
+    [length.to_be_bytes().to_vec(), vertex].concat()
+}
+
+struct Fixture {
+    secrets: Secrets,
+    peer: TransportId,
+    /// Identities of two authors, and two more vertices of the first.
+    history: Vec<SignedVertex>,
+    /// The peer's first request.
+    hello: Vec<u8>,
+}
+
+fn fixture() -> &'static Fixture {
+    static FIXTURE: OnceLock<Fixture> = OnceLock::new();
+    FIXTURE.get_or_init(|| {
+        let secrets = Secrets::from_entropy([2; 96]);
+        let peer = secrets.transport_id();
+        let mut stranger = node(&secrets);
+        let mut history = written(settle(&mut stranger, Input::Started));
+        let outbound = true;
+        let address = format!("/ip4/127.0.0.1/tcp/1/ws/p2p/{peer}");
+        let known = Secrets::from_entropy([1; 96]);
+        let connected = Input::Connected { peer: known.transport_id(), address, outbound };
+        let hello = settle(&mut stranger, connected).into_iter().find_map(|effect| match effect {
+            Effect::Request { bytes, .. } => Some(bytes),
+            _ => None,
+        });
+        let mut known = node(&known);
+        history.extend(written(settle(&mut known, Input::Started)));
+        write_more(&mut history, &secrets);
+        Fixture { secrets, peer, history, hello: hello.expect("a dialler says hello first") }
+    })
+}
+
+/// Two vertices of the first author that follow everything there is.
+fn write_more(history: &mut Vec<SignedVertex>, secrets: &Secrets) {
+    let mut graph = Graph::new(NETWORK);
+    for vertex in &*history {
+        graph.insert(vertex.clone(), &Source::Own, NOW).expect("a sound history");
+    }
+    for number in 0..2 {
+        let run = VertexId::of(&[number]);
+        let payloads = vec![Payload::RunJoin { run, samples: 9 }, Payload::RunLeave { run }];
+        let vertex = graph.next_vertex(secrets.author(), payloads, NOW).expect("an own chain");
+        let signed = SignedVertex::sign(&vertex, &secrets.signing_key(), [0; 32]);
+        let signed = signed.expect("a sound vertex");
+        graph.insert(signed.clone(), &Source::Own, NOW).expect("a sound vertex");
+        history.push(signed);
+    }
+}
+
+impl Fixture {
+    fn history_file(&self) -> Vec<u8> {
+        let vertices: Vec<&SignedVertex> = self.history.iter().collect();
+        let root = vertices.first().expect("two vertices").id();
+        car::write(NETWORK, root, &vertices, &BTreeMap::new()).expect("a sound history")
+    }
+
+    fn names(&self) -> Vec<Vec<u8>> {
+        let vertex = self.history.first().expect("two vertices");
+        let blob = BlobId::of(b"blob").to_string();
+        let author = vertex.vertex().author.to_string();
+        [vertex.id().to_string(), blob, author, NETWORK.to_string(), self.peer.to_string()]
+            .map(String::into_bytes)
+            .to_vec()
+    }
+
+    fn requests(&self) -> Vec<Vec<u8>> {
+        let ids: Vec<VertexId> = self.history.iter().map(SignedVertex::id).collect();
+        let blob = BlobId::of(b"blob");
+        let requests = [
+            Request::Heads(Heads { heads: ids.clone(), peers: Vec::new() }),
+            Request::Vertices(WantVertices { ids: ids.clone() }),
+            Request::Ancestors(WantAncestors { of: ids.clone(), known: Vec::new() }),
+            Request::Blob(WantBlob { blob, offset: 0 }),
+        ];
+        let encoded = requests.iter().map(Request::encode);
+        std::iter::once(self.hello.clone()).chain(encoded).collect()
+    }
+}
+
+fn node(secrets: &Secrets) -> Node {
+    let (bootstrap, advertise) = (Vec::new(), Vec::new());
+    let config = Config { network: NETWORK, name: String::new(), bootstrap, advertise };
+    Node::new(config, secrets, Restored::default(), [3; 32], NOW).expect("an empty store is sound")
+}
+
+/// A node that runs and has accepted the fixture's peer.
+fn greeted_node(hello: &[u8]) -> Node {
+    let peer = fixture().peer.clone();
+    let mut node = node(&Secrets::from_entropy([1; 96]));
+    settle(&mut node, Input::Started);
+    let address = "/ip4/127.0.0.1/tcp/1/ws".to_owned();
+    settle(&mut node, Input::Connected { peer: peer.clone(), address, outbound: false });
+    settle(&mut node, Input::Request { peer, token: u64::MAX, bytes: hello.to_vec() });
+    node
+}
+
+/// Hands in one input and plays a store that always works.
+fn settle(node: &mut Node, input: Input) -> Vec<Effect> {
+    let (mut all, mut waiting) = (Vec::new(), vec![input]);
+    while let Some(input) = waiting.pop() {
+        let mut effects = Vec::new();
+        node.handle(NOW, input, &mut effects);
+        for effect in effects {
+            match &effect {
+                Effect::Persist(write) => {
+                    waiting.push(Input::Persisted { write: write.write, result: Ok(()) });
+                }
+                Effect::LoadBlob { blob } => {
+                    waiting.push(Input::BlobLoaded { blob: *blob, bytes: None });
+                }
+                _ => {}
+            }
+            all.push(effect);
+        }
+    }
+    all
+}
+
+/// The vertices among what a node wanted stored.
+fn written(effects: Vec<Effect>) -> Vec<SignedVertex> {
+    let writes = effects.into_iter().filter_map(|effect| match effect {
+        Effect::Persist(write) => Some(write.vertices),
+        _ => None,
+    });
+    let decode = |(_, bytes): (VertexId, Vec<u8>)| {
+        SignedVertex::decode(&bytes).expect("a node writes what it can read")
+    };
+    writes.flatten().map(decode).collect()
+}
+
+fn small_model() -> Model {
+    let layer = |units, activation| Layer { units, activation };
+    let specification = Specification {
+        inputs: 3,
+        layers: vec![layer(4, Activation::Relu), layer(2, Activation::Softmax)],
+        loss: Loss::CrossEntropy,
+    };
+    Model::new(Network::new(&specification, 1).expect("a sound specification"))
+}

@@ -1,0 +1,220 @@
+//! Gradients and optimisers, seen from outside: what a step changes against finite differences of
+//! the loss that `evaluate` reports, for every activation, loss and optimiser.
+//!
+//! A step of plain descent with rate 1 is the negative gradient, so no private function is called.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "clippy allows these in tests, not in their helpers"
+)]
+
+use synaptic_mesh::neural::{
+    Activation, Arena, Dataset, Labels, Layer, Loss, Network, Optimiser, Options, Specification,
+    Trainer,
+};
+use synaptic_mesh::rng::Rng;
+
+const ROWS: usize = 7;
+const INPUTS: usize = 5;
+
+/// Rows that are nothing in particular, with labels for a network of three outputs.
+fn data(labels: Labels) -> Dataset {
+    let mut rng = Rng::from_u64(11);
+    let values = (0..ROWS * INPUTS).map(|_| rng.uniform_f32() * 2.0 - 1.0).collect();
+    let classes = match labels {
+        Labels::Classes(_) => ["a", "b", "c"].map(String::from).to_vec(),
+        Labels::Numbers { .. } => Vec::new(),
+    };
+    Dataset::from_parts(INPUTS, values, labels, classes).unwrap()
+}
+
+fn classes() -> Dataset {
+    data(Labels::Classes((0..7).map(|row| row % 3).collect()))
+}
+
+/// Numbers between 0 and 1, so that they are targets for every loss.
+fn numbers() -> Dataset {
+    let mut rng = Rng::from_u64(12);
+    data(Labels::Numbers { values: (0..ROWS * 3).map(|_| rng.uniform_f32()).collect(), width: 3 })
+}
+
+fn specification(hidden: Activation, output: Activation, loss: Loss) -> Specification {
+    let layer = |units, activation| Layer { units, activation };
+    let layers = vec![layer(9, hidden), layer(4, Activation::Tanh), layer(3, output)];
+    Specification { inputs: 5, layers, loss }
+}
+
+/// Weights with biases that are not zero and sums away from the kink of relu.
+fn network(specification: &Specification) -> Network {
+    let mut network = Network::new(specification, 5).unwrap();
+    let mut rng = Rng::from_u64(13);
+    let weights: Vec<f32> =
+        network.weights().iter().map(|weight| weight + 0.1 * rng.normal_f32()).collect();
+    network.set_weights(&weights).unwrap();
+    network
+}
+
+/// One step over all rows in their order.
+fn step(network: &mut Network, data: &Dataset, optimiser: Optimiser, learning_rate: f32) {
+    let options = Options { batch: 64, learning_rate, optimiser, seed: 0, shuffle: false };
+    let mut trainer = Trainer::new(network, options).unwrap();
+    trainer.epoch(network, &mut Arena::new(), data).unwrap();
+}
+
+/// The gradient, from what one step of plain descent with rate 1 changes.
+fn gradient(network: &Network, data: &Dataset) -> Vec<f64> {
+    let mut moved = network.clone();
+    step(&mut moved, data, Optimiser::Sgd { momentum: 0.0 }, 1.0);
+    let difference = |(before, after): (&f32, &f32)| f64::from(*before) - f64::from(*after);
+    network.weights().iter().zip(&moved.weights()).map(difference).collect()
+}
+
+/// The gradient by central differences of the reported loss.
+fn numeric_gradient(network: &Network, data: &Dataset) -> Vec<f64> {
+    let weights = network.weights();
+    let mut arena = Arena::new();
+    let mut loss_at = |place: usize, change: f32| {
+        let mut weights = weights.clone();
+        weights[place] += change;
+        let changed = Network::from_weights(network.specification(), &weights).unwrap();
+        let exact = f64::from(weights[place]);
+        (changed.evaluate(&mut arena, data).unwrap().loss, exact)
+    };
+    (0..weights.len())
+        .map(|place| {
+            let ((high, above), (low, below)) = (loss_at(place, 4e-3), loss_at(place, -4e-3));
+            (high - low) / (above - below)
+        })
+        .collect()
+}
+
+fn assert_close(ours: &[f64], numeric: &[f64], what: &str) {
+    let largest = numeric.iter().fold(0.0_f64, |a, b| a.max(b.abs()));
+    assert!(largest > 1e-3, "{what}: a gradient of nothing proves nothing");
+    for (place, (a, b)) in ours.iter().zip(numeric).enumerate() {
+        assert!((a - b).abs() <= 3e-3 * largest, "{what}, parameter {place}: {a} {b}");
+    }
+}
+
+#[test]
+fn every_gradient_is_that_of_the_loss() {
+    use Activation::{Linear, Relu, Sigmoid, Softmax, Tanh};
+    for hidden in Activation::ALL {
+        for output in [Linear, Relu, Tanh, Sigmoid, Softmax] {
+            for loss in [Loss::Mse, Loss::CrossEntropy] {
+                let specification = specification(hidden, output, loss);
+                if specification.validate().is_err() {
+                    continue;
+                }
+                for data in [classes(), numbers()] {
+                    let network = network(&specification);
+                    let what = format!("{hidden:?} {output:?} {loss:?} {:?}", data.task());
+                    let numeric = numeric_gradient(&network, &data);
+                    assert_close(&gradient(&network, &data), &numeric, &what);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_wrong_gradient_would_be_noticed() {
+    let specification = specification(Activation::Tanh, Activation::Softmax, Loss::CrossEntropy);
+    let network = network(&specification);
+    let mut wrong = gradient(&network, &classes());
+    wrong.swap(0, 1);
+    let numeric = numeric_gradient(&network, &classes());
+    let noticed = std::panic::catch_unwind(|| assert_close(&wrong, &numeric, "control"));
+    assert!(noticed.is_err());
+}
+
+/// Three steps of an optimiser of textbook arithmetic in `f64`, on the gradients of the network.
+fn textbook(
+    mut network: Network,
+    data: &Dataset,
+    mut rule: impl FnMut(i32, usize, f64) -> f64,
+) -> Vec<f32> {
+    for step in 1..=3 {
+        let change = gradient(&network, data);
+        let mut weights = network.weights();
+        for (place, (weight, gradient)) in weights.iter_mut().zip(change).enumerate() {
+            let exact = f64::from(*weight) + rule(step, place, gradient);
+            *weight = format!("{exact}").parse().unwrap();
+        }
+        network.set_weights(&weights).unwrap();
+    }
+    network.weights()
+}
+
+fn three_steps(mut network: Network, data: &Dataset, optimiser: Optimiser) -> Vec<f32> {
+    let options = Options { batch: 64, learning_rate: 0.05, optimiser, seed: 0, shuffle: false };
+    let mut trainer = Trainer::new(&network, options).unwrap();
+    let mut arena = Arena::new();
+    for _ in 0..3 {
+        trainer.epoch(&mut network, &mut arena, data).unwrap();
+    }
+    network.weights()
+}
+
+#[test]
+fn optimisers_follow_their_papers() {
+    let specification = specification(Activation::Sigmoid, Activation::Softmax, Loss::CrossEntropy);
+    let (network, data) = (network(&specification), classes());
+    let count = network.parameter_count();
+
+    let mut velocity = vec![0.0; count];
+    let momentum = textbook(network.clone(), &data, |_, place, gradient| {
+        velocity[place] = f64::from(0.9_f32) * velocity[place] + gradient;
+        -f64::from(0.05_f32) * velocity[place]
+    });
+    let (mut first, mut second) = (vec![0.0; count], vec![0.0; count]);
+    let adam = textbook(network.clone(), &data, |step, place, gradient| {
+        first[place] = 0.9 * first[place] + 0.1 * gradient;
+        second[place] = 0.999 * second[place] + 0.001 * gradient * gradient;
+        let mean = first[place] / (1.0 - 0.9_f64.powi(step));
+        let spread = (second[place] / (1.0 - 0.999_f64.powi(step))).sqrt();
+        -0.05 * mean / (spread + 1e-8)
+    });
+    for (name, expected, optimiser, tolerance) in [
+        ("momentum", momentum, Optimiser::Sgd { momentum: 0.9 }, 1e-5),
+        ("adam", adam, Optimiser::Adam, 1e-3),
+    ] {
+        let found = three_steps(network.clone(), &data, optimiser);
+        for (place, (a, b)) in found.iter().zip(&expected).enumerate() {
+            assert!((a - b).abs() < tolerance, "{name}, parameter {place}: {a} {b}");
+        }
+    }
+}
+
+#[test]
+fn training_lowers_the_loss_that_run_computes() {
+    let xor = Dataset::from_parts(
+        2,
+        vec![0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0],
+        Labels::Numbers { values: vec![0.0, 1.0, 1.0, 0.0], width: 1 },
+        Vec::new(),
+    )
+    .unwrap();
+    let layer = |units, activation| Layer { units, activation };
+    let layers = vec![layer(8, Activation::Tanh), layer(1, Activation::Sigmoid)];
+    for (loss, optimiser, learning_rate) in [
+        (Loss::Mse, Optimiser::Adam, 0.05),
+        (Loss::CrossEntropy, Optimiser::Adam, 0.05),
+        (Loss::Mse, Optimiser::Sgd { momentum: 0.9 }, 0.5),
+        (Loss::CrossEntropy, Optimiser::Sgd { momentum: 0.0 }, 0.5),
+    ] {
+        let specification = Specification { inputs: 2, layers: layers.clone(), loss };
+        let mut network = Network::new(&specification, 2).unwrap();
+        let options = Options { batch: 4, learning_rate, optimiser, seed: 2, shuffle: true };
+        let mut trainer = Trainer::new(&network, options).unwrap();
+        let mut arena = Arena::new();
+        for _ in 0..2_000 {
+            trainer.epoch(&mut network, &mut arena, &xor).unwrap();
+        }
+        let mut outputs = [0.0; 4];
+        network.run(&mut arena, xor.values(), &mut outputs).unwrap();
+        let right = outputs.iter().zip([0.0, 1.0, 1.0, 0.0]).all(|(a, b)| (a - b).abs() < 0.1);
+        assert!(right, "{loss:?} {optimiser:?}: {outputs:?}");
+    }
+}

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { data, run, scratch, start, until } from './cli.mjs'
+
+/** Processes that were started in a place of their own, found by it. */
+function processesOf(place) {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(place)
+      } catch {
+        return false
+      }
+    })
+}
+
+function place() {
+  const cwd = scratch()
+  const tmp = join(cwd, 'tmp')
+  mkdirSync(tmp)
+  return { cwd, tmp, options: { cwd, env: { TMPDIR: tmp }, timeoutMs: 400_000 } }
+}
+
+test('a short demo runs, with the founder killed, and cleans up', {
+  timeout: 420_000,
+}, async () => {
+  const { tmp, options } = place()
+  const result = await data(['demo', '--members', '4', '--rounds', '8', '--seed', '3'], options)
+  assert.deepEqual(Object.keys(result).sort(), [
+    'accuracyAloneMean',
+    'accuracyTogether',
+    'founderLeftAtRound',
+    'log',
+    'members',
+    'rounds',
+    'verified',
+  ])
+  assert.equal(result.members.length, 4)
+  assert.equal(new Set(result.members.map(({ nodeId }) => nodeId)).size, 4)
+  for (const { kind, samples, accuracyAlone } of result.members) {
+    assert.match(kind, /^(node|tab)$/)
+    assert.ok(samples >= 10)
+    assert.ok(accuracyAlone > 0 && accuracyAlone < 1)
+  }
+  assert.equal(result.rounds, 8)
+  assert.equal(result.founderLeftAtRound, 5)
+  assert.equal(result.verified, true)
+  assert.ok(result.accuracyTogether > result.accuracyAloneMean)
+  assert.equal((await data(['verify', result.log], options)).ok, true)
+  assert.deepEqual(processesOf(tmp), [])
+  const left = readdirSync(tmp)
+  assert.deepEqual(left.length, 1, left.join(' '))
+  assert.deepEqual(readdirSync(join(tmp, left[0])), ['digits.car'])
+})
+
+test('without a browser another process takes the place, said aloud', {
+  timeout: 420_000,
+}, async () => {
+  const { options } = place()
+  const env = { ...options.env, SYNAPTIC_CHROMIUM: '/nowhere/chromium', CHROMIUM: '' }
+  const args = ['demo', '--members', '3', '--rounds', '6', '--json']
+  const { stdout, stderr, code } = await run(args, { ...options, env })
+  assert.equal(code, 0, stderr)
+  assert.match(stderr, /no Chromium on this machine/)
+  const { members } = JSON.parse(stdout).data
+  assert.deepEqual(
+    members.map(({ kind }) => kind),
+    ['node', 'node', 'node'],
+  )
+})
+
+test('Ctrl-C in the middle ends every process and removes every directory', async () => {
+  const { tmp, options } = place()
+  const child = start(['demo', '--members', '4', '--json'], options)
+  child.stdout.resume()
+  child.stderr.resume()
+  await until(() => processesOf(tmp).length >= 3, 'members start')
+  child.kill('SIGINT')
+  const [code] = await once(child, 'close')
+  assert.equal(code, 130)
+  assert.deepEqual(processesOf(tmp), [])
+  assert.deepEqual(readdirSync(tmp), [])
+  assert.equal(existsSync(tmp), true)
+})

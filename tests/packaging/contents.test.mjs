@@ -1,0 +1,143 @@
+// What is in the package and what it pulls in: nothing that needs an install script, nothing of the
+// machine it was built on, and types that tools agree with.
+import assert from 'node:assert/strict'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { publint } from 'publint'
+import { npm, packed, scratch } from '../packed.mjs'
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+const BYTES_MAX = 12 * 1024 * 1024
+const read = (path) => readFileSync(path, 'utf8')
+
+function* filesIn(folder) {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) yield* filesIn(path)
+    else yield path
+  }
+}
+
+test('no package in the tree has an install script', () => {
+  const modules = join(packed().folder, 'node_modules')
+  const scripted = []
+  for (const path of filesIn(modules)) {
+    if (path.endsWith('binding.gyp')) scripted.push(path)
+    if (!path.endsWith('/package.json')) continue
+    const { name, scripts = {} } = JSON.parse(read(path))
+    const hooks = ['preinstall', 'install', 'postinstall'].filter((hook) => scripts[hook])
+    if (hooks.length > 0) scripted.push(`${name}: ${hooks.join()}`)
+  }
+  assert.deepEqual(scripted, [])
+  const lock = JSON.parse(read(join(packed().folder, 'package-lock.json')))
+  const flagged = Object.entries(lock.packages).filter(([, entry]) => entry.hasInstallScript)
+  assert.deepEqual(flagged, [])
+})
+
+test('npm ls finds nothing missing or extraneous', () => {
+  const tree = JSON.parse(npm(['ls', '--all', '--json'], packed().folder))
+  assert.equal(tree.problems, undefined)
+  assert.deepEqual(Object.keys(tree.dependencies), ['synaptic-mesh'])
+})
+
+test('the dependencies are those of the host, and no more', () => {
+  const ours = JSON.parse(read(join(packed().package, 'package.json')))
+  const host = JSON.parse(read(join(ROOT, 'npm/package.json')))
+  assert.deepEqual(ours.dependencies, host.dependencies)
+  assert.deepEqual(ours.optionalDependencies, host.optionalDependencies)
+})
+
+test('every file belongs there, and none names the machine that built it', () => {
+  let total = 0
+  for (const path of filesIn(packed().package)) {
+    total += statSync(path).size
+    assert.doesNotMatch(path, /\.(map|tsbuildinfo|stamp)$|\/test\//)
+    const text = readFileSync(path, 'latin1')
+    for (const place of [ROOT, join(homedir(), '.cargo')]) {
+      assert.ok(!text.includes(place), `${path} names ${place}`)
+    }
+  }
+  assert.ok(total < BYTES_MAX, `${total} bytes unpacked`)
+  for (const name of [
+    'LICENSE',
+    'README.md',
+    'data/digits.csv',
+    'data/README.md',
+    'www/index.html',
+  ]) {
+    assert.ok(existsSync(join(packed().package, name)), name)
+  }
+})
+
+test('publint has nothing to say', async () => {
+  const { messages } = await publint({
+    pkgDir: packed().package,
+    level: 'suggestion',
+    strict: true,
+  })
+  assert.deepEqual(messages, [])
+})
+
+test('are the types wrong? They are not', () => {
+  const cli = join(ROOT, 'node_modules/@arethetypeswrong/cli/dist/index.js')
+  // The old resolution knows no subpaths, wasm files have no types, and every Node that the package
+  // runs on can require an ES module.
+  const rules = ['--profile', 'node16', '--ignore-rules', 'cjs-resolves-to-esm']
+  rules.push('--exclude-entrypoints', 'mesh.wasm', 'neural.wasm')
+  const args = [cli, packed().tarball, ...rules, '--format', 'ascii', '--no-emoji']
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+  assert.equal(status, 0, stdout + stderr)
+})
+
+const USER = `
+const node: Node = await createNode({ storage: 'memory' })
+const request: RunRequest = { name: 'a', data: new Uint8Array(1), layers: [2, 1], rounds: 1 }
+const { run, samples } = await node.startRun(request)
+const round: number = run.round + samples
+for await (const event of node.events()) {
+  if (event.type === 'round') { const cid: string = event.weightsCid }
+  // @ts-expect-error there is no such event
+  if (event.type === 'rounds') { throw event }
+}
+const { Network } = await loadNeural()
+const network = Network.create({ inputs: 1, layers: [], loss: 'mse' }, 1n)
+// @ts-expect-error a seed is a bigint
+Network.create({ inputs: 1, layers: [], loss: 'mse' }, 1)
+const outputs: Float32Array = network.run(new Float32Array(1))
+// @ts-expect-error a page has no such storage
+await createNode({ storage: 'cookies' })
+const error = new SynapticError('a', 'b')
+const code: string = error.code
+`
+
+for (const [name, module, moduleResolution, file, header, footer] of [
+  ['import, nodenext', 'nodenext', 'nodenext', 'a.mts', 'import {', "} from 'synaptic-mesh'"],
+  ['import, bundler', 'esnext', 'bundler', 'b.ts', 'import {', "} from 'synaptic-mesh'"],
+  ['slim, bundler', 'esnext', 'bundler', 'c.ts', 'import {', "} from 'synaptic-mesh/slim'"],
+  ['require, node16', 'node16', 'node16', 'd.cts', 'import {', "} from 'synaptic-mesh'"],
+]) {
+  test(`the types hold for ${name}, with the package's own declarations checked`, () => {
+    const folder = scratch(`types-${file}`)
+    const names = 'createNode, loadNeural, SynapticError, type Node, type RunRequest'
+    const body = file.endsWith('.cts') ? `async function main() {${USER}}\nvoid main` : USER
+    writeFileSync(join(folder, file), `${header} ${names} ${footer}\n${body}\nexport {}\n`)
+    const options = {
+      compilerOptions: {
+        ...{ module, moduleResolution, target: 'es2023', strict: true, noEmit: true },
+        ...{ lib: ['es2023', 'esnext.disposable', 'dom'], types: [], skipLibCheck: false },
+      },
+      files: [file],
+    }
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(options))
+    const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
+    try {
+      execFileSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8', stdio: 'pipe' })
+    } catch (error) {
+      assert.fail(error.stdout)
+    }
+  })
+}
