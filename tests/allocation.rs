@@ -1,7 +1,7 @@
 //! A step of training and a run take no memory once everything has its place.
 
 #![expect(unsafe_code, reason = "a global allocator is unsafe by its nature")]
-#![allow(clippy::unwrap_used, reason = "clippy allows it in tests, not in their helpers")]
+#![expect(clippy::unwrap_used, reason = "clippy allows it in tests, not in their helpers")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

@@ -3,7 +3,7 @@
 //!
 //! A step of plain descent with rate 1 is the negative gradient, so no private function is called.
 
-#![allow(
+#![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     reason = "clippy allows these in tests, not in their helpers"
@@ -33,10 +33,17 @@ fn classes() -> Dataset {
     data(Labels::Classes((0..7).map(|row| row % 3).collect()))
 }
 
-/// Numbers between 0 and 1, so that they are targets for every loss.
+/// Shares that sum to 1 in every row, so that they are targets for every loss.
 fn numbers() -> Dataset {
     let mut rng = Rng::from_u64(12);
-    data(Labels::Numbers { values: (0..ROWS * 3).map(|_| rng.uniform_f32()).collect(), width: 3 })
+    let mut values: Vec<f32> = (0..ROWS * 3).map(|_| rng.uniform_f32()).collect();
+    for row in values.chunks_mut(3) {
+        let sum: f32 = row.iter().sum();
+        for share in row {
+            *share /= sum;
+        }
+    }
+    data(Labels::Numbers { values, width: 3 })
 }
 
 fn specification(hidden: Activation, output: Activation, loss: Loss) -> Specification {
@@ -70,31 +77,45 @@ fn gradient(network: &Network, data: &Dataset) -> Vec<f64> {
     network.weights().iter().zip(&moved.weights()).map(difference).collect()
 }
 
-/// The gradient by central differences of the reported loss.
-fn numeric_gradient(network: &Network, data: &Dataset) -> Vec<f64> {
+/// The gradient by differences of the reported loss: below and above each parameter.
+fn numeric_gradient(network: &Network, data: &Dataset) -> Vec<(f64, f64)> {
     let weights = network.weights();
     let mut arena = Arena::new();
     let mut loss_at = |place: usize, change: f32| {
         let mut weights = weights.clone();
         weights[place] += change;
         let changed = Network::from_weights(network.specification(), &weights).unwrap();
-        let exact = f64::from(weights[place]);
-        (changed.evaluate(&mut arena, data).unwrap().loss, exact)
+        (changed.evaluate(&mut arena, data).unwrap().loss, f64::from(weights[place]))
     };
-    (0..weights.len())
-        .map(|place| {
-            let ((high, above), (low, below)) = (loss_at(place, 4e-3), loss_at(place, -4e-3));
-            (high - low) / (above - below)
-        })
-        .collect()
+    let mut slopes = Vec::with_capacity(weights.len());
+    for place in 0..weights.len() {
+        let ((low, below), (here, at), (high, above)) =
+            (loss_at(place, -1e-3), loss_at(place, 0.0), loss_at(place, 1e-3));
+        slopes.push(((here - low) / (at - below), (high - here) / (above - at)));
+    }
+    slopes
 }
 
-fn assert_close(ours: &[f64], numeric: &[f64], what: &str) {
-    let largest = numeric.iter().fold(0.0_f64, |a, b| a.max(b.abs()));
+/// Ours must be the mean of the slopes below and above. Where these two disagree, relu bends in
+/// between: there ours must lie between them, and that may happen only now and then.
+fn assert_close(ours: &[f64], numeric: &[(f64, f64)], what: &str) {
+    let largest = numeric.iter().fold(0.0_f64, |most, (a, b)| most.max(a.abs()).max(b.abs()));
     assert!(largest > 1e-3, "{what}: a gradient of nothing proves nothing");
-    for (place, (a, b)) in ours.iter().zip(numeric).enumerate() {
-        assert!((a - b).abs() <= 3e-3 * largest, "{what}, parameter {place}: {a} {b}");
+    let near = 3e-3 * largest;
+    let mut bends = 0;
+    for (place, (ours, (below, above))) in ours.iter().zip(numeric).enumerate() {
+        let says = format!("{what}, parameter {place}: {ours} between {below} and {above}");
+        if (below - above).abs() > 4.0 * near {
+            bends += 1;
+            assert!(
+                below.min(*above) - near <= *ours && *ours <= below.max(*above) + near,
+                "{says}"
+            );
+        } else {
+            assert!((ours - (below + above) / 2.0).abs() <= near, "{says}");
+        }
     }
+    assert!(bends * 20 <= numeric.len(), "{what}: {bends} bends");
 }
 
 #[test]

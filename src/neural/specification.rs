@@ -52,8 +52,9 @@ pub enum Activation {
 pub enum Loss {
     /// Mean over the outputs of `(output - target)^2`.
     Mse,
-    /// `-sum target ln output` after softmax; after sigmoid the sum over the outputs of
-    /// `-target ln output - (1 - target) ln (1 - output)`.
+    /// `-sum target ln output` after softmax, for a class or for targets that sum to 1; after
+    /// sigmoid the sum over the outputs of `-target ln output - (1 - target) ln (1 - output)`,
+    /// for targets between 0 and 1.
     CrossEntropy,
 }
 

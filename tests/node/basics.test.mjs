@@ -131,7 +131,7 @@ test('no command asks anything or writes escape bytes, with stdin closed and no 
 test('init makes an identity once, readable by its owner only, and is safe to repeat', async () => {
   const cwd = scratch()
   const first = await data(['init', '--yes'], { cwd })
-  assert.deepEqual(Object.keys(first).sort(), ['created', 'home', 'network', 'nodeId'])
+  assert.deepEqual(Object.keys(first).sort(), ['changed', 'created', 'home', 'network', 'nodeId'])
   assert.equal(first.home, join(cwd, '.synaptic'))
   assert.match(first.nodeId, /^[a-z2-7]{52}$/)
   assert.match(first.network, /^[a-z2-7]{52}$/)
@@ -173,7 +173,7 @@ test('settings: set, get, list with origin, and a broken file is named', async (
   const port = list.find(({ key }) => key === 'listen.port')
   assert.deepEqual(port, { key: 'listen.port', value: 1, origin: 'env' })
   const wrong = await json(['config', 'set', 'listen.port', 'x'], { cwd })
-  assert.deepEqual([wrong.code, wrong.error.code], [1, 'bad-config'])
+  assert.deepEqual([wrong.code, wrong.error.code], [2, 'usage'])
   writeFileSync(join(cwd, '.synaptic', 'config.json'), '{ "listen.port": ')
   const broken = await json(['status'], { cwd })
   assert.deepEqual([broken.code, broken.error.code], [1, 'bad-config'])

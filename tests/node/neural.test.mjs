@@ -8,9 +8,8 @@ import { DIGITS, data, json, PACKAGE, run, scratch, start } from './cli.mjs'
 /** A model file of these layers. */
 async function model(cwd, layers, ...more) {
   const file = join(cwd, 'm.json')
-  await data(['neural', 'create', '--layers', layers, '--output', file, '--seed', '1', ...more], {
-    cwd,
-  })
+  const fixed = ['--layers', layers, '--output', file, '--seed', '1', '--force']
+  await data(['neural', 'create', ...fixed, ...more], { cwd })
   return file
 }
 

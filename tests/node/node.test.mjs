@@ -128,7 +128,7 @@ test('join: damaged link, foreign network, nobody there', async () => {
     'http://x/#join=AAAA',
   ]) {
     const answer = await json(['join', link, '--home', place], { cwd: place })
-    assert.deepEqual([answer.code, answer.error.code], [1, 'bad-link'], link)
+    assert.deepEqual([answer.code, answer.error.code], [2, 'bad-link'], link)
   }
   const own = await json(['join', node.ready.join, '--home', place], { cwd: place })
   assert.equal(own.code, 2)
@@ -149,7 +149,6 @@ test('join: damaged link, foreign network, nobody there', async () => {
     ['join', second.ready.join, '--home', late, '--port', '0', '--dashboard-port', '0'],
     { cwd: late },
   ).catch((thrown) => thrown)
-  // The node announces itself before it gives up: two documents, the last one the error.
   const error = answer instanceof Error ? answer.message : JSON.stringify(answer)
   assert.match(error, /unreachable/)
   await node.stop()

@@ -80,7 +80,7 @@ fn training_on_digits_gives_the_weights_it_gives_natively() {
     for epoch in 1..=20 {
         let options = js(r#"{"seed":"1n"}"#).unchecked_into();
         let done = network.train_epoch(&training, Some(options)).unwrap();
-        assert_eq!(number(&done, "epoch"), f64::from(epoch));
+        assert_eq!(get(&done, "epoch"), JsValue::from(epoch));
     }
     assert_eq!(network.weights_cid(), expected("digits", "weightsCid"));
     assert!(number(&network.evaluate(&test).unwrap(), "accuracy") >= 0.97);
@@ -118,7 +118,7 @@ fn local_training_gives_the_update_it_gives_natively() {
     let update = train_update(&specification, &base, &data, &js(options)).unwrap();
     let delta: js_sys::Uint8Array = get(&update, "delta").unchecked_into();
     assert_eq!(hash::blob_cid_text(&delta.to_vec()), expected("update", "deltaCid"));
-    assert_eq!(number(&update, "samples"), 1_797.0);
+    assert_eq!(get(&update, "samples"), JsValue::from(1_797));
     assert_eq!(
         code(train_update(&specification, &base[4..], &data, &js(options))),
         "weights-invalid"
@@ -126,6 +126,7 @@ fn local_training_gives_the_update_it_gives_natively() {
 }
 
 #[wasm_bindgen_test]
+#[expect(clippy::many_single_char_names, reason = "the letters of matrix products")]
 fn vector_instructions_give_the_bits_of_plain_code() {
     let mut rng = Rng::from_u64(1);
     for _ in 0..50_000 {
@@ -144,7 +145,7 @@ fn vector_instructions_give_the_bits_of_plain_code() {
         }
     }
     for _ in 0..300 {
-        let [m, k, n] = [13, 40, 50].map(|most| 1 + rng.below(most) as usize);
+        let [m, k, n] = [13, 40, 50].map(|most| 1 + usize::try_from(rng.below(most)).unwrap());
         let mut numbers =
             |count: usize| -> Vec<f32> { (0..count).map(|_| rng.normal_f32()).collect() };
         let (a, b) = (numbers(m * padded(k)), numbers(k * padded(n)));

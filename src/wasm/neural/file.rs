@@ -27,15 +27,15 @@ pub(super) fn read(bytes: &[u8]) -> Result<Model, JsValue> {
     let text = std::str::from_utf8(bytes).unwrap_or_default();
     let json =
         JSON::parse(text).map_err(|_| thrown(file::unreadable(bytes, false, "it is not JSON")))?;
-    let mut head = Reader::new("model", &json);
-    let (format, version) =
-        (head.text("format").unwrap_or_default(), head.whole("version", Some(0)));
-    file::check_head(&format, version).map_err(thrown)?;
-    let file = fields(&json).map_err(|error| {
+    let foreign = |error: JsValue| {
         let why = error.dyn_ref::<js_sys::Error>().map(|error| String::from(error.message()));
         thrown(file::unreadable(bytes, true, &why.unwrap_or_default()))
-    })?;
-    file.into_model().map_err(thrown)
+    };
+    let mut head = Reader::new("model", &json);
+    let (format, version) = (head.text("format").unwrap_or_default(), head.whole("version", None));
+    head.finish(Some(())).map_err(foreign)?;
+    file::check_head(&format, version).map_err(thrown)?;
+    fields(&json).map_err(foreign)?.into_model().map_err(thrown)
 }
 
 /// The file of a model.
