@@ -88,7 +88,7 @@ export interface Network {
   /** One epoch; calls with the same options are one training. */
   trainEpoch(data: Dataset, options?: TrainOptions): { epoch: number; loss: number }
   /** A whole training with a fresh optimiser. */
-  train(data: Dataset, options: TrainOptions & { epochs: number }): { epochs: number; loss: number }
+  train(data: Dataset, options: TrainOptions & { epochs: number }): { epoch: number; loss: number }
   evaluate(data: Dataset): { loss: number; accuracy: number | null }
   free(): void
 }
@@ -348,10 +348,14 @@ export interface VerifyReport {
   readonly updates: number
   readonly weightsCid: string | null
   readonly firstMismatch: Mismatch | null
-  readonly weights?: Uint8Array
-  readonly specification?: Specification
-  readonly classes?: readonly string[]
-  readonly scaling?: Scaling
+  /** Id and name of the run, once its first vertex was verified. */
+  readonly run: string | null
+  readonly name: string | null
+  /** Raw little-endian `f32` after the last of these rounds. */
+  readonly weights: Uint8Array
+  readonly specification: Specification | null
+  readonly classes: readonly string[]
+  readonly scaling: Scaling | null
 }
 
 /** What the mesh artifact exports besides. */

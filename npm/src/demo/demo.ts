@@ -56,13 +56,14 @@ export interface DemoResult {
 /** Name of the run. */
 const RUN = 'digits'
 /** The network: 8 x 8 pixels in, ten digits out. */
-const LAYERS = [64, 64, 10]
+const LAYERS = [64, 128, 10]
 /** Brightness of a pixel. */
 const RANGE = [0, 16]
 /** Passes over a member's rows per round. */
 const EPOCHS = 5
-/** Learning rate of plain descent, at which uneven shares still come together. */
-const LEARNING_RATE = 0.3
+/** Learning rate and momentum of descent, at which uneven shares still come together. */
+const LEARNING_RATE = 0.2
+const MOMENTUM = 0.9
 /** Rows per step. */
 const BATCH = 32
 /** The founder's process is killed when this round is aggregated. */
@@ -244,6 +245,7 @@ class Stage {
       epochs: EPOCHS,
       batch: BATCH,
       learningRate: LEARNING_RATE,
+      momentum: MOMENTUM,
       quorum: members,
       // Nobody starts before almost everybody is there, and one may leave for good.
       updatesMin: Math.max(2, members - 1),
@@ -320,9 +322,7 @@ class Stage {
   /** Scores the recomputed weights, not what any member says about them. */
   async #score(report: VerifyReport, shares: Shares): Promise<number> {
     const { weights, specification, scaling } = report
-    if (weights === undefined || specification === undefined || scaling === undefined) {
-      return Number.NaN
-    }
+    if (specification === null || scaling === null) return Number.NaN
     const pool = new TrainingPool(1)
     try {
       const source = { file: shares.test.file }
