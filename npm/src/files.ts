@@ -46,13 +46,7 @@ export function writeAtomic(file: string, content: Uint8Array | string, mode = P
   const suffix = randomBytes(6).toString('hex')
   const temporary = path.join(directory, `.${path.basename(file)}.${suffix}.tmp`)
   try {
-    const handle = fs.openSync(temporary, 'wx', mode)
-    try {
-      fs.writeFileSync(handle, content)
-      fs.fsyncSync(handle)
-    } finally {
-      fs.closeSync(handle)
-    }
+    writeDurably(temporary, content, mode)
     fs.renameSync(temporary, file)
   } catch (thrown) {
     fs.rmSync(temporary, { force: true })
@@ -70,13 +64,7 @@ export function writeAtomic(file: string, content: Uint8Array | string, mode = P
 export function writeNew(file: string, content: Uint8Array | string, mode: number): boolean {
   const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`
   try {
-    const handle = fs.openSync(temporary, 'wx', mode)
-    try {
-      fs.writeFileSync(handle, content)
-      fs.fsyncSync(handle)
-    } finally {
-      fs.closeSync(handle)
-    }
+    writeDurably(temporary, content, mode)
     fs.linkSync(temporary, file)
     flushDirectory(path.dirname(file))
     return true
@@ -85,6 +73,17 @@ export function writeNew(file: string, content: Uint8Array | string, mode: numbe
     throw fileError(thrown, file)
   } finally {
     fs.rmSync(temporary, { force: true })
+  }
+}
+
+/** Makes a new file and returns when its content is on the disk. */
+function writeDurably(file: string, content: Uint8Array | string, mode: number): void {
+  const handle = fs.openSync(file, 'wx', mode)
+  try {
+    fs.writeFileSync(handle, content)
+    fs.fsyncSync(handle)
+  } finally {
+    fs.closeSync(handle)
   }
 }
 
