@@ -446,6 +446,12 @@ pub const BUSY_MS_MAX: u64 = 10;
 /// Milliseconds that stopping waits for the node to finish its writes. A disk that takes longer is
 /// gone.
 pub const STOP_TIMEOUT_MS: u64 = 5_000;
+/// Milliseconds that a node which stops waits for a peer to have its last vertex. A round trip to
+/// the other side of the world, several times; after that the store has to bring it.
+pub const LEAVE_MS_MAX: u64 = 2_000;
+/// Milliseconds between two questions of a node which stops. Arbitrary, sane: a round trip on land.
+pub const LEAVE_ASK_MS: u64 = 50;
+const _: () = assert!(LEAVE_MS_MAX + LEAVE_ASK_MS < STOP_TIMEOUT_MS);
 /// Milliseconds that starting waits for the host to listen. It answers in one; this ends a defect.
 pub const LISTEN_TIMEOUT_MS: u64 = 10_000;
 /// Places one node listens at (count). Arbitrary, sane: one per network interface.

@@ -28,6 +28,7 @@ mod export;
 mod following;
 mod greeting;
 mod learning;
+mod leaving;
 mod offence;
 mod peers;
 mod rate;
@@ -82,6 +83,8 @@ pub struct Node {
     /// Proofs of equivocation to write, each with its time.
     accusations: BTreeMap<AuthorId, (u64, EquivocationProof)>,
     commands: commands::Commands,
+    /// The last own vertex, while no peer has shown that it has it.
+    unshared: Option<VertexId>,
     counters: counters::Counters,
     warned: BTreeMap<&'static str, u64>,
     /// Own addresses as the transport told them.
@@ -97,8 +100,8 @@ pub struct Node {
 enum Phase {
     Made,
     Running,
-    /// Waiting for the write under way, then answering this command.
-    Stopping(u64),
+    /// Finishing what was begun.
+    Stopping(leaving::Leaving),
     Stopped,
 }
 
@@ -149,6 +152,7 @@ impl Node {
             writer: writer::Writer::default(),
             accusations: BTreeMap::new(),
             commands: commands::Commands::default(),
+            unshared: None,
             counters: counters::Counters::default(),
             warned: BTreeMap::new(),
             addresses: Vec::new(),
@@ -233,7 +237,7 @@ impl Node {
             self.serve_commands(out);
             self.accuse(now);
             self.flush(now, out);
-            self.stop_when_idle(out);
+            self.leave(now, out);
         }
         if self.phase == Phase::Running && self.introduced {
             self.greet(now, out);
@@ -286,6 +290,7 @@ impl Node {
             self.blobs.next_ms(now.mono_ms),
             self.writer.next_ms(),
             self.next_accusation().map(|(_, due_ms)| due_ms),
+            self.leave_ms(),
             runs,
             dials,
         ];

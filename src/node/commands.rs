@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::export::Export;
-use super::{Node, Phase};
+use super::Node;
 use crate::clock::Now;
 use crate::dag::{BlobId, Payload, RunSpec, VertexId};
 use crate::effect::{Command, Effect, Input, Verdict};
-use crate::event::{Event, ModelView, Problem, Reply};
+use crate::event::{ModelView, Problem, Reply};
 use crate::federated::Run;
 use crate::limits;
 use crate::message::Refusal;
@@ -62,6 +62,14 @@ impl Commands {
         }
     }
 
+    /// Forgets all commands; gives those without an answer.
+    pub(super) fn take_open(&mut self) -> Vec<u64> {
+        let Self { written, reading } = std::mem::take(self);
+        let open = written.into_iter().filter(|(_, written)| !written.answered);
+        let reading = reading.iter().map(Reading::command);
+        open.map(|(command, _)| command).chain(reading).collect()
+    }
+
     /// Commands without an answer yet.
     pub(super) fn len(&self) -> usize {
         self.written.len() + self.reading.len()
@@ -83,7 +91,7 @@ impl Node {
             Command::LinkInfo => Some(Ok(Reply::Link(self.link_info()))),
             Command::Dial { address } => Some(self.dial_address(&address, now)),
             Command::Stop => {
-                self.phase = Phase::Stopping(command);
+                self.start_leaving(command, now);
                 None
             }
             _ if busy => Some(Err(busy_problem())),
@@ -370,33 +378,6 @@ impl Node {
         })
     }
 
-    /// Ends the node when nothing is being written any more.
-    pub(super) fn stop_when_idle(&mut self, out: &mut Vec<Effect>) {
-        let Phase::Stopping(command) = self.phase else { return };
-        if !self.writer.is_idle() && !self.writer.is_failing() {
-            return;
-        }
-        self.phase = Phase::Stopped;
-        let open: Vec<u64> = self
-            .commands
-            .written
-            .iter()
-            .filter(|(_, written)| !written.answered)
-            .map(|(command, _)| *command)
-            .chain(self.commands.reading.iter().map(Reading::command))
-            .collect();
-        self.commands = Commands::default();
-        for command in open {
-            out.push(Effect::Reply { command, result: Err(stopped_problem()) });
-        }
-        for (peer, _) in self.peers.iter() {
-            let reason = "this node stops".to_owned();
-            out.push(Effect::Disconnect { peer: peer.clone(), reason });
-        }
-        out.push(Effect::Emit(Event::Stopped));
-        out.push(Effect::Reply { command, result: Ok(Reply::Done) });
-    }
-
     /// After the end every question still has an answer.
     pub(super) fn refuse_stopped(input: Input, out: &mut Vec<Effect>) {
         match input {
@@ -454,7 +435,7 @@ fn busy_problem() -> Problem {
     }
 }
 
-fn stopped_problem() -> Problem {
+pub(super) fn stopped_problem() -> Problem {
     Problem {
         code: "node-stopped",
         message: "the node has stopped".to_owned(),

@@ -182,6 +182,7 @@ impl Node {
     /// Takes note of a peer's heads and of the addresses it tells.
     pub(super) fn on_heads(&mut self, peer: &TransportId, heads: &Heads, now: Now) {
         self.sync.on_heads(peer, &heads.heads, &self.graph);
+        self.unshared.take_if(|own| self.graph.is_behind(own, &heads.heads));
         self.hear_addresses(&heads.peers, now);
     }
 

@@ -255,6 +255,7 @@ impl Node {
                     }
                     self.fold(&vertex, now, out);
                 }
+                self.unshared = Some(id);
                 out.push(Effect::Publish { bytes });
             }
             Ok(_) => self.counters.count("own-vertex-refused"),

@@ -7,11 +7,23 @@ use crate::dag::{SignedVertex, VertexId};
 
 impl Graph {
     /// Whether any of `targets`, all of them accepted, is in the causal past of `vertex`, whose
-    /// parents are accepted. Walks no further down than the lowest target.
+    /// parents are accepted.
     pub(super) fn is_after_any(&self, vertex: &SignedVertex, targets: &BTreeSet<VertexId>) -> bool {
+        self.reaches(vertex.vertex().parents.clone(), targets)
+    }
+
+    /// Whether a replica with these heads has the accepted vertex `id`. Heads that are not
+    /// accepted here say nothing about it.
+    pub fn is_behind(&self, id: &VertexId, heads: &[VertexId]) -> bool {
+        let heads = heads.iter().filter(|head| self.contains(head)).copied().collect();
+        self.reaches(heads, &BTreeSet::from([*id]))
+    }
+
+    /// Whether one of `targets` is in `open` or behind it. Walks no further down than the lowest
+    /// target.
+    fn reaches(&self, mut open: Vec<VertexId>, targets: &BTreeSet<VertexId>) -> bool {
         let floor = targets.iter().map(|id| self.lamport(id)).min().unwrap_or(u64::MAX);
         let mut seen = BTreeSet::new();
-        let mut open = vertex.vertex().parents.clone();
         while let Some(id) = open.pop() {
             if targets.contains(&id) {
                 return true;

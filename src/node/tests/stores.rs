@@ -3,6 +3,7 @@
 use super::mesh::{Crash, Mesh, tiny_run};
 use crate::effect::Command;
 use crate::event::{Event, Reply};
+use crate::limits;
 use crate::node::Error;
 
 #[test]
@@ -160,4 +161,25 @@ fn stopping_waits_for_the_write_under_way() {
     mesh.start(0);
     mesh.run_for(3_000);
     assert_eq!(mesh.node(1).runs().iter().count(), 1, "{samples}");
+}
+
+#[test]
+fn the_last_vertex_of_a_node_that_stops_reaches_a_peer() {
+    let mut mesh = Mesh::running(67, 2);
+    mesh.command(0, Command::StartRun { spec: Box::new(tiny_run(3, 2)), samples: 0 });
+    let stop = mesh.command(0, Command::Stop);
+    mesh.run_for(3_000);
+    assert!(matches!(mesh.members[0].replies[&stop], Ok(Reply::Done)));
+    assert_eq!(mesh.node(1).runs().iter().count(), 1);
+}
+
+#[test]
+fn a_node_stops_in_time_when_nobody_takes_its_last_vertex() {
+    let mut mesh = Mesh::running(68, 2);
+    mesh.faults.lost_per_mille = 1_000;
+    mesh.command(0, Command::StartRun { spec: Box::new(tiny_run(3, 2)), samples: 0 });
+    let stop = mesh.command(0, Command::Stop);
+    assert!(!mesh.run_until(limits::LEAVE_MS_MAX / 2, |mesh| mesh.members[0].replies.contains_key(&stop)));
+    assert!(mesh.run_until(limits::LEAVE_MS_MAX, |mesh| mesh.members[0].replies.contains_key(&stop)));
+    assert_eq!(mesh.node(1).runs().iter().count(), 0);
 }
