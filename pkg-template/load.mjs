@@ -67,12 +67,12 @@ export function artifactsOf(modules) {
     loadNeural: once(async () => {
       const [glue, module] = await Promise.all([import('./wasm/neural.js'), neuralModule()])
       glue.initSync({ module })
-      return /** @type {any} */ (glue)
+      return glue
     }),
     loadMesh: once(async () => {
       const [glue, module] = await Promise.all([import('./wasm/mesh.js'), modules.mesh()])
       glue.initSync({ module })
-      return /** @type {any} */ (glue)
+      return glue
     }),
   }
 }

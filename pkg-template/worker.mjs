@@ -9,7 +9,7 @@ import * as glue from './wasm/neural.js'
 const port = /** @type {Worker} */ (/** @type {unknown} */ (globalThis))
 
 const handle = serve({
-  neural: async () => /** @type {any} */ (glue),
+  neural: async () => glue,
   read: refuseFile,
   send: (reply) => port.postMessage(reply),
   end: () => globalThis.close(),

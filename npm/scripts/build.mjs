@@ -20,9 +20,9 @@ const VITE = 'node_modules/vite/bin/vite.js'
 /** Builds what is out of date. */
 export async function build() {
   const { digests, lines } = await buildArtifacts()
-  digests.push(await buildHost())
+  digests.push(await buildHost(digests))
   digests.push(await buildDashboard(digests))
-  digests.push(await buildPageLibrary())
+  digests.push(await buildPageLibrary(digests))
   await assemble(digests)
   for (const line of lines) say(`build: ${line}`)
 }
@@ -39,10 +39,12 @@ export async function buildArtifacts(names) {
 
 const inDashboard = (name) => `www/${name}`
 
-function buildHost() {
+/** Host and pages are written against the types that the artifacts declare. */
+function buildHost(digests) {
   const about = {
     name: 'npm/ (TypeScript)',
     inputs: ['npm/src', 'npm/tsconfig.json', 'npm/package.json'],
+    words: digests,
     output: 'npm/dist/index.js',
     stamp: 'npm/dist/.stamp',
   }
@@ -52,7 +54,7 @@ function buildHost() {
   })
 }
 
-/** The dashboard names the artifacts' versions in its service worker, so they are inputs too. */
+/** The dashboard also names the artifacts' versions in its service worker. */
 function buildDashboard(digests) {
   const about = {
     name: 'www/ (Vite)',
@@ -80,14 +82,16 @@ function buildDashboard(digests) {
 }
 
 /** What a page lends to a node (sockets, identity), for pages that are not the dashboard. */
-function buildPageLibrary() {
+function buildPageLibrary(digests) {
   const about = {
     name: 'page library',
-    inputs: ['www/src', 'www/tsconfig.page.json', 'package-lock.json'],
+    inputs: ['www/src', 'www/tsconfig.json', 'www/tsconfig.page.json', 'package-lock.json'],
+    words: digests,
     output: 'pkg/page/socket.js',
     stamp: 'pkg/page/.stamp',
   }
   return step(about, async () => {
+    rmSync(join(ROOT, 'pkg/page'), { recursive: true, force: true })
     await run(process.execPath, [TSC, '-p', 'www/tsconfig.page.json'])
   })
 }

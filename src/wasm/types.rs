@@ -1,6 +1,7 @@
 //! The TypeScript side of the mesh boundary, as it stands in the generated declarations.
 //!
-//! `Specification` and `Scaling` are declared with the networks, in `wasm/neural.rs`.
+//! `Specification`, `Scaling` and `TrainedUpdate` are declared with the networks, in
+//! `wasm/neural.rs`. Hosts and pages use these very declarations and write none of their own.
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -61,7 +62,7 @@ export interface HostStore {
   /** Every key with the length of its value; derived from `scan` where it is absent. */
   keys?(table: string): [key: Uint8Array, length: number][];
   /** All operations in order, or none; durable when it returns. */
-  apply(operations: StoreOperation[]): void;
+  apply(operations: readonly StoreOperation[]): void;
   /** Bytes on the disk. */
   bytes(): number;
   close(): void;
@@ -72,165 +73,190 @@ export interface HostStore {
 const NODE: &str = r#"
 /** Where a node keeps its history. */
 export type StorageOption =
-  | { kind: "memory" }
-  | { kind: "indexeddb"; name: string }
-  | { kind: "host"; store: HostStore };
+  | { readonly kind: "memory" }
+  | { readonly kind: "indexeddb"; readonly name: string }
+  | { readonly kind: "host"; readonly store: HostStore };
 
 /** What a node is made of. */
 export interface MeshNodeOptions {
   /** The network id. */
-  network: string;
+  readonly network: string;
   /** What its owner calls the mesh; travels in join links. */
-  name?: string;
+  readonly name?: string;
   /** The identity, as `generateSecrets` made it. */
-  secrets: Uint8Array;
-  storage: StorageOption;
-  host: Host;
+  readonly secrets: Uint8Array;
+  readonly storage: StorageOption;
+  readonly host: Host;
   /** Where to listen; port 0 lets the host choose. */
-  listen?: readonly { host: string; port: number }[];
+  readonly listen?: readonly { readonly host: string; readonly port: number }[];
   /** Multiaddrs to tell others in addition to those listened at. */
-  advertise?: readonly string[];
+  readonly advertise?: readonly string[];
   /** Multiaddrs to dial first. */
-  bootstrap?: readonly string[];
+  readonly bootstrap?: readonly string[];
 }
 
 /** What a run is started with. */
 export interface RunOptions {
   /** 1 to 64 of `a-z`, `0-9` and `-`. */
-  name: string;
-  specification: Specification;
+  readonly name: string;
+  readonly specification: Specification;
   /** Seed of the initial weights. */
-  seed: bigint;
+  readonly seed: bigint;
   /** Class names in the order of the outputs; empty for a regression. */
-  classes: readonly string[];
-  scaling: Scaling;
-  rounds: number;
+  readonly classes: readonly string[];
+  readonly scaling: Scaling;
+  readonly rounds: number;
   /** Passes over the own data per round. */
-  epochs: number;
-  batch: number;
-  learningRate: number;
-  momentum: number;
+  readonly epochs: number;
+  readonly batch: number;
+  readonly learningRate: number;
+  readonly momentum: number;
   /** Updates at which a round is aggregated at once. */
-  quorum: number;
+  readonly quorum: number;
   /** Updates that suffice after the deadline. */
-  updatesMin: number;
-  deadlineMs: number;
+  readonly updatesMin: number;
+  readonly deadlineMs: number;
   /** How many samples this node trains on; 0 starts the run without joining it. */
-  samples: number;
+  readonly samples: number;
 }
 
 /** A run as this node sees it. */
 export interface RunView {
-  run: string;
-  name: string;
-  state: "waiting" | "running" | "finished";
+  readonly run: string;
+  readonly name: string;
+  readonly state: "waiting" | "running" | "finished";
   /** The last aggregated round; 0 before the first. */
-  round: number;
-  rounds: number;
-  founder: string;
-  members: string[];
+  readonly round: number;
+  readonly rounds: number;
+  readonly founder: string;
+  readonly members: readonly string[];
   /** Whether this node is a member. */
-  contributing: boolean;
-  weightsCid: string | null;
-  specification: Specification;
-  classes: string[];
-  scaling: Scaling;
-  epochs: number;
-  batch: number;
-  learningRate: number;
-  momentum: number;
+  readonly contributing: boolean;
+  readonly weightsCid: string | null;
+  readonly specification: Specification;
+  readonly classes: readonly string[];
+  readonly scaling: Scaling;
+  readonly epochs: number;
+  readonly batch: number;
+  readonly learningRate: number;
+  readonly momentum: number;
 }
 
 /** The current model of a run. */
 export interface RunModel {
-  run: string;
-  name: string;
+  readonly run: string;
+  readonly name: string;
   /** The round of these weights; 0 are the initial ones. */
-  round: number;
+  readonly round: number;
   /** Raw little-endian f32. */
-  weights: Uint8Array;
-  specification: Specification;
-  classes: string[];
-  scaling: Scaling;
+  readonly weights: Uint8Array;
+  readonly specification: Specification;
+  readonly classes: readonly string[];
+  readonly scaling: Scaling;
 }
 
 /** A connected peer that proved its identity. */
 export interface PeerView {
-  id: string;
-  transport: "ws" | "wss";
-  path: "direct";
-  address: string;
-  outbound: boolean;
-  rttMs: number | null;
+  readonly id: string;
+  readonly transport: "ws" | "wss";
+  readonly path: "direct";
+  readonly address: string;
+  readonly outbound: boolean;
+  readonly rttMs: number | null;
 }
 
 /** A node in numbers. */
 export interface MeshStatus {
-  running: true;
-  nodeId: string;
-  network: string;
-  name: string;
-  addresses: string[];
-  peers: PeerView[];
-  vertices: number;
-  blobs: { count: number; bytes: number };
-  runs: RunView[];
+  readonly running: true;
+  readonly nodeId: string;
+  readonly network: string;
+  readonly name: string;
+  readonly addresses: readonly string[];
+  readonly peers: readonly PeerView[];
+  readonly vertices: number;
+  readonly blobs: { readonly count: number; readonly bytes: number };
+  readonly runs: readonly RunView[];
   /** `bytes` is null when the store cannot say. */
-  storage: { kind: "memory" | "indexeddb" | "sqlite"; bytes: number | null };
+  readonly storage: {
+    readonly kind: "memory" | "indexeddb" | "sqlite";
+    readonly bytes: number | null;
+  };
   /** What was dropped, refused or penalised, by cause. */
-  counters: Record<string, number>;
+  readonly counters: Readonly<Record<string, number>>;
 }
 
 /** What a join link is made of. */
 export interface LinkInfo {
-  network: string;
-  name: string;
-  addresses: string[];
+  readonly network: string;
+  readonly name: string;
+  readonly addresses: readonly string[];
 }
 
-/** What a training job gave. */
-export interface TrainedUpdate {
-  /** Trained minus base weights, raw little-endian f32. */
-  delta: Uint8Array;
-  samples: number;
-  loss: number;
-  accuracy: number | null;
+/** A training job; its result goes to `trained`. */
+export interface TrainEvent {
+  readonly type: "train";
+  readonly job: number;
+  readonly run: string;
+  readonly name: string;
+  readonly round: number;
+  readonly seed: bigint;
+  readonly epochs: number;
+  readonly batch: number;
+  readonly learningRate: number;
+  readonly momentum: number;
+  readonly specification: Specification;
+  readonly scaling: Scaling;
+  readonly classes: readonly string[];
+  readonly baseWeights: Uint8Array;
 }
 
 /** What happened, or is to be done. */
 export type MeshEvent =
-  | { type: "ready"; addresses: string[] }
-  | { type: "peer"; id: string; transport: "ws" | "wss"; state: "connected"; address: string }
-  | { type: "peer"; id: string; transport: "ws" | "wss"; state: "disconnected"; reason: string }
+  | { readonly type: "ready"; readonly addresses: readonly string[] }
   | {
-      type: "train";
-      job: number;
-      run: string;
-      name: string;
-      round: number;
-      seed: bigint;
-      epochs: number;
-      batch: number;
-      learningRate: number;
-      momentum: number;
-      specification: Specification;
-      scaling: Scaling;
-      classes: string[];
-      baseWeights: Uint8Array;
+      readonly type: "peer";
+      readonly id: string;
+      readonly transport: "ws" | "wss";
+      readonly state: "connected";
+      readonly address: string;
     }
-  | { type: "update"; run: string; round: number; author: string; samples: number }
   | {
-      type: "round";
-      run: string;
-      name: string;
-      round: number;
-      rounds: number;
-      updates: number;
-      contributors: string[];
-      aggregate: string;
-      weightsCid: string;
+      readonly type: "peer";
+      readonly id: string;
+      readonly transport: "ws" | "wss";
+      readonly state: "disconnected";
+      readonly reason: string;
     }
-  | { type: "run"; run: string; name: string; state: "started" | "joined" | "left" | "finished" }
-  | { type: "warning"; code: string; message: string; hint: string }
-  | { type: "stopped" };
+  | TrainEvent
+  | {
+      readonly type: "update";
+      readonly run: string;
+      readonly round: number;
+      readonly author: string;
+      readonly samples: number;
+    }
+  | {
+      readonly type: "round";
+      readonly run: string;
+      readonly name: string;
+      readonly round: number;
+      readonly rounds: number;
+      readonly updates: number;
+      readonly contributors: readonly string[];
+      readonly aggregate: string;
+      readonly weightsCid: string;
+    }
+  | {
+      readonly type: "run";
+      readonly run: string;
+      readonly name: string;
+      readonly state: "started" | "joined" | "left" | "finished";
+    }
+  | {
+      readonly type: "warning";
+      readonly code: string;
+      readonly message: string;
+      readonly hint: string;
+    }
+  | { readonly type: "stopped" };
 "#;

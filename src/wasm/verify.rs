@@ -11,38 +11,38 @@ const TYPES: &str = r#"
 /** The first thing in an exported run that is not as it says. */
 export interface Mismatch {
   /** Stable name of the kind. */
-  code: string;
+  readonly code: string;
   /** The vertex it is about; null when the file is damaged outside of vertices. */
-  vertex: string | null;
+  readonly vertex: string | null;
   /** CID of the damaged block, if it is known. */
-  cid: string | null;
+  readonly cid: string | null;
   /** The round it is about; 0 when it is about none. */
-  round: number;
+  readonly round: number;
   /** The byte of the file. */
-  byte: number;
+  readonly byte: number;
   /** What does not fit, for people. */
-  what: string;
+  readonly what: string;
 }
 
 /** What recomputing an exported run came to. */
 export interface VerifyReport {
   /** Whether everything was computed again and is equal. */
-  ok: boolean;
+  readonly ok: boolean;
   /** Id and name of the run, once its first vertex was verified. */
-  run: string | null;
-  name: string | null;
+  readonly run: string | null;
+  readonly name: string | null;
   /** Rounds that were computed again, and the updates in them. */
-  rounds: number;
-  updates: number;
+  readonly rounds: number;
+  readonly updates: number;
   /** Aggregates beside the chain whose updates are not in the file. */
-  skipped: number;
+  readonly skipped: number;
   /** The weights after the last of these rounds. */
-  weightsCid: string | null;
-  weights: Uint8Array;
-  specification: Specification | null;
-  classes: string[];
-  scaling: Scaling | null;
-  firstMismatch: Mismatch | null;
+  readonly weightsCid: string | null;
+  readonly weights: Uint8Array;
+  readonly specification: Specification | null;
+  readonly classes: readonly string[];
+  readonly scaling: Scaling | null;
+  readonly firstMismatch: Mismatch | null;
 }
 "#;
 

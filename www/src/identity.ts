@@ -12,7 +12,6 @@
  */
 import type { Database, Profile } from './database.ts'
 import type { JoinLink } from './link.ts'
-import type { MeshModule } from './mesh.ts'
 import { Failure } from './problem.ts'
 
 /** Tabs of one browser in one network. Each is a whole node; more would starve each other. */
@@ -21,6 +20,9 @@ export const SLOTS_MAX = 32
 const HANDOVER_MS = 3000
 /** Bytes of an AES-GCM nonce (NIST SP 800-38D, 8.2: 96 bits). */
 const IV_BYTES = 12
+
+/** What makes identities: the `mesh` artifact. */
+type Maker = Pick<typeof import('../../wasm/mesh.js'), 'generateSecrets' | 'inspectSecrets'>
 
 /** A slot this worker holds until it ends. */
 export interface Claim {
@@ -101,7 +103,7 @@ export function latest(profiles: readonly Profile[], network: string | null): Pr
 /** The secrets of `claim`: unwrapped, or made, wrapped and stored before they are used. */
 export async function secretsOf(
   database: Database,
-  mesh: MeshModule,
+  mesh: Maker,
   claim: Claim,
   link: JoinLink,
 ): Promise<{ secrets: Uint8Array; profile: Profile }> {

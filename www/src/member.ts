@@ -5,6 +5,7 @@
  * computes, the reducer says what follows. Every change leaves as an `Action`; the same actions run
  * through a reducer here, so that what is saved is exactly what is shown.
  */
+import type { MeshEvent, MeshNode, RunModel, RunView, TrainEvent } from '../../wasm/mesh.js'
 import { Database, type Profile } from './database.ts'
 import {
   type Claim,
@@ -15,7 +16,6 @@ import {
   secretsOf,
 } from './identity.ts'
 import { encodeLink, type JoinLink } from './link.ts'
-import type { MeshEvent, MeshModule, MeshNode, RunModel, RunView, TrainEvent } from './mesh.ts'
 import { Failure, type Problem, toProblem } from './problem.ts'
 import { survey } from './rows.ts'
 import { browserHost } from './socket.ts'
@@ -31,7 +31,7 @@ import {
   type State,
 } from './store.ts'
 import { Training } from './training.ts'
-import { loadMesh, requireSimd } from './wasm.ts'
+import { loadMesh, type MeshModule, requireSimd } from './wasm.ts'
 
 /** How often peers, round-trip times and storage are read again. */
 const STATUS_EVERY_MS = 2000
@@ -43,11 +43,6 @@ export interface Opening {
   readonly slot: number | null
 }
 
-interface Kept {
-  readonly run: string
-  readonly model: RunModel
-}
-
 /** A tab's membership. Made once per worker; ended with the worker. */
 export class Member {
   readonly #publish: (action: Action) => void
@@ -56,7 +51,7 @@ export class Member {
   #database: Database<SavedRun> | null = null
   #claim: Claim | null = null
   #node: MeshNode | null = null
-  #kept: Kept | null = null
+  #kept: RunModel | null = null
   #refreshing = new Set<string>()
   /** Reading a file takes a moment; what uses the rows waits for every file picked before. */
   #picking: Promise<unknown> = Promise.resolve()
@@ -146,8 +141,7 @@ export class Member {
     if (this.#kept === null) {
       throw new Failure('no-model', 'There is no trained model yet.', 'Wait for the first round.')
     }
-    const { run, model } = this.#kept
-    const answers = await this.#training.answer({ run, ...model }, text)
+    const answers = await this.#training.answer(this.#kept, text)
     this.#emit({ type: 'answers', answers })
   }
 
@@ -193,8 +187,7 @@ export class Member {
     })
     if (model === undefined) return
     const { view } = model.saved
-    const kept = { round: model.saved.model.round, weights: model.weights }
-    this.#kept = { run: view.run, model: { ...view, ...kept } }
+    this.#kept = { ...view, round: model.saved.model.round, weights: model.weights }
   }
 
   async #start(
@@ -279,7 +272,7 @@ export class Member {
       void this.#fit(current).catch((error) => this.#fail(error))
     }
     for (const { run, round } of status.runs) {
-      const known = this.#kept?.run === run ? this.#kept.model.round : 0
+      const known = this.#kept?.run === run ? this.#kept.round : 0
       if (run === currentRun(this.#state)?.run && round > known) void this.#refresh(run)
     }
   }
@@ -294,8 +287,8 @@ export class Member {
     try {
       const model = await this.#modelOf(node, run)
       if (model === null || model.round === 0) return
-      this.#kept = { run, model }
-      this.#emit({ type: 'model', model: this.#describe(run, model) })
+      this.#kept = model
+      this.#emit({ type: 'model', model: this.#describe(model) })
       await this.#measure(run)
       await this.#save()
     } catch (error) {
@@ -331,8 +324,7 @@ export class Member {
     }
   }
 
-  #describe(run: string, { round, weights, scaling, classes }: RunModel) {
-    const name = this.#state.runs.find((view) => view.run === run)?.name ?? ''
+  #describe({ run, name, round, weights, scaling, classes }: RunModel) {
     const features = scaling.offset.length
     return { run, name, round, features, classes, bytes: weights.length, savedAt: null }
   }
@@ -341,10 +333,10 @@ export class Member {
   async #measure(run: string): Promise<void> {
     const kept = this.#kept
     if (kept === null || kept.run !== run) return
-    const score = await this.#training.evaluate({ run, ...kept.model })
+    const score = await this.#training.evaluate(kept)
     if (score === null || score.accuracy === null) return
     const { accuracy, measured } = score
-    const { round } = kept.model
+    const { round } = kept
     this.#emit({ type: 'together', at: Date.now(), run, round, accuracy, measured })
   }
 
@@ -353,10 +345,10 @@ export class Member {
     const kept = this.#kept
     const view = this.#state.runs.find(({ run }) => run === kept?.run)
     if (kept === null || view === undefined || this.#claim === null) return
-    const model = { ...this.#describe(kept.run, kept.model), savedAt: Date.now() }
+    const model = { ...this.#describe(kept), savedAt: Date.now() }
     const saved = { view, curve: curveOf(this.#state, kept.run), model }
     const id = profileId(this.#claim)
-    await this.#database?.put('models', { id, saved, weights: kept.model.weights })
+    await this.#database?.put('models', { id, saved, weights: kept.weights })
   }
 
   #view(run: string): RunView {

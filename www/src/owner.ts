@@ -5,9 +5,9 @@
  * document per line), and turns both into the actions a tab's own node would send. It only reads.
  * The token travels in the Authorization header, never in an address.
  */
-import type { MeshEvent, Status } from './mesh.ts'
+import type { MeshEvent } from '../../wasm/mesh.js'
 import { Failure, toProblem } from './problem.ts'
-import type { Action } from './store.ts'
+import type { Action, Status } from './store.ts'
 
 /** How often the figures that no event carries (round-trip times, storage) are read again. */
 const STATUS_EVERY_MS = 3000

@@ -6,7 +6,7 @@
  * what arrives. That queue is bounded in practice by the stream windows of the protocol above, and
  * in any case by `PAUSED_BYTES_MAX`, past which the connection is closed with its reason.
  */
-import type { Host, HostSocket } from './mesh.ts'
+import type { Host, HostSocket, SocketHandlers } from '../../wasm/mesh.js'
 
 /** Above this the node is asked to wait: a few large frames, a moment's worth on a local network. */
 const SEND_HIGH_BYTES = 1024 * 1024
@@ -16,8 +16,6 @@ const SEND_LOW_BYTES = 256 * 1024
 const DRAIN_POLL_MS = 10
 /** What a paused socket may hold: 256 yamux streams of 256 KiB, the protocol's own worst case. */
 const PAUSED_BYTES_MAX = 64 * 1024 * 1024
-
-type Handlers = Parameters<HostSocket['setHandlers']>[0]
 
 /** The sockets of a browser tab. */
 export const browserHost: Host = { dial }
@@ -40,8 +38,8 @@ function dial(url: string): HostSocket {
 
 class BrowserSocket implements HostSocket {
   readonly #socket: WebSocket
-  #handlers: Handlers | null = null
-  #early: ((handlers: Handlers) => void)[] = []
+  #handlers: SocketHandlers | null = null
+  #early: ((handlers: SocketHandlers) => void)[] = []
   #held: Uint8Array[] = []
   #heldBytes = 0
   #paused = false
@@ -60,7 +58,7 @@ class BrowserSocket implements HostSocket {
     }
   }
 
-  setHandlers(handlers: Handlers): void {
+  setHandlers(handlers: SocketHandlers): void {
     this.#handlers = handlers
     const early = this.#early
     this.#early = []
@@ -112,7 +110,7 @@ class BrowserSocket implements HostSocket {
     if (this.#heldBytes > PAUSED_BYTES_MAX) this.#fail('the peer sends faster than this tab reads')
   }
 
-  #tell(tell: (handlers: Handlers) => void): void {
+  #tell(tell: (handlers: SocketHandlers) => void): void {
     if (this.#handlers === null) this.#early.push(tell)
     else tell(this.#handlers)
   }

@@ -5,7 +5,7 @@
  * is reachable in a test. The node worker and the owner's API client speak the same actions; a view
  * cannot tell which of the two it draws. Every list is bounded, oldest first out.
  */
-import type { MeshEvent, Peer, RunView, Status, TrainEvent } from './mesh.ts'
+import type { MeshEvent, MeshStatus, PeerView, RunView, TrainEvent } from '../../wasm/mesh.js'
 import type { Problem } from './problem.ts'
 import type { Survey } from './rows.ts'
 
@@ -24,6 +24,19 @@ export type Mode = 'landing' | 'tab' | 'owner'
 export type Connection = 'starting' | 'connecting' | 'online' | 'offline' | 'dead'
 /** The one word for automation and for the pill in the header. */
 export type StateWord = 'idle' | 'joining' | 'joined' | 'training' | 'finished' | 'offline' | 'dead'
+
+/** What is shown of a peer. */
+export type Peer = Pick<PeerView, 'id' | 'transport' | 'path' | 'rttMs'>
+
+/** What a tab's node says of itself, and the serving node with what its host adds. */
+export type Status = Omit<MeshStatus, 'storage'> & {
+  readonly storage: {
+    readonly kind: string
+    readonly bytes: number | null
+    readonly path?: string | null
+  }
+  readonly join?: string
+}
 
 /** Which picked file: rows to learn from, or held-out rows to measure with. */
 export type Slot = 'rows' | 'test'
@@ -122,7 +135,7 @@ export interface State {
   readonly blobs: { readonly count: number; readonly bytes: number }
   readonly storage: {
     readonly kind: string
-    readonly bytes: number
+    readonly bytes: number | null
     readonly path: string | null
   } | null
   readonly persisted: boolean | null
@@ -379,7 +392,7 @@ function onMesh(state: State, event: Exclude<MeshEvent, TrainEvent>, at: number)
 function onPeer(state: State, event: Extract<MeshEvent, { type: 'peer' }>, at: number): State {
   const others = state.peers.filter(({ id }) => id !== event.id)
   if (event.state === 'disconnected') {
-    const why = event.reason === undefined || event.reason === '' ? '' : `: ${event.reason}`
+    const why = event.reason === '' ? '' : `: ${event.reason}`
     return withLog({ ...state, peers: others }, at, `${shortId(event.id)} left${why}`)
   }
   const known = state.peers.find(({ id }) => id === event.id)

@@ -5,18 +5,12 @@
  * small `neural` artifact, knows no network and has no socket: the rows come in and only updates,
  * figures and answers go out. One data set per slot is held, parsed for one run.
  */
-import type {
-  Dataset,
-  NeuralModule,
-  RunView,
-  TrainEvent,
-  TrainedUpdate,
-  TrainOptions,
-} from './mesh.ts'
+import type { RunView, TrainEvent } from '../../wasm/mesh.js'
+import type { Dataset, TrainedUpdate, UpdateOptions } from '../../wasm/neural.js'
 import { Failure } from './problem.ts'
 import { type Port, serve } from './rpc.ts'
 import type { Answer, Measured, Slot } from './store.ts'
-import { loadNeural } from './wasm.ts'
+import { loadNeural, type NeuralModule } from './wasm.ts'
 
 /** Rows the "try it" panel answers at once: more than fits on a screen. */
 const TRY_ROWS_MAX = 200
@@ -67,7 +61,7 @@ const api = {
   },
 
   /** Trains a fresh network of the run's architecture on the picked rows and nothing else. */
-  async alone(schema: Schema, options: TrainOptions): Promise<Score> {
+  async alone(schema: Schema, options: UpdateOptions): Promise<Score> {
     const neural = await load()
     const network = guarded(() => neural.Network.create(schema.specification, options.seed))
     try {

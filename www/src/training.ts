@@ -4,7 +4,7 @@
  * It keeps the bytes of the picked files (they never leave this tab) and parses them once per run:
  * class names and scaling belong to the run, not to the file.
  */
-import type { RunView, TrainEvent, TrainedUpdate } from './mesh.ts'
+import type { RunView, TrainEvent, TrainedUpdate } from '../../wasm/mesh.js'
 import { Failure, toProblem } from './problem.ts'
 import { connect, type Remote } from './rpc.ts'
 import type { Answer, Slot } from './store.ts'

@@ -3,14 +3,15 @@
  *
  * The serving node offers the package's own `wasm/` directory at `/wasm/`: wasm-bindgen's `--target
  * web` glue and the module beside it, the same files a bundler user gets. They are imported at run
- * time, so this page builds without them, and streamed, so compiling starts before the last byte.
+ * time and streamed, so compiling starts before the last byte. Types are those of the generated
+ * declarations, which lie in `pkg/` and, as this path says, in `wasm/` of the package.
  */
-import type { MeshModule, NeuralModule } from './mesh.ts'
 import { Failure } from './problem.ts'
 
-type Glue<Module> = Module & {
-  default(options: { module_or_path: Response }): Promise<unknown>
-}
+/** A whole node. */
+export type MeshModule = typeof import('../../wasm/mesh.js')
+/** Kernels, networks, training. */
+export type NeuralModule = typeof import('../../wasm/neural.js')
 
 /** The smallest module with a SIMD instruction (`v128.const`, dropped): 43 bytes. */
 const SIMD_PROBE = new Uint8Array([
@@ -42,11 +43,13 @@ export function requireSimd(): void {
   )
 }
 
-async function load<Module>(name: 'mesh' | 'neural'): Promise<Module> {
+async function load<Module extends MeshModule | NeuralModule>(
+  name: 'mesh' | 'neural',
+): Promise<Module> {
   const base = `/wasm/${name}`
   try {
     const [glue, response] = await Promise.all([
-      import(/* @vite-ignore */ `${base}.js`) as Promise<Glue<Module>>,
+      import(/* @vite-ignore */ `${base}.js`) as Promise<Module>,
       fetch(`${base}_bg.wasm`),
     ])
     const type = response.headers.get('content-type') ?? 'none'

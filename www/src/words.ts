@@ -1,7 +1,7 @@
 /**
  * Every sentence and number format that more than one view needs. Pure; English; ASCII source.
  */
-import type { RunView } from './mesh.ts'
+import type { RunView } from '../../wasm/mesh.js'
 import { connection, currentRun, type State, type StateWord, stateWord } from './store.ts'
 
 const STATE_LABELS: Readonly<Record<StateWord, string>> = {

@@ -34,7 +34,7 @@ const view = (over = {}) => ({
   momentum: 0.9,
   ...over,
 })
-const peer = (id, over = {}) => ({ id, transport: 'websocket', path: 'direct', rttMs: 3, ...over })
+const peer = (id, over = {}) => ({ id, transport: 'ws', path: 'direct', rttMs: 3, ...over })
 const status = (over = {}) => ({
   type: 'status',
   at: 2000,
@@ -89,7 +89,7 @@ test('a tab goes from idle over joining and joined to training and finished', ()
     [round(19), 'training'],
     [round(20), 'finished'],
     [
-      mesh({ type: 'peer', id: 'other', transport: 'websocket', state: 'disconnected' }),
+      mesh({ type: 'peer', id: 'other', transport: 'ws', state: 'disconnected', reason: '' }),
       'finished',
     ],
   ]
@@ -110,7 +110,7 @@ test('a tab that meets nobody says offline after its patience, and joined once s
   assert.equal(stateWord(later), 'offline')
   const met = reduce(
     later,
-    mesh({ type: 'peer', id: 'other', transport: 'websocket', state: 'connected' }),
+    mesh({ type: 'peer', id: 'other', transport: 'ws', state: 'connected' }),
   )
   assert.equal(stateWord(met), 'joined')
 })

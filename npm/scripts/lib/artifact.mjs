@@ -30,6 +30,7 @@ export async function buildArtifact(artifact, flags) {
     await compile(artifact, folder, flags)
     await optimise(`${folder}/${name}_bg.wasm`, flags['wasm-opt'])
     inline(`${folder}/${name}_bg.wasm`, output)
+    declare(`${folder}/${name}.d.ts`)
     checkModule(readFileSync(join(ROOT, folder, `${name}_bg.wasm`)))
   })
   const size = measure(artifact, `${folder}/${name}_bg.wasm`)
@@ -96,6 +97,26 @@ export function bytes() {
   writeFileSync(
     join(ROOT, output.replace(/\.mjs$/, '.d.mts')),
     '/** The bytes of the module. */\nexport declare function bytes(): Uint8Array<ArrayBuffer>\n',
+  )
+}
+
+/**
+ * The generated declarations end with how the module is loaded: every internal function with its
+ * `any`s, and types that only a page has. Host and dashboard are written against the rest, and so
+ * are the programs of users, who may have no types of a page.
+ */
+function declare(file) {
+  const text = readFileSync(join(ROOT, file), 'utf8')
+  const end = text.indexOf('export type InitInput =')
+  if (end < 0) throw new CommandFailed('wasm types', 'declarations in an unknown order', file)
+  writeFileSync(
+    join(ROOT, file),
+    `${text.slice(0, end)}/** Loads from a compiled \`WebAssembly.Module\`. */
+export function initSync(options: { module: object }): unknown;
+
+/** Loads from a \`Response\` that streams the module. */
+export default function init(options: { module_or_path: object }): Promise<unknown>;
+`,
   )
 }
 

@@ -6,9 +6,8 @@ import { type Paint, percent, shortId } from '../output.js'
 export function eventText(event: NodeEvent, paint: Paint): string | undefined {
   switch (event.type) {
     case 'peer':
-      return `${event.state === 'connected' ? '+' : '-'} ${shortId(event.id)} ${event.state}${
-        event.reason === undefined || event.reason === '' ? '' : ` (${event.reason})`
-      }`
+      if (event.state === 'connected') return `+ ${shortId(event.id)} connected`
+      return `- ${shortId(event.id)} disconnected${event.reason === '' ? '' : ` (${event.reason})`}`
     case 'run':
       return `run ${paint('bold', event.name)} ${event.state}`
     case 'round':

@@ -11,8 +11,11 @@ import { shortRunId } from '../run-name.js'
 import { loadMesh, type RunView } from '../wasm.js'
 
 /** What the command prints; the last three are absent while no node is running. */
-export type StatusData = Omit<NodeStatus, 'addresses' | 'join' | 'counters'> &
-  Partial<Pick<NodeStatus, 'addresses' | 'join' | 'counters'>> & { readonly dashboard?: string }
+export type StatusData = Omit<NodeStatus, 'running' | 'addresses' | 'join' | 'counters'> &
+  Partial<Pick<NodeStatus, 'addresses' | 'join' | 'counters'>> & {
+    readonly running: boolean
+    readonly dashboard?: string
+  }
 
 /** Prints the status. */
 export async function run(context: Context): Promise<void> {

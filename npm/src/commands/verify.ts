@@ -42,15 +42,14 @@ function mismatchError(file: string, { firstMismatch }: VerifyReport): SynapticE
 
 /** A file that fails in its first bytes was never written by `run export`. */
 function isNoHistory({ vertex, round, byte }: Mismatch): boolean {
-  return vertex === null && (round === null || round === 0) && (byte === 0 || byte === 1)
+  return vertex === null && round === 0 && (byte === 0 || byte === 1)
 }
 
 function placeOf({ vertex, round, byte, what }: Mismatch): string {
   const parts = [
     vertex === null ? undefined : `vertex ${vertex}`,
-    round === null || (round === 0 && vertex === null) ? undefined : `round ${round}`,
-    byte === null ? undefined : `byte ${byte}`,
+    round === 0 && vertex === null ? undefined : `round ${round}`,
+    `byte ${byte}`,
   ]
-  const known = parts.filter((part) => part !== undefined)
-  return known.length === 0 ? what : `${what} (${known.join(', ')})`
+  return `${what} (${parts.filter((part) => part !== undefined).join(', ')})`
 }

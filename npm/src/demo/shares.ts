@@ -7,7 +7,7 @@
 import * as path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { readBounded, TABLE_BYTES_MAX, writeAtomic } from '../files.js'
-import type { Dataset, NeuralModule } from '../wasm.js'
+import type { Dataset, MeshModule } from '../wasm.js'
 
 /** Share of the rows that nobody trains on. */
 const TEST_SHARE = 0.2
@@ -25,11 +25,11 @@ export interface Shares {
 
 /** Divides the digits and writes one file per member into a directory. */
 export function divide(
-  neural: NeuralModule,
+  mesh: MeshModule,
   directory: string,
   { members, alpha, seed }: { members: number; alpha: number; seed: bigint },
 ): Shares {
-  const all = neural.Dataset.parse(readBounded(DATA, TABLE_BYTES_MAX), { classes: DIGITS })
+  const all = mesh.Dataset.parse(readBounded(DATA, TABLE_BYTES_MAX), { classes: DIGITS })
   const [train, test] = all.split(TEST_SHARE, seed)
   const shares = train.dirichletSplit(members, alpha, seed)
   const write = (name: string, data: Dataset): { file: string; rows: number } => {

@@ -225,7 +225,7 @@ export class Runs {
       })
       this.#node.trained(job, update)
       const { samples, loss, accuracy } = update
-      this.#emit({ type: 'trained', run, round, samples, loss, accuracy: accuracy ?? null })
+      this.#emit({ type: 'trained', run, round, samples, loss, accuracy })
     } catch (thrown) {
       const { code, message, hint } = toSynapticError(thrown)
       this.#node.trained(job, { error: message })

@@ -234,7 +234,7 @@ function floats(bytes: Uint8Array): Float32Array {
 
 function scoreOf(network: Network, data: Dataset): Score {
   const { loss, accuracy } = network.evaluate(data)
-  return { loss, accuracy: accuracy ?? null }
+  return { loss, accuracy }
 }
 
 /** Trains epoch by epoch, so that progress can be told and a cancellation heard. */

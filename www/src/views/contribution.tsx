@@ -1,5 +1,5 @@
 /** What this tab gives: its rows (which stay here), and how often it took part. */
-import type { RunView } from '../mesh.ts'
+import type { RunView } from '../../../wasm/mesh.js'
 import { curveOf, type PickedFile, roundsContributed, type Slot, type State } from '../store.ts'
 import { bytes, count } from '../words.ts'
 import type { MemberActions } from './app.tsx'

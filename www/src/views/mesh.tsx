@@ -5,8 +5,7 @@
  * ids), so it is the same for the same peers and does not move by itself. Distance means nothing;
  * a solid line is a direct connection, a dashed one is relayed.
  */
-import type { Peer } from '../mesh.ts'
-import { type State, shortId } from '../store.ts'
+import { type Peer, type State, shortId } from '../store.ts'
 import { count, rtt } from '../words.ts'
 import { Card, Copy } from './parts.tsx'
 

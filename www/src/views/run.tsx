@@ -1,5 +1,5 @@
 /** The runs of this mesh, and how the current one goes: figures, curve, table. */
-import type { RunView } from '../mesh.ts'
+import type { RunView } from '../../../wasm/mesh.js'
 import { type Curve, currentRun, curveOf, type Measured, type Point, type State } from '../store.ts'
 import { accuracy, count } from '../words.ts'
 import type { Actions, ViewProps } from './app.tsx'

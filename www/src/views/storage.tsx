@@ -19,7 +19,8 @@ export function StorageCard({ state, act }: ViewProps) {
         <dl class="facts">
           <dt>Stored here</dt>
           <dd data-storage={storage.kind} data-bytes={storage.bytes}>
-            {`${PLACES[storage.kind] ?? storage.kind}, ${bytes(storage.bytes)}`}
+            {PLACES[storage.kind] ?? storage.kind}
+            {storage.bytes !== null && `, ${bytes(storage.bytes)}`}
           </dd>
           {storage.path !== null && (
             <>

@@ -54,7 +54,7 @@ export class MeshNode {
     if (up && this.peers.length === 0) {
       this.peers = PEERS.map((id, at) => ({
         id,
-        transport: 'websocket',
+        transport: 'ws',
         path: 'direct',
         rttMs: at + 0.4,
       }))
@@ -134,8 +134,10 @@ export class MeshNode {
   }
 
   async runModel() {
-    const { specification, classes, scaling } = this.view()
+    const { run, name, specification, classes, scaling } = this.view()
     return {
+      run,
+      name,
       round: this.round,
       weights: new Uint8Array(this.weights.slice().buffer),
       specification,

@@ -108,7 +108,7 @@ function api(pathname, request, response, streams) {
 function ownerStatus() {
   const peers = ['kq3vbn', 'r7xw2a', 'zt5mdp', 'm4yhce'].map((head, at) => ({
     id: head.padEnd(52, 'a'),
-    transport: 'websocket',
+    transport: 'ws',
     path: at === 3 ? 'relayed' : 'direct',
     rttMs: 1.2 + at * 3,
   }))
