@@ -28,7 +28,7 @@ import { WorkerPool } from './lib/training/workers.js'
  *   loadNeural(): Promise<NeuralModule>,
  *   neuralModule(): Promise<WebAssembly.Module>,
  * }} Artifacts
- * @typedef {{ network: string, addresses: readonly string[], name: string | null }} Meeting
+ * @typedef {{ network: string, addresses: readonly string[], meshName: string | null }} Meeting
  */
 
 /** `createNode` for these artifacts. @param {Artifacts} artifacts */
@@ -56,7 +56,7 @@ async function makeNode(artifacts, options) {
   try {
     const core = await mesh.MeshNode.create({
       network: meeting.network,
-      ...(meeting.name === null ? {} : { name: meeting.name }),
+      ...(meeting.meshName === null ? {} : { name: meeting.meshName }),
       secrets,
       storage: /** @type {any} */ (storage),
       host: browserHost,
@@ -85,7 +85,7 @@ function meetingOf(mesh, { join, network, name }) {
   return {
     network: network ?? link?.network ?? mesh.generateNetworkId(),
     addresses: link?.addresses ?? [],
-    name: name ?? link?.meshName ?? null,
+    meshName: name ?? link?.meshName ?? null,
   }
 }
 
@@ -151,9 +151,9 @@ class PageNode {
 
   /** A page cannot be dialled, so others join by the addresses it joined by itself. */
   get joinLink() {
-    const { network, addresses, name } = this.#meeting
-    const meshName = name ?? undefined
-    return encodeJoinLink(globalThis.location?.origin ?? '', { network, addresses, meshName })
+    const { network, addresses, meshName } = this.#meeting
+    const link = { network, addresses, meshName: meshName ?? undefined }
+    return encodeJoinLink(globalThis.location?.origin ?? '', link)
   }
 
   get addresses() {
@@ -171,7 +171,7 @@ class PageNode {
   async status() {
     const status = await this.#core.status()
     const { kind, bytes } = { ...status.storage, kind: this.#kind }
-    const name = this.#meeting.name ?? ''
+    const name = this.#meeting.meshName ?? ''
     const storage = { kind, path: null, bytes }
     return { ...status, name, addresses: this.addresses, join: this.joinLink, storage }
   }

@@ -68,6 +68,8 @@ function buildDashboard(digests) {
         'tsconfig.json',
         'vite.config.ts',
       ].map(inDashboard),
+      'npm/src/link.ts',
+      'npm/src/errors.ts',
       'package-lock.json',
     ],
     words: digests,

@@ -3,7 +3,9 @@
  *
  * `http://127.0.0.1:PORT/#join=<base64url of JSON {v, n, a, m?}>`: version, network id, addresses
  * of members, name of the mesh. It stands in the fragment, which a browser never sends to a
- * server. A link comes from other people, so reading one is total and bounded.
+ * server. A link comes from other people, so reading one is total and bounded, and nothing in it
+ * is trusted further than "dial this". The command line, the library and the dashboard read links
+ * with this very file, so there is nothing of Node and nothing of a page in it.
  */
 import { SynapticError } from './errors.js'
 
@@ -11,9 +13,9 @@ import { SynapticError } from './errors.js'
 export interface JoinLink {
   /** Id of the network, 52 characters of base32. */
   readonly network: string
-  /** Multiaddrs of members that can be called. */
+  /** Multiaddrs of members, in the order to call them; at least one, each once. */
   readonly addresses: readonly string[]
-  /** Name of the mesh, if it has one. */
+  /** Name of the mesh, for people, if it has one. */
   readonly meshName?: string | undefined
 }
 
@@ -23,14 +25,16 @@ const VERSION = 1
 const LINK_LENGTH_MAX = 8_192
 /** More addresses than a member calls. */
 export const LINK_ADDRESSES_MAX = 16
-/** Longest address that is accepted. */
+/** Longest address that is accepted: the longest form (dns, tls, ws, p2p) needs about 200. */
 const ADDRESS_LENGTH_MAX = 256
-/** As the core's limit on names. */
+/** As the setting `name`. */
 const NAME_LENGTH_MAX = 64
 
-const NETWORK = /^[a-z2-7]{52}$/
+/** 52 characters hold 260 bits: the last one may only carry the one bit that is left of 256. */
+const NETWORK = /^[a-z2-7]{51}[aq]$/
+/** What the core dials (`net/transport/address.rs`), without the path of a socket. */
 const ADDRESS =
-  /^\/(ip4|ip6|dns|dns4|dns6)\/[0-9A-Za-z.:-]+\/tcp\/\d{1,5}\/(ws|wss|tls\/ws)\/p2p\/\w{16,128}$/
+  /^\/(?:ip4\/(\d{1,3}(?:\.\d{1,3}){3})|ip6\/[0-9a-fA-F:.]{2,45}|dns[46]?\/[\w.-]{1,253})\/tcp\/(\d{1,5})\/(?:ws|wss|tls\/ws)(?:\/p2p\/[1-9A-HJ-NP-Za-km-z]{16,128})?$/
 
 /** The link that opens the dashboard served at `origin` as a member of the network. */
 export function encodeJoinLink(origin: string, link: JoinLink): string {
@@ -41,31 +45,42 @@ export function encodeJoinLink(origin: string, link: JoinLink): string {
     ...(link.meshName === undefined || link.meshName === '' ? {} : { m: link.meshName }),
   }
   const code = toBase64Url(new TextEncoder().encode(JSON.stringify(body)))
-  return `${origin}/#join=${code}`
+  return `${origin.replace(/\/+$/, '')}/#join=${code}`
 }
 
 /**
- * Reads a join link.
+ * Reads a join link, or its fragment alone.
  *
  * @throws SynapticError `bad-link` saying what is wrong with it
  */
 export function decodeJoinLink(text: string): JoinLink {
-  if (text.length > LINK_LENGTH_MAX)
+  if (text.length > LINK_LENGTH_MAX) {
     throw badLink(`it is longer than ${LINK_LENGTH_MAX} characters`)
-  const code = /#join=([A-Za-z0-9_-]+)$/.exec(text.trim())?.[1]
+  }
+  const code = /#join=(.+)$/.exec(text.trim())?.[1]
   if (code === undefined) throw badLink('it has no "#join=" part')
-  let body: unknown
+  const { v, n, a, m, ...others } = readObject(code)
+  if (v !== VERSION) {
+    throw badLink(`it has version ${JSON.stringify(v)?.slice(0, 16)}; known is ${VERSION}`)
+  }
+  const [unknown] = Object.keys(others)
+  if (unknown !== undefined) throw badLink(`it has an unknown part "${unknown.slice(0, 16)}"`)
+  return { network: readNetwork(n), addresses: readAddresses(a), meshName: readName(m) }
+}
+
+function readObject(code: string): Record<string, unknown> {
+  const foreign = /[^A-Za-z0-9_-]/.exec(code)
+  if (foreign !== null) throw badLink(`character ${foreign.index + 1} does not belong in it`)
+  let value: unknown
   try {
-    body = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(fromBase64Url(code)))
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(fromBase64Url(code)))
   } catch {
     throw badLink('the part after "#join=" is damaged or cut off')
   }
-  if (typeof body !== 'object' || body === null) throw badLink('it holds no link data')
-  const { v, n, a, m } = body as Record<string, unknown>
-  if (v !== VERSION) throw badLink(`it has version ${JSON.stringify(v)}; known is ${VERSION}`)
-  if (typeof n !== 'string' || !NETWORK.test(n)) throw badLink('its network id is not valid')
-  if (!isAddressList(a)) throw badLink('its addresses are not valid')
-  return { network: n, addresses: a, meshName: meshName(m) }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw badLink('it holds no link data')
+  }
+  return value as Record<string, unknown>
 }
 
 /** Without `Buffer`, because pages read links too. */
@@ -79,23 +94,37 @@ function fromBase64Url(code: string): Uint8Array {
   return Uint8Array.from(binary, (character) => character.charCodeAt(0))
 }
 
-function isAddressList(value: unknown): value is string[] {
-  return (
-    Array.isArray(value) &&
-    value.length > 0 &&
-    value.length <= LINK_ADDRESSES_MAX &&
-    value.every(
-      (entry) =>
-        typeof entry === 'string' && entry.length <= ADDRESS_LENGTH_MAX && ADDRESS.test(entry),
-    )
-  )
+function readNetwork(value: unknown): string {
+  if (typeof value === 'string' && NETWORK.test(value)) return value
+  throw badLink('its network id is not valid')
 }
 
-function meshName(value: unknown): string | undefined {
+function readAddresses(value: unknown): string[] {
+  if (!Array.isArray(value) || value.length === 0) throw badLink('it names no address to call')
+  if (value.length > LINK_ADDRESSES_MAX) {
+    throw badLink(`it names ${value.length} addresses; ${LINK_ADDRESSES_MAX} are allowed`)
+  }
+  const wrong = value.findIndex((address) => !isAddress(address))
+  if (wrong >= 0) throw badLink(`its address ${wrong + 1} is not one of a WebSocket`)
+  return [...new Set(value as string[])]
+}
+
+function isAddress(value: unknown): value is string {
+  if (typeof value !== 'string' || value.length > ADDRESS_LENGTH_MAX) return false
+  const match = ADDRESS.exec(value)
+  if (match === null) return false
+  const octets = match[1]?.split('.').map(Number) ?? []
+  const port = Number(match[2])
+  return port >= 1 && port <= 65_535 && octets.every((octet) => octet <= 255)
+}
+
+function readName(value: unknown): string | undefined {
   if (value === undefined) return undefined
-  const valid =
-    typeof value === 'string' && value.length <= NAME_LENGTH_MAX && !/[\p{Cc}]/u.test(value)
-  if (!valid) throw badLink('its mesh name is not valid')
+  // Control characters would let a name rewrite a line of a terminal.
+  const printable = typeof value === 'string' && !/\p{Cc}/u.test(value)
+  if (!printable || value.length === 0 || value.length > NAME_LENGTH_MAX) {
+    throw badLink(`its name is not a text of 1 to ${NAME_LENGTH_MAX} characters`)
+  }
   return value
 }
 

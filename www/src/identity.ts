@@ -11,7 +11,6 @@
  * browser's key store); it does not protect against script running in this very origin.
  */
 import type { Database, Profile } from './database.ts'
-import type { JoinLink } from './link.ts'
 import { Failure } from './problem.ts'
 
 /** Tabs of one browser in one network. Each is a whole node; more would starve each other. */
@@ -105,11 +104,11 @@ export async function secretsOf(
   database: Database,
   mesh: Maker,
   claim: Claim,
-  link: JoinLink,
+  { meshName, addresses }: Pick<Profile, 'meshName' | 'addresses'>,
 ): Promise<{ secrets: Uint8Array; profile: Profile }> {
   const id = profileId(claim)
   const known = await database.get('profiles', id)
-  const fresh = { meshName: link.name, addresses: link.addresses, usedAt: Date.now() }
+  const fresh = { meshName, addresses, usedAt: Date.now() }
   if (known !== undefined) {
     const profile = { ...known, ...fresh }
     const secrets = await unwrap(known)

@@ -7,10 +7,10 @@
 import { effect, signal } from '@preact/signals'
 import { render } from 'preact'
 
+import { decodeJoinLink, type JoinLink } from '../../npm/src/link.ts'
 import type { Claim } from './identity.ts'
-import { decodePayload, type JoinLink } from './link.ts'
 import { takeToken, watch } from './owner.ts'
-import { Failure, type Problem, toProblem } from './problem.ts'
+import { type Problem, toProblem } from './problem.ts'
 import { connect } from './rpc.ts'
 import { type Action, connection, initial, reduce } from './store.ts'
 import { type Actions, App } from './views/app.tsx'
@@ -122,10 +122,10 @@ function giveUp(error: unknown): null {
 /** A bad link is told, and the page goes on as if it had none. */
 function readLink(payload: string): JoinLink {
   try {
-    return decodePayload(payload)
+    return decodeJoinLink(`#join=${payload}`)
   } catch (error) {
     dispatch({ type: 'opened', mode: 'landing', at: Date.now() })
-    throw error instanceof Failure ? error : new Failure('link-malformed', String(error), '')
+    throw error
   }
 }
 

@@ -5,6 +5,7 @@
  * computes, the reducer says what follows. Every change leaves as an `Action`; the same actions run
  * through a reducer here, so that what is saved is exactly what is shown.
  */
+import { encodeJoinLink, type JoinLink } from '../../npm/src/link.ts'
 import type { MeshEvent, MeshNode, RunModel, RunView, TrainEvent } from '../../wasm/mesh.js'
 import { Database, type Profile } from './database.ts'
 import {
@@ -15,7 +16,6 @@ import {
   requireSecureContext,
   secretsOf,
 } from './identity.ts'
-import { encodeLink, type JoinLink } from './link.ts'
 import { Failure, type Problem, toProblem } from './problem.ts'
 import { survey } from './rows.ts'
 import { browserHost } from './socket.ts'
@@ -179,10 +179,10 @@ export class Member {
     this.#emit({
       type: 'profile',
       network: link.network,
-      meshName: link.name,
+      meshName: link.meshName ?? null,
       slot: claim.slot,
       nodeId: profile?.nodeId ?? null,
-      invite: encodeLink(globalThis.location.origin, link),
+      invite: encodeJoinLink(globalThis.location.origin, link),
       saved: model?.saved ?? null,
     })
     if (model === undefined) return
@@ -198,10 +198,10 @@ export class Member {
   ): Promise<void> {
     try {
       const mesh = await loading
-      const { secrets } = await secretsOf(database, mesh, claim, link)
+      const { secrets } = await secretsOf(database, mesh, claim, meetingOf(link))
       const node = await mesh.MeshNode.create({
         network: link.network,
-        ...(link.name === null ? {} : { name: link.name }),
+        ...(link.meshName === undefined ? {} : { name: link.meshName }),
         secrets,
         storage: { kind: 'indexeddb', name: `synaptic-mesh/${profileId(claim)}` },
         host: browserHost,
@@ -419,7 +419,12 @@ export class Member {
 }
 
 function linkOf(profile: Profile): JoinLink {
-  return { network: profile.network, addresses: profile.addresses, name: profile.meshName }
+  const { network, addresses, meshName } = profile
+  return { network, addresses, meshName: meshName ?? undefined }
+}
+
+function meetingOf({ meshName, addresses }: JoinLink) {
+  return { meshName: meshName ?? null, addresses }
 }
 
 function noRows(): Failure {

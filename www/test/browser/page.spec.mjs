@@ -139,7 +139,7 @@ test('identity secrets lie in the browser encrypted, under a key that cannot be 
 test('a bad link, a wrong file and a missing choice each get one clear sentence', async () => {
   const page = await context.newPage()
   await page.goto(`${server.origin}/#join=eyJ2Ijox`)
-  await page.locator('[data-problem="link-malformed"]').waitFor()
+  await page.locator('[data-problem="bad-link"]').waitFor()
   await reaches(page, 'idle')
 
   const tab = (await joinedTab()).page
