@@ -7,6 +7,7 @@ import { Command, Option } from 'commander'
 import * as read from './arguments.js'
 import { aborted, type CommandModule, type Context } from './context.js'
 import { RUN_DEFAULTS } from './run-options.js'
+import { ACTIVATIONS } from './training/specification.js'
 
 /** Options every command takes. */
 export interface GlobalOptions {
@@ -132,6 +133,22 @@ function addNodeCommands(program: Command, bind: Bind): void {
   bind(join, () => import('./commands/join.js'))
 }
 
+function activationOption(): Option {
+  return new Option('--activation <name>', 'of the hidden layers')
+    .choices(ACTIVATIONS)
+    .default(RUN_DEFAULTS.activation)
+}
+
+function taskOption(): Option {
+  const kinds = ['classification', 'regression']
+  return new Option('--task <kind>', 'overrides what the labels look like').choices(kinds)
+}
+
+function rangeOption(): Option {
+  const text = 'scale inputs from this range to 0..1 (default: standardise)'
+  return new Option('--range <min,max>', text).argParser(read.range)
+}
+
 function seedOption(): Option {
   return new Option('--seed <n>', 'the same seed gives the same bits (default 1)').argParser(
     read.seed,
@@ -146,11 +163,7 @@ function addNeuralCommands(program: Command, bind: Bind): void {
     .requiredOption('--layers <sizes>', 'inputs, hidden layers, outputs: 64,128,10', read.layers)
     .requiredOption('--output <file>', 'model file to write')
     .option('--force', 'replace a file that is there')
-    .addOption(
-      new Option('--activation <name>', 'of the hidden layers')
-        .choices(['relu', 'tanh', 'sigmoid', 'linear'])
-        .default('relu'),
-    )
+    .addOption(activationOption())
     .addOption(
       new Option('--task <kind>', 'what the outputs are (default: one output is a number)').choices(
         ['classification', 'regression'],
@@ -178,22 +191,13 @@ function trainCommand(neural: Command): Command {
     .requiredOption('--data <file>', 'CSV of rows; the last column is the label')
     .option('--output <file>', 'where to write the trained model (default: the same file)')
     .option('--label <column>', 'label column, by name or number from 0')
-    .addOption(
-      new Option('--task <kind>', 'overrides what the labels look like').choices([
-        'classification',
-        'regression',
-      ]),
-    )
+    .addOption(taskOption())
     .option('--classes <names>', 'all classes, where the rows do not show them', read.classNames)
     .option('--header', 'the first row has names (found out by default)')
     .option('--no-header', 'the first row has values')
     .option('--test-split <share>', 'share of the rows to hold out', read.share)
     .option('--test <file>', 'CSV of held-out rows')
-    .option(
-      '--range <min,max>',
-      'scale inputs from this range to 0..1 (default: standardise)',
-      read.range,
-    )
+    .addOption(rangeOption())
     .option('--epochs <n>', 'passes over the rows', read.integer(1, EPOCHS_MAX), 20)
     .option(
       '--batch <n>',
@@ -256,23 +260,10 @@ function startRunCommand(run: Command): Command {
       .argument('<name>', 'a-z 0-9 -'),
   )
     .requiredOption('--layers <sizes>', 'inputs, hidden layers, outputs: 64,64,10', read.layers)
-    .addOption(
-      new Option('--activation <name>', 'of the hidden layers')
-        .choices(['relu', 'tanh', 'sigmoid', 'linear'])
-        .default('relu'),
-    )
-    .addOption(
-      new Option('--task <kind>', 'overrides what the labels look like').choices([
-        'classification',
-        'regression',
-      ]),
-    )
+    .addOption(activationOption())
+    .addOption(taskOption())
     .option('--classes <names>', 'all classes, where your rows do not show them', read.classNames)
-    .option(
-      '--range <min,max>',
-      'scale inputs from this range to 0..1 (default: standardise)',
-      read.range,
-    )
+    .addOption(rangeOption())
     .option('--rounds <n>', 'rounds of the run', read.integer(1, ROUNDS_MAX), rounds)
     .option('--epochs <n>', 'passes over the own rows per round', read.integer(1, 1_000), epochs)
     .option('--batch <n>', 'rows per step', read.integer(1, BATCH_MAX), batch)

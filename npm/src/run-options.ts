@@ -76,9 +76,10 @@ const BOUNDS = {
   deadlineMs: [100, 86_400_000],
 } as const
 
-type Bounded = keyof typeof BOUNDS
+/** A number of a run that has a default and bounds. */
+export type RunNumber = keyof typeof BOUNDS
 
-const WHOLE: readonly Bounded[] = [
+const WHOLE: readonly RunNumber[] = [
   'rounds',
   'epochs',
   'batch',
@@ -86,6 +87,12 @@ const WHOLE: readonly Bounded[] = [
   'updatesMin',
   'deadlineMs',
 ]
+
+/** One value for each number of a run. */
+export function eachNumber<T>(value: (key: RunNumber) => T): Record<RunNumber, T> {
+  const keys = Object.keys(BOUNDS) as RunNumber[]
+  return Object.fromEntries(keys.map((key) => [key, value(key)])) as Record<RunNumber, T>
+}
 
 /** Fills in the defaults and checks the bounds of a run to start. */
 export function completeRun(request: RunRequest): StartRunOptions {
@@ -95,7 +102,6 @@ export function completeRun(request: RunRequest): StartRunOptions {
       'use a-z, 0-9 and "-", at most 64 characters',
     )
   }
-  const number = (key: Bounded): number => checkNumber(key, request[key] ?? RUN_DEFAULTS[key])
   const activation = request.activation ?? RUN_DEFAULTS.activation
   if (!ACTIVATIONS.includes(activation)) {
     throw usageError(`unknown activation "${activation}"`, `use ${ACTIVATIONS.join(', ')}`)
@@ -108,14 +114,7 @@ export function completeRun(request: RunRequest): StartRunOptions {
     task: request.task,
     classes: request.classes,
     scaling: scalingOf(request.range),
-    rounds: number('rounds'),
-    epochs: number('epochs'),
-    batch: number('batch'),
-    learningRate: number('learningRate'),
-    momentum: number('momentum'),
-    quorum: number('quorum'),
-    updatesMin: number('updatesMin'),
-    deadlineMs: number('deadlineMs'),
+    ...eachNumber((key) => checkNumber(key, request[key] ?? RUN_DEFAULTS[key])),
     seed: BigInt(request.seed ?? RUN_DEFAULTS.seed),
   }
 }
@@ -144,7 +143,7 @@ function sourceOf(rows: string | Uint8Array): Source {
   return typeof rows === 'string' ? { file: rows } : { bytes: rows }
 }
 
-function checkNumber(key: Bounded, value: number): number {
+function checkNumber(key: RunNumber, value: number): number {
   const [min, max] = BOUNDS[key]
   const whole = WHOLE.includes(key)
   if (

@@ -1,76 +1,51 @@
 // A browser tab and a real node, started from the packed package: join, train, reload, lose the node.
 import assert from 'node:assert/strict'
-import { after, afterEach, before, beforeEach, test } from 'node:test'
+import { test } from 'node:test'
 import {
   assertQuiet,
-  digitsFiles,
   figure,
-  launch,
+  nodeIdOf,
   reaches,
+  stage,
   unlabelled,
   watch,
 } from '../../www/test/browser/page.mjs'
 import { DIGITS, startNode } from './node.mjs'
 
 const ROUNDS = 6
+/** A node's module is compiled first. */
+const JOIN_TIMEOUT_MS = 20_000
 /** Chromium notes every refused connection; after the node is gone that is as it should be. */
 const REFUSED = /ERR_CONNECTION_REFUSED|ERR_FAILED|Failed to fetch|WebSocket connection/
 
-let browser
-let context
-let node
-let files
-
-before(async () => {
-  browser = await launch()
-  files = digitsFiles(DIGITS)
-})
-after(() => browser?.close())
-beforeEach(async () => {
-  node = await startNode()
-  context = await browser.newContext()
-})
-afterEach(async () => {
-  await context.close()
-  await node.stop()
-})
-
-async function joinedTab() {
-  const page = await context.newPage()
-  const complaints = watch(page)
-  await page.goto(node.join)
-  await reaches(page, 'joined', 20_000)
-  return { page, complaints }
-}
+const set = stage(DIGITS, startNode, JOIN_TIMEOUT_MS)
 
 function startRun() {
   const sizes = ['--layers', '64,32,10', '--rounds', String(ROUNDS), '--epochs', '3']
-  return node.command(
+  return set.mesh.command(
     'run',
     'start',
     'digits',
     '--data',
-    files.others,
+    set.files.others,
     '--test',
-    files.test,
+    set.files.test,
     ...sizes,
   )
 }
 
 async function contribute(page) {
-  await page.setInputFiles('[data-input="rows"]', files.rows)
-  await page.setInputFiles('[data-input="test"]', files.test)
+  await page.setInputFiles('[data-input="rows"]', set.files.rows)
+  await page.setInputFiles('[data-input="test"]', set.files.test)
   await page.locator('[data-action="join-run"]:enabled').click()
 }
 
-const nodeIdOf = (page) => page.locator('[data-node-id]').textContent()
-
 test('a tab that opens the join link is a member, and the node says so', async () => {
-  const { page, complaints } = await joinedTab()
+  const { page, complaints } = await set.joinedTab()
   assert.equal(await page.locator('[data-peers]').textContent(), '1')
   const id = await nodeIdOf(page)
   assert.match(id, /^[a-z2-7]{52}$/)
-  const { peers } = await node.command('status')
+  const { peers } = await set.mesh.command('status')
   assert.deepEqual(
     peers.map((peer) => peer.id),
     [id],
@@ -79,21 +54,21 @@ test('a tab that opens the join link is a member, and the node says so', async (
 })
 
 test('a reload keeps the identity, and a second tab has one of its own', async () => {
-  const first = await joinedTab()
+  const first = await set.joinedTab()
   const id = await nodeIdOf(first.page)
-  const second = await joinedTab()
+  const second = await set.joinedTab()
   assert.notEqual(await nodeIdOf(second.page), id)
   await first.page.reload()
-  await reaches(first.page, 'joined', 20_000)
+  await reaches(first.page, 'joined', JOIN_TIMEOUT_MS)
   assert.equal(await nodeIdOf(first.page), id)
   assertQuiet([...first.complaints, ...second.complaints])
 })
 
 test('a tab trains with the node, and together they know more than it does alone', async () => {
-  const { page, complaints } = await joinedTab()
+  const { page, complaints } = await set.joinedTab()
   await startRun()
-  await page.setInputFiles('[data-input="rows"]', files.rows)
-  await page.setInputFiles('[data-input="test"]', files.test)
+  await page.setInputFiles('[data-input="rows"]', set.files.rows)
+  await page.setInputFiles('[data-input="test"]', set.files.test)
   await page.locator('[data-action="train-alone"]:enabled').click()
   const alone = await figure(page, 'data-accuracy-alone', 60_000)
   await page.locator('[data-action="join-run"]:enabled').click()
@@ -108,14 +83,14 @@ test('a tab trains with the node, and together they know more than it does alone
 })
 
 test('the trained model answers after the node is killed, also after a reload', async () => {
-  const { page, complaints } = await joinedTab()
+  const { page, complaints } = await set.joinedTab()
   await startRun()
   await contribute(page)
   await reaches(page, 'finished', 120_000)
   await figure(page, 'data-accuracy-together')
   const id = await nodeIdOf(page)
   await page.evaluate(() => navigator.serviceWorker.ready.then(() => {}))
-  await node.kill()
+  await set.mesh.kill()
   await page.locator('[data-connection="offline"]').waitFor({ timeout: 30_000 })
   await askAndCheck(page)
   await page.reload()
@@ -129,31 +104,32 @@ test('the trained model answers after the node is killed, also after a reload', 
 })
 
 async function askAndCheck(page) {
-  await page.fill('[data-input="try-text"]', unlabelled(files.test, 5))
+  await page.fill('[data-input="try-text"]', unlabelled(set.files.test, 5))
   await page.click('[data-action="try"]')
   await page.locator('[data-answers="5"]').waitFor()
   assert.match(await page.locator('[data-answer]').first().textContent(), /^[0-9]$/)
 }
 
 test('the dashboard opens with the token and the API with nothing else', async () => {
-  const page = await context.newPage()
+  const page = await set.context.newPage()
   const complaints = watch(page)
-  await page.goto(node.dashboard)
-  await page.locator(`[data-node-id="${node.nodeId}"]`).waitFor()
+  await page.goto(set.mesh.dashboard)
+  await page.locator(`[data-node-id="${set.mesh.nodeId}"]`).waitFor()
   await reaches(page, 'joined')
-  assert.equal(page.url(), `${node.origin}/`)
+  assert.equal(page.url(), `${set.mesh.origin}/`)
   assertQuiet(complaints)
 
-  const status = async (headers) => (await fetch(`${node.origin}/api/status`, { headers })).status
-  assert.equal(await status({ authorization: `Bearer ${node.token}` }), 200)
+  const status = async (headers) =>
+    (await fetch(`${set.mesh.origin}/api/status`, { headers })).status
+  assert.equal(await status({ authorization: `Bearer ${set.mesh.token}` }), 200)
   assert.equal(await status({}), 401)
   assert.equal(await status({ authorization: 'Bearer wrong' }), 401)
-  const foreign = { authorization: `Bearer ${node.token}`, origin: 'https://example.org' }
+  const foreign = { authorization: `Bearer ${set.mesh.token}`, origin: 'https://example.org' }
   assert.equal(await status(foreign), 403)
 })
 
 test('the page is served under a policy that forbids inline code and foreign hosts', async () => {
-  const response = await fetch(`${node.origin}/`)
+  const response = await fetch(`${set.mesh.origin}/`)
   const policy = response.headers.get('content-security-policy') ?? ''
   for (const part of [
     "default-src 'none'",
@@ -163,6 +139,6 @@ test('the page is served under a policy that forbids inline code and foreign hos
     assert.ok(policy.includes(part), policy)
   }
   assert.doesNotMatch(policy, /unsafe-inline|'unsafe-eval'|\*\.|https:/)
-  const wasm = await fetch(`${node.origin}/wasm/mesh_bg.wasm`)
+  const wasm = await fetch(`${set.mesh.origin}/wasm/mesh_bg.wasm`)
   assert.equal(wasm.headers.get('content-type'), 'application/wasm')
 })

@@ -38,6 +38,13 @@ const BODY = `
 <button id="engine"></button><button id="join"></button>
 `
 
+/** The page's files; `edit` changes its code. */
+function writeSite(root, edit = (code) => code) {
+  writeFileSync(join(root, 'index.html'), `${BODY}<script type="module" src="./main.js"></script>`)
+  writeFileSync(join(root, 'main.js'), edit(MAIN))
+  writeFileSync(join(root, 'member.js'), edit(MEMBER))
+}
+
 /** A founder that waits for one more member. */
 async function founder(rows) {
   const entry = pathToFileURL(join(packed().package, 'node.mjs')).href
@@ -61,11 +68,12 @@ async function finished(node) {
   }
 }
 
-async function joinsAndFinishes(address) {
+async function joinsAndFinishes(folder) {
   const [mine, theirs] = dealDigits(2).map((text) => new TextEncoder().encode(text))
   const node = await founder(mine)
+  const site = await serveFolder(folder)
   try {
-    const page = await browser.open(address)
+    const page = await browser.open(site.origin)
     await page.click('#engine')
     await page.waitForFunction(() => document.title.startsWith('bafk'), null, { timeout: 30_000 })
     await page.fill('#link', node.joinLink)
@@ -82,22 +90,16 @@ async function joinsAndFinishes(address) {
     assert.deepEqual(browser.complaints(), [])
   } finally {
     await node.stop()
+    await site.close()
   }
 }
 
 test('a page bundled by Vite is a member', async () => {
   const root = scratch('vite')
-  writeFileSync(join(root, 'index.html'), `${BODY}<script type="module" src="./main.js"></script>`)
-  writeFileSync(join(root, 'main.js'), MAIN)
-  writeFileSync(join(root, 'member.js'), MEMBER)
+  writeSite(root)
   const options = { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }
   execFileSync(process.execPath, [VITE, 'build', '--target', 'esnext'], options)
-  const site = await serveFolder(join(root, 'dist'))
-  try {
-    await joinsAndFinishes(site.origin)
-  } finally {
-    await site.close()
-  }
+  await joinsAndFinishes(join(root, 'dist'))
 })
 
 test('a page without a bundler is a member', async () => {
@@ -105,15 +107,8 @@ test('a page without a bundler is a member', async () => {
   mkdirSync(join(root, 'node_modules'))
   cpSync(packed().package, join(root, 'synaptic-mesh'), { recursive: true })
   const direct = (code) => code.replaceAll("'synaptic-mesh'", "'./synaptic-mesh/browser.mjs'")
-  writeFileSync(join(root, 'index.html'), `${BODY}<script type="module" src="./main.js"></script>`)
-  writeFileSync(join(root, 'main.js'), direct(MAIN))
-  writeFileSync(join(root, 'member.js'), direct(MEMBER))
-  const site = await serveFolder(root)
-  try {
-    await joinsAndFinishes(site.origin)
-  } finally {
-    await site.close()
-  }
+  writeSite(root, direct)
+  await joinsAndFinishes(root)
 })
 
 test('slim streams the module from the server', async () => {

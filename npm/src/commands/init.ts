@@ -4,6 +4,7 @@ import { Config, configSchema, type Flags, readConfigFile, updateConfigFile } fr
 import type { Context } from '../context.js'
 import { SynapticError } from '../errors.js'
 import { exists, makePrivateDirectory, writeAtomic } from '../files.js'
+import { given } from '../given.js'
 import { type Home, homeAt, PROJECT_DIRECTORY, userHome } from '../home.js'
 import { createIdentity, knownNetworks, readIdentity } from '../identity.js'
 import { decodeJoinLink } from '../link.js'
@@ -92,10 +93,10 @@ export function initialise(
     writeAtomic(schemaFile, configSchema())
     created.push(schemaFile)
   }
-  const given = Object.entries(flags).filter(([, value]) => value !== undefined)
+  const changes = given(flags)
   const isNew = !exists(home.configFile)
-  const after = { ...Object.fromEntries(given), network }
-  if (isNew || given.length > 0 || config.resolve('network').origin === 'default') {
+  const after = { ...changes, network }
+  if (isNew || Object.keys(changes).length > 0 || config.resolve('network').origin === 'default') {
     updateConfigFile(home.configFile, after)
   }
   if (isNew) created.push(home.configFile)

@@ -6,9 +6,10 @@
  */
 import * as path from 'node:path'
 import { SynapticError, usageError } from '../errors.js'
+import { given } from '../given.js'
 import { decodeJoinLink } from '../link.js'
 import { type Node, type NodeEvent, type NodeStatus, wrongNetwork } from '../node.js'
-import type { RowsRequest, RunRequest } from '../run-options.js'
+import { eachNumber, type RowsRequest, type RunRequest } from '../run-options.js'
 import type { Activation, RunView, Task } from '../wasm.js'
 import type { ControlTarget } from './control.js'
 import type { Membership } from './runs.js'
@@ -172,7 +173,7 @@ function isAbsolutePath(value: unknown): value is string {
 function rowsRequest(body: Body): RowsRequest {
   const data = optional(body, 'data', isAbsolutePath)
   if (data === undefined) throw usageError('"data" must be the absolute path of a CSV file')
-  return compact({
+  return given({
     data,
     test: optional(body, 'test', isAbsolutePath),
     label: optional(body, 'label', isText),
@@ -183,9 +184,8 @@ function rowsRequest(body: Body): RowsRequest {
 function runRequest(body: Body): RunRequest {
   const layers = optional(body, 'layers', isNumbers)
   if (layers === undefined) throw usageError('"layers" must be a list of numbers')
-  const number = (key: string): number | undefined => optional(body, key, isNumber)
   const seed = optional(body, 'seed', isSeed)
-  return compact({
+  return given({
     ...rowsRequest(body),
     name: optional(body, 'name', isText) ?? '',
     layers,
@@ -193,26 +193,7 @@ function runRequest(body: Body): RunRequest {
     task: optional(body, 'task', isTask),
     classes: optional(body, 'classes', isTexts),
     range: optional(body, 'range', isRange),
-    rounds: number('rounds'),
-    epochs: number('epochs'),
-    batch: number('batch'),
-    learningRate: number('learningRate'),
-    momentum: number('momentum'),
-    quorum: number('quorum'),
-    updatesMin: number('updatesMin'),
-    deadlineMs: number('deadlineMs'),
+    ...eachNumber((key) => optional(body, key, isNumber)),
     seed: seed === undefined ? undefined : BigInt(seed),
   })
-}
-
-type Compact<T> = {
-  [K in keyof T as undefined extends T[K] ? never : K]: T[K]
-} & {
-  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>
-}
-
-/** An object without its undefined fields. */
-function compact<T extends object>(value: T): Compact<T> {
-  const entries = Object.entries(value).filter(([, entry]) => entry !== undefined)
-  return Object.fromEntries(entries) as Compact<T>
 }

@@ -6,19 +6,12 @@
  * came from a file, its path is remembered, so that a node that was ended takes part again.
  */
 import { SynapticError, toSynapticError } from '../errors.js'
+import { given } from '../given.js'
 import { noSuchRun, pickRun, requireFreeName } from '../run-name.js'
 import type { RowsInfo, ScalingChoice, Score, Source } from '../training/protocol.js'
 import { checkFit, specificationOf } from '../training/specification.js'
 import type { WorkerPool } from '../training/workers.js'
-import type {
-  Activation,
-  MeshNode,
-  ParseOptions,
-  RunView,
-  Scaling,
-  Task,
-  TrainEvent,
-} from '../wasm.js'
+import type { Activation, MeshNode, RunView, Scaling, Task, TrainEvent } from '../wasm.js'
 
 /** How long a run may take to arrive after its name was given, in milliseconds. */
 const RUN_WAIT_MS = 10_000
@@ -415,15 +408,6 @@ function trainId(member: Member): string {
 
 function testId(member: Member): string {
   return `${member.group}/test`
-}
-
-function given(
-  options: {
-    readonly [K in keyof ParseOptions]: ParseOptions[K] | undefined
-  },
-): ParseOptions {
-  const entries = Object.entries(options).filter(([, value]) => value !== undefined)
-  return Object.fromEntries(entries) as ParseOptions
 }
 
 /** All classes of both lists; numbers by size, names by their letters, as the core orders them. */

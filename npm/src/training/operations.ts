@@ -4,6 +4,7 @@
  * Objects of the core live in its memory and are given back in `finally`, whatever happens.
  */
 import { SynapticError } from '../errors.js'
+import { given } from '../given.js'
 import type {
   Dataset,
   Network,
@@ -137,7 +138,7 @@ function inputsOf(
   { header, label }: { header: boolean | undefined; label: string | number | undefined },
 ): Float32Array {
   const read = (column: string | number | undefined): Float32Array =>
-    neural.Dataset.parseRows(csv, specification.inputs, parseOptions({ header, label: column }))
+    neural.Dataset.parseRows(csv, specification.inputs, given({ header, label: column }))
   try {
     return read(label)
   } catch (thrown) {
@@ -150,16 +151,6 @@ function inputsOf(
       throw thrown
     }
   }
-}
-
-/** Options without the absent ones: the core refuses fields that are undefined. */
-export function parseOptions(
-  options: {
-    readonly [K in keyof ParseOptions]: ParseOptions[K] | undefined
-  },
-): ParseOptions {
-  const given = Object.entries(options).filter(([, value]) => value !== undefined)
-  return Object.fromEntries(given) as ParseOptions
 }
 
 /** Runs `work` and frees the object afterwards. */
@@ -180,7 +171,7 @@ function bytesOf(source: Source, work: Work): Uint8Array {
 
 function parseRows(neural: NeuralModule, source: Source, parse: ParseOptions, work: Work): Dataset {
   const bytes = bytesOf(source, work)
-  return naming(source, () => neural.Dataset.parse(bytes, parseOptions(parse)))
+  return naming(source, () => neural.Dataset.parse(bytes, given(parse)))
 }
 
 /** Does what reads a source; an error about its content names the file. */
@@ -262,16 +253,14 @@ async function fit(
   // A model that predicts numbers takes whole numbers as such, not as names of classes.
   const { loss } = network.specification
   const task = options.parse.task ?? (loss === 'mse' ? ('regression' as const) : undefined)
-  const parse = parseOptions({ ...options.parse, task, classes: known })
+  const parse = given({ ...options.parse, task, classes: known })
   const raw: Dataset[] = []
   const scaled: Dataset[] = []
   try {
     const all = parseRows(neural, source, parse, work)
     raw.push(all)
     if (options.test !== undefined) {
-      raw.push(
-        parseRows(neural, options.test, parseOptions({ ...parse, classes: all.classes }), work),
-      )
+      raw.push(parseRows(neural, options.test, given({ ...parse, classes: all.classes }), work))
     } else if (options.testSplit > 0) {
       raw.push(...all.split(options.testSplit, options.seed))
       raw.shift()?.free()

@@ -1,8 +1,9 @@
-/** What every browser test needs: a Chromium, pages that record violations, files to pick. */
+/** What every browser test needs: a Chromium, a mesh to join, pages that record violations, files. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { after, afterEach, before, beforeEach } from 'node:test'
 
 import { chromium } from 'playwright-core'
 
@@ -11,6 +12,41 @@ export function launch() {
   const executablePath =
     process.env.SYNAPTIC_CHROMIUM ?? process.env.CHROMIUM ?? '/usr/bin/chromium'
   return chromium.launch({ executablePath, args: ['--no-sandbox'] })
+}
+
+/**
+ * One browser for the tests of a file; for each test a mesh of its own, which `start` makes (it has
+ * a `join` link and ends by `stop()`), and a context without anybody's storage.
+ */
+export function stage(digits, start, patienceMs) {
+  const set = { browser: null, context: null, mesh: null, files: null, joinedTab }
+  before(async () => {
+    set.browser = await launch()
+    set.files = digitsFiles(digits)
+  })
+  after(() => set.browser?.close())
+  beforeEach(async () => {
+    set.mesh = await start()
+    set.context = await set.browser.newContext()
+  })
+  afterEach(async () => {
+    await set.context.close()
+    await set.mesh.stop()
+  })
+  /** A tab that has opened the link and become a member, and what was said against it. */
+  async function joinedTab(link = set.mesh.join) {
+    const page = await set.context.newPage()
+    const complaints = watch(page)
+    await page.goto(link)
+    await reaches(page, 'joined', patienceMs)
+    return { page, complaints }
+  }
+  return set
+}
+
+/** The author id that a page shows as its own. */
+export function nodeIdOf(page) {
+  return page.locator('[data-node-id]').textContent()
 }
 
 /** Notes everything the console, the policy and uncaught errors say against a page. */

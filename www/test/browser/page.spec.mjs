@@ -2,50 +2,24 @@
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, afterEach, before, beforeEach, test } from 'node:test'
+import { test } from 'node:test'
 
 import { serve, TOKEN } from '../fake/server.mjs'
-import { assertQuiet, digitsFiles, figure, launch, reaches, unlabelled, watch } from './page.mjs'
+import { assertQuiet, figure, nodeIdOf, reaches, stage, unlabelled, watch } from './page.mjs'
 
 const DIGITS =
   process.env.SYNAPTIC_DIGITS ?? new URL('../../../data/digits.csv', import.meta.url).pathname
-const nodeIdOf = (page) => page.locator('[data-node-id]').textContent()
 
-let browser
-let context
-let server
-let files
-
-before(async () => {
-  browser = await launch()
-  files = digitsFiles(DIGITS)
-})
-after(() => browser?.close())
-beforeEach(async () => {
-  server = await serve()
-  context = await browser.newContext()
-})
-afterEach(async () => {
-  await context.close()
-  await server.close()
-})
-
-async function joinedTab(link = server.join) {
-  const page = await context.newPage()
-  const complaints = watch(page)
-  await page.goto(link)
-  await reaches(page, 'joined')
-  return { page, complaints }
-}
+const set = stage(DIGITS, serve)
 
 test('a tab joins, trains alone, trains together, and says so at every step', async () => {
-  const { page, complaints } = await joinedTab()
+  const { page, complaints } = await set.joinedTab()
   assert.equal(await page.locator('[data-peers]').textContent(), '3')
   assert.equal(await page.locator('[data-action="join-run"]').isDisabled(), true)
-  await page.setInputFiles('[data-input="rows"]', files.rows)
+  await page.setInputFiles('[data-input="rows"]', set.files.rows)
   await page.locator('[data-action="train-alone"]:enabled').waitFor()
   // As fast as a program clicks: the held-out rows must still be the ones it is measured on.
-  await page.setInputFiles('[data-input="test"]', files.test)
+  await page.setInputFiles('[data-input="test"]', set.files.test)
   await page.evaluate(() => document.querySelector('[data-action="train-alone"]').click())
   const alone = await figure(page, 'data-accuracy-alone')
   assert.ok(alone > 0.15 && alone < 0.4, `alone ${alone}`)
@@ -57,26 +31,26 @@ test('a tab joins, trains alone, trains together, and says so at every step', as
   assert.equal(await page.locator('[data-rounds-contributed]').textContent(), '20')
   assert.equal(
     await page.locator('[data-samples]').getAttribute('data-samples'),
-    String(files.count),
+    String(set.files.count),
   )
   assert.equal(await page.locator('.plot canvas').count(), 1)
   assertQuiet(complaints)
 })
 
 test('a reload keeps identity, model and curve; without the serving node the model still answers', async () => {
-  const { page, complaints } = await joinedTab()
+  const { page, complaints } = await set.joinedTab()
   const before = await nodeIdOf(page)
-  await page.setInputFiles('[data-input="rows"]', files.rows)
+  await page.setInputFiles('[data-input="rows"]', set.files.rows)
   await page.click('[data-action="join-run"]')
   await reaches(page, 'finished', 60_000)
   await page.evaluate(() => navigator.serviceWorker.ready.then(() => {}))
-  await server.close()
+  await set.mesh.stop()
   await page.locator('[data-connection="offline"]').waitFor()
   await page.reload()
   await reaches(page, 'finished')
   assert.equal(await nodeIdOf(page), before)
   assert.equal(await page.locator('[data-round]').textContent(), '20')
-  await page.fill('[data-input="try-text"]', unlabelled(files.rows, 3))
+  await page.fill('[data-input="try-text"]', unlabelled(set.files.rows, 3))
   await page.click('[data-action="try"]')
   await page.locator('[data-answers="3"]').waitFor()
   assert.match(await page.locator('[data-answer]').first().textContent(), /^[0-9]$/)
@@ -87,8 +61,8 @@ test('a reload keeps identity, model and curve; without the serving node the mod
 })
 
 test('a second tab is a second member, and both keep their names over a reload', async () => {
-  const first = await joinedTab()
-  const second = await joinedTab()
+  const first = await set.joinedTab()
+  const second = await set.joinedTab()
   const ids = [await nodeIdOf(first.page), await nodeIdOf(second.page)]
   assert.notEqual(ids[0], ids[1])
   await Promise.all([first.page.reload(), second.page.reload()])
@@ -98,15 +72,15 @@ test('a second tab is a second member, and both keep their names over a reload',
 })
 
 test('a tab that was closed comes back as itself, without the link', async () => {
-  const { page } = await joinedTab()
+  const { page } = await set.joinedTab()
   const id = await nodeIdOf(page)
   await page.close()
-  const again = await joinedTab(server.origin)
+  const again = await set.joinedTab(set.mesh.origin)
   assert.equal(await nodeIdOf(again.page), id)
 })
 
 test('identity secrets lie in the browser encrypted, under a key that cannot be read', async () => {
-  const { page } = await joinedTab()
+  const { page } = await set.joinedTab()
   const stored = await page.evaluate(async () => {
     const request = indexedDB.open('synaptic-mesh-page')
     await new Promise((resolve) => {
@@ -137,13 +111,13 @@ test('identity secrets lie in the browser encrypted, under a key that cannot be 
 })
 
 test('a bad link, a wrong file and a missing choice each get one clear sentence', async () => {
-  const page = await context.newPage()
-  await page.goto(`${server.origin}/#join=eyJ2Ijox`)
+  const page = await set.context.newPage()
+  await page.goto(`${set.mesh.origin}/#join=eyJ2Ijox`)
   await page.locator('[data-problem="bad-link"]').waitFor()
   await reaches(page, 'idle')
 
-  const tab = (await joinedTab()).page
-  const ragged = join(files.folder, 'ragged.csv')
+  const tab = (await set.joinedTab()).page
+  const ragged = join(set.files.folder, 'ragged.csv')
   writeFileSync(ragged, '1,2,0\n1,0\n')
   await tab.setInputFiles('[data-input="rows"]', ragged)
   await tab.locator('[data-problem="csv-ragged"]').waitFor()
@@ -151,7 +125,7 @@ test('a bad link, a wrong file and a missing choice each get one clear sentence'
     await tab.locator('[data-problem="csv-ragged"]').textContent(),
     /Line 2 has 2 columns/,
   )
-  const narrow = join(files.folder, 'narrow.csv')
+  const narrow = join(set.files.folder, 'narrow.csv')
   writeFileSync(narrow, '1,2,0\n1,2,1\n')
   await tab.setInputFiles('[data-input="rows"]', narrow)
   await tab.locator('[data-problem="rows-misfit"]').waitFor()
@@ -173,14 +147,14 @@ test('a browser without what a node needs is told so, once and finally', async (
   }
   for (const [code, damage] of Object.entries(missing)) {
     // Requests that a service worker answers cannot be changed on the way.
-    const bare = await browser.newContext({ serviceWorkers: 'block' })
+    const bare = await set.browser.newContext({ serviceWorkers: 'block' })
     const page = await bare.newPage()
     // The worker's own scope cannot be scripted from here: its file is served with the damage in front.
     await page.route('**/assets/worker-*.js', async (route) => {
       const response = await route.fetch()
       await route.fulfill({ response, body: `(${damage})();${await response.text()}` })
     })
-    await page.goto(server.join)
+    await page.goto(set.mesh.join)
     await page.locator(`[data-problem="${code}"]`).waitFor()
     await reaches(page, 'dead')
     await bare.close()
@@ -188,7 +162,7 @@ test('a browser without what a node needs is told so, once and finally', async (
 })
 
 test('a full disk is said, and the page goes on', async () => {
-  const page = await context.newPage()
+  const page = await set.context.newPage()
   await page.route('**/assets/worker-*.js', async (route) => {
     const response = await route.fetch()
     const damage = () => {
@@ -200,21 +174,21 @@ test('a full disk is said, and the page goes on', async () => {
     }
     await route.fulfill({ response, body: `(${damage})();${await response.text()}` })
   })
-  await page.goto(server.join)
-  await page.setInputFiles('[data-input="rows"]', files.rows)
+  await page.goto(set.mesh.join)
+  await page.setInputFiles('[data-input="rows"]', set.files.rows)
   await page.locator('[data-action="join-run"]:enabled').click()
   await page.locator('[data-problem="storage-full"]').waitFor()
   await reaches(page, 'finished', 60_000)
 })
 
 test('the owner sees the node with the token, which leaves the address, and nothing without it', async () => {
-  const page = await context.newPage()
+  const page = await set.context.newPage()
   const complaints = watch(page)
-  await page.goto(server.dashboard)
+  await page.goto(set.mesh.dashboard)
   await reaches(page, 'training')
   assert.equal(await page.locator('[data-peers]').textContent(), '4')
-  assert.equal(page.url(), `${server.origin}/`)
-  server.emit({
+  assert.equal(page.url(), `${set.mesh.origin}/`)
+  set.mesh.emit({
     type: 'round',
     run: 'bafyowner',
     name: 'digits',
@@ -225,7 +199,7 @@ test('the owner sees the node with the token, which leaves the address, and noth
     weightsCid: 'b7',
   })
   await page.locator('[data-round="7"]').waitFor()
-  server.emit({
+  set.mesh.emit({
     type: 'evaluated',
     run: 'bafyowner',
     name: 'digits',
@@ -240,12 +214,12 @@ test('the owner sees the node with the token, which leaves the address, and noth
   await reaches(page, 'training')
   assertQuiet(complaints)
 
-  const stranger = await context.newPage()
-  await stranger.goto(`${server.origin}/#token=wrong`)
+  const stranger = await set.context.newPage()
+  await stranger.goto(`${set.mesh.origin}/#token=wrong`)
   await stranger.locator('[data-problem="token-refused"]').waitFor()
   const statuses = await Promise.all([
-    fetch(`${server.origin}/api/status`).then(({ status }) => status),
-    fetch(`${server.origin}/api/status`, { headers: { authorization: `Bearer ${TOKEN}x` } }).then(
+    fetch(`${set.mesh.origin}/api/status`).then(({ status }) => status),
+    fetch(`${set.mesh.origin}/api/status`, { headers: { authorization: `Bearer ${TOKEN}x` } }).then(
       ({ status }) => status,
     ),
   ])
@@ -253,9 +227,9 @@ test('the owner sees the node with the token, which leaves the address, and noth
 })
 
 test('a page with neither link nor token explains itself', async () => {
-  const page = await context.newPage()
+  const page = await set.context.newPage()
   const complaints = watch(page)
-  await page.goto(server.origin)
+  await page.goto(set.mesh.origin)
   await page.getByRole('heading', { name: 'Open a join link' }).waitFor()
   await reaches(page, 'idle')
   assertQuiet(complaints)

@@ -63,4 +63,4 @@ for (const [scheme, width] of [
   await context.close()
 }
 await browser.close()
-await server.close()
+await server.stop()

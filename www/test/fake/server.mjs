@@ -6,6 +6,9 @@ import { createReadStream, existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { extname } from 'node:path'
 
+import { securityHeaders } from '../../../npm/dist/host/security.js'
+import { encodeJoinLink } from '../../../npm/dist/link.js'
+
 const DIST = new URL('../../dist', import.meta.url).pathname
 const FAKE = new URL('.', import.meta.url).pathname
 const DIGITS = new URL('../../../data/digits.csv', import.meta.url).pathname
@@ -17,53 +20,34 @@ const TYPES = {
   '.wasm': 'application/wasm',
   '.webmanifest': 'application/manifest+json',
 }
-const CSP = [
-  "default-src 'none'",
-  "script-src 'self' 'wasm-unsafe-eval'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "font-src 'self'",
-  "manifest-src 'self'",
-  "worker-src 'self'",
-  "connect-src 'self' ws://127.0.0.1:* ws://localhost:*",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ')
+const HEADERS = Object.entries(securityHeaders(false))
 
 export const TOKEN = 'owner-token'
 export const NETWORK = `${'abcdefghijklmnopqrstuvwxyz234567'.repeat(2).slice(0, 51)}a`
 const PEER = '12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN'
 
-/** Starts on a free loopback port, or on `port`. `close()` ends every connection at once. */
+/** Starts on a free loopback port, or on `port`. `stop()` ends every connection at once. */
 export async function serve(port = 0) {
   const streams = new Set()
   const server = createServer((request, response) => answer(request, response, streams))
   await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve))
   const chosen = server.address().port
   const origin = `http://127.0.0.1:${chosen}`
-  const body = {
-    v: 1,
-    n: NETWORK,
-    a: [`/ip4/127.0.0.1/tcp/${chosen}/ws/p2p/${PEER}`],
-    m: 'North clinics',
-  }
-  const join = `${origin}/#join=${Buffer.from(JSON.stringify(body)).toString('base64url')}`
-  const close = () => {
+  const addresses = [`/ip4/127.0.0.1/tcp/${chosen}/ws/p2p/${PEER}`]
+  const join = encodeJoinLink(origin, { network: NETWORK, addresses, meshName: 'North clinics' })
+  const stop = () => {
     server.closeAllConnections()
     return new Promise((resolve) => server.close(resolve))
   }
   const emit = (event) => {
     for (const stream of streams) stream.write(`${JSON.stringify(event)}\n`)
   }
-  return { origin, port: chosen, join, dashboard: `${origin}/#token=${TOKEN}`, emit, close }
+  return { origin, port: chosen, join, dashboard: `${origin}/#token=${TOKEN}`, emit, stop }
 }
 
 function answer(request, response, streams) {
   const { pathname } = new URL(request.url, 'http://localhost')
-  response.setHeader('content-security-policy', CSP)
-  response.setHeader('x-content-type-options', 'nosniff')
-  response.setHeader('referrer-policy', 'no-referrer')
+  for (const [name, value] of HEADERS) response.setHeader(name, value)
   if (pathname === '/fake/alive') return response.end('yes')
   if (pathname === '/fake/rows') return response.end(rowsOfOthers())
   if (pathname.startsWith('/api/')) return api(pathname, request, response, streams)
