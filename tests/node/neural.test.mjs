@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { pathToFileURL } from 'node:url'
 import { DIGITS, data, json, PACKAGE, run, scratch, start } from './cli.mjs'
 
 /** A model file of these layers. */
@@ -99,6 +100,49 @@ test('a header, names as classes and a named label column are found out', async 
     cwd,
   })
   assert.equal(other.trainAccuracy, 1)
+})
+
+// A model that had learned from rows as they are, which programs can do, was given scaled ones the
+// next time, and refused them.
+test('training goes on with whatever scaling the model has learned with', async () => {
+  const cwd = scratch()
+  const rows = table(cwd, clouds(80))
+  const { loadNeural } = await import(pathToFileURL(join(PACKAGE, 'node.mjs')).href)
+  const { Dataset, Network } = await loadNeural()
+  const seen = Dataset.parse(readFileSync(rows))
+  for (const scaling of [undefined, seen.scaling('none'), seen.scaling('standard')]) {
+    const file = await model(cwd, '2,8,2')
+    const learned = scaling === undefined ? seen : seen.standardise(scaling)
+    const network = Network.fromModel(readFileSync(file))
+    network.train(learned, { epochs: 1 })
+    writeFileSync(file, network.toModel())
+    const again = ['neural', 'train', '--model', file, '--data', rows, '--epochs', '1']
+    await data(again, { cwd })
+    await data([...again, '--test-split', '0.25'], { cwd })
+    assert.deepEqual(Network.fromModel(readFileSync(file)).scaling, network.scaling)
+  }
+})
+
+test('a model can be run before it is trained, and trained again and again', async () => {
+  const numbers = Array.from({ length: 40 }, (_, n) => `${n / 10},${n % 7},${n / 4}`).join('\n')
+  for (const [layers, rows, unlabelled] of [
+    ['2,4,2', clouds(40), '1,1\n'],
+    ['2,4,1', numbers, '1,1\n'],
+  ]) {
+    const cwd = scratch()
+    const file = await model(cwd, layers)
+    const held = table(cwd, rows, 'held.csv')
+    const inputs = table(cwd, unlabelled, 'inputs.csv')
+    const ask = () => data(['neural', 'run', '--model', file, '--data', inputs], { cwd })
+    const before = readFileSync(file)
+    assert.deepEqual((await ask()).classes, [])
+    assert.deepEqual(readFileSync(file), before)
+    const train = ['neural', 'train', '--model', file, '--data', table(cwd, rows), '--epochs', '1']
+    const first = await data(train, { cwd })
+    const second = await data([...train, '--test', held], { cwd })
+    assert.notEqual(second.weightsCid, first.weightsCid)
+    assert.equal((await ask()).outputs.length, 1)
+  }
 })
 
 test('numbers as labels are a regression', async () => {

@@ -265,7 +265,10 @@ async function fit(
       raw.push(...all.split(options.testSplit, options.seed))
       raw.shift()?.free()
     }
-    const scaling = network.scaling ?? scalingOf(raw[0] ?? all, options.scaling)
+    // A model that has learned goes on as it began: if that was with rows as they are, so be it.
+    const isNew = network.task === undefined
+    const scaling = isNew ? scalingOf(raw[0] ?? all, options.scaling) : network.scaling
+    if (scaling === undefined) return await fitScaled(network, raw, options, work)
     scaled.push(...raw.map((data) => data.standardise(scaling)))
     return await fitScaled(network, scaled, options, work)
   } finally {
