@@ -33,6 +33,14 @@ const LAUNCH_TIMEOUT_MS = 60_000
 const CALL_TIMEOUT_MS = 30_000
 /** How often a condition in the page is looked at. */
 const POLL_MS = 100
+/**
+ * Chromium puts a socket in its temporary directory, as `org.chromium.Chromium.XXXXXX/SingletonSocket`
+ * (45 bytes with the slash), and ends at once where that is more than an address holds: 104 bytes
+ * with the zero at its end on macOS, 108 on Linux.
+ */
+const FOLDER_BYTES_MAX = 104 - 1 - 45
+/** Name of a browser's directory, to which six characters are added. */
+const FOLDER_PREFIX = 'synaptic-mesh-tab-'
 /** Time for an orderly end before the processes are ended. */
 const CLOSE_TIMEOUT_MS = 3_000
 
@@ -76,6 +84,13 @@ function isProgram(file: string): boolean {
   }
 }
 
+/** Where a browser's directory goes: the place for temporary files, unless its path is too long. */
+export function folderPrefix(place: string, platform: string): string {
+  const prefix = path.join(place, FOLDER_PREFIX)
+  const fits = platform === 'win32' || Buffer.byteLength(prefix) + 6 <= FOLDER_BYTES_MAX
+  return fits ? prefix : path.join('/tmp', FOLDER_PREFIX)
+}
+
 interface Pending {
   resolve(result: Record<string, unknown>): void
   reject(error: Error): void
@@ -98,7 +113,7 @@ export class Tab {
   /** Starts a browser. From this call on it has to be closed, whatever comes of it. */
   static launch(program: string): Tab {
     // Its temporary files are in there as well, so that nothing stays behind if it is killed.
-    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'synaptic-mesh-tab-'))
+    const folder = fs.mkdtempSync(folderPrefix(os.tmpdir(), process.platform))
     const root = process.getuid?.() === 0
     const args = [...FLAGS, ...(root ? ['--no-sandbox'] : []), `--user-data-dir=${folder}/profile`]
     // A group of its own, so that all of its processes can be ended together.
