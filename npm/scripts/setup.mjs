@@ -152,7 +152,7 @@ async function requireChromium(required) {
 }
 
 /** Installs Debian packages where that is ours to do: as root, on a machine with apt-get. */
-async function aptInstall(packages, why) {
+export async function aptInstall(packages, why) {
   if (process.getuid?.() !== 0 || !which('apt-get')) return false
   say(`setup: apt-get install ${packages.join(' ')} (${why})`)
   const env = { DEBIAN_FRONTEND: 'noninteractive' }
