@@ -34,8 +34,8 @@ const CALL_TIMEOUT_MS = 30_000
 /** How often a condition in the page is looked at. */
 const POLL_MS = 100
 /**
- * Chromium puts a socket in its temporary directory, as `org.chromium.Chromium.XXXXXX/SingletonSocket`
- * (45 bytes with the slash), and ends at once where that is more than an address holds: 104 bytes
+ * Chromium puts a socket in its temporary directory, as `org.chromium.Chromium.`, six characters and
+ * `/SingletonSocket` (45 bytes with the slash), and ends at once where that is more than an address holds: 104 bytes
  * with the zero at its end on macOS, 108 on Linux.
  */
 const FOLDER_BYTES_MAX = 104 - 1 - 45
