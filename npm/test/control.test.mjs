@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import * as fs from 'node:fs'
 import { request } from 'node:http'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -203,6 +204,33 @@ test('the mesh port takes programs and pages of this machine, and no others', as
     assert.equal(await opens(url, { origin }), false, origin)
   }
   listener.close()
+})
+
+/** Asks for an upgrade as a foreign page would, and is gone before the answer. */
+async function vanish(port) {
+  const socket = connect(port, '127.0.0.1')
+  socket.on('error', () => undefined)
+  await new Promise((resolve) => socket.on('connect', resolve))
+  const key = Buffer.alloc(16).toString('base64')
+  socket.write(
+    'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+      `Origin: http://evil.example\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`,
+  )
+  setImmediate(() => socket.resetAndDestroy())
+  await new Promise((resolve) => socket.on('close', resolve))
+}
+
+// A refused upgrade whose client reset the connection was an error nobody heard: the process ended.
+test('a caller that is refused and resets the connection ends nothing', async (t) => {
+  const listener = await MeshListener.bind('127.0.0.1', 0, false)
+  t.after(() => listener.close())
+  listener.serve(() => undefined)
+  for (let n = 0; n < 20; n += 1) {
+    await vanish(listener.port)
+    await vanish(port)
+  }
+  assert.equal((await ask('/api/status', { headers: authorised() })).status, 200)
+  assert.equal(await opens(`ws://127.0.0.1:${listener.port}`), true)
 })
 
 test('a busy port is an error where it was asked for, else the next one is taken', async () => {

@@ -20,7 +20,7 @@ import {
   securityHeaders,
   tokenMatches,
 } from './security.js'
-import { bindServer } from './sockets.js'
+import { bindServer, refuseUpgrades } from './sockets.js'
 
 /** Largest request body; the longest command is a list of class names. */
 const BODY_BYTES_MAX = 256 * 1024
@@ -85,9 +85,7 @@ export class ControlServer {
     server.maxConnections = CONNECTIONS_MAX
     server.requestTimeout = REQUEST_TIMEOUT_MS
     server.on('request', (request, response) => void this.#answer(request, response))
-    server.on('upgrade', (_request, socket) => {
-      socket.end('HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
-    })
+    refuseUpgrades(server)
   }
 
   /** Binds the server to loopback. */

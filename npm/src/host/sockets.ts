@@ -9,6 +9,7 @@
 import * as http from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
+import type { Duplex } from 'node:stream'
 import { type RawData, WebSocket, WebSocketServer } from 'ws'
 import { SynapticError, systemError } from '../errors.js'
 import type { Host, HostSocket, SocketHandlers } from '../wasm.js'
@@ -155,7 +156,10 @@ export class MeshListener {
       response.writeHead(426, { connection: 'close', upgrade: 'websocket' })
       response.end('This port speaks WebSocket.\n')
     })
-    server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket as Socket, head))
+    server.on('upgrade', (request, socket, head) => {
+      endOnError(socket)
+      this.#upgrade(request, socket as Socket, head)
+    })
   }
 
   /**
@@ -201,7 +205,23 @@ export class MeshListener {
   }
 }
 
-function refuse(socket: Socket, status: string): void {
+/**
+ * From the upgrade on the HTTP server does not listen to the socket any more, and an error that
+ * nobody hears ends the process: any caller could do that by resetting its connection.
+ */
+function endOnError(socket: Duplex): void {
+  socket.on('error', () => socket.destroy())
+}
+
+/** Refuses every upgrade, on a server that speaks only HTTP. */
+export function refuseUpgrades(server: http.Server): void {
+  server.on('upgrade', (_request, socket) => {
+    endOnError(socket)
+    refuse(socket, '403 Forbidden')
+  })
+}
+
+function refuse(socket: Duplex, status: string): void {
   socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`)
 }
 
