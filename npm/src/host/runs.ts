@@ -179,8 +179,7 @@ export class Runs {
           await this.#join(view, { ...rows, alone: false })
         }
       } catch (thrown) {
-        const { code, message, hint } = toSynapticError(thrown)
-        this.#emit({ type: 'warning', code, message: `not taking part again: ${message}`, hint })
+        this.#warn('not taking part again', thrown)
       }
     }
   }
@@ -220,14 +219,14 @@ export class Runs {
       const { samples, loss, accuracy } = update
       this.#emit({ type: 'trained', run, round, samples, loss, accuracy })
     } catch (thrown) {
-      const { code, message, hint } = toSynapticError(thrown)
-      this.#node.trained(job, { error: message })
-      this.#emit({
-        type: 'warning',
-        code,
-        message: `round ${round} was not trained: ${message}`,
-        hint,
-      })
+      const { message } = toSynapticError(thrown)
+      try {
+        this.#node.trained(job, { error: message })
+      } catch {
+        // The core has ended meanwhile: nobody waits for the job any more.
+        return
+      }
+      this.#warn(`round ${round} was not trained`, thrown)
     }
   }
 
@@ -243,7 +242,11 @@ export class Runs {
   /** A finished run needs no rows any more. */
   async finish(run: string): Promise<void> {
     await this.evaluate(run)
-    await this.#release(run)
+    try {
+      await this.#release(run)
+    } catch (thrown) {
+      this.#warn('the rows of a finished run are still held', thrown)
+    }
   }
 
   async #evaluateAll(run: string, member: Member): Promise<void> {
@@ -260,8 +263,7 @@ export class Runs {
         this.#emit({ type: 'evaluated', run, name, round, rows, ...score })
       }
     } catch (thrown) {
-      const { code, message, hint } = toSynapticError(thrown)
-      this.#emit({ type: 'warning', code, message: `a round was not scored: ${message}`, hint })
+      this.#warn('a round was not scored', thrown)
     }
     member.evaluation = undefined
   }
@@ -375,15 +377,23 @@ export class Runs {
     this.#members.set(run, member)
     const files = 'file' in data && (test === undefined || 'file' in test)
     if (!files) return
-    this.#remembered = { ...this.#remembered, [run]: { data, test, label } }
-    this.#memory.remember(this.#remembered)
+    this.#remember({ ...this.#remembered, [run]: { data, test, label } })
   }
 
   #forget(run: string): void {
     if (!(run in this.#remembered)) return
     const { [run]: _, ...others } = this.#remembered
-    this.#remembered = others
-    this.#memory.remember(others)
+    this.#remember(others)
+  }
+
+  /** On a full disk the membership stands all the same; only the next start will not know it. */
+  #remember(rows: Record<string, Rows>): void {
+    this.#remembered = rows
+    try {
+      this.#memory.remember(rows)
+    } catch (thrown) {
+      this.#warn('the next start will not know which rows belong to which run', thrown)
+    }
   }
 
   async #release(run: string): Promise<void> {
@@ -391,6 +401,11 @@ export class Runs {
     this.#members.delete(run)
     this.#forget(run)
     if (member !== undefined) await this.#pool.forget(member.group)
+  }
+
+  #warn(what: string, thrown: unknown): void {
+    const { code, message, hint } = toSynapticError(thrown)
+    this.#emit({ type: 'warning', code, message: `${what}: ${message}`, hint })
   }
 }
 
