@@ -3,7 +3,7 @@ import type { Node as HostNode, NodeOptions } from './lib/index.js'
 export * from './lib/index.js'
 
 /** A running node: the same in Node and in a page, but that a page has no port. */
-export type Node = Omit<HostNode, 'ready' | 'resumeRuns' | 'serveAt'>
+export type Node = Omit<HostNode, 'ready' | 'serveAt'>
 
 /**
  * What a node is made with, in Node and in a page. In a page `home`, `host`, `port`, `exactPort`,

@@ -210,6 +210,11 @@ class PageNode {
     return this.#core.exportRun((await this.#runs.find(run, 0)).run)
   }
 
+  /** A page reads no files, so there are no rows it could find again. */
+  resumeRuns() {
+    return this.#runs.resume()
+  }
+
   stop() {
     this.#stopping ??= this.#stop()
     return this.#stopping

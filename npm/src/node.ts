@@ -5,7 +5,9 @@
  * making it is the order of what can go wrong cheaply first: identity, lock, port, disk, core.
  */
 import * as path from 'node:path'
+import { readConfigFile, updateConfigFile } from './config.js'
 import { SynapticError, toSynapticError } from './errors.js'
+import { makePrivateDirectory } from './files.js'
 import { type Home, homeAt, networkDirectory } from './home.js'
 import { Hub, type Lagged } from './host/hub.js'
 import {
@@ -20,6 +22,7 @@ import { SqliteStore } from './host/store.js'
 import {
   createIdentity,
   type Identity,
+  knownNetworks,
   noteHistory,
   passingIdentity,
   readIdentity,
@@ -44,7 +47,7 @@ import {
 export interface NodeOptions {
   /** Directory of identity and history; without one the node forgets everything at its end. */
   readonly home?: string | Home | undefined
-  /** Id of the network; from the join link, or a new one, if absent. */
+  /** Id of the network; from the join link, else that of the home, else a new one, if absent. */
   readonly network?: string | undefined
   /** A join link: the network, and whom to call first. */
   readonly join?: string | undefined
@@ -208,7 +211,7 @@ export class Node {
     return this.#parts.core.exportRun((await this.#runs.find(run, 0)).run)
   }
 
-  /** Takes part again in the runs of before the last end. */
+  /** Takes part again in the runs of before the last end, as far as their rows were files. */
   resumeRuns(): Promise<void> {
     return this.#runs.resume()
   }
@@ -307,8 +310,10 @@ export class Node {
 export async function createNode(options: NodeOptions = {}): Promise<Node> {
   const mesh = await loadMesh()
   const link = options.join === undefined ? undefined : decodeJoinLink(options.join)
-  const network = options.network ?? link?.network ?? mesh.generateNetworkId()
-  if (link !== undefined && link.network !== network) throw wrongNetwork(link.network, network)
+  const network = options.network ?? link?.network
+  if (link !== undefined && network !== undefined && link.network !== network) {
+    throw wrongNetwork(link.network, network)
+  }
   const undo: (() => void | Promise<void>)[] = []
   try {
     const bootstrap = [...(link?.addresses ?? []), ...(options.bootstrap ?? [])]
@@ -326,11 +331,11 @@ export async function createNode(options: NodeOptions = {}): Promise<Node> {
 async function makeParts(
   mesh: MeshModule,
   options: NodeOptions,
-  network: string,
+  asked: string | undefined,
   name: string,
   undo: (() => void | Promise<void>)[],
 ): Promise<Parts> {
-  const { identity, store, lock } = openHome(mesh, options, network, undo)
+  const { identity, network, store, lock } = openHome(mesh, options, asked, undo)
   const host = options.host ?? '127.0.0.1'
   const listener = await MeshListener.bind(host, options.port ?? 0, options.exactPort ?? false)
   undo.push(() => listener.close())
@@ -353,6 +358,7 @@ async function makeParts(
 
 interface OpenHome {
   readonly identity: Identity
+  readonly network: string
   readonly store: SqliteStore | undefined
   readonly lock: Lock | undefined
 }
@@ -361,27 +367,43 @@ interface OpenHome {
 function openHome(
   mesh: MeshModule,
   { home: place, storage }: NodeOptions,
-  network: string,
+  asked: string | undefined,
   undo: (() => void | Promise<void>)[],
 ): OpenHome {
+  const passing = () => ({ identity: passingIdentity(mesh), store: undefined })
   if (place === undefined) {
     if (storage === 'sqlite') {
       throw new SynapticError('usage', 'storage "sqlite" needs a home', 'name a directory as home')
     }
-    return { identity: passingIdentity(mesh), store: undefined, lock: undefined }
+    return { ...passing(), network: asked ?? mesh.generateNetworkId(), lock: undefined }
   }
   const home = typeof place === 'string' ? homeAt(place, 'flag') : place
   createIdentity(mesh, home)
   const lock = Lock.acquire(home.lockFile)
   undo.push(() => lock.release())
-  if (storage === 'memory') return { identity: passingIdentity(mesh), store: undefined, lock }
+  const own = ownNetwork(home)
+  const network = asked ?? own ?? mesh.generateNetworkId()
+  if (storage === 'memory') return { ...passing(), network, lock }
   const identity = readIdentity(mesh, home)
   const directory = networkDirectory(home, network)
   requireHistory(home, network, directory)
   const store = SqliteStore.open(directory)
   undo.push(() => store.close())
   noteHistory(home, network)
-  return { identity, store, lock }
+  if (own === undefined) settleIn(home, network)
+  return { identity, network, store, lock }
+}
+
+/** The network a home belongs to: by its settings, else by what it took part in last. */
+function ownNetwork(home: Home): string | undefined {
+  const { network } = readConfigFile(home.configFile)
+  return typeof network === 'string' && network !== '' ? network : knownNetworks(home).at(-1)
+}
+
+/** Makes a network the one that the next start finds, here and on the command line. */
+function settleIn(home: Home, network: string): void {
+  makePrivateDirectory(path.dirname(home.configFile))
+  updateConfigFile(home.configFile, { network })
 }
 
 function rowsMemory(store: SqliteStore | undefined): RowsMemory {

@@ -1,0 +1,57 @@
+/** The package as a library: what `createNode` promises a program that has a home. */
+import assert from 'node:assert/strict'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import { DIGITS, data, PACKAGE, scratch } from './cli.mjs'
+
+const { createNode } = await import(pathToFileURL(join(PACKAGE, 'node.mjs')).href)
+
+// Every start without a network joined a new one, in which the node's history was not to be seen.
+test('a home keeps identity, network and history between starts', async () => {
+  const home = scratch()
+  const first = await createNode({ home })
+  const run = { name: 'digits', data: DIGITS, layers: [64, 10], quorum: 2, updatesMin: 2 }
+  await first.startRun(run)
+  await first.stop()
+  const again = await createNode({ home })
+  assert.deepEqual([again.nodeId, again.network], [first.nodeId, first.network])
+  assert.deepEqual(
+    (await again.runs()).map(({ name }) => name),
+    ['digits'],
+  )
+  await again.resumeRuns()
+  await assert.rejects(again.joinRun('digits', { data: DIGITS }), { code: 'already-joined' })
+  await again.stop()
+  const { network } = await data(['status', '--home', home], { cwd: home })
+  assert.equal(network, first.network)
+})
+
+test('the network is the one of the settings, or the one joined first', async () => {
+  const settled = scratch()
+  const { network } = await data(['init', '--home', settled], { cwd: settled })
+  const founder = await createNode({ home: settled })
+  assert.equal(founder.network, network)
+  const home = scratch()
+  const member = await createNode({ home, join: founder.joinLink })
+  await member.stop()
+  await founder.stop()
+  const alone = await createNode({ home })
+  assert.equal(alone.network, network)
+  await alone.stop()
+  // What is forgotten leaves nothing behind that a later start would go by.
+  const passing = await createNode({ home: scratch(), storage: 'memory' })
+  assert.notEqual(passing.network, network)
+  await passing.stop()
+})
+
+test('a home without settings goes on in the network it was in last', async () => {
+  const home = scratch()
+  const first = await createNode({ home })
+  await first.stop()
+  rmSync(join(home, 'config.json'))
+  const again = await createNode({ home })
+  assert.equal(again.network, first.network)
+  await again.stop()
+})
