@@ -17,7 +17,7 @@ import {
   Runs,
   type TrainingEvent,
 } from './host/runs.js'
-import { hostWith, interfaceAddresses, MeshListener } from './host/sockets.js'
+import { Calls, hostWith, interfaceAddresses, MeshListener } from './host/sockets.js'
 import { SqliteStore } from './host/store.js'
 import {
   createIdentity,
@@ -97,6 +97,7 @@ interface Parts {
   readonly store: SqliteStore | undefined
   readonly lock: Lock | undefined
   readonly pool: TrainingPool
+  readonly calls: Calls
   readonly network: string
   readonly name: string
   /** Addresses told to others besides those the core listens on. */
@@ -179,6 +180,11 @@ export class Node {
   /** Calls another member. */
   dial(address: string): Promise<void> {
     return this.#parts.core.dial(address)
+  }
+
+  /** @internal What became of the last calls, which is more than the core tells. */
+  get calls(): Calls {
+    return this.#parts.calls
   }
 
   /** Starts a run with this node as its first member. */
@@ -343,17 +349,18 @@ async function makeParts(
   undo.push(() => pool.close())
   const own = interfaceAddresses(host, listener.port, identity.peerId)
   const advertise = [...(options.advertise ?? []), ...own]
+  const calls = new Calls()
   const core = await mesh.MeshNode.create({
     network,
     name,
     secrets: identity.secrets,
     storage: store === undefined ? { kind: 'memory' } : { kind: 'host', store },
-    host: hostWith(listener),
+    host: hostWith(listener, calls),
     listen: [{ host, port: listener.port }],
     advertise,
     bootstrap: options.bootstrap ?? [],
   })
-  return { core, listener, store, lock, pool, network, name, advertise }
+  return { core, listener, store, lock, pool, calls, network, name, advertise }
 }
 
 interface OpenHome {

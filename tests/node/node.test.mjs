@@ -154,6 +154,30 @@ test('join: damaged link, foreign network, nobody there', async () => {
   await node.stop()
 })
 
+// Being connected to anybody counted as having reached the link.
+test('a node with peers says so when nobody at a link answers, and knows whom it has met', async () => {
+  const founder = await home()
+  const node = await TestNode.start(founder.place)
+  const others = []
+  for (let n = 0; n < 2; n += 1) {
+    const { place } = await home('--join', node.ready.join)
+    others.push(await TestNode.start(place, ['--join', node.ready.join]))
+  }
+  const [first, second] = others
+  // A member that we called, and one that called us: both are there already.
+  const started = performance.now()
+  await first.data('join', node.ready.join)
+  await node.data('join', first.ready.join)
+  assert.ok(performance.now() - started < 10_000, 'at once')
+  await second.kill()
+  const join = ({ home }) => json(['join', second.ready.join, '--home', home], { cwd: home })
+  for (const answer of await Promise.all([first, node].map(join))) {
+    assert.deepEqual([answer.code, answer.error?.code], [5, 'unreachable'])
+  }
+  await first.stop()
+  await node.stop()
+})
+
 test('join without a home makes one; a home of another network moves over and back', async () => {
   const founder = await home()
   const node = await TestNode.start(founder.place)

@@ -7,9 +7,10 @@ import { aborted, type Context } from '../context.js'
 import { exitCodeOf, SynapticError, toSynapticError } from '../errors.js'
 import { makePrivateDirectory, SECRET_MODE, writeAtomic } from '../files.js'
 import { notInitialised } from '../home.js'
-import { controlTarget, meet } from '../host/commands.js'
+import { controlTarget } from '../host/commands.js'
 import { ControlServer, type ControlTarget } from '../host/control.js'
 import { Dashboard } from '../host/dashboard.js'
+import { meet } from '../host/meet.js'
 import { hasIdentity } from '../identity.js'
 import { decodeJoinLink } from '../link.js'
 import { createNode, type Node, type NodeEvent, wrongNetwork } from '../node.js'
@@ -84,7 +85,7 @@ async function loadCoreLeanly(): Promise<void> {
 /** Waits for a member of the link, so that nothing is announced that will not work. */
 async function reachMember({ signal }: Context, node: Node, link: string): Promise<void> {
   const { addresses } = decodeJoinLink(link)
-  const met = meet(node, node.events(), addresses.length)
+  const met = meet(node, addresses)
   met.catch(() => undefined)
   await Promise.race([met, aborted(signal), node.closed])
 }

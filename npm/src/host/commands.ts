@@ -8,18 +8,14 @@ import * as path from 'node:path'
 import { SynapticError, usageError } from '../errors.js'
 import { given } from '../given.js'
 import { decodeJoinLink } from '../link.js'
-import { type Node, type NodeEvent, type NodeStatus, wrongNetwork } from '../node.js'
+import { type Node, type NodeStatus, wrongNetwork } from '../node.js'
 import { eachNumber, type RowsRequest, type RunRequest } from '../run-options.js'
 import type { Activation, RunView, Task } from '../wasm.js'
 import type { ControlTarget } from './control.js'
+import { meet } from './meet.js'
 import type { Membership } from './runs.js'
 
 type Body = Readonly<Record<string, unknown>>
-
-/** How long a called member may take to answer, in milliseconds. */
-const MEET_TIMEOUT_MS = 15_000
-/** How long the others of a link may take once one of them is found to be of another network. */
-const OTHERS_TIMEOUT_MS = 2_000
 
 /** What belongs to the process rather than to the node. */
 export interface ProcessSide {
@@ -91,49 +87,11 @@ async function join(node: Node, link: string): Promise<unknown> {
   const own = new Set(node.addresses)
   const others = addresses.filter((address) => !own.has(address))
   if (others.length === 0) throw usageError('this link is your own', 'give it to somebody else')
-  const events = node.events()
-  for (const address of others) await node.dial(address)
-  await meet(node, events, others.length)
+  await meet(node, others, async () => {
+    for (const address of others) await node.dial(address)
+  })
   const { nodeId, peers } = await node.status()
   return { nodeId, network, peers }
-}
-
-/**
- * Waits until somebody is connected, or is found to be connected already.
- *
- * @param events a subscription from before the call, so that no answer is missed
- * @param called how many addresses were called: the only one's answer needs no second opinion
- * @throws SynapticError `unreachable`, `wrong-network`
- */
-export async function meet(
-  node: Node,
-  events: AsyncIterableIterator<NodeEvent>,
-  called: number,
-): Promise<void> {
-  const giveUp = (): void => void events.return?.()
-  let timer = setTimeout(giveUp, MEET_TIMEOUT_MS)
-  let refusal: SynapticError | undefined
-  try {
-    for await (const event of events) {
-      if (event.type === 'peer' && event.state === 'connected') return
-      if (event.type !== 'warning' || event.code !== 'wrong-network') continue
-      refusal ??= new SynapticError(event.code, event.message, event.hint)
-      clearTimeout(timer)
-      if (called <= 1) break
-      timer = setTimeout(giveUp, OTHERS_TIMEOUT_MS)
-    }
-  } finally {
-    clearTimeout(timer)
-    await events.return?.()
-  }
-  // A member that we are connected to already does not connect again.
-  if ((await node.status()).peers.length > 0) return
-  if (refusal !== undefined) throw refusal
-  throw new SynapticError(
-    'unreachable',
-    `nobody at the addresses of the link answered within ${MEET_TIMEOUT_MS / 1_000} seconds`,
-    'check that the member who gave you the link is running, and ask for a fresh link',
-  )
 }
 
 function text(body: Body, key: string): string {

@@ -121,15 +121,45 @@ function closeReason(code: number, reason: Buffer): string {
   return text === '' ? `the connection ended with code ${code}` : text
 }
 
-/** Calls another member; the socket opens or closes later. */
-export function dial(url: string): HostSocket {
+/** Calls another member; the socket opens, which `onOpen` hears too, or closes later. */
+export function dial(url: string, onOpen: () => void = () => undefined): HostSocket {
   const socket = new WebSocket(url, {
     ...SOCKET_OPTIONS,
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     followRedirects: false,
   })
   socket.binaryType = 'nodebuffer'
+  socket.on('open', onOpen)
   return new WsSocket(socket, false)
+}
+
+/** Calls that are remembered: more than a node makes in the time anybody asks about. */
+const CALLS_MAX = 256
+
+/** When which address was called last, and whether anything answered there. */
+export class Calls {
+  readonly #calls = new Map<string, { readonly atMs: number; answered: boolean }>()
+
+  /** As {@link dial}. */
+  readonly dial = (url: string): HostSocket => {
+    const call = { atMs: performance.now(), answered: false }
+    const place = /^wss?:\/\/([^/?#]+)/.exec(url)?.[1] ?? url
+    this.#calls.delete(place)
+    this.#calls.set(place, call)
+    const oldest = this.#calls.keys().next().value
+    if (this.#calls.size > CALLS_MAX && oldest !== undefined) this.#calls.delete(oldest)
+    return dial(url, () => {
+      call.answered = true
+    })
+  }
+
+  /** What became of the last call to a multiaddr, if it was within this time. */
+  last(address: string, withinMs: number): 'none' | 'called' | 'answered' {
+    const [, kind, host, , port] = address.split('/')
+    const call = this.#calls.get(`${kind === 'ip6' ? `[${host}]` : host}:${port}`)
+    if (call === undefined || performance.now() - call.atMs > withinMs) return 'none'
+    return call.answered ? 'answered' : 'called'
+  }
 }
 
 type OnSocket = (socket: HostSocket, remote: string) => void
@@ -269,10 +299,9 @@ function listen(server: http.Server, host: string, port: number): Promise<void> 
 }
 
 /** The sockets of one node as the interface the core asks for. */
-export function hostWith(listener: MeshListener | undefined): Host {
-  if (listener === undefined) return { dial }
+export function hostWith(listener: MeshListener, calls: Calls): Host {
   return {
-    dial,
+    dial: calls.dial,
     listen: async (_host, _port, onSocket) => {
       listener.serve(onSocket)
       return { port: listener.port, close: () => listener.close() }
