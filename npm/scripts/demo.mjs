@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { build } from './build.mjs'
 import { childEnvironment, DIST } from './lib/paths.mjs'
-import { start } from './lib/run.mjs'
+import { endOf, start } from './lib/run.mjs'
 import { setup } from './setup.mjs'
 
 await start(async () => {
@@ -17,10 +17,5 @@ await start(async () => {
     stdio: 'inherit',
     env: { ...childEnvironment(), ...(chromium ? { CHROMIUM: chromium } : {}) },
   })
-  // The terminal signals the whole group; the demo cleans up its processes and says how it ended.
-  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal))
-  const code = await new Promise((resolve) =>
-    child.on('close', (status, signal) => resolve(status ?? signal)),
-  )
-  process.exitCode = typeof code === 'number' ? code : 1
+  process.exitCode = await endOf(child)
 })

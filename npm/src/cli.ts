@@ -22,6 +22,9 @@ import { buildProgram, type GlobalOptions } from './program.js'
 /** How long output may take to leave before the process ends anyway. */
 const FLUSH_MS = 2_000
 
+/** A terminal signals all of its processes, and npm passes on what we have got by then already. */
+const SAME_KEY_MS = 500
+
 /** Runs one command line and ends the process with its exit code. */
 export async function main(args: readonly string[]): Promise<never> {
   ignoreClosedPipes()
@@ -123,9 +126,14 @@ function explainExitCodes(output: Output): number {
 /** The first signal asks the command to end; the second one ends it. */
 function interruptible(): AbortSignal {
   const controller = new AbortController()
+  let firstMs = 0
   const stop = (signal: NodeJS.Signals): void => {
     const code = signal === 'SIGINT' ? 'interrupted' : 'terminated'
-    if (controller.signal.aborted) process.exit(exitCodeOf(code))
+    if (controller.signal.aborted) {
+      if (performance.now() - firstMs > SAME_KEY_MS) process.exit(exitCodeOf(code))
+      return
+    }
+    firstMs = performance.now()
     controller.abort(new SynapticError(code, `ended by ${signal}`))
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop)

@@ -47,10 +47,11 @@ export function environment(home, more = {}) {
 }
 
 /** Starts a command; `cwd` is also its HOME. */
-export function start(args, { cwd, env = {}, command = [process.execPath, CLI] } = {}) {
-  const [program, ...first] = command
+export function start(args, { cwd, env = {}, command, detached = false } = {}) {
+  const [program, ...first] = command ?? [process.execPath, CLI]
   const child = spawn(program, [...first, ...args], {
     cwd,
+    detached,
     env: environment(cwd, env),
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -1,6 +1,7 @@
 // Children: run one, show what it says or keep it for the error, fail with the command's name.
 
 import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { childEnvironment, ROOT } from './paths.mjs'
 
 const HEAD_LINES = 10
@@ -54,6 +55,17 @@ export function run(
       reject(new CommandFailed(describe(command, args), signal ?? `exit code ${code}`, said))
     })
   })
+}
+
+/**
+ * The exit code of a child in our place: it decides how a signal ends it. Ctrl-C reaches the whole
+ * group, the child included, so it is only outlived; SIGTERM reaches us alone, so it is passed on.
+ */
+export async function endOf(child) {
+  process.on('SIGINT', () => undefined)
+  process.on('SIGTERM', () => child.kill('SIGTERM'))
+  const [code] = await once(child, 'close')
+  return code ?? 1
 }
 
 /** The first and the last lines: npm says what is wrong first, compilers last. */

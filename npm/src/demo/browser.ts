@@ -193,10 +193,24 @@ export class Tab {
     }
     const late = new Promise<void>((resolve) => setTimeout(resolve, CLOSE_TIMEOUT_MS).unref())
     await Promise.race([ended, late])
-    const { pid } = this.#process
-    if (pid !== undefined) endGroup(pid)
+    this.#endProcesses()
     await Promise.race([ended, late])
     this.#socket?.terminate()
+    this.#removeFolder()
+  }
+
+  /** As {@link Tab.close}, at once and without an order: for the end of this process. */
+  end(): void {
+    this.#endProcesses()
+    this.#removeFolder()
+  }
+
+  #endProcesses(): void {
+    const { pid } = this.#process
+    if (pid !== undefined) endGroup(pid)
+  }
+
+  #removeFolder(): void {
     fs.rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
   }
 

@@ -126,6 +126,7 @@ class Stage {
       this.#fail = reject
     })
     this.failed.catch(() => undefined)
+    process.on('exit', this.#end)
   }
 
   async play(): Promise<DemoResult> {
@@ -154,8 +155,16 @@ class Stage {
   async clear(): Promise<void> {
     this.#cleared = true
     await Promise.all([...this.#nodes.map(({ member }) => member.stop()), this.#tab?.close()])
+    process.off('exit', this.#end)
     if (this.#options.keep) this.#say(`kept: ${this.#root}`)
     else this.#removeDirectories()
+  }
+
+  /** What is left of {@link Stage.clear} where this process ends before it could be done. */
+  readonly #end = (): void => {
+    for (const { member } of this.#nodes) void member.kill()
+    this.#tab?.end()
+    if (!this.#options.keep) this.#removeDirectories()
   }
 
   /** Everything goes but the history of the run, which somebody may want to verify. */

@@ -65,4 +65,9 @@ export class TabMember {
   close(): Promise<void> {
     return this.#tab.close()
   }
+
+  /** Ends the browser at once: for the end of this process. */
+  end(): void {
+    this.#tab.end()
+  }
 }
