@@ -299,10 +299,19 @@ function spawnIn(artifacts, make, emit) {
       worker.terminate()
       fall(event.message ?? 'the worker did not start')
     })
-    worker.addEventListener('message', async ({ data }) => {
-      if (!('ready' in data)) return reply(data)
-      worker.postMessage({ module: await artifacts.neuralModule() })
-      settle((request) => worker.postMessage(request))
+    const equip = async () => {
+      try {
+        worker.postMessage({ module: await artifacts.neuralModule() })
+        settle((request) => worker.postMessage(request))
+      } catch (thrown) {
+        worker.terminate()
+        end(asSynapticError(thrown).message, thrown)
+      }
+    }
+    worker.addEventListener('message', ({ data }) => {
+      if ('ready' in data) void equip()
+      else if ('ended' in data) end('a trap')
+      else reply(data)
     })
     return {
       post: (request) => post(request),

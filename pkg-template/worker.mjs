@@ -12,7 +12,11 @@ const handle = serve({
   neural: async () => glue,
   read: refuseFile,
   send: (reply) => port.postMessage(reply),
-  end: () => globalThis.close(),
+  end: () => {
+    // A worker that closes itself is silent about it.
+    port.postMessage({ ended: true })
+    globalThis.close()
+  },
 })
 
 port.addEventListener('message', ({ data }) => {
