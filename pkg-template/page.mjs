@@ -52,8 +52,14 @@ async function makeNode(artifacts, options) {
   const ended = new Promise((resolve) => {
     release = () => resolve(undefined)
   })
-  const { secrets, storage, close } = await openPlace(mesh, meeting, options, ended)
+  let close = () => {}
+  /** @type {Uint8Array | undefined} */
+  let secrets
   try {
+    const place = await openPlace(mesh, meeting, options, ended)
+    close = place.close
+    secrets = place.secrets
+    const { storage } = place
     const core = await mesh.MeshNode.create({
       network: meeting.network,
       ...(meeting.meshName === null ? {} : { name: meeting.meshName }),
@@ -72,7 +78,7 @@ async function makeNode(artifacts, options) {
     release()
     throw thrown
   } finally {
-    secrets.fill(0)
+    secrets?.fill(0)
   }
 }
 
@@ -107,10 +113,15 @@ async function openPlace(mesh, meeting, { storage = 'indexeddb' }, ended) {
   }
   requireSecureContext()
   const database = await Database.open()
-  const claim = await claimSlot(meeting.network, null, ended)
-  const { secrets } = await secretsOf(database, mesh, claim, meeting)
-  const name = `synaptic-mesh/${profileId(claim)}`
-  return { secrets, storage: { kind: 'indexeddb', name }, close: () => database.close() }
+  try {
+    const claim = await claimSlot(meeting.network, null, ended)
+    const { secrets } = await secretsOf(database, mesh, claim, meeting)
+    const name = `synaptic-mesh/${profileId(claim)}`
+    return { secrets, storage: { kind: 'indexeddb', name }, close: () => database.close() }
+  } catch (thrown) {
+    database.close()
+    throw thrown
+  }
 }
 
 /** A running node. */
