@@ -117,7 +117,8 @@ export class WorkerPool {
   readonly #size: number
   readonly #spawn: SpawnWorker
   readonly #workers = new Set<Colleague>()
-  readonly #workerOf = new Map<string, Colleague>()
+  /** Settled once the rows of the group are there, where they had to be read again. */
+  readonly #workerOf = new Map<string, Promise<Colleague>>()
   readonly #loads = new Map<string, Map<string, Argument<'load'>>>()
   #closed = false
 
@@ -146,9 +147,10 @@ export class WorkerPool {
   /** Forgets all rows of a group. */
   async forget(group: string): Promise<void> {
     const loads = this.#loads.get(group)
-    const worker = this.#workerOf.get(group)
+    const known = this.#workerOf.get(group)
     this.#loads.delete(group)
     this.#workerOf.delete(group)
+    const worker = await known?.catch(() => undefined)
     worker?.groups.delete(group)
     if (loads === undefined || worker === undefined) return
     await Promise.all([...loads.keys()].map((id) => worker.request('unload', { id }, {})))
@@ -160,15 +162,29 @@ export class WorkerPool {
     await Promise.all([...this.#workers].map((worker) => worker.terminate()))
   }
 
-  async #workerFor(group: string): Promise<Colleague> {
+  #workerFor(group: string): Promise<Colleague> {
     const known = this.#workerOf.get(group)
     if (known !== undefined) return known
+    const worker = this.#assign(group)
+    this.#workerOf.set(group, worker)
+    // Rows that could not be read again are tried again for the next request.
+    worker.catch(() => {
+      if (this.#workerOf.get(group) === worker) this.#workerOf.delete(group)
+    })
+    return worker
+  }
+
+  async #assign(group: string): Promise<Colleague> {
     if (this.#closed) throw new SynapticError('training-stopped', 'the training workers are closed')
     const worker = this.#leastBusy()
     worker.groups.add(group)
-    this.#workerOf.set(group, worker)
-    for (const load of this.#loads.get(group)?.values() ?? []) {
-      await worker.request('load', load, {})
+    try {
+      for (const load of this.#loads.get(group)?.values() ?? []) {
+        await worker.request('load', load, {})
+      }
+    } catch (thrown) {
+      worker.groups.delete(group)
+      throw thrown
     }
     return worker
   }
