@@ -66,3 +66,34 @@ test('a finished run on a full disk is a warning', async () => {
   await runs.finish('r1')
   assert.deepEqual([told[0].type, told[0].code], ['warning', 'storage-full'])
 })
+
+// Rows of a join that came to nothing stayed in the training thread until the node ended.
+test('a join or a start that fails forgets its rows', async () => {
+  const refuse = async () => {
+    throw Object.assign(new Error('no'), { code: 'refused' })
+  }
+  const { runs, asked } = runsWith({ node: { joinRun: refuse, startRun: refuse } })
+  const rows = { data: { file: '/rows.csv' }, alone: false }
+  await assert.rejects(runs.join('digits', rows), { code: 'refused' })
+  assert.equal(asked.at(-1), 'forget digits/1')
+  await assert.rejects(runs.start({ ...rows, name: 'digits' }))
+  const started = runs.start({ ...rows, name: 'other', classes: ['a'], layers: [3, 1] })
+  await assert.rejects(started, { code: /./ })
+  assert.equal(asked.at(-1), 'forget other/2')
+})
+
+test('a run that has finished takes nobody, also when it finishes during the training alone', async () => {
+  const finished = { ...RUN, state: 'finished' }
+  const over = runsWith({ node: { runs: async () => [finished] } })
+  const rows = { data: { file: '/rows.csv' }, alone: true }
+  await assert.rejects(over.runs.join('digits', rows), { code: 'run-finished' })
+  assert.deepEqual(over.asked, [])
+  let list = [RUN]
+  const alone = () => {
+    list = [finished]
+    return { loss: 1, accuracy: 0.5 }
+  }
+  const late = runsWith({ node: { runs: async () => list }, answers: { alone } })
+  await assert.rejects(late.runs.join('digits', { ...rows }), { code: 'run-finished' })
+  assert.equal(late.asked.at(-1), 'forget digits/1')
+})

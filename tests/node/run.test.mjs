@@ -169,6 +169,7 @@ test('what cannot work is refused with a reason', async () => {
   await refuse(['start', 'Other', ...rows, '--layers', '64,32,10'], 'usage')
   await refuse(['start', 'other', '--data', 'none.csv', '--layers', '64,32,10'], 'no-such-file')
   await refuse(['join', 'none', '--data', files.low], 'no-such-run')
+  await refuse(['join', 'digits', '--data', files.low], 'run-finished')
   await refuse(['leave', 'none'], 'no-such-run')
   await refuse(['watch', 'none'], 'no-such-run')
   await refuse(['export', 'none', '--output', 'x.car'], 'no-such-run')

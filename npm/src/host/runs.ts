@@ -136,7 +136,10 @@ export class Runs {
   /** Starts a run with this node as its first member. */
   async start(options: StartRunOptions): Promise<Membership> {
     requireFreeName(await this.#node.runs(), options.name)
-    const group = this.#newGroup(options.name)
+    return this.#withRows(options.name, (group) => this.#start(group, options))
+  }
+
+  async #start(group: string, options: StartRunOptions): Promise<Membership> {
     const { classes, info } = await this.#inspect(group, options)
     checkFit(options.layers, { features: info.features, classes })
     const specification = specificationOf(options.layers, options.activation, info.task)
@@ -275,19 +278,41 @@ export class Runs {
   }
 
   async #join(run: RunView, options: JoinRunOptions): Promise<Membership> {
-    this.#refuseTwice(run)
-    const member = await this.#load(this.#newGroup(run.name), run.name, run, options)
-    const seed = BigInt(this.#groups)
-    const alone = options.alone ? await this.#trainAlone(member, { ...run, seed }) : null
-    return this.#settle(async () => {
-      this.#refuseTwice(run)
-      const joined = await this.#node.joinRun(run.run, { samples: member.samples })
-      this.#hold(joined, member, options)
-      return { run: joined, samples: member.samples, alone }
+    this.#refuse(run)
+    return this.#withRows(run.name, async (group) => {
+      const member = await this.#load(group, run.name, run, options)
+      const seed = BigInt(this.#groups)
+      const alone = options.alone ? await this.#trainAlone(member, { ...run, seed }) : null
+      return this.#settle(async () => {
+        // Preparing may have taken a while, in which the run may have come to its end.
+        this.#refuse(await this.find(run.run, 0))
+        const joined = await this.#node.joinRun(run.run, { samples: member.samples })
+        this.#hold(joined, member, options)
+        return { run: joined, samples: member.samples, alone }
+      })
     })
   }
 
-  #refuseTwice({ run, name }: RunView): void {
+  /** Gives the work a group for its rows, which are forgotten if it fails. */
+  async #withRows<T>(name: string, work: (group: string) => Promise<T>): Promise<T> {
+    const group = this.#newGroup(name)
+    try {
+      return await work(group)
+    } catch (thrown) {
+      // A training thread that has ended has forgotten them by itself.
+      await this.#pool.forget(group).catch(() => undefined)
+      throw thrown
+    }
+  }
+
+  #refuse({ run, name, state }: RunView): void {
+    if (state === 'finished') {
+      throw new SynapticError(
+        'run-finished',
+        `run ${name} has finished: it takes no more rows`,
+        `get its history with \`synaptic-mesh run export ${name}\`, or start another run`,
+      )
+    }
     if (!this.#members.has(run)) return
     throw new SynapticError(
       'already-joined',
