@@ -10,6 +10,7 @@ import { SynapticError } from '../dist/errors.js'
 import { ControlServer } from '../dist/host/control.js'
 import { Dashboard } from '../dist/host/dashboard.js'
 import { Hub } from '../dist/host/hub.js'
+import { securityHeaders } from '../dist/host/security.js'
 import { MeshListener } from '../dist/host/sockets.js'
 
 const root = fs.mkdtempSync(join(tmpdir(), 'control-test-'))
@@ -26,7 +27,7 @@ before(async () => {
   control = await ControlServer.start({
     port: 0,
     exactPort: false,
-    openToNetwork: false,
+    meshHost: '127.0.0.1',
     dashboard: new Dashboard([['/', join(root, 'www')]]),
     target: {
       async call(command, body) {
@@ -83,6 +84,18 @@ test('the dashboard is served with its headers, by name only', async () => {
   assert.equal(again.status, 304)
   assert.equal((await ask('/', { method: 'HEAD' })).text, '')
   assert.equal((await ask('/', { method: 'POST' })).status, 405)
+})
+
+// A node on another loopback address was called by no tab: its own policy forbade it.
+test('a tab may call the listener of the node that serves it, wherever that is', () => {
+  const sockets = (host) =>
+    /connect-src 'self' ([^;]*)/.exec(securityHeaders(host)['content-security-policy'])[1]
+  for (const host of ['127.0.0.1', 'localhost']) {
+    assert.equal(sockets(host), 'ws://127.0.0.1:* ws://localhost:*')
+  }
+  for (const host of ['127.0.0.2', '::1', '0.0.0.0', '192.168.1.2']) {
+    assert.equal(sockets(host), 'ws: wss:')
+  }
 })
 
 test('no path leads out of the list of files', async () => {

@@ -185,7 +185,7 @@ async function startControl(
   const control = await ControlServer.start({
     port: wanted,
     exactPort: config.resolve('dashboard.port').origin === 'flag',
-    openToNetwork: !isLoopback(config),
+    meshHost: config.get('listen.host'),
     dashboard: Dashboard.installed(),
     target,
   })

@@ -47,8 +47,8 @@ export interface ControlTarget {
 export interface ControlOptions {
   readonly port: number
   readonly exactPort: boolean
-  /** Whether the mesh listener is open to other machines. */
-  readonly openToNetwork: boolean
+  /** Address of the mesh listener, which the dashboard's tab calls. */
+  readonly meshHost: string
   readonly dashboard: Dashboard
   readonly target: ControlTarget
 }
@@ -81,7 +81,7 @@ export class ControlServer {
     this.#options = options
     this.#port = (server.address() as AddressInfo).port
     this.url = `http://127.0.0.1:${this.#port}`
-    this.#headers = securityHeaders(options.openToNetwork)
+    this.#headers = securityHeaders(options.meshHost)
     server.maxConnections = CONNECTIONS_MAX
     server.requestTimeout = REQUEST_TIMEOUT_MS
     server.on('request', (request, response) => void this.#answer(request, response))

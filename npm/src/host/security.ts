@@ -51,11 +51,16 @@ export function isAllowedPage(origin: string | undefined): boolean {
   return name !== undefined && LOOPBACK_NAMES.includes(name)
 }
 
-/** Headers of everything the dashboard server sends. */
-export function securityHeaders(openToNetwork: boolean): Readonly<Record<string, string>> {
+/** Loopback hosts that a content policy can name; it has no words for IPv6 addresses. */
+const POLICY_HOSTS: readonly string[] = ['127.0.0.1', 'localhost']
+
+/** Headers of everything the dashboard server of a node with this listener sends. */
+export function securityHeaders(meshHost: string): Readonly<Record<string, string>> {
   // A tab calls members on ports it learns on the way, so the ports are open; with a listener
-  // beyond loopback the members may be on other machines as well.
-  const sockets = openToNetwork ? 'ws: wss:' : 'ws://127.0.0.1:* ws://localhost:*'
+  // elsewhere the node itself is out of reach of these hosts, and members may be on other machines.
+  const sockets = POLICY_HOSTS.includes(meshHost)
+    ? POLICY_HOSTS.map((host) => `ws://${host}:*`).join(' ')
+    : 'ws: wss:'
   return {
     'content-security-policy': [
       "default-src 'none'",
