@@ -7,7 +7,7 @@
  * process it names is alive and is still the one that wrote it (process ids are reused; on Linux
  * the start time of the process tells the two apart).
  */
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import { SynapticError } from './errors.js'
 import { SECRET_MODE, writeNew } from './files.js'
@@ -20,7 +20,9 @@ interface Owner {
 }
 
 /** Tries before giving up when other processes keep taking the lock over at the same moment. */
-const ATTEMPTS = 8
+const ATTEMPTS = 50
+/** Between two tries; removing a dead lock takes less. */
+const ATTEMPT_MS = 10
 
 /** A held lock. */
 export class Lock {
@@ -38,14 +40,16 @@ export class Lock {
    * @throws SynapticError `already-running` naming the process that holds it
    */
   static acquire(file: string): Lock {
-    const content = JSON.stringify({ pid: process.pid, started: startOf(process.pid) })
+    // No two locks have the same content: see `removeDead`.
+    const nonce = randomBytes(12).toString('hex')
+    const content = JSON.stringify({ pid: process.pid, started: startOf(process.pid), nonce })
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       if (writeNew(file, content, SECRET_MODE)) return new Lock(file, content)
       const current = readText(file)
       if (current === undefined) continue
       const owner = parseOwner(current)
       if (owner !== undefined && isAlive(owner)) throw alreadyRunning(owner.pid)
-      setAside(file, current)
+      if (!removeDead(file, current)) pause(ATTEMPT_MS)
     }
     throw new SynapticError(
       'already-running',
@@ -75,24 +79,34 @@ function alreadyRunning(pid: number): SynapticError {
 }
 
 /**
- * Moves a dead owner's lock out of the way. Two processes may both have seen it dead: the one
- * that finds a different content after the move has taken a live lock and puts it back.
+ * Removes a dead owner's lock; says whether it was this process that could.
+ *
+ * Several processes may have seen it dead, and one that removes it late must not remove the lock
+ * of somebody who has taken over. So a lock is removed only by the holder of another lock, whose
+ * name stands for the content that was seen, and only while that content is still there: nobody
+ * else may change it, since its owner is dead. A process that died while it held that other lock is
+ * dealt with in the same way, one level up.
  */
-function setAside(file: string, deadContent: string): void {
-  const aside = `${file}.${randomBytes(6).toString('hex')}.stale`
+function removeDead(file: string, deadContent: string): boolean {
+  const name = createHash('sha256').update(deadContent).digest('hex').slice(0, 16)
+  let right: Lock
   try {
-    fs.renameSync(file, aside)
-  } catch {
-    return
+    right = Lock.acquire(`${file}.${name}`)
+  } catch (thrown) {
+    if ((thrown as SynapticError).code === 'already-running') return false
+    throw thrown
   }
-  if (readText(aside) !== deadContent) {
-    try {
-      fs.linkSync(aside, file)
-    } catch {
-      // Somebody locked again in between; that lock is valid.
-    }
+  try {
+    if (readText(file) === deadContent) fs.rmSync(file, { force: true })
+  } finally {
+    right.release()
   }
-  fs.rmSync(aside, { force: true })
+  return true
+}
+
+/** Locks are taken before there is anything else to do meanwhile. */
+function pause(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
 }
 
 function readText(file: string): string | undefined {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import * as fs from 'node:fs'
+import fs from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -53,6 +55,60 @@ test('a damaged lock file does not keep anybody out', () => {
     fs.writeFileSync(file, content)
     Lock.acquire(file).release()
   }
+})
+
+// One process had seen a dead lock, another took it over, a third came while the first moved what
+// it still thought dead out of the way: two of them held the lock.
+test('of three that find a dead lock one after another, one gets it', (t) => {
+  const file = join(root, 'three')
+  fs.writeFileSync(file, JSON.stringify({ pid: 2 ** 22 + 1, started: '' }))
+  const held = []
+  const comes = (name) => {
+    try {
+      Lock.acquire(file)
+      held.push(name)
+    } catch (thrown) {
+      assert.equal(thrown.code, 'already-running')
+    }
+  }
+  const { readFileSync, renameSync, rmSync } = fs
+  let reads = 0
+  t.mock.method(fs, 'readFileSync', (path, ...rest) => {
+    const content = readFileSync(path, ...rest)
+    if (path !== file) return content
+    reads += 1
+    if (reads === 1) comes('second')
+    return content
+  })
+  const whenGone =
+    (remove) =>
+    (path, ...rest) => {
+      remove(path, ...rest)
+      if (path === file) comes('third')
+    }
+  t.mock.method(fs, 'renameSync', whenGone(renameSync))
+  t.mock.method(fs, 'rmSync', whenGone(rmSync))
+  syncBuiltinESMExports()
+  t.after(() => {
+    t.mock.restoreAll()
+    syncBuiltinESMExports()
+    for (const name of fs.readdirSync(root)) fs.rmSync(join(root, name))
+  })
+  comes('first')
+  assert.equal(held.length, 1, held.join(', '))
+})
+
+test('a process that died while it removed a dead lock keeps nobody out', () => {
+  const file = join(root, 'remover')
+  const dead = JSON.stringify({ pid: 2 ** 22 + 1, started: '' })
+  fs.writeFileSync(file, dead)
+  const name = createHash('sha256').update(dead).digest('hex').slice(0, 16)
+  fs.writeFileSync(`${file}.${name}`, dead)
+  Lock.acquire(file).release()
+  assert.deepEqual(
+    fs.readdirSync(root).filter((entry) => entry.startsWith('remover')),
+    [],
+  )
 })
 
 test('of many that start at once exactly one gets the lock', async () => {
