@@ -68,9 +68,14 @@ export function nodeTest(name, folder, { concurrency, before } = {}) {
   }
 }
 
-/** A harness that failed without counting a failure (it did not compile, it crashed) is one. */
-function judged(counts, code) {
-  return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts
+/**
+ * A harness that failed without counting a failure (it did not compile, it crashed) is one, and so
+ * is one that passed nothing: its totals were not understood, or a filter left no test.
+ */
+export function judged(counts, code) {
+  if (counts.failed > 0 || (code === 0 && counts.passed > 0)) return counts
+  const output = code === 0 ? `${counts.output}\nno test has passed` : counts.output
+  return { ...counts, failed: 1, output }
 }
 
 export function testFiles(folder) {
