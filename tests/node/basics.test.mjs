@@ -9,19 +9,13 @@ const ESCAPE = new RegExp(String.fromCharCode(27))
 
 const manifest = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8'))
 
-test('--version is the version of the package, and is quick', async () => {
+test('--version is the version of the package', async () => {
   const cwd = scratch()
-  const times = []
-  for (let n = 0; n < 7; n += 1) {
-    const started = performance.now()
-    const { stdout, code } = await run(['--version'], { cwd })
-    times.push(performance.now() - started)
+  for (const option of ['--version', '-V']) {
+    const { stdout, code } = await run([option], { cwd })
     assert.equal(stdout.trim(), manifest.version)
     assert.equal(code, 0)
   }
-  const best = Math.min(...times)
-  assert.ok(best < 200, `best of ${times.length}: ${best.toFixed(0)} ms`)
-  assert.equal((await run(['-V'], { cwd })).stdout.trim(), manifest.version)
 })
 
 test('help names every command, and the exit codes have a page', async () => {
