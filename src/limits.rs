@@ -417,6 +417,8 @@ pub const GOSSIP_VERDICTS_MAX: usize = 1_024;
 const _: () = {
     assert!(STORE_VALUE_BYTES_MAX >= BLOB_BYTES_MAX);
     assert!(STORE_VALUE_BYTES_MAX >= SIGNED_VERTEX_BYTES_MAX);
+    // Whatever waits first fits one write, or it would wait for ever.
+    assert!(STORE_BATCH_BYTES_MAX >= STORE_VALUE_BYTES_MAX + STORE_KEY_BYTES_MAX);
     assert!(STORE_BATCH_BYTES_MAX >= BLOB_BYTES_MAX + FLUSH_BYTES);
     assert!(GOSSIP_BYTES_MAX > SIGNED_VERTEX_BYTES_MAX + 1_024);
     assert!(SOCKET_RECEIVE_BYTES_LOW < SOCKET_RECEIVE_BYTES_HIGH);

@@ -7,6 +7,7 @@
     reason = "numbers of tests are small"
 )]
 
+mod bounds;
 mod exports;
 mod hostile;
 mod mesh;

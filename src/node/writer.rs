@@ -3,8 +3,9 @@
 //! Two rules make a crash at any moment harmless. An own vertex is signed only when nothing else of
 //! this node is being written, and it becomes part of the graph (and so can be sent) only after the
 //! store acknowledged it: there is never a second vertex for a position of which the first may be
-//! known to anyone. And there is one write under way at a time, each with everything accepted
-//! before it, so that the parents of a durable vertex are durable too.
+//! known to anyone. And there is one write under way at a time, in the order of acceptance, so that
+//! the parents of a durable vertex are durable too. A write is no larger than what a store takes at
+//! once; a longer backlog becomes several, and an own vertex is part of the last.
 //!
 //! A failed write is repeated with the same bytes after a while. That also is what keeps a store
 //! that lied about failing from making the node equivocate.
@@ -16,6 +17,9 @@ use crate::dag::{BlobId, Payload, SignedVertex, VertexId};
 use crate::effect::Write;
 use crate::limits;
 
+/// Bytes of an id as a key of the store.
+const ID_BYTES: usize = 32;
+
 /// The backlog and the write under way.
 #[derive(Debug, Default)]
 pub(super) struct Writer {
@@ -23,9 +27,9 @@ pub(super) struct Writer {
     queue: VecDeque<Queued>,
     /// When the queue is due; it waits a little for company.
     flush_ms: Option<u64>,
-    vertices: Vec<(VertexId, Vec<u8>)>,
-    blobs: Vec<(BlobId, Arc<[u8]>)>,
-    meta: Vec<(String, Vec<u8>)>,
+    vertices: VecDeque<(VertexId, Vec<u8>)>,
+    blobs: VecDeque<(BlobId, Arc<[u8]>)>,
+    meta: VecDeque<(String, Vec<u8>)>,
     /// Bytes of vertices and blobs here and under way.
     backlog_bytes: usize,
     under_way: Option<UnderWay>,
@@ -74,7 +78,7 @@ impl Writer {
         urgent: bool,
         now_ms: u64,
     ) -> bool {
-        if self.queue.len() >= limits::OWN_QUEUE_MAX {
+        if self.is_queue_full() {
             return false;
         }
         let wait_ms = if urgent { 0 } else { limits::FLUSH_MS };
@@ -87,24 +91,29 @@ impl Writer {
     /// Adds an accepted vertex of somebody else, or a restored one.
     pub(super) fn add_vertex(&mut self, id: VertexId, bytes: Vec<u8>) {
         self.backlog_bytes += bytes.len();
-        self.vertices.push((id, bytes));
+        self.vertices.push_back((id, bytes));
     }
 
     /// Adds a blob.
     pub(super) fn add_blob(&mut self, id: BlobId, bytes: Arc<[u8]>) {
         self.backlog_bytes += bytes.len();
-        self.blobs.push((id, bytes));
+        self.blobs.push_back((id, bytes));
     }
 
     /// Adds a named value; replaces one of the same name that is not under way.
     pub(super) fn add_meta(&mut self, name: &str, value: Vec<u8>) {
         self.meta.retain(|(known, _)| known != name);
-        self.meta.push((name.to_owned(), value));
+        self.meta.push_back((name.to_owned(), value));
     }
 
     /// Whether nothing more may be accepted from peers until the store works again.
     pub(super) fn is_full(&self) -> bool {
         self.backlog_bytes >= limits::BACKLOG_BYTES_MAX
+    }
+
+    /// Whether no further own payload is taken.
+    pub(super) fn is_queue_full(&self) -> bool {
+        self.queue.len() >= limits::OWN_QUEUE_MAX
     }
 
     /// Whether the last write failed and none has succeeded since.
@@ -184,18 +193,37 @@ impl Writer {
         taken
     }
 
-    /// Starts a write of everything in the backlog and, last, the own vertex.
+    /// Whether the next write would hold the whole backlog and an own vertex of any size. Before
+    /// that none is signed: its parents may be in the backlog.
+    pub(super) fn has_room_for_own(&self) -> bool {
+        let mut room = Room::new();
+        room.take(ID_BYTES + limits::SIGNED_VERTEX_BYTES_MAX)
+            && self.vertices.iter().all(|(_, bytes)| room.take(ID_BYTES + bytes.len()))
+            && self.blobs.iter().all(|(_, bytes)| room.take(ID_BYTES + bytes.len()))
+            && self.meta.iter().all(|(name, bytes)| room.take(name.len() + bytes.len()))
+    }
+
+    /// Starts a write of as much of the backlog as a store takes at once and, last, the own vertex,
+    /// for which there is room ([`Writer::has_room_for_own`]).
+    ///
+    /// Vertices go first, in the order of acceptance, so that what is durable is closed under
+    /// "parent of"; named values go last, because they speak of the others.
     pub(super) fn start(&mut self, own: Option<Own>) -> Write {
         self.last_write += 1;
-        let mut vertices = std::mem::take(&mut self.vertices);
-        if let Some(own) = &own {
-            let bytes = own.signed.encode();
+        let mut room = Room::new();
+        let own_vertex = own.as_ref().map(|own| (own.signed.id(), own.signed.encode()));
+        if let Some((_, bytes)) = &own_vertex {
             self.backlog_bytes += bytes.len();
-            vertices.push((own.signed.id(), bytes));
+            room.take(ID_BYTES + bytes.len());
         }
-        let blobs = std::mem::take(&mut self.blobs);
+        let size = |(_, bytes): &(VertexId, Vec<u8>)| ID_BYTES + bytes.len();
+        let mut vertices = room.fill(&mut self.vertices, size);
+        vertices.extend(own_vertex);
+        let size = |(_, bytes): &(BlobId, Arc<[u8]>)| ID_BYTES + bytes.len();
+        let blobs = room.fill(&mut self.blobs, size);
         let blobs = blobs.into_iter().map(|(id, bytes)| (id, bytes.to_vec())).collect();
-        let meta = std::mem::take(&mut self.meta);
+        let size = |(name, bytes): &(String, Vec<u8>)| name.len() + bytes.len();
+        let meta = room.fill(&mut self.meta, size);
         let write = Write { write: self.last_write, vertices, blobs, meta };
         self.under_way = Some(UnderWay { write: write.clone(), own, retry_ms: None });
         write
@@ -228,6 +256,35 @@ impl Writer {
 
     fn has_backlog(&self) -> bool {
         !(self.vertices.is_empty() && self.blobs.is_empty() && self.meta.is_empty())
+    }
+}
+
+/// What a write has left of the limits of one batch of a store.
+struct Room {
+    operations: usize,
+    bytes: usize,
+}
+
+impl Room {
+    fn new() -> Self {
+        Self {
+            operations: limits::STORE_BATCH_OPERATIONS_MAX,
+            bytes: limits::STORE_BATCH_BYTES_MAX,
+        }
+    }
+
+    /// Takes one operation of so many bytes, key included; once one did not fit, none does.
+    fn take(&mut self, bytes: usize) -> bool {
+        let fits = self.operations > 0 && bytes <= self.bytes;
+        self.operations = if fits { self.operations - 1 } else { 0 };
+        self.bytes = if fits { self.bytes - bytes } else { 0 };
+        fits
+    }
+
+    /// Takes as much from the front of a queue as fits.
+    fn fill<T>(&mut self, queue: &mut VecDeque<T>, size: impl Fn(&T) -> usize) -> Vec<T> {
+        let count = queue.iter().take_while(|entry| self.take(size(entry))).count();
+        queue.drain(..count).collect()
     }
 }
 

@@ -175,8 +175,8 @@ impl Node {
         if !self.writer.is_due(now.mono_ms) {
             return;
         }
-        let own =
-            if self.writer.is_queue_due(now.mono_ms) { self.sign_next(now, out) } else { None };
+        let may_sign = self.writer.is_queue_due(now.mono_ms) && self.writer.has_room_for_own();
+        let own = if may_sign { self.sign_next(now, out) } else { None };
         if own.is_some() || self.writer.is_due(now.mono_ms) {
             out.push(Effect::Persist(self.writer.start(own)));
         }
@@ -222,9 +222,14 @@ impl Node {
     ) {
         match result {
             Ok(()) => {
+                let was_stuck = self.writer.is_failing() || self.writer.is_full();
                 let Some(durable) = self.writer.acknowledged(write) else {
                     return self.counters.count("store-unknown-write");
                 };
+                if was_stuck {
+                    // Training and averaging were put off until now.
+                    self.mark_runs();
+                }
                 for (blob, bytes) in durable.blobs {
                     self.blobs.durable(blob, bytes);
                 }

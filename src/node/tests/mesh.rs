@@ -19,6 +19,7 @@ use crate::message::Response;
 use crate::neural::{self, Activation, Dataset, Labels, Layer, LocalTraining, Loss, Scaling};
 use crate::node::{Config, Node, Restored};
 use crate::rng::Rng;
+use crate::storage::{Batch, Table};
 
 /// Milliseconds since 1970 at the start of the virtual clock.
 pub(super) const UNIX_MS: u64 = 1_763_000_000_000;
@@ -50,6 +51,8 @@ pub(super) struct Faults {
     pub(super) cut: Option<BTreeSet<usize>>,
     /// Corrupts each blob piece that this member sends.
     pub(super) liar: Option<usize>,
+    /// Dials are never answered.
+    pub(super) deaf: bool,
 }
 
 pub(super) struct Member {
@@ -487,6 +490,9 @@ impl Mesh {
     }
 
     fn dial(&mut self, member: usize, address: String) {
+        if self.faults.deaf {
+            return;
+        }
         let other = (0..self.members.len()).find(|index| self.address(*index) == address);
         let reachable = other.filter(|other| {
             let cut = self.faults.cut.as_ref();
@@ -589,6 +595,11 @@ impl Mesh {
             let input = Input::Persisted { write: number, result: Err(failed) };
             return self.post(member, 2, input);
         }
+        if let Err(error) = batch_of(&write) {
+            let failed = StoreFailed { full: false, message: error.to_string() };
+            let input = Input::Persisted { write: number, result: Err(failed) };
+            return self.post(member, 2, input);
+        }
         store.vertices.extend(write.vertices);
         store.blobs.extend(write.blobs);
         store.meta.extend(write.meta);
@@ -617,6 +628,21 @@ impl Mesh {
             }
         }
     }
+}
+
+/// The batch that a write becomes: a store takes none beyond its limits.
+fn batch_of(write: &Write) -> Result<Batch, crate::storage::Error> {
+    let mut batch = Batch::new();
+    for (id, bytes) in &write.vertices {
+        batch.put(Table::Vertices, id.0.0.to_vec(), bytes.clone())?;
+    }
+    for (id, bytes) in &write.blobs {
+        batch.put(Table::Blobs, id.0.0.to_vec(), bytes.clone())?;
+    }
+    for (name, bytes) in &write.meta {
+        batch.put(Table::Meta, name.clone().into_bytes(), bytes.clone())?;
+    }
+    Ok(batch)
 }
 
 /// Trains as a host does.
