@@ -30,7 +30,12 @@ enum Averaged {
 impl Node {
     /// Takes one step with the average under way, or starts the next one. `false` when there is
     /// nothing to do until something changes.
+    ///
+    /// Each average adds weights to the backlog, so none is computed while that is full.
     pub(super) fn advance_work(&mut self, id: &VertexId, now: Now, out: &mut Vec<Effect>) -> bool {
+        if self.writer.is_full() {
+            return false;
+        }
         let Some(following) = self.following.get_mut(id) else { return false };
         let Some(mut work) = following.work.take() else {
             return self.start_work(id, now, out);
@@ -133,6 +138,10 @@ impl Node {
             Step::Turn { until_ms } => {
                 following.ripe_ms.get_or_insert(now.mono_ms);
                 following.look_again(until_ms);
+            }
+            Step::Propose(_) if self.writer.is_queue_full() => {
+                following.ripe_ms.get_or_insert(now.mono_ms);
+                following.look_again(now.mono_ms.saturating_add(limits::STORE_RETRY_MS_MIN));
             }
             Step::Propose(updates) => {
                 following.ripe_ms.get_or_insert(now.mono_ms);
@@ -274,8 +283,11 @@ impl Node {
             weights: blob,
             weights_bytes,
         });
+        if !self.writer.queue(payload, None, true, now.mono_ms) {
+            // The next look waits for room before it computes the same again.
+            return;
+        }
         self.keep_blob(blob, weights.into());
-        self.writer.queue(payload, None, true, now.mono_ms);
         if let Some(following) = self.following.get_mut(id) {
             let Work { base, updates, .. } = work;
             following.proposed = Some(Proposed { base, updates, weights: blob });

@@ -99,12 +99,14 @@ impl Node {
             delta,
             delta_bytes: u32::try_from(update.delta.len()).unwrap_or(u32::MAX),
         });
-        self.keep_blob(delta, update.delta.into());
-        if let Some(following) = self.following.get_mut(id) {
-            following.train_failures = 0;
-            following.updated = Some(training.base);
+        let is_queued = self.writer.queue(payload, None, true, now.mono_ms);
+        let Some(following) = self.following.get_mut(id) else { return };
+        if !is_queued {
+            return following.training_failed(now.mono_ms);
         }
-        self.writer.queue(payload, None, true, now.mono_ms);
+        following.train_failures = 0;
+        following.updated = Some(training.base);
+        self.keep_blob(delta, update.delta.into());
     }
 }
 

@@ -1,7 +1,8 @@
 //! Crashes and full disks: nothing accepted is lost, and nobody ever contradicts itself.
 
 use super::mesh::{Crash, Mesh, tiny_run};
-use crate::effect::Command;
+use super::stranger::Stranger;
+use crate::effect::{Command, Verdict};
 use crate::event::{Event, Reply};
 use crate::limits;
 use crate::node::Error;
