@@ -165,8 +165,14 @@ pub const RESPONSE_VERTICES_BYTES_MAX: usize = 512 << 10;
 pub const SYNC_REQUESTS_MAX: usize = 2;
 /// Peers whose heads are followed (count): twice the connections a node keeps.
 pub const SYNC_PEERS_MAX: usize = 128;
-/// Missing vertices remembered at once (count): the parents of every parked vertex, roughly.
-pub const SYNC_WANTED_MAX: usize = 4_096;
+/// Missing vertices remembered for each peer that mentioned them (count): its heads, and as many
+/// parents of what it sent.
+pub const SYNC_WANTED_PER_PEER_MAX: usize = 2 * HEADS_MAX;
+/// Names of refused vertices remembered, over all peers (count). Arbitrary, sane: 160 KiB.
+pub const SYNC_REFUSED_MAX: usize = 4_096;
+/// Answers in a row with nothing new that are taken from a peer which says that it has more (count):
+/// 8,192 vertices that both sides have and neither knows of.
+pub const SYNC_REPEATS_MAX: u32 = 64;
 /// Milliseconds until a peer that answered nothing useful is asked again; doubles each time.
 pub const SYNC_BACKOFF_MS_MIN: u64 = 500;
 /// Milliseconds: where that doubling stops.

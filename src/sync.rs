@@ -14,9 +14,11 @@
 //! peer sent counts as common from then on, so every answer moves the exchange forward.
 //!
 //! [`State`] decides and remembers; it sends nothing and reads no clock. It asks one peer for
-//! ancestors at a time (two would send the same), backs off from a peer that answers nothing
-//! useful, and forgets a wanted vertex that nobody gave in several attempts. Set reconciliation by
-//! ranges, for large differences between large histories, is not here.
+//! ancestors at a time (two would send the same), backs off from a peer that answers nothing new,
+//! and forgets a wanted vertex that was not given in several attempts. What is wanted is kept for
+//! each peer that mentioned it, and asked of those alone: an honest peer has what it mentions, and
+//! one that makes up names fills its own share and nobody else's. Set reconciliation by ranges, for
+//! large differences between large histories, is not here.
 
 mod serve;
 
@@ -35,8 +37,6 @@ const SAMPLES_MAX: usize = 17;
 const OWN_HEADS_MAX: usize = limits::VERTEX_PARENTS_MAX;
 /// Most common vertices remembered per peer: what a sketch has left.
 const COMMON_MAX: usize = limits::HEADS_MAX - SAMPLES_MAX - OWN_HEADS_MAX;
-/// Peers remembered as having one wanted vertex. A few suffice; others are asked when these fail.
-const HOLDERS_MAX: usize = 4;
 
 /// What one node asks of another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +80,6 @@ pub struct Answer {
 #[derive(Debug, Default)]
 pub struct State {
     peers: BTreeMap<TransportId, Peer>,
-    wanted: BTreeMap<VertexId, Wanted>,
     /// Names that the graph refused, oldest first: not asked for again until somebody cites them.
     refused: VecDeque<VertexId>,
     /// The peer that was asked last, so that the next one has its turn.
@@ -92,8 +91,12 @@ struct Peer {
     /// Vertices both sides have, none behind another; the newest.
     common: VecDeque<VertexId>,
     under_way: Option<UnderWay>,
+    /// What it mentioned and is not here: at most [`limits::SYNC_WANTED_PER_PEER_MAX`].
+    wanted: BTreeMap<VertexId, Wanted>,
     /// Whether asking by id led to vertices with more missing parents.
     walking: bool,
+    /// Answers in a row that brought only what was known, and said that there is more.
+    repeats: u32,
     failures: u32,
     not_before_mono_ms: u64,
 }
@@ -107,9 +110,7 @@ struct UnderWay {
 
 #[derive(Debug, Default)]
 struct Wanted {
-    /// Connected peers that said they have it, or have something that cites it.
-    holders: BTreeSet<TransportId>,
-    /// Whether it is some peer's head, so that there may be much behind it.
+    /// Whether it is the peer's head, so that there may be much behind it.
     head: bool,
     attempts: u32,
 }
@@ -120,18 +121,20 @@ impl State {
         Self::default()
     }
 
-    /// A peer told its heads; it is followed from now on. Beyond [`limits::SYNC_PEERS_MAX`] peers
-    /// a new one is not.
+    /// A peer told its heads, which replace those it told before; it is followed from now on.
+    /// Beyond [`limits::SYNC_PEERS_MAX`] peers a new one is not.
     pub fn on_heads(&mut self, peer: &TransportId, heads: &[VertexId], graph: &Graph) {
         if !self.peers.contains_key(peer) && self.peers.len() >= limits::SYNC_PEERS_MAX {
             return;
         }
+        let heads = heads.get(..limits::HEADS_MAX).unwrap_or(heads);
         let known = self.peers.entry(peer.clone()).or_default();
-        for head in heads.iter().take(limits::HEADS_MAX) {
+        known.wanted.retain(|id, wanted| !wanted.head || heads.contains(id));
+        for head in heads {
             if graph.contains(head) {
                 known.share(*head);
             } else if !self.refused.contains(head) {
-                want(&mut self.wanted, *head, peer, true);
+                known.want(*head, true);
             }
         }
     }
@@ -141,32 +144,30 @@ impl State {
         for id in missing {
             // Somebody cites it, so the graph will take it even if its author is ended.
             self.refused.retain(|refused| refused != id);
-            want(&mut self.wanted, *id, peer, false);
+            if let Some(known) = self.peers.get_mut(peer) {
+                known.want(*id, false);
+            }
         }
     }
 
     /// The graph refused a vertex for good, or for as long as nobody cites it. Do not call this
     /// for a bad signature: the same name may come again with a good one.
     pub fn on_refused(&mut self, id: VertexId) {
-        self.wanted.remove(&id);
+        for peer in self.peers.values_mut() {
+            peer.wanted.remove(&id);
+        }
         if !self.refused.contains(&id) {
             self.refused.push_back(id);
         }
-        if self.refused.len() > limits::SYNC_WANTED_MAX {
+        if self.refused.len() > limits::SYNC_REFUSED_MAX {
             self.refused.pop_front();
         }
     }
 
-    /// A peer is gone; what was asked of it is asked of another.
+    /// A peer is gone, and what only it mentioned is forgotten: others that have it will tell so
+    /// with their heads.
     pub fn on_disconnected(&mut self, peer: &TransportId) {
         self.peers.remove(peer);
-        for wanted in self.wanted.values_mut() {
-            wanted.holders.remove(peer);
-        }
-        // With nobody left to ask, heads will be told again on the next connection.
-        if self.peers.is_empty() {
-            self.wanted.clear();
-        }
     }
 
     /// A request was answered and the answer is in the graph.
@@ -178,13 +179,17 @@ impl State {
         }
         let parked = answer.received.iter().any(|id| !graph.contains(id));
         state.walking = if done.ancestors { false } else { parked };
-        let useful = answer.news > 0 || (answer.more && !answer.received.is_empty());
+        // Histories that grew apart long ago share more than a sketch can tell, and what is shared
+        // comes first. But a peer that repeats itself without end is no better than a silent one.
+        let repeats = answer.news == 0 && answer.more && !answer.received.is_empty();
+        state.repeats = if repeats { state.repeats.saturating_add(1) } else { 0 };
+        let useful = answer.news > 0 || (repeats && state.repeats <= limits::SYNC_REPEATS_MAX);
         if useful {
             state.failures = 0;
         } else {
             state.back_off(now);
         }
-        self.settle(peer, &done, useful, graph);
+        state.settle(&done, useful, graph);
     }
 
     /// A request failed: no connection, a refusal, an unreadable answer.
@@ -192,16 +197,18 @@ impl State {
         let Some(state) = self.peers.get_mut(peer) else { return };
         let Some(done) = state.under_way.take() else { return };
         state.back_off(now);
-        self.settle(peer, &done, false, graph);
+        state.settle(&done, false, graph);
     }
 
     /// The next request to make, if there is one; call until `None`.
     pub fn next(&mut self, graph: &Graph, now: Now) -> Option<Ask> {
         self.time_out(graph, now);
-        self.wanted.retain(|id, _| !graph.contains(id));
         let under_way = self.peers.values().filter(|peer| peer.under_way.is_some()).count();
-        if self.wanted.is_empty() || under_way >= limits::SYNC_REQUESTS_MAX {
+        if under_way >= limits::SYNC_REQUESTS_MAX {
             return None;
+        }
+        for peer in self.peers.values_mut() {
+            peer.wanted.retain(|id, _| !graph.contains(id));
         }
         let peers = self.turns();
         peers.into_iter().find_map(|peer| self.ask(&peer, graph, now))
@@ -210,7 +217,7 @@ impl State {
     /// When to call [`State::next`] again although nothing happened, on the monotonic clock: the
     /// first time-out or end of a back-off after `now`.
     pub fn wake_at_mono_ms(&self, now: Now) -> Option<u64> {
-        let idle = |peer: &&Peer| peer.under_way.is_none() && !self.wanted.is_empty();
+        let idle = |peer: &&Peer| peer.under_way.is_none() && !peer.wanted.is_empty();
         let retries = self.peers.values().filter(idle).map(|peer| peer.not_before_mono_ms);
         let timeouts = self
             .peers
@@ -220,9 +227,9 @@ impl State {
         timeouts.chain(retries).filter(|at_ms| *at_ms > now.mono_ms).min()
     }
 
-    /// Vertices that are wanted and not there yet.
+    /// Vertices that are wanted and not there yet, counted for each peer that mentioned them.
     pub fn wanted(&self) -> usize {
-        self.wanted.len()
+        self.peers.values().map(|peer| peer.wanted.len()).sum()
     }
 
     /// Peers in the order of their turns: those after the one that was asked last come first.
@@ -242,19 +249,14 @@ impl State {
         let asked: Vec<&UnderWay> =
             self.peers.values().filter_map(|peer| peer.under_way.as_ref()).collect();
         let free = |id: &VertexId| !asked.iter().any(|other| other.ids.contains(id));
-        // Who said so is asked first; when none of those is there, anybody.
-        let may_have = |wanted: &Wanted| {
-            wanted.holders.contains(peer)
-                || !wanted.holders.iter().any(|holder| self.peers.contains_key(holder))
-        };
-        let ids: Vec<VertexId> = self
+        let ids: Vec<VertexId> = state
             .wanted
-            .iter()
-            .filter(|(id, wanted)| may_have(wanted) && free(id))
-            .map(|(id, _)| *id)
+            .keys()
+            .filter(|id| free(id))
+            .copied()
             .take(limits::REQUEST_VERTICES_MAX)
             .collect();
-        let heads = ids.iter().any(|id| self.wanted.get(id).is_some_and(|wanted| wanted.head));
+        let heads = ids.iter().any(|id| state.wanted.get(id).is_some_and(|wanted| wanted.head));
         let ancestors = heads || state.walking;
         if ids.is_empty() || (ancestors && asked.iter().any(|other| other.ancestors)) {
             return None;
@@ -282,28 +284,32 @@ impl State {
             self.on_failed(&peer, graph, now);
         }
     }
+}
+
+impl Peer {
+    /// Remembers something it mentioned, if its share has room.
+    fn want(&mut self, id: VertexId, head: bool) {
+        let room = self.wanted.len() < limits::SYNC_WANTED_PER_PEER_MAX;
+        if room || self.wanted.contains_key(&id) {
+            self.wanted.entry(id).or_default().head |= head;
+        }
+    }
 
     /// Counts an attempt for what a request did not bring, and gives up what was asked too often.
-    fn settle(&mut self, peer: &TransportId, done: &UnderWay, useful: bool, graph: &Graph) {
+    fn settle(&mut self, done: &UnderWay, useful: bool, graph: &Graph) {
         for id in &done.ids {
             if graph.contains(id) {
                 self.wanted.remove(id);
                 continue;
             }
-            let Some(wanted) = self.wanted.get_mut(id) else { continue };
-            if useful {
-                continue;
-            }
+            let Some(wanted) = self.wanted.get_mut(id).filter(|_| !useful) else { continue };
             wanted.attempts += 1;
-            wanted.holders.remove(peer);
             if wanted.attempts >= limits::SYNC_ATTEMPTS_MAX {
                 self.wanted.remove(id);
             }
         }
     }
-}
 
-impl Peer {
     fn share(&mut self, id: VertexId) {
         if self.common.contains(&id) {
             return;
@@ -319,17 +325,6 @@ impl Peer {
         let wait_ms = doubled.min(limits::SYNC_BACKOFF_MS_MAX);
         self.failures = self.failures.saturating_add(1);
         self.not_before_mono_ms = now.mono_ms.saturating_add(wait_ms);
-    }
-}
-
-fn want(wanted: &mut BTreeMap<VertexId, Wanted>, id: VertexId, peer: &TransportId, head: bool) {
-    if !wanted.contains_key(&id) && wanted.len() >= limits::SYNC_WANTED_MAX {
-        return;
-    }
-    let wanted = wanted.entry(id).or_default();
-    wanted.head |= head;
-    if wanted.holders.len() < HOLDERS_MAX {
-        wanted.holders.insert(peer.clone());
     }
 }
 

@@ -275,9 +275,49 @@ fn what_is_remembered_is_bounded() {
         }
         state.on_missing(&peer, &heads(number));
     }
-    assert!(state.wanted() <= limits::SYNC_WANTED_MAX);
     assert!(state.peers.len() <= limits::SYNC_PEERS_MAX);
-    assert!(state.refused.len() <= limits::SYNC_WANTED_MAX);
+    assert!(state.wanted() <= limits::SYNC_PEERS_MAX * limits::SYNC_WANTED_PER_PEER_MAX);
+    assert!(state.refused.len() <= limits::SYNC_REFUSED_MAX);
+}
+
+/// Made-up heads, told again and again, filled the table of what is wanted; from then on nothing
+/// that honest peers told was remembered.
+#[test]
+fn a_peer_that_makes_up_heads_stands_in_nobodys_way() {
+    let a = Author::new(1);
+    let mut full = Replica::new(1, &[&a]);
+    write(&mut full, &a, 3);
+    let liar = Replica::new(0, &[&a]);
+    let mut new = Replica::new(2, &[&a]);
+    for message in 0..200_u16 {
+        let heads: Vec<VertexId> = (0..64_u16)
+            .map(|n| VertexId::of(&[message.to_le_bytes(), n.to_le_bytes()].concat()))
+            .collect();
+        new.state.on_heads(&liar.peer, &heads, &new.graph);
+    }
+    assert_eq!(new.state.wanted(), limits::HEADS_MAX, "a message replaces the one before");
+    new.hear_heads(&full);
+    new.catch_up(&[&liar, &full]);
+    assert_eq!(new.graph.heads(), full.graph.heads());
+    new.state.on_disconnected(&liar.peer);
+    assert_eq!(new.state.wanted(), 0, "a liar that is gone is forgotten, others or not");
+}
+
+#[test]
+fn a_peer_that_repeats_itself_without_end_is_left_alone() {
+    let a = Author::new(1);
+    let old = Replica::new(1, &[&a]);
+    let mut new = Replica::new(2, &[&a]);
+    new.state.on_heads(&old.peer, &[VertexId::of(b"made up")], &new.graph);
+    let known: Vec<VertexId> = new.graph.iter().map(SignedVertex::id).collect();
+    let mut requests = 0;
+    while new.state.next(&new.graph, NOW).is_some() {
+        let answer = Answer { received: known.clone(), news: 0, more: true };
+        new.state.on_answer(&old.peer, &answer, &new.graph, NOW);
+        requests += 1;
+        assert!(requests < 10_000, "it ends");
+    }
+    assert!(new.state.wake_at_mono_ms(NOW).is_some(), "after a while it has another chance");
 }
 
 proptest! {

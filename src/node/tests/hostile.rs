@@ -32,7 +32,7 @@ fn assert_bounded(mesh: &Mesh, member: usize) {
     assert!(node.blobs.wanted() <= limits::BLOBS_WANTED_MAX);
     assert!(node.serving.len() <= limits::PEERS_MAX * (limits::SERVING_PER_PEER_MAX + 1));
     assert!(node.graph.parked() <= limits::ORPHANS_MAX);
-    assert!(node.sync.wanted() <= limits::SYNC_WANTED_MAX);
+    assert!(node.sync.wanted() <= limits::PEERS_MAX * limits::SYNC_WANTED_PER_PEER_MAX);
     // What was under way when the backlog was full still arrives.
     let under_way = limits::BLOB_FETCHES_MAX * limits::BLOB_BYTES_MAX
         + limits::SYNC_REQUESTS_MAX * limits::RESPONSE_VERTICES_BYTES_MAX;
