@@ -314,6 +314,8 @@ pub const BLOB_RETRY_MS_MIN: u64 = 250;
 /// Longest wait before a blob is asked for again (milliseconds): below most rounds' deadlines.
 pub const BLOB_RETRY_MS_MAX: u64 = 30_000;
 /// Bytes accepted but not yet durable; above it nothing more is accepted from peers.
+/// Milliseconds for fetching one blob from one peer; then the next is asked. The largest at 35 KiB/s.
+pub const BLOB_FETCH_MS_MAX: u64 = 120_000;
 pub const BACKLOG_BYTES_MAX: usize = 64 << 20;
 /// Own payloads that wait to be written (count); above it commands are refused.
 pub const OWN_QUEUE_MAX: usize = 1_024;

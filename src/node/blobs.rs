@@ -2,7 +2,9 @@
 //!
 //! A blob is asked for in pieces from one peer at a time and checked as a whole against its id, so
 //! a wrong byte can only come from the peer that sent it. A peer that does not have the blob costs
-//! nothing but the question; one that sends wrong bytes is penalised, and the next is asked.
+//! nothing but the question; one that sends wrong bytes is penalised, and the next is asked. Every
+//! piece but the last is of full size and a fetch has a deadline, so that nobody can hold a place
+//! by sending a byte now and then.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -50,6 +52,8 @@ struct Want {
 #[derive(Debug)]
 struct Fetch {
     peer: TransportId,
+    /// When the next peer is asked, however much has come.
+    until_ms: u64,
     total: Option<u64>,
     bytes: Vec<u8>,
 }
@@ -193,7 +197,10 @@ impl Blobs {
                 continue;
             }
             if let Some(peer) = want.choose(now_ms, peers, &is_free, rng) {
-                want.fetch = Some(Fetch { peer: peer.clone(), total: None, bytes: Vec::new() });
+                let until_ms = now_ms.saturating_add(limits::BLOB_FETCH_MS_MAX);
+                let peer_id = peer.clone();
+                let fetch = Fetch { peer: peer_id, until_ms, total: None, bytes: Vec::new() };
+                want.fetch = Some(fetch);
                 asks.push(Ask { peer, blob: *blob, offset: 0 });
                 room -= 1;
             }
@@ -201,19 +208,30 @@ impl Blobs {
         asks
     }
 
-    /// A peer sent a piece of a blob.
-    pub(super) fn piece(&mut self, blob: BlobId, peer: &TransportId, piece: &BlobPiece) -> Arrived {
+    /// A peer sent the piece of a blob that begins at `offset`.
+    pub(super) fn piece(
+        &mut self,
+        blob: BlobId,
+        offset: u64,
+        peer: &TransportId,
+        piece: &BlobPiece,
+    ) -> Arrived {
         let Some(want) = self.wants.get_mut(&blob) else { return Arrived::Unwanted };
         let Some(fetch) = want.fetch.as_mut().filter(|fetch| fetch.peer == *peer) else {
             return Arrived::Unwanted;
         };
-        let total = *fetch.total.get_or_insert(piece.total);
         let size = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
-        let have = size(fetch.bytes.len()).saturating_add(size(piece.bytes.len()));
+        if offset != size(fetch.bytes.len()) {
+            // Of an earlier fetch from the same peer that was given up.
+            return Arrived::Unwanted;
+        }
+        let total = *fetch.total.get_or_insert(piece.total);
+        let rest = total.saturating_sub(offset);
+        let whole_piece = rest.min(size(limits::BLOB_PIECE_BYTES_MAX));
+        let have = offset.saturating_add(size(piece.bytes.len()));
         let sane = total == piece.total
             && total <= size(limits::BLOB_BYTES_MAX)
-            && have <= total
-            && (have == total || !piece.bytes.is_empty());
+            && size(piece.bytes.len()) == whole_piece;
         if !sane {
             self.give_up(&blob, peer);
             return Arrived::Wrong;
@@ -238,10 +256,17 @@ impl Blobs {
         }
     }
 
-    /// When the next waiting blob is due, if any waits for its time rather than for an answer.
+    /// Gives up the fetches that take too long; gives the peers.
+    pub(super) fn expire(&mut self, now_ms: u64) -> Vec<TransportId> {
+        let late = |fetch: &mut Fetch| fetch.until_ms <= now_ms;
+        let fetches = self.wants.values_mut().filter_map(|want| want.fetch.take_if(late));
+        fetches.map(|fetch| fetch.peer).collect()
+    }
+
+    /// When the next waiting blob is due, or the next fetch takes too long.
     pub(super) fn next_ms(&self, now_ms: u64) -> Option<u64> {
-        let waiting = self.wants.values().filter(|want| want.fetch.is_none());
-        waiting.map(|want| want.next_ms).filter(|next_ms| *next_ms > now_ms).min()
+        let due = |want: &Want| want.fetch.as_ref().map_or(want.next_ms, |fetch| fetch.until_ms);
+        self.wants.values().map(due).filter(|next_ms| *next_ms > now_ms).min()
     }
 
     /// Blobs in the store, and their bytes.
@@ -303,5 +328,68 @@ impl Want {
         let peer = hinted.or_else(any)?.clone();
         self.tried.insert(peer.clone());
         Some(peer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(number: u8) -> TransportId {
+        TransportId::from_bytes(&[number]).unwrap()
+    }
+
+    /// Blobs that want one, and the question for its first piece.
+    fn wanting(bytes: &[u8], peers: &[TransportId]) -> (Blobs, Ask) {
+        let mut blobs = Blobs::default();
+        let needs = [(BlobId::of(bytes), Vec::new())].into();
+        blobs.need(VertexId::of(b"run"), &needs);
+        let asks = blobs.start_fetches(0, peers, |_| true, &mut Rng::from_u64(1));
+        (blobs, asks.into_iter().next().unwrap())
+    }
+
+    fn piece(bytes: &[u8], from: usize, length: usize) -> BlobPiece {
+        let total = u64::try_from(bytes.len()).unwrap();
+        BlobPiece { total, bytes: bytes.get(from..from + length).unwrap().to_vec() }
+    }
+
+    #[test]
+    fn pieces_are_of_full_size_or_wrong() {
+        let size = limits::BLOB_PIECE_BYTES_MAX;
+        let bytes: Vec<u8> = [3_u8, 5, 7].into_iter().cycle().take(size + 10).collect();
+        let first = piece(&bytes, 0, size);
+        for (start, short) in [(0, 0), (0, 1), (0, size - 1), (size, 0), (size, 9)] {
+            let (mut blobs, ask) = wanting(&bytes, &[peer(1)]);
+            let mut offset = 0;
+            if start > 0 {
+                let more = blobs.piece(ask.blob, 0, &peer(1), &first);
+                assert!(matches!(more, Arrived::More(Ask { offset: 262_144, .. })), "{more:?}");
+                offset = 262_144;
+            }
+            let short = piece(&bytes, start, short);
+            assert_eq!(blobs.piece(ask.blob, offset, &peer(1), &short), Arrived::Wrong);
+        }
+        let (mut blobs, ask) = wanting(&bytes, &[peer(1)]);
+        blobs.piece(ask.blob, 0, &peer(1), &first);
+        assert_eq!(blobs.piece(ask.blob, 0, &peer(1), &first), Arrived::Unwanted, "once more");
+        let last = blobs.piece(ask.blob, 262_144, &peer(1), &piece(&bytes, size, 10));
+        assert_eq!(last, Arrived::Whole(bytes.into()));
+        let (mut blobs, ask) = wanting(&[], &[peer(1)]);
+        let nothing = BlobPiece { total: 0, bytes: Vec::new() };
+        assert!(matches!(blobs.piece(ask.blob, 0, &peer(1), &nothing), Arrived::Whole(_)));
+    }
+
+    #[test]
+    fn a_fetch_that_takes_too_long_goes_to_the_next_peer() {
+        let peers = [peer(1), peer(2)];
+        let (mut blobs, first) = wanting(b"weights", &peers);
+        assert_eq!(blobs.next_ms(0), Some(limits::BLOB_FETCH_MS_MAX));
+        assert!(blobs.expire(limits::BLOB_FETCH_MS_MAX - 1).is_empty());
+        assert_eq!(blobs.expire(limits::BLOB_FETCH_MS_MAX), [first.peer.clone()]);
+        let now_ms = limits::BLOB_FETCH_MS_MAX;
+        let asks = blobs.start_fetches(now_ms, &peers, |_| true, &mut Rng::from_u64(1));
+        assert!(asks.len() == 1 && asks[0].peer != first.peer);
+        let late = blobs.piece(first.blob, 0, &first.peer, &piece(b"weights", 0, 7));
+        assert_eq!(late, Arrived::Unwanted);
     }
 }

@@ -279,8 +279,8 @@ impl Node {
             (Ok(Response::Vertices(answer)), Asked::Vertices { ids }) => {
                 self.on_vertices(&peer, ids.as_deref(), &answer, now, out);
             }
-            (Ok(Response::Blob(piece)), Asked::Blob { blob }) => {
-                self.on_piece(&peer, *blob, &piece, now, out);
+            (Ok(Response::Blob(piece)), Asked::Blob { blob, offset }) => {
+                self.on_piece(&peer, (*blob, *offset), &piece, now, out);
             }
             (Ok(Response::Refused(refused)), _) => {
                 self.on_refusal(&open, refused.reason, now, out);
@@ -324,7 +324,7 @@ impl Node {
     pub(super) fn give_up(&mut self, open: &Open, now: Now) {
         match &open.asked {
             Asked::Vertices { .. } => self.sync.on_failed(&open.peer, &self.graph, now),
-            Asked::Blob { blob } => self.blobs.give_up(blob, &open.peer),
+            Asked::Blob { blob, .. } => self.blobs.give_up(blob, &open.peer),
             Asked::Hello | Asked::Heads => {}
         }
     }

@@ -407,6 +407,9 @@ impl Node {
             self.give_up(&request, now);
             self.penalise(&request.peer, Offence::Silent, now, out);
         }
+        for peer in self.blobs.expire(now.mono_ms) {
+            self.penalise(&peer, Offence::Silent, now, out);
+        }
         for peer in self.peers.mute(now.mono_ms) {
             self.penalise(&peer, Offence::NoHello, now, out);
             self.part(&peer, Offence::NoHello.code(), now, out);

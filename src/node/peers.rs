@@ -52,8 +52,10 @@ pub(super) enum Asked {
     Vertices {
         ids: Option<Vec<VertexId>>,
     },
+    /// The piece of this blob that begins here.
     Blob {
         blob: BlobId,
+        offset: u64,
     },
 }
 

@@ -31,21 +31,21 @@ impl Node {
     fn ask_for_blob(&mut self, ask: Ask, now: Now, out: &mut Vec<Effect>) {
         let Ask { peer, blob, offset } = ask;
         let message = Request::Blob(WantBlob { blob, offset });
-        if !self.request(&peer, Asked::Blob { blob }, &message, now, out) {
+        if !self.request(&peer, Asked::Blob { blob, offset }, &message, now, out) {
             self.blobs.give_up(&blob, &peer);
         }
     }
 
-    /// A piece of a blob arrived.
+    /// A piece of a blob, asked for by its offset, arrived.
     pub(super) fn on_piece(
         &mut self,
         peer: &TransportId,
-        blob: BlobId,
+        (blob, offset): (BlobId, u64),
         piece: &BlobPiece,
         now: Now,
         out: &mut Vec<Effect>,
     ) {
-        match self.blobs.piece(blob, peer, piece) {
+        match self.blobs.piece(blob, offset, peer, piece) {
             Arrived::Whole(bytes) => {
                 self.keep_blob(blob, bytes);
                 self.mark_runs();
