@@ -68,6 +68,8 @@ pub struct Node {
     introduced: bool,
     rng: Rng,
     graph: Graph,
+    /// Why the graph lacks a part of the store, if it does: then nothing may be signed.
+    cut: Option<dag::Error>,
     sync: sync::State,
     runs: Runs,
     following: BTreeMap<VertexId, following::Following>,
@@ -124,7 +126,8 @@ impl Node {
         let (me, transport) = (AuthorId::of(key.public()), secrets.transport_id());
         let mut rng = Rng::from_seed(entropy);
         let Restored { vertices, blobs, meta } = restored;
-        let (graph, skipped) = writing::restore(config.network, &me, &vertices)?;
+        let empty = Graph::new(config.network);
+        let writing::History { graph, skipped, cut } = writing::restore(empty, &me, &vertices)?;
         let identity = match writing::own_identity(&graph, &me) {
             Some(identity) => identity.clone(),
             None => writing::new_identity(&config.network, &key, &transport, &mut rng, now)?,
@@ -139,6 +142,7 @@ impl Node {
             introduced: false,
             rng,
             graph,
+            cut,
             sync: sync::State::new(),
             runs: Runs::new(),
             following: BTreeMap::new(),

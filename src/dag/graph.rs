@@ -98,6 +98,8 @@ pub struct Graph {
     orphans: Orphans,
     lamport_max: u64,
     bytes: usize,
+    /// [`limits::GRAPH_VERTICES_MAX`]; less in tests.
+    vertices_max: usize,
     notices: VecDeque<Notice>,
 }
 
@@ -115,8 +117,15 @@ impl Graph {
             orphans: Orphans::default(),
             lamport_max: 0,
             bytes: 0,
+            vertices_max: limits::GRAPH_VERTICES_MAX,
             notices: VecDeque::new(),
         }
+    }
+
+    /// An empty graph with room for fewer vertices.
+    #[cfg(test)]
+    pub(crate) fn with_room(network: NetworkId, vertices_max: usize) -> Self {
+        Self { vertices_max, ..Self::new(network) }
     }
 
     /// Takes in a vertex from anywhere: verifies its signature with the author's key from the
@@ -143,6 +152,7 @@ impl Graph {
         {
             return Err(Error::Ended { author: fields.author, seq: *seq });
         }
+        self.check_room(&vertex, from)?;
         let keyed = self.check_signature(&vertex)?;
         if keyed != Keyed::Unknown
             && let Some(proof) = self.conflict(&vertex)
@@ -158,9 +168,19 @@ impl Graph {
             return self.park(vertex, from, keyed, missing, now);
         }
         let mut accepted = Vec::new();
-        self.check_and_accept(vertex, &mut accepted)?;
+        self.check_and_accept(vertex, from, &mut accepted)?;
         self.release(&mut accepted);
         Ok(Insert::Accepted(accepted))
+    }
+
+    /// Whether this node's next vertex, whatever its size, will be accepted. Vertices of others
+    /// leave one place free, so that what holds when a vertex is signed still holds when it has
+    /// been stored.
+    ///
+    /// # Errors
+    /// [`Error::GraphFull`].
+    pub fn check_room_for_own(&self) -> Result<(), Error> {
+        self.check_bounds(0, 0, limits::SIGNED_VERTEX_BYTES_MAX)
     }
 
     /// Takes back a vertex that this node had accepted and stored before.
@@ -189,7 +209,7 @@ impl Graph {
             self.end(&proof);
         }
         self.check_past(&vertex)?;
-        self.accept(vertex, &mut Vec::new())
+        self.accept(vertex, &Source::Own, &mut Vec::new())
     }
 
     /// The fields of this author's next vertex: its position, `prev`, the heads as parents (its
@@ -370,6 +390,7 @@ impl Graph {
     fn check_and_accept(
         &mut self,
         vertex: SignedVertex,
+        from: &Source,
         accepted: &mut Vec<VertexId>,
     ) -> Result<(), Error> {
         let valid = self.check_past(&vertex).and_then(|()| self.check_statements(&vertex));
@@ -377,12 +398,17 @@ impl Graph {
             self.orphans.drop_dependents(&vertex.id());
             return Err(error);
         }
-        self.accept(vertex, accepted)
+        self.accept(vertex, from, accepted)
     }
 
     /// Enters a checked vertex whose parents are all accepted.
-    fn accept(&mut self, vertex: SignedVertex, accepted: &mut Vec<VertexId>) -> Result<(), Error> {
-        self.check_room(&vertex)?;
+    fn accept(
+        &mut self,
+        vertex: SignedVertex,
+        from: &Source,
+        accepted: &mut Vec<VertexId>,
+    ) -> Result<(), Error> {
+        self.check_room(&vertex, from)?;
         let id = vertex.id();
         self.extend_chain(&vertex)?;
         for parent in &vertex.vertex().parents {
@@ -397,15 +423,29 @@ impl Graph {
         Ok(())
     }
 
-    fn check_room(&self, vertex: &SignedVertex) -> Result<(), Error> {
-        let full = |what, held, max| Err(Error::GraphFull { what, held, max });
-        if self.order.len() >= limits::GRAPH_VERTICES_MAX {
-            return full("vertices", self.order.len(), limits::GRAPH_VERTICES_MAX);
+    /// A vertex of somebody else has to leave room for one own vertex: that may be signed already
+    /// and on its way through the store.
+    fn check_room(&self, vertex: &SignedVertex, from: &Source) -> Result<(), Error> {
+        let authors = usize::from(vertex.vertex().seq == 0);
+        match from {
+            Source::Own => self.check_bounds(0, authors, vertex.size_bytes()),
+            Source::Peer(_) => {
+                let bytes = vertex.size_bytes() + limits::SIGNED_VERTEX_BYTES_MAX;
+                self.check_bounds(1, 2 * authors, bytes)
+            }
         }
-        if self.bytes + vertex.size_bytes() > limits::GRAPH_BYTES_MAX {
+    }
+
+    /// Whether one more vertex and `spare` others fit, with so many more authors and bytes.
+    fn check_bounds(&self, spare: usize, authors: usize, bytes: usize) -> Result<(), Error> {
+        let full = |what, held, max| Err(Error::GraphFull { what, held, max });
+        if self.order.len() + spare >= self.vertices_max {
+            return full("vertices", self.order.len(), self.vertices_max);
+        }
+        if self.bytes + bytes > limits::GRAPH_BYTES_MAX {
             return full("bytes", self.bytes, limits::GRAPH_BYTES_MAX);
         }
-        if vertex.vertex().seq == 0 && self.chains.len() >= limits::GRAPH_AUTHORS_MAX {
+        if authors > 0 && self.chains.len() + authors > limits::GRAPH_AUTHORS_MAX {
             return full("authors", self.chains.len(), limits::GRAPH_AUTHORS_MAX);
         }
         Ok(())
@@ -442,7 +482,7 @@ impl Graph {
     /// signature was verified when it came or when its author's identity did; where neither
     /// happened, its `prev` is not the author's, which the check of its past finds.
     fn adopt(&mut self, orphan: Orphan, accepted: &mut Vec<VertexId>) -> Result<(), Error> {
-        let vertex = orphan.vertex;
+        let (vertex, from) = (orphan.vertex, Source::Peer(orphan.peer));
         let author = vertex.vertex().author;
         if let Some(proof) = self.conflict(&vertex) {
             self.end(&proof);
@@ -452,7 +492,7 @@ impl Graph {
         {
             return Err(Error::Ended { author, seq: *seq });
         }
-        self.check_and_accept(vertex, accepted)
+        self.check_and_accept(vertex, &from, accepted)
     }
 
     fn notice(&mut self, notice: Notice) {

@@ -267,6 +267,19 @@ impl Node {
         }
     }
 
+    /// Answers commands with an error. What they queued is gone.
+    pub(super) fn drop_commands(
+        &mut self,
+        commands: &[u64],
+        problem: &Problem,
+        out: &mut Vec<Effect>,
+    ) {
+        self.fail_commands(commands, problem, out);
+        for command in commands {
+            self.commands.written.remove(command);
+        }
+    }
+
     fn read(
         &mut self,
         run: &str,

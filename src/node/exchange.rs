@@ -386,7 +386,8 @@ impl Node {
     }
 }
 
-fn full_problem(error: &dag::Error) -> Problem {
+/// Nothing more can be written or accepted.
+pub(super) fn full_problem(error: &dag::Error) -> Problem {
     Problem {
         code: "history-full",
         message: error.to_string(),

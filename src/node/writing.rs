@@ -1,6 +1,7 @@
 //! The own chain: the identity at its beginning, the vertices that follow, and what came back from
 //! the store at the start.
 
+use super::exchange::full_problem;
 use super::learning::head_name;
 use super::writer::{Own, Queued};
 use super::{Error, Node};
@@ -21,13 +22,23 @@ const BINDING_BACKDATED_MS: u64 = 86_400_000;
 /// A binding is renewed when it ends within this time.
 const BINDING_RENEWED_MS: u64 = 60 * 86_400_000;
 
-/// Rebuilds the graph from a store; also says how many vertices of others had to be left out
-/// because their parents are not there. They can be fetched again.
+/// What came back from a store.
+pub(super) struct History {
+    pub(super) graph: Graph,
+    /// Vertices of others that were left out because their parents are not there. They can be
+    /// fetched again.
+    pub(super) skipped: usize,
+    /// Why the rest was left out, if the graph could not take all. The own chain may go on in that
+    /// rest, so nothing may be signed.
+    pub(super) cut: Option<dag::Error>,
+}
+
+/// Rebuilds an empty graph from a store.
 pub(super) fn restore(
-    network: NetworkId,
+    mut graph: Graph,
     me: &AuthorId,
     stored: &[Vec<u8>],
-) -> Result<(Graph, usize), Error> {
+) -> Result<History, Error> {
     let mut vertices = Vec::with_capacity(stored.len());
     for (index, bytes) in stored.iter().enumerate() {
         let signed =
@@ -36,7 +47,7 @@ pub(super) fn restore(
     }
     // A parent has a smaller Lamport time than its child, so this is a causal order.
     vertices.sort_by_key(|(_, signed)| (signed.vertex().lamport, signed.id()));
-    let (mut graph, mut skipped) = (Graph::new(network), 0);
+    let (mut skipped, mut cut) = (0, None);
     for (index, signed) in vertices {
         let author = signed.vertex().author;
         match graph.restore(signed) {
@@ -44,12 +55,16 @@ pub(super) fn restore(
             Err(dag::Error::WrongNetwork { expected, found }) => {
                 return Err(Error::Network { stored: found, expected });
             }
+            Err(full @ dag::Error::GraphFull { .. }) => {
+                cut = Some(full);
+                break;
+            }
             Err(source) if author == *me => return Err(Error::Store { index, source }),
             Err(_) => skipped += 1,
         }
     }
     graph.drain_notices();
-    Ok((graph, skipped))
+    Ok(History { graph, skipped, cut })
 }
 
 /// The own identity vertex in a restored graph.
@@ -141,6 +156,9 @@ impl Node {
     /// Makes the identity vertex durable, or a newer binding when the last one does not fit.
     pub(super) fn introduce(&mut self, now: Now, out: &mut Vec<Effect>) {
         let Some(chain) = self.graph.author(&self.me) else {
+            if let Err(full) = self.check_room_for_own() {
+                return self.warn(full_problem(&full), now, out);
+            }
             let own = Own { signed: self.identity.clone(), commands: Vec::new() };
             out.push(Effect::Persist(self.writer.start(Some(own))));
             return;
@@ -187,7 +205,15 @@ impl Node {
         if let Some(seq) = self.graph.equivocated(&self.me) {
             let commands = self.writer.drop_queue();
             self.warn_ended(seq, now, out);
-            self.fail_commands(&commands, &ended_problem(), out);
+            self.drop_commands(&commands, &ended_problem(), out);
+            return None;
+        }
+        // A vertex that is signed, stored and then refused would be followed by another one for
+        // the same position.
+        if let Err(full) = self.check_room_for_own() {
+            let (commands, problem) = (self.writer.drop_queue(), full_problem(&full));
+            self.drop_commands(&commands, &problem, out);
+            self.warn(problem, now, out);
             return None;
         }
         let taken = self.writer.take_payloads();
@@ -205,11 +231,15 @@ impl Node {
             Ok(signed) => Some(Own { signed, commands }),
             Err(error) => {
                 let problem = Problem::from(error);
-                self.fail_commands(&commands, &problem, out);
+                self.drop_commands(&commands, &problem, out);
                 self.warn(problem, now, out);
                 None
             }
         }
+    }
+
+    fn check_room_for_own(&self) -> Result<(), dag::Error> {
+        self.cut.clone().map_or_else(|| self.graph.check_room_for_own(), Err)
     }
 
     /// A write ended.

@@ -1,11 +1,13 @@
 //! What a node does at its limits: it goes on with less, and is whole again when there is room.
 
 use super::mesh::{Mesh, Trainer, tiny_run};
-use crate::dag::{BlobId, Payload, VertexId};
-use crate::effect::Command;
+use super::stranger::Stranger;
+use crate::dag::{BlobId, Error, Graph, Payload, SignedVertex, VertexId};
+use crate::effect::{Command, Input, Verdict};
 use crate::federated::Run;
 use crate::limits;
-use crate::node::Node;
+use crate::message::{Response, Vertices};
+use crate::node::{Node, writing};
 
 fn node_mut(mesh: &mut Mesh, member: usize) -> &mut Node {
     mesh.members[member].node.as_mut().expect("the member runs")
@@ -78,4 +80,56 @@ fn a_member_trains_again_when_its_store_does() {
         mesh.members[1].store.is_full = false;
         mesh.finish(&run, &[0, 1], 120_000);
     }
+}
+
+/// A copy of a member's history in a graph that has room for so many vertices more.
+fn with_room(node: &Node, more: usize) -> Graph {
+    let mut graph = Graph::with_room(node.graph().network(), node.graph().len() + more);
+    node.graph().iter().for_each(|signed| graph.restore(signed.clone()).unwrap());
+    graph
+}
+
+/// The vertex was signed and stored, then found no place in the history, and the next one was
+/// signed for the same position. The driver fails when it sees two.
+#[test]
+fn a_full_history_ends_writing_and_not_the_identity() {
+    let mut mesh = Mesh::running(99, 2);
+    let mut stranger = Stranger::new(1, mesh.network());
+    stranger.greet(&mut mesh, 0);
+    let graph = with_room(mesh.node(0), 2);
+    node_mut(&mut mesh, 0).graph = graph;
+    // The own vertex is on its way through the store while another one comes in.
+    let leave = |number: u8| Payload::RunLeave { run: VertexId::of(&[number]) };
+    let now_ms = mesh.now_ms;
+    node_mut(&mut mesh, 0).writer.queue(leave(0), None, true, now_ms);
+    mesh.give(0, Input::Tick);
+    let first = stranger.next(&stranger.identity, 1);
+    assert_eq!(stranger.gossip(&mut mesh, 0, &first.encode()), Verdict::Accept);
+    let second = stranger.next(&first, 2);
+    assert_eq!(stranger.gossip(&mut mesh, 0, &second.encode()), Verdict::Ignore);
+    mesh.run_for(1_000);
+    let own = |mesh: &Mesh| mesh.node(0).graph().author(&mesh.node(0).author()).unwrap().next_seq;
+    assert_eq!(own(&mesh), 2, "the one that was signed in time has its place");
+    for _ in 0..3 {
+        let spec = Box::new(tiny_run(3, 2));
+        let problem = mesh.ask(0, Command::StartRun { spec, samples: 3 }).unwrap_err();
+        assert_eq!(problem.code, "history-full");
+    }
+    assert_eq!((own(&mesh), mesh.node(0).commands.len()), (2, 0));
+    let stored = mesh.members[0].store.vertices.len();
+    assert_eq!(mesh.node(0).graph().len(), stored, "nothing is stored that is not accepted");
+    mesh.crash(0);
+    mesh.start(0);
+    assert_eq!(own(&mesh), 2);
+}
+
+#[test]
+fn a_store_with_more_than_a_history_holds_is_opened_as_far_as_it_goes() {
+    let mut mesh = Mesh::running(100, 2);
+    mesh.start_run(0, tiny_run(3, 2));
+    let stored: Vec<Vec<u8>> = mesh.node(0).graph().iter().map(SignedVertex::encode).collect();
+    let small = Graph::with_room(mesh.network(), stored.len() - 1);
+    let history = writing::restore(small, &mesh.node(0).author(), &stored).unwrap();
+    assert_eq!(history.graph.len(), stored.len() - 1);
+    assert!(matches!(history.cut, Some(Error::GraphFull { .. })), "the own chain is incomplete");
 }
