@@ -280,6 +280,11 @@ pub const AUTHOR_BURST: u32 = 128;
 /// Gossiped vertices per second of one author beyond the burst (count): a busy member writes two
 /// per round.
 pub const AUTHOR_PER_SECOND: u32 = 20;
+/// Vertices of one author taken from answers at once (count): a thousand rounds of a busy member,
+/// which is what somebody who comes late has to catch up with.
+pub const ANSWERED_BURST: u32 = 2_048;
+/// Such vertices per second after that (count). One author needs 20 minutes to fill a history.
+pub const ANSWERED_PER_SECOND: u32 = 50;
 /// Authors whose rate is remembered (count); the longest idle is forgotten.
 pub const AUTHOR_RATES_MAX: usize = 1_024;
 /// Penalty points at which a peer is banned (no unit): each offence costs a share of 100.
@@ -309,13 +314,13 @@ pub const BLOBS_MAX: usize = 1 << 20;
 pub const BLOBS_WANTED_MAX: usize = 1_024;
 /// Blobs under way at once (count): with the largest blobs 32 MiB of buffers.
 pub const BLOB_FETCHES_MAX: usize = 8;
+/// Milliseconds for fetching one blob from one peer; then the next is asked. The largest at 35 KiB/s.
+pub const BLOB_FETCH_MS_MAX: u64 = 120_000;
 /// First wait before a blob is asked for again (milliseconds); doubles with each round of failures.
 pub const BLOB_RETRY_MS_MIN: u64 = 250;
 /// Longest wait before a blob is asked for again (milliseconds): below most rounds' deadlines.
 pub const BLOB_RETRY_MS_MAX: u64 = 30_000;
 /// Bytes accepted but not yet durable; above it nothing more is accepted from peers.
-/// Milliseconds for fetching one blob from one peer; then the next is asked. The largest at 35 KiB/s.
-pub const BLOB_FETCH_MS_MAX: u64 = 120_000;
 pub const BACKLOG_BYTES_MAX: usize = 64 << 20;
 /// Own payloads that wait to be written (count); above it commands are refused.
 pub const OWN_QUEUE_MAX: usize = 1_024;

@@ -75,7 +75,7 @@ pub struct Node {
     following: BTreeMap<VertexId, following::Following>,
     peers: peers::Peers,
     penalties: offence::Penalties,
-    author_rates: BTreeMap<AuthorId, rate::Bucket>,
+    author_rates: BTreeMap<AuthorId, exchange::Rates>,
     /// Hellos of strangers cost signature checks.
     greetings: rate::Bucket,
     book: book::Book,

@@ -12,6 +12,15 @@ use crate::identity::{AuthorId, TransportId};
 use crate::message::{Refusal, Request, Response, Vertices, WantAncestors, WantVertices};
 use crate::sync::{self, Want};
 
+/// How much of one author is taken in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rates {
+    /// Over gossip, before any signature is checked.
+    gossip: Bucket,
+    /// In answers to own requests, where an author's whole past may come at once.
+    answers: Bucket,
+}
+
 /// What became of a vertex that a peer sent.
 enum Taken {
     /// Accepted or parked, and new.
@@ -64,7 +73,10 @@ impl Node {
                 return Verdict::Reject;
             }
         };
-        if !self.graph.contains(&signed.id()) && !self.is_within_rate(&signed.vertex().author, now)
+        let (burst, per_second) = (limits::AUTHOR_BURST, limits::AUTHOR_PER_SECOND);
+        let author = signed.vertex().author;
+        if !self.graph.contains(&signed.id())
+            && !self.rates(&author, now).gossip.take(now.mono_ms, burst, per_second)
         {
             self.counters.count("gossip-author-rate");
             return Verdict::Ignore;
@@ -76,17 +88,28 @@ impl Node {
         }
     }
 
-    fn is_within_rate(&mut self, author: &AuthorId, now: Now) -> bool {
+    fn rates(&mut self, author: &AuthorId, now: Now) -> &mut Rates {
         if self.author_rates.len() >= limits::AUTHOR_RATES_MAX
             && !self.author_rates.contains_key(author)
         {
-            let idle = self.author_rates.iter().min_by_key(|(_, bucket)| bucket.at_ms());
+            let used_ms = |rates: &Rates| rates.gossip.at_ms().max(rates.answers.at_ms());
+            let idle = self.author_rates.iter().min_by_key(|(_, rates)| used_ms(rates));
             if let Some(idle) = idle.map(|(author, _)| *author) {
                 self.author_rates.remove(&idle);
             }
         }
-        let bucket = self.author_rates.entry(*author).or_insert_with(|| Bucket::new(now.mono_ms));
-        bucket.take(now.mono_ms, limits::AUTHOR_BURST, limits::AUTHOR_PER_SECOND)
+        let full = Bucket::new(now.mono_ms);
+        self.author_rates.entry(*author).or_insert(Rates { gossip: full, answers: full })
+    }
+
+    /// Whether a vertex in an answer may be taken in now. One that may not is not refused: the
+    /// peer has more to give, and is asked again.
+    pub(super) fn takes_answered(&mut self, signed: &SignedVertex, now: Now) -> bool {
+        if self.graph.contains(&signed.id()) {
+            return true;
+        }
+        let (burst, per_second) = (limits::ANSWERED_BURST, limits::ANSWERED_PER_SECOND);
+        self.rates(&signed.vertex().author, now).answers.take(now.mono_ms, burst, per_second)
     }
 
     /// Puts a vertex from a peer into the graph and follows up on what that led to.
@@ -338,7 +361,7 @@ impl Node {
         now: Now,
         out: &mut Vec<Effect>,
     ) {
-        let (mut received, mut news, mut useless) = (Vec::new(), 0, false);
+        let (mut received, mut news, mut useless, mut more) = (Vec::new(), 0, false, answer.more);
         for bytes in &answer.vertices {
             let signed = match SignedVertex::decode(bytes) {
                 Ok(signed) => signed,
@@ -350,6 +373,11 @@ impl Node {
             };
             if asked.is_some_and(|ids| !ids.contains(&signed.id())) {
                 useless = true;
+                break;
+            }
+            if !self.takes_answered(&signed, now) {
+                self.counters.count("answer-author-rate");
+                more = true;
                 break;
             }
             match self.take_vertex(peer, signed, now, out) {
@@ -367,7 +395,7 @@ impl Node {
         if useless {
             self.penalise(peer, Offence::UselessAnswer, now, out);
         }
-        let answer = sync::Answer { received, news, more: answer.more };
+        let answer = sync::Answer { received, news, more };
         self.sync.on_answer(peer, &answer, &self.graph, now);
     }
 

@@ -133,3 +133,39 @@ fn a_store_with_more_than_a_history_holds_is_opened_as_far_as_it_goes() {
     assert_eq!(history.graph.len(), stored.len() - 1);
     assert!(matches!(history.cut, Some(Error::GraphFull { .. })), "the own chain is incomplete");
 }
+
+#[test]
+fn one_author_cannot_fill_the_history_with_answers_either() {
+    let mut mesh = Mesh::running(101, 1);
+    let mut stranger = Stranger::new(1, mesh.network());
+    stranger.greet(&mut mesh, 0);
+    let vertices = [1, 2, 3].map({
+        let mut last = stranger.identity.clone();
+        move |tag| {
+            last = stranger.next(&last, tag);
+            last.clone()
+        }
+    });
+    let stranger = Stranger::new(1, mesh.network());
+    let now = mesh.now(0);
+    while node_mut(&mut mesh, 0).takes_answered(&vertices[0], now) {}
+    let before = mesh.node(0).graph().len();
+    let (peer, heads) = (stranger.transport.clone(), [vertices[2].id()]);
+    let node = node_mut(&mut mesh, 0);
+    node.sync.on_heads(&peer, &heads, &node.graph);
+    let answer = |mesh: &mut Mesh| {
+        mesh.give(0, Input::Tick);
+        let bytes = vertices.iter().map(|signed| signed.encode().into()).collect();
+        let bytes = Response::Vertices(Vertices { vertices: bytes, more: false }).encode();
+        for request in mesh.node(0).peers.requests_to(&peer) {
+            mesh.give(0, Input::Response { request, result: Ok(bytes.clone()) });
+        }
+    };
+    answer(&mut mesh);
+    assert_eq!(mesh.node(0).graph().len(), before);
+    assert_eq!(mesh.node(0).counters.snapshot()["answer-author-rate"], 1);
+    mesh.now_ms += 1_000;
+    answer(&mut mesh);
+    assert_eq!(mesh.node(0).graph().len(), before + 3, "a rate delays, it does not condemn");
+    assert!(mesh.node(0).peers.get(&peer).is_some());
+}
