@@ -49,9 +49,16 @@ pub struct Runs {
 /// A statement that came before the run it is about.
 #[derive(Debug, Clone)]
 struct Early {
+    by: By,
+    payload: Payload,
+}
+
+/// Which vertex says something, and where it stands in its author's chain.
+#[derive(Debug, Clone, Copy)]
+struct By {
     vertex: VertexId,
     author: AuthorId,
-    payload: Payload,
+    seq: u64,
 }
 
 impl Runs {
@@ -76,12 +83,13 @@ impl Runs {
     /// than one of them names none of them.
     pub fn apply(&mut self, signed: &SignedVertex) -> Vec<(VertexId, Change)> {
         let mut changes = Vec::new();
-        let (id, author) = (signed.id(), signed.vertex().author);
+        let fields = signed.vertex();
+        let by = By { vertex: signed.id(), author: fields.author, seq: fields.seq };
         let payloads = &signed.vertex().payloads;
         let ambiguous = payloads.iter().filter(|payload| is_named_by_vertex(payload)).count() > 1;
         for payload in payloads {
             if !(ambiguous && is_named_by_vertex(payload)) {
-                self.apply_payload(id, author, payload, &mut changes);
+                self.apply_payload(by, payload, &mut changes);
             }
         }
         changes
@@ -103,11 +111,11 @@ impl Runs {
 
     fn apply_payload(
         &mut self,
-        vertex: VertexId,
-        author: AuthorId,
+        by: By,
         payload: &Payload,
         changes: &mut Vec<(VertexId, Change)>,
     ) {
+        let By { vertex, author, seq } = by;
         let run = match payload {
             Payload::RunStart(spec) => return self.start(vertex, author, spec, changes),
             Payload::RunJoin { run, .. } | Payload::RunLeave { run } => *run,
@@ -117,14 +125,14 @@ impl Runs {
         };
         let Some(state) = self.runs.get_mut(&run) else {
             let payload = payload.clone();
-            self.early.entry(run).or_default().push(Early { vertex, author, payload });
+            self.early.entry(run).or_default().push(Early { by, payload });
             return;
         };
         let mut own = Vec::new();
         match payload {
-            Payload::RunJoin { samples, .. } => state.join(author, *samples, &mut own),
+            Payload::RunJoin { samples, .. } => state.join(author, seq, *samples, &mut own),
             Payload::RunLeave { .. } => state.leave(author, &mut own),
-            Payload::Update(update) => state.add_update(vertex, author, update, &mut own),
+            Payload::Update(update) => state.add_update(vertex, (author, seq), update, &mut own),
             Payload::Aggregate(aggregate) => {
                 state.add_aggregate(vertex, author, aggregate, &mut own);
             }
@@ -143,7 +151,7 @@ impl Runs {
         self.runs.entry(id).or_insert_with(|| Run::new(id, founder, spec.clone()));
         changes.push((id, Change::Started));
         for early in self.early.remove(&id).into_iter().flatten() {
-            self.apply_payload(early.vertex, early.author, &early.payload, changes);
+            self.apply_payload(early.by, &early.payload, changes);
         }
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! Nothing here depends on the order in which concurrent vertices arrived: updates and aggregates
 //! are kept in sets, an aggregate that names vertices not yet seen waits for them, and the head is
-//! [`Tree`]'s function of the valid aggregates. Whether an update or an aggregate counts depends on
-//! what it says and names, never on who says it: membership is for the policy (whom to wait for),
-//! so that a member that equivocates cannot make two honest nodes count differently.
+//! [`Tree`]'s function of the valid aggregates. An update counts only if its author has joined the
+//! run before, in its own chain: an aggregate that names another one waits. To have joined once is
+//! enough, because "before" in one chain is the same for everybody, while who takes part *now* is
+//! not; that is for the policy (whom to wait for). So a member that equivocates cannot make two
+//! honest nodes count differently.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +24,8 @@ pub struct Run {
     spec: RunSpec,
     parameters: usize,
     members: BTreeMap<AuthorId, Member>,
+    /// The first position at which each author said that it joins.
+    joined: BTreeMap<AuthorId, u64>,
     updates: BTreeMap<VertexId, UpdateRecord>,
     /// Updates by what they were trained from.
     by_base: BTreeMap<VertexId, BTreeSet<VertexId>>,
@@ -40,11 +44,13 @@ pub struct Member {
     pub joined: bool,
 }
 
-/// A valid update; what its blob holds is judged where the blob is.
+/// An update that keeps the run's rules; what its blob holds is judged where the blob is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UpdateRecord {
     /// Who trained it.
     pub author: AuthorId,
+    /// Position of its vertex in the author's chain.
+    pub seq: u64,
     /// The run's first vertex or the aggregate it was trained from.
     pub base: VertexId,
     /// The round it is for, 1-based.
@@ -75,7 +81,8 @@ pub struct AggregateRecord {
 /// What is known about an aggregate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// It names a vertex that is not there yet, or whose own aggregate is not recomputed yet.
+    /// It names a vertex that is not there yet, whose own aggregate is not recomputed yet, or an
+    /// update whose author has not joined.
     Waiting,
     /// All it names is there; it waits to be recomputed.
     Sound,
@@ -117,6 +124,7 @@ impl Run {
             spec,
             parameters,
             members: BTreeMap::new(),
+            joined: BTreeMap::new(),
             updates: BTreeMap::new(),
             by_base: BTreeMap::new(),
             aggregates: BTreeMap::new(),
@@ -176,10 +184,12 @@ impl Run {
         ids.filter_map(|id| self.updates.get(id).map(|update| (*id, update)))
     }
 
-    /// The same, without more of one author than an honest one could have written.
+    /// The same, without those that do not count and without more of one author than an honest one
+    /// could have written.
     pub fn candidates(&self, base: &VertexId) -> impl Iterator<Item = (VertexId, &UpdateRecord)> {
         let mut seen: BTreeMap<AuthorId, usize> = BTreeMap::new();
-        self.updates_of(base).filter(move |(_, update)| {
+        let counting = self.updates_of(base).filter(|(_, update)| self.counts(update));
+        counting.filter(move |(_, update)| {
             let count = seen.entry(update.author).or_default();
             *count += 1;
             *count <= limits::UPDATES_PER_AUTHOR_MAX
@@ -231,9 +241,35 @@ impl Run {
         digest.0.iter().take(8).rev().fold(0, |seed, byte| (seed << 8) | u64::from(*byte))
     }
 
-    pub(super) fn join(&mut self, author: AuthorId, samples: u32, changes: &mut Vec<Change>) {
+    pub(super) fn join(
+        &mut self,
+        author: AuthorId,
+        seq: u64,
+        samples: u32,
+        changes: &mut Vec<Change>,
+    ) {
         self.members.insert(author, Member { samples, joined: true });
         changes.push(Change::Joined(author));
+        let first = self.joined.entry(author).or_insert(u64::MAX);
+        if seq < *first {
+            *first = seq;
+            self.settle_updates_of(&author, changes);
+        }
+    }
+
+    /// More updates of an author may count: looks again at what waited for them. An honest author
+    /// joins before its first update, so there are none.
+    fn settle_updates_of(&mut self, author: &AuthorId, changes: &mut Vec<Change>) {
+        let of_author = self.updates.iter().filter(|(_, update)| update.author == *author);
+        let ids: Vec<VertexId> = of_author.map(|(id, _)| *id).collect();
+        for id in ids {
+            self.settle(id, changes);
+        }
+    }
+
+    /// Whether the author of an update had joined when it wrote it.
+    fn counts(&self, update: &UpdateRecord) -> bool {
+        self.joined.get(&update.author).is_some_and(|seq| *seq <= update.seq)
     }
 
     pub(super) fn leave(&mut self, author: AuthorId, changes: &mut Vec<Change>) {
@@ -249,7 +285,7 @@ impl Run {
     pub(super) fn add_update(
         &mut self,
         id: VertexId,
-        author: AuthorId,
+        (author, seq): (AuthorId, u64),
         update: &Update,
         changes: &mut Vec<Change>,
     ) {
@@ -260,7 +296,7 @@ impl Run {
             return;
         }
         let Update { base, round, samples, delta, .. } = *update;
-        self.updates.insert(id, UpdateRecord { author, base, round, samples, delta });
+        self.updates.insert(id, UpdateRecord { author, seq, base, round, samples, delta });
         self.by_base.entry(base).or_default().insert(id);
         changes.push(Change::Update(id));
         self.settle(id, changes);
@@ -327,7 +363,8 @@ impl Run {
             return;
         }
         let unknown_base = (!self.tree.contains(record.base)).then_some(record.base);
-        let mut unknown = record.updates.iter().filter(|id| !self.updates.contains_key(id));
+        let counts = |id: &VertexId| self.updates.get(id).is_some_and(|update| self.counts(update));
+        let mut unknown = record.updates.iter().filter(|id| !counts(id));
         if let Some(missing) = unknown_base.or_else(|| unknown.next().copied()) {
             self.waiting.entry(missing).or_default().insert(id);
             return;

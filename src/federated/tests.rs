@@ -58,6 +58,15 @@ impl Bench {
         self.say(author, vec![Payload::RunStart(spec())])
     }
 
+    /// A run of one author that everybody has joined.
+    fn start_for_all(&mut self) -> VertexId {
+        let run = self.start(0);
+        for author in 0..self.keys.len() {
+            self.join(author, run);
+        }
+        run
+    }
+
     fn join(&mut self, author: usize, run: VertexId) -> VertexId {
         self.say(author, vec![Payload::RunJoin { run, samples: 10 }])
     }
@@ -133,7 +142,7 @@ fn update(run: VertexId, base: VertexId, round: u32) -> Update {
 #[test]
 fn a_run_grows_round_by_round_to_its_end() {
     let mut bench = Bench::new(3);
-    let run = bench.start(0);
+    let run = bench.start_for_all();
     let mut base = run;
     for round in 1..=3 {
         let updates: Vec<_> = (0..3).map(|author| bench.update(author, run, base, round)).collect();
@@ -150,7 +159,7 @@ fn a_run_grows_round_by_round_to_its_end() {
 #[test]
 fn aggregates_that_break_a_rule_never_count() {
     let mut bench = Bench::new(3);
-    let run = bench.start(0);
+    let run = bench.start_for_all();
     let [a, b] = [0, 1].map(|author| bench.update(author, run, run, 1));
     let again = bench.update(0, run, run, 1);
     let first = bench.aggregate(0, run, run, 1, &[a, b]);
@@ -225,6 +234,37 @@ fn members_join_leave_and_join_again() {
     let state = runs.get(&run).unwrap();
     assert!(state.is_member(&bench.author(1)));
     assert!(!state.is_member(&bench.author(0)), "to start is not to join");
+}
+
+/// Two keys that nobody had let in could write updates, aggregate them and so take over a run.
+#[test]
+fn updates_of_authors_that_have_not_joined_never_count() {
+    let mut bench = Bench::new(4);
+    let run = bench.start(0);
+    bench.join(0, run);
+    bench.join(1, run);
+    let [a, b, c, d] = [0, 1, 2, 3].map(|author| bench.update(author, run, run, 1));
+    let outsiders = bench.aggregate(2, run, run, 1, &[c, d]);
+    let mixed = bench.aggregate(0, run, run, 1, &[a, b, c]);
+    let members = bench.aggregate(0, run, run, 1, &[a, b]);
+    let runs = bench.fold();
+    let state = runs.get(&run).unwrap();
+    let standing = |id| state.aggregate(&id).unwrap().standing;
+    assert_eq!([outsiders, mixed].map(standing), [Standing::Waiting; 2]);
+    assert_eq!((state.head(), standing(members)), (members, Standing::Valid));
+    assert_eq!(state.candidates(&run).count(), 2, "nor are they proposed");
+    // To join afterwards makes nothing of it true; to join first does.
+    bench.join(2, run);
+    let late = bench.aggregate(1, run, run, 1, &[a, b, c]);
+    let again = bench.update(2, run, run, 1);
+    let third = bench.aggregate(1, run, run, 1, &[a, b, again]);
+    let runs = bench.fold();
+    let state = runs.get(&run).unwrap();
+    assert_eq!(state.aggregate(&late).unwrap().standing, Standing::Waiting);
+    assert_eq!(state.head(), third);
+    // To leave takes nothing back.
+    bench.say(2, vec![Payload::RunLeave { run }]);
+    assert_eq!(bench.fold().get(&run).unwrap().head(), third);
 }
 
 #[test]
