@@ -4,11 +4,12 @@
 //! identity vertex (whose key the author id is the hash of) and a binding signed with that key that
 //! names the connection's transport key. Until then a peer gets nothing and nothing it says counts.
 
+use super::exchange::full_problem;
 use super::offence::Offence;
 use super::peers::Asked;
 use super::{Node, book};
 use crate::clock::Now;
-use crate::dag::{Insert, Payload, SignedVertex, Source};
+use crate::dag::{Fault, Insert, Payload, SignedVertex, Source};
 use crate::effect::Effect;
 use crate::event::{Event, Problem};
 use crate::identity::{AuthorId, Binding, TransportId};
@@ -18,8 +19,24 @@ use crate::message::{Heads, Hello, Refusal, Request};
 /// Why a hello was not accepted.
 pub(super) struct NotGreeted {
     pub(super) refusal: Refusal,
-    offence: Offence,
+    /// What the peer did wrong; `None` when nobody is to blame.
+    offence: Option<Offence>,
     reason: String,
+}
+
+impl NotGreeted {
+    /// Not now, and it is nobody's fault.
+    fn busy(reason: String) -> Self {
+        Self { refusal: Refusal::Busy, offence: None, reason }
+    }
+
+    fn wrong(reason: String) -> Self {
+        Self::offence(Refusal::Identity, Offence::WrongIdentity, reason)
+    }
+
+    fn offence(refusal: Refusal, offence: Offence, reason: String) -> Self {
+        Self { refusal, offence: Some(offence), reason }
+    }
 }
 
 impl Node {
@@ -209,12 +226,9 @@ impl Node {
         if hello.network != self.config.network {
             let reason = format!("it belongs to network {}", hello.network);
             let (refusal, offence) = (Refusal::Network, Offence::ForeignNetwork);
-            return Err(NotGreeted { refusal, offence, reason });
+            return Err(NotGreeted::offence(refusal, offence, reason));
         }
-        let wrong = |reason: String| {
-            let (refusal, offence) = (Refusal::Identity, Offence::WrongIdentity);
-            NotGreeted { refusal, offence, reason }
-        };
+        let wrong = NotGreeted::wrong;
         let identity =
             SignedVertex::decode(&hello.identity).map_err(|error| wrong(error.to_string()))?;
         let (id, author) = (identity.id(), identity.vertex().author);
@@ -232,16 +246,21 @@ impl Node {
             if !self.greetings.take(now.mono_ms, burst, per_second) {
                 let reason = "too many new authors at once".to_owned();
                 let (refusal, offence) = (Refusal::Busy, Offence::RequestFlood);
-                return Err(NotGreeted { refusal, offence, reason });
+                return Err(NotGreeted::offence(refusal, offence, reason));
             }
-            self.take_identity(peer, identity, now, out).map_err(wrong)?;
+            self.take_identity(peer, identity, now, out)?;
         }
         if let Some(seq) = self.graph.equivocated(&author) {
             let reason = format!("its author equivocated at position {seq}");
             let (refusal, offence) = (Refusal::Ended, Offence::Equivocation);
-            return Err(NotGreeted { refusal, offence, reason });
+            return Err(NotGreeted::offence(refusal, offence, reason));
         }
-        self.check_binding(peer, &author, &binding, now).map_err(wrong)?;
+        self.check_binding(peer, &author, &binding).map_err(wrong)?;
+        // Which of the two clocks is wrong cannot be told from here.
+        if let Err(error) = binding.check_time(now.unix_ms) {
+            self.check_clock(hello.time_ms, now, out);
+            return Err(NotGreeted::busy(error.to_string()));
+        }
         Ok(author)
     }
 
@@ -251,7 +270,7 @@ impl Node {
         identity: SignedVertex,
         now: Now,
         out: &mut Vec<Effect>,
-    ) -> Result<(), String> {
+    ) -> Result<(), NotGreeted> {
         let inserted = self.graph.insert(identity, &Source::Peer(peer.clone()), now);
         if let Ok(Insert::Accepted(accepted)) = &inserted {
             for vertex in accepted {
@@ -261,9 +280,16 @@ impl Node {
         }
         self.on_notices(now, out);
         match inserted {
-            Ok(Insert::Parked { .. }) => Err("its identity vertex has parents".to_owned()),
+            Ok(Insert::Parked { .. }) => {
+                Err(NotGreeted::wrong("its identity vertex has parents".to_owned()))
+            }
             Ok(_) => Ok(()),
-            Err(error) => Err(error.to_string()),
+            Err(error) if error.fault() == Fault::Full => {
+                self.counters.count(error.code());
+                self.warn(full_problem(&error), now, out);
+                Err(NotGreeted::busy(error.to_string()))
+            }
+            Err(error) => Err(NotGreeted::wrong(error.to_string())),
         }
     }
 
@@ -272,7 +298,6 @@ impl Node {
         peer: &TransportId,
         author: &AuthorId,
         binding: &Binding,
-        now: Now,
     ) -> Result<(), String> {
         let Some(chain) = self.graph.author(author) else {
             return Err("its identity is not known".to_owned());
@@ -287,7 +312,7 @@ impl Node {
         if *binding != chain.binding {
             binding.verify(&chain.key, &self.config.network).map_err(|error| error.to_string())?;
         }
-        binding.check_time(now.unix_ms).map_err(|error| error.to_string())
+        Ok(())
     }
 
     fn check_clock(&mut self, peer_ms: u64, now: Now, out: &mut Vec<Effect>) {
@@ -312,10 +337,13 @@ impl Node {
         out: &mut Vec<Effect>,
     ) {
         let NotGreeted { refusal, offence, reason } = why;
-        let offence = *offence;
         if *refusal == Refusal::Network {
             return self.turn_away_foreign(peer, now, out);
         }
+        let Some(offence) = *offence else {
+            self.counters.count("hello-not-now");
+            return self.part(peer, reason, now, out);
+        };
         self.penalise(peer, offence, now, out);
         if self.peers.get(peer).is_some() {
             self.part(peer, &format!("{}: {reason}", offence.code()), now, out);

@@ -3,7 +3,7 @@
 
 use super::mesh::{Mesh, UNIX_MS, tiny_run};
 use super::stranger::Stranger;
-use crate::dag::{BlobId, NetworkId, SignedVertex, VertexId};
+use crate::dag::{BlobId, EquivocationProof, NetworkId, SignedVertex, VertexId};
 use crate::effect::{Command, Effect, Input, RequestFailed, Verdict};
 use crate::event::{Event, Reply};
 use crate::limits;
@@ -433,7 +433,7 @@ fn a_dialler_is_told_that_a_member_belongs_to_another_network() {
             |effect| matches!(effect, Effect::Emit(Event::Warning(p)) if p.code == "wrong-network"),
         );
         assert!(warned, "{effects:?}");
-        let next_ms = mesh.node(0).book.next_ms(|_| false).unwrap();
+        let next_ms = mesh.node(0).book.next_ms(mesh.now_ms, |_| false).unwrap();
         assert!(next_ms >= mesh.now_ms + limits::BAN_MS);
     }
 }
@@ -452,4 +452,27 @@ fn a_dialler_of_another_network_has_time_to_read_the_refusal() {
 
 fn foreign_address(foreign: &Stranger) -> String {
     format!("/ip4/127.0.0.1/tcp/4999/ws/p2p/{}", foreign.transport)
+}
+
+/// A device without a battery for its clock wakes up in 1970. To it, everybody's binding lies in the
+/// future; to everybody else its own has long ended. It banned all its peers, and they banned it.
+#[test]
+fn a_clock_at_its_beginning_bans_nobody() {
+    let mut mesh = Mesh::new(55, 3);
+    mesh.members[1].clock_skew_ms = -i64::try_from(UNIX_MS).unwrap();
+    for member in 0..3 {
+        mesh.start(member);
+    }
+    mesh.run_for(30_000);
+    for member in 0..3 {
+        assert_eq!(count(&mesh, member, "peer-banned"), 0, "member {member}");
+        assert_eq!(count(&mesh, member, "peer-wrong-identity"), 0, "member {member}");
+    }
+    let warned = |event: &Event| matches!(event, Event::Warning(p) if p.code == "clock-skew");
+    assert!(mesh.members[0].events.iter().any(warned));
+    mesh.crash(1);
+    mesh.members[1].clock_skew_ms = 0;
+    mesh.start(1);
+    mesh.run_for(10_000);
+    assert_eq!(mesh.members[1].links.len(), 2, "with the right time it is a member like any other");
 }
