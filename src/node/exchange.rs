@@ -56,9 +56,15 @@ impl Node {
             self.counters.count("gossip-from-nobody");
             return Verdict::Ignore;
         };
+        let is_known = from.author.is_some();
         let within = from.gossip.take(now.mono_ms, limits::GOSSIP_BURST, limits::GOSSIP_PER_SECOND);
         if !within {
             self.penalise(peer, Offence::GossipFlood, now, out);
+            return Verdict::Ignore;
+        }
+        if !is_known {
+            // Nobody answers for it yet; what it was about comes with the heads of a hello.
+            self.counters.count("gossip-before-hello");
             return Verdict::Ignore;
         }
         if self.writer.is_full() {

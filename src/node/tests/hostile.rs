@@ -476,3 +476,17 @@ fn a_clock_at_its_beginning_bans_nobody() {
     mesh.run_for(10_000);
     assert_eq!(mesh.members[1].links.len(), 2, "with the right time it is a member like any other");
 }
+
+#[test]
+fn gossip_before_a_hello_counts_for_nothing() {
+    let mut mesh = lone_node();
+    let mut stranger = Stranger::new(1, mesh.network());
+    stranger.connect(&mut mesh, 0);
+    let before = mesh.node(0).graph().len();
+    let identity = stranger.identity.encode();
+    assert_eq!(stranger.gossip(&mut mesh, 0, &identity), Verdict::Ignore);
+    assert_eq!(stranger.gossip(&mut mesh, 0, b"no vertex"), Verdict::Ignore);
+    assert_eq!(mesh.node(0).graph().len(), before);
+    assert_eq!(count(&mesh, 0, "peer-invalid-vertex"), 0, "nobody is judged by it");
+    assert_eq!(count(&mesh, 0, "gossip-before-hello"), 2);
+}
