@@ -296,7 +296,7 @@ impl Node {
             self.next_accusation().map(|(_, due_ms)| due_ms),
             self.leave_ms(),
             runs,
-            dials,
+            self.outward_ms(now),
         ];
         let Some(next_ms) = next.into_iter().flatten().min() else { return };
         // Never at once: what is due now and was not done waits for something else.
@@ -305,6 +305,22 @@ impl Node {
             self.timer_ms = Some(next_ms);
             out.push(Effect::SetTimer { at_mono_ms: next_ms });
         }
+    }
+
+    /// When something is due that only a node among others does: the last part of `advance`.
+    fn outward_ms(&self, now: Now) -> Option<u64> {
+        if self.phase != Phase::Running || !self.introduced {
+            return None;
+        }
+        let excluded = |peer: &TransportId| self.is_not_to_be_dialled(peer, now);
+        let dials = || self.book.next_ms(now.mono_ms, excluded);
+        let next = [
+            Some(self.exchange_ms),
+            self.sync.wake_at_mono_ms(now).filter(|_| !self.writer.is_full()),
+            self.blobs.next_ms(now.mono_ms),
+            self.wants_peers().then(dials).flatten(),
+        ];
+        next.into_iter().flatten().min()
     }
 
     /// Tells the application about something it can mend, not more often than is useful.

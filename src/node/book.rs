@@ -113,14 +113,19 @@ impl Book {
         chosen
     }
 
-    /// When the next address of a peer that is not `excluded` becomes due, or a dial expires.
-    pub(super) fn next_ms(&self, excluded: impl Fn(&TransportId) -> bool) -> Option<u64> {
+    /// When the next address of a peer that is not `excluded` becomes due, or a dial expires. What
+    /// is due already and was not chosen waits for a dial to end.
+    pub(super) fn next_ms(
+        &self,
+        now_ms: u64,
+        excluded: impl Fn(&TransportId) -> bool,
+    ) -> Option<u64> {
         let wanted = self.0.values().filter(|entry| !entry.peer.as_ref().is_some_and(&excluded));
         let due = |entry: &Entry| match entry.dialling_ms {
             Some(since_ms) => since_ms.saturating_add(limits::DIAL_TIMEOUT_MS),
             None => entry.next_ms,
         };
-        wanted.map(due).min()
+        wanted.map(due).filter(|due_ms| *due_ms > now_ms).min()
     }
 
     /// Addresses worth trying after a restart, best first.
@@ -201,7 +206,7 @@ mod tests {
                 dials += 1;
                 book.failed(&due, now_ms, &mut rng);
             }
-            now_ms = book.next_ms(|_| false).unwrap();
+            now_ms = book.next_ms(now_ms, |_| false).unwrap();
         }
         assert!((20..60).contains(&dials), "{dials} dials in an hour");
     }

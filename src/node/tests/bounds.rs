@@ -169,3 +169,23 @@ fn one_author_cannot_fill_the_history_with_answers_either() {
     assert_eq!(mesh.node(0).graph().len(), before + 3, "a rate delays, it does not condemn");
     assert!(mesh.node(0).peers.get(&peer).is_some());
 }
+
+#[test]
+fn what_cannot_be_done_now_does_not_spin() {
+    let mut mesh = Mesh::new(91, 6);
+    mesh.faults.deaf = true;
+    let addresses: Vec<String> = (1..6).map(|member| mesh.address(member)).collect();
+    mesh.start_with(0, addresses.clone());
+    let before = mesh.members[0].effects;
+    mesh.run_for(20_000);
+    let effects = mesh.members[0].effects - before;
+    assert!(effects < 100, "{effects} effects while dials wait for an answer");
+
+    let mut mesh = Mesh::new(92, 6);
+    mesh.members[0].store.is_full = true;
+    mesh.start_with(0, addresses);
+    let before = mesh.members[0].effects;
+    mesh.run_for(60_000);
+    let effects = mesh.members[0].effects - before;
+    assert!(effects < 100, "{effects} effects while the identity cannot be written");
+}
