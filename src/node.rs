@@ -262,6 +262,8 @@ impl Node {
             self.book.pin(&address, now.mono_ms);
         }
         self.introduce(now, out);
+        // What the stored history shows and does not prove yet.
+        self.on_notices(now, out);
         if let Some(seq) = self.graph.equivocated(&self.me) {
             self.warn_ended(seq, now, out);
         }
@@ -285,13 +287,8 @@ impl Node {
             self.timer_ms = None;
         }
         let runs = self.following.values().filter_map(|following| following.next_ms).min();
-        let excluded = |peer: &TransportId| self.is_not_to_be_dialled(peer, now);
-        let dials = self.wants_peers().then(|| self.book.next_ms(excluded)).flatten();
         let next = [
-            Some(self.exchange_ms),
             self.peers.next_ms(now.mono_ms),
-            self.sync.wake_at_mono_ms(now).filter(|_| !self.writer.is_full()),
-            self.blobs.next_ms(now.mono_ms),
             self.writer.next_ms(),
             self.next_accusation().map(|(_, due_ms)| due_ms),
             self.leave_ms(),

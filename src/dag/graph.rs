@@ -69,7 +69,8 @@ pub enum Insert {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Notice {
-    /// An author was found to equivocate; the history should carry the proof.
+    /// An author was found to equivocate; the history should carry the proof, unless that is where
+    /// it was found.
     Equivocation(EquivocationProof),
     /// A parked vertex turned out to be invalid when its parents arrived.
     Rejected {

@@ -63,7 +63,6 @@ pub(super) fn restore(
             Err(_) => skipped += 1,
         }
     }
-    graph.drain_notices();
     Ok(History { graph, skipped, cut })
 }
 

@@ -191,7 +191,7 @@ impl Graph {
         for payload in &fields.payloads {
             if let Payload::Equivocation { public_key, first, second } = payload {
                 let proof = EquivocationProof::from_fields(public_key, first, second)?;
-                self.mark_ended(proof.author(), proof.seq());
+                self.end(&proof);
                 self.proofs.entry(proof.author()).or_default().insert(id);
             }
         }

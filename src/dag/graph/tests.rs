@@ -290,7 +290,8 @@ fn a_proof_in_the_history_ends_the_author_for_whoever_reads_it() {
     let proof = EquivocationProof::of(&fork(&liar, 1), &fork(&liar, 2), liar.key.public()).unwrap();
     honest.write(&mut graph, vec![proof.to_payload()]);
     assert_eq!(insert(&mut graph, &next).unwrap_err().code(), "author-ended");
-    assert_eq!(graph.drain_notices(), vec![], "the history knows already");
+    assert_eq!(graph.drain_notices(), vec![Notice::Equivocation(proof)]);
+    assert!(graph.has_proof(&liar.id), "so that nobody has to write it again");
 }
 
 #[test]

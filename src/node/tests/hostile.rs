@@ -490,3 +490,22 @@ fn gossip_before_a_hello_counts_for_nothing() {
     assert_eq!(count(&mesh, 0, "peer-invalid-vertex"), 0, "nobody is judged by it");
     assert_eq!(count(&mesh, 0, "gossip-before-hello"), 2);
 }
+
+#[test]
+fn who_learns_of_an_equivocation_from_its_proof_parts_from_the_author() {
+    let mut mesh = lone_node();
+    let mut liar = Stranger::new(1, mesh.network());
+    let mut witness = Stranger::new(2, mesh.network());
+    liar.greet(&mut mesh, 0);
+    witness.greet(&mut mesh, 0);
+    let [one, other] = [1, 2].map(|tag| liar.next(&liar.identity, tag));
+    let proof = EquivocationProof::of(&one, &other, liar.key.public()).unwrap();
+    let mut vertex = witness.vertex(&witness.identity, &[], 3);
+    vertex.payloads = vec![proof.to_payload()];
+    let accuses = witness.sign(&vertex).encode();
+    assert_eq!(witness.gossip(&mut mesh, 0, &accuses), Verdict::Accept);
+    assert!(!is_connected(&mesh, &liar));
+    let before = mesh.node(0).graph().len();
+    mesh.run_for(2 * u64::from(limits::ACCUSE_MS_MAX));
+    assert_eq!(mesh.node(0).graph().len(), before, "and does not write it once more");
+}

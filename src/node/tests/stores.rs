@@ -184,3 +184,27 @@ fn a_node_stops_in_time_when_nobody_takes_its_last_vertex() {
     assert!(mesh.run_until(limits::LEAVE_MS_MAX, |mesh| mesh.members[0].replies.contains_key(&stop)));
     assert_eq!(mesh.node(1).runs().iter().count(), 0);
 }
+
+/// Two halves of an equivocation that others cited are both in the history. Who restarted before
+/// the proof was written has to write it after all.
+#[test]
+fn an_equivocation_is_still_proved_after_a_restart() {
+    let mut mesh = Mesh::running(70, 1);
+    let mut liar = Stranger::new(1, mesh.network());
+    let mut witness = Stranger::new(2, mesh.network());
+    liar.greet(&mut mesh, 0);
+    witness.greet(&mut mesh, 0);
+    let [one, other] = [1, 2].map(|tag| liar.next(&liar.identity, tag));
+    let cites = witness.sign(&witness.vertex(&witness.identity, &[&other], 3));
+    assert_eq!(liar.gossip(&mut mesh, 0, &one.encode()), Verdict::Accept);
+    witness.gossip(&mut mesh, 0, &cites.encode());
+    witness.gossip(&mut mesh, 0, &other.encode());
+    assert!(mesh.node(0).graph().contains(&cites.id()));
+    mesh.run_for(10);
+    assert!(!mesh.node(0).graph().has_proof(&liar.author()), "it is too early for that");
+    mesh.crash(0);
+    mesh.start(0);
+    assert_eq!(mesh.node(0).graph().equivocated(&liar.author()), Some(1));
+    mesh.run_for(2 * u64::from(limits::ACCUSE_MS_MAX));
+    assert!(mesh.node(0).graph().has_proof(&liar.author()));
+}
