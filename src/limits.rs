@@ -336,8 +336,9 @@ pub const STORE_RETRY_MS_MAX: u64 = 60_000;
 
 // ---- node: runs -------------------------------------------------------------------------------
 
-/// Runs of others that a node follows without being a member (count): it fetches, recomputes and
-/// stores their rounds, so that it can show and export them. Runs it joined come on top.
+/// Unfinished runs of others that a node follows without being a member (count): it fetches,
+/// recomputes and stores their rounds, so that it can show and export them. Runs it joined come on
+/// top.
 pub const RUNS_WATCHED_MAX: usize = 8;
 /// Runs a node is a member of at once (count). Arbitrary, sane: they share one core.
 pub const RUNS_JOINED_MAX: usize = 16;

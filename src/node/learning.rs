@@ -63,12 +63,28 @@ impl Node {
         }
     }
 
-    /// Starts following a run if there is room for one more that this node is no member of.
+    /// Starts following a run if there is room for one more that this node never took part in and
+    /// that goes on.
     pub(super) fn watch(&mut self, id: &VertexId, now: Now) {
-        let watched = self.following.values().filter(|following| !following.training).count();
-        if watched < limits::RUNS_WATCHED_MAX {
+        let goes_on = |id: &VertexId| self.runs.get(id).is_some_and(|run| !run.is_finished());
+        let watched = self.following.keys().filter(|id| self.is_watched(id) && goes_on(id));
+        if watched.count() < limits::RUNS_WATCHED_MAX {
             self.follow(id, now);
         }
+    }
+
+    /// Watches runs for which there was no room before.
+    fn watch_more(&mut self, now: Now) {
+        let unknown = |run: &&Run| !self.following.contains_key(&run.id());
+        let waiting: Vec<VertexId> = self.runs.iter().filter(unknown).map(Run::id).collect();
+        for id in waiting.iter().take(limits::RUNS_WATCHED_MAX) {
+            self.watch(id, now);
+        }
+    }
+
+    /// Whether a run is one of others: this node never took part in it.
+    fn is_watched(&self, id: &VertexId) -> bool {
+        self.runs.get(id).is_some_and(|run| !run.members().contains_key(&self.me))
     }
 
     /// Starts following a run.
@@ -131,6 +147,7 @@ impl Node {
         }
         if run.is_finished() {
             self.emit_run(id, RunChange::Finished, out);
+            self.watch_more(now);
         }
     }
 

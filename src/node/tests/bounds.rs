@@ -189,3 +189,18 @@ fn what_cannot_be_done_now_does_not_spin() {
     let effects = mesh.members[0].effects - before;
     assert!(effects < 100, "{effects} effects while the identity cannot be written");
 }
+
+#[test]
+fn runs_of_others_that_have_ended_make_room_for_watching_new_ones() {
+    let mut mesh = Mesh::running(98, 3);
+    for number in 0..=limits::RUNS_WATCHED_MAX {
+        let mut spec = tiny_run(1, 2);
+        spec.name = format!("run-{number}");
+        let run = mesh.start_run(0, spec);
+        mesh.run_for(500);
+        mesh.join(1, &run);
+        mesh.finish(&run, &[0, 1], 60_000);
+        mesh.run_for(5_000);
+        assert_eq!(round(&mesh, 2, &run), 1, "run {number}");
+    }
+}
