@@ -26,6 +26,8 @@ pub(super) struct Commands {
     written: BTreeMap<u64, Written>,
     /// Those that wait for a blob from the store.
     reading: VecDeque<Reading>,
+    /// Those that end the node.
+    stops: Vec<u64>,
 }
 
 #[derive(Debug)]
@@ -62,9 +64,14 @@ impl Commands {
         }
     }
 
-    /// Forgets all commands; gives those without an answer.
+    /// The commands that are answered when the node has stopped.
+    pub(super) fn take_stops(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.stops)
+    }
+
+    /// Forgets all other commands; gives those without an answer.
     pub(super) fn take_open(&mut self) -> Vec<u64> {
-        let Self { written, reading } = std::mem::take(self);
+        let Self { written, reading, stops: _ } = std::mem::take(self);
         let open = written.into_iter().filter(|(_, written)| !written.answered);
         let reading = reading.iter().map(Reading::command);
         open.map(|(command, _)| command).chain(reading).collect()
@@ -72,7 +79,7 @@ impl Commands {
 
     /// Commands without an answer yet.
     pub(super) fn len(&self) -> usize {
-        self.written.len() + self.reading.len()
+        self.written.len() + self.reading.len() + self.stops.len()
     }
 }
 
@@ -90,8 +97,11 @@ impl Node {
             Command::Status => Some(Ok(Reply::Status(Box::new(self.status())))),
             Command::LinkInfo => Some(Ok(Reply::Link(self.link_info()))),
             Command::Dial { address } => Some(self.dial_address(&address, now)),
+            // The first one ends the node however much is going on.
+            Command::Stop if busy && !self.commands.stops.is_empty() => Some(Err(busy_problem())),
             Command::Stop => {
-                self.start_leaving(command, now);
+                self.commands.stops.push(command);
+                self.start_leaving(now);
                 None
             }
             _ if busy => Some(Err(busy_problem())),

@@ -21,8 +21,6 @@ use crate::message::Request;
 /// How far leaving has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Leaving {
-    /// What is answered at the end.
-    command: u64,
     /// When it ends whatever happens to the last vertex.
     until_ms: u64,
     /// When peers are asked next.
@@ -30,9 +28,12 @@ pub(super) struct Leaving {
 }
 
 impl Node {
-    pub(super) fn start_leaving(&mut self, command: u64, now: Now) {
+    pub(super) fn start_leaving(&mut self, now: Now) {
+        if matches!(self.phase, Phase::Stopping(_)) {
+            return;
+        }
         let until_ms = now.mono_ms.saturating_add(limits::LEAVE_MS_MAX);
-        self.phase = Phase::Stopping(Leaving { command, until_ms, ask_ms: now.mono_ms });
+        self.phase = Phase::Stopping(Leaving { until_ms, ask_ms: now.mono_ms });
     }
 
     /// When leaving goes on.
@@ -55,7 +56,7 @@ impl Node {
                 return self.ask_heirs(&heirs, leaving, now, out);
             }
         }
-        self.stop(leaving.command, out);
+        self.stop(out);
     }
 
     /// Asks who may have the last own vertex.
@@ -79,8 +80,9 @@ impl Node {
         }
     }
 
-    fn stop(&mut self, command: u64, out: &mut Vec<Effect>) {
+    fn stop(&mut self, out: &mut Vec<Effect>) {
         self.phase = Phase::Stopped;
+        let stops = self.commands.take_stops();
         for command in self.commands.take_open() {
             out.push(Effect::Reply { command, result: Err(stopped_problem()) });
         }
@@ -89,6 +91,7 @@ impl Node {
             out.push(Effect::Disconnect { peer: peer.clone(), reason });
         }
         out.push(Effect::Emit(Event::Stopped));
-        out.push(Effect::Reply { command, result: Ok(Reply::Done) });
+        let done = |command| Effect::Reply { command, result: Ok(Reply::Done) };
+        out.extend(stops.into_iter().map(done));
     }
 }

@@ -208,3 +208,14 @@ fn an_equivocation_is_still_proved_after_a_restart() {
     mesh.run_for(2 * u64::from(limits::ACCUSE_MS_MAX));
     assert!(mesh.node(0).graph().has_proof(&liar.author()));
 }
+
+#[test]
+fn whoever_tells_a_node_to_stop_is_answered_when_it_has_stopped() {
+    let mut mesh = Mesh::running(69, 2);
+    mesh.command(0, Command::StartRun { spec: Box::new(tiny_run(3, 2)), samples: 0 });
+    let stops = [mesh.command(0, Command::Stop), mesh.command(0, Command::Stop)];
+    mesh.run_for(5_000);
+    for stop in stops {
+        assert!(matches!(mesh.members[0].replies.get(&stop), Some(Ok(Reply::Done))));
+    }
+}
