@@ -266,6 +266,11 @@ pub const SERVING_PER_PEER_MAX: usize = 16;
 pub const REQUEST_BURST: u32 = 512;
 /// Requests per second of one peer beyond the burst (count): 32 MB/s of blob pieces.
 pub const REQUESTS_PER_SECOND: u32 = 128;
+/// Vertices walked over at once for one peer's requests (count): the largest history 16 times.
+pub const WALK_BURST: u32 = 1 << 20;
+/// Such vertices per second after that (count): a hundredth of a core for each peer. The largest
+/// history takes 512 answers, a walk each, which is one minute more.
+pub const WALK_PER_SECOND: u32 = 1 << 19;
 /// Hellos of authors not seen before at once (count): a school class that opens one link.
 pub const GREETING_BURST: u32 = 40;
 /// Such hellos per second after that (count): each costs three signature checks, 1.5 ms in wasm.

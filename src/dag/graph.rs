@@ -90,6 +90,8 @@ pub struct Graph {
     /// Accepted vertices in causal order; `index` gives each one's place.
     order: Vec<SignedVertex>,
     index: BTreeMap<VertexId, usize>,
+    /// Places of each one's parents: walks take ten times as long by name.
+    parents: Vec<Box<[usize]>>,
     heads: BTreeSet<VertexId>,
     chains: BTreeMap<AuthorId, Chain>,
     /// Authors known to have equivocated, and at which position.
@@ -111,6 +113,7 @@ impl Graph {
             network,
             order: Vec::new(),
             index: BTreeMap::new(),
+            parents: Vec::new(),
             heads: BTreeSet::new(),
             chains: BTreeMap::new(),
             ended: BTreeMap::new(),
@@ -412,9 +415,11 @@ impl Graph {
         self.check_room(&vertex, from)?;
         let id = vertex.id();
         self.extend_chain(&vertex)?;
-        for parent in &vertex.vertex().parents {
+        let parents = &vertex.vertex().parents;
+        for parent in parents {
             self.heads.remove(parent);
         }
+        self.parents.push(parents.iter().filter_map(|id| self.index.get(id)).copied().collect());
         self.heads.insert(id);
         self.lamport_max = self.lamport_max.max(vertex.vertex().lamport);
         self.bytes += vertex.size_bytes();

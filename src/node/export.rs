@@ -27,7 +27,7 @@ pub(super) struct Export {
 impl Export {
     /// Fixes what belongs to the export of a run as it is now.
     pub(super) fn new(graph: &Graph, run: &Run) -> Self {
-        let mut past = graph.ancestors(&[run.head()], &[]);
+        let mut past = graph.ancestors(&[run.head()], &[]).0;
         // A causal order that is the same for everybody, with the head last.
         past.sort_by_key(|signed| (signed.vertex().lamport, signed.id()));
         let vertices: Vec<VertexId> = past.iter().map(|signed| signed.id()).collect();

@@ -33,6 +33,8 @@ pub(super) struct Peer {
     pub(super) serving: usize,
     pub(super) requests: Bucket,
     pub(super) gossip: Bucket,
+    /// Vertices walked over to answer it.
+    pub(super) walks: Bucket,
 }
 
 /// A request under way.
@@ -81,6 +83,7 @@ impl Peers {
             serving: 0,
             requests: Bucket::new(now_ms),
             gossip: Bucket::new(now_ms),
+            walks: Bucket::new(now_ms),
         };
         self.connected.insert(peer, fresh);
         true

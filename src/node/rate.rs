@@ -16,15 +16,26 @@ impl Bucket {
 
     /// Takes a token if there is one.
     pub(super) fn take(&mut self, now_ms: u64, burst: u32, per_second: u32) -> bool {
+        let granted = self.has_one(now_ms, burst, per_second);
+        if granted {
+            self.spend(1);
+        }
+        granted
+    }
+
+    /// Whether there is a token.
+    pub(super) fn has_one(&mut self, now_ms: u64, burst: u32, per_second: u32) -> bool {
         let passed_ms = now_ms.saturating_sub(self.at_ms);
         let regained_milli = passed_ms.saturating_mul(u64::from(per_second));
         self.spent_milli = self.spent_milli.saturating_sub(regained_milli);
         self.at_ms = self.at_ms.max(now_ms);
-        let granted = self.spent_milli + 1_000 <= u64::from(burst) * 1_000;
-        if granted {
-            self.spent_milli += 1_000;
-        }
-        granted
+        self.spent_milli.saturating_add(1_000) <= u64::from(burst) * 1_000
+    }
+
+    /// Takes tokens, even more than there are: for work whose cost is known when it is done.
+    pub(super) fn spend(&mut self, count: usize) {
+        let milli = u64::try_from(count).unwrap_or(u64::MAX).saturating_mul(1_000);
+        self.spent_milli = self.spent_milli.saturating_add(milli);
     }
 
     /// When it was last used.
@@ -49,5 +60,14 @@ mod tests {
             4,
             "no more than a burst"
         );
+    }
+
+    #[test]
+    fn what_cost_more_than_there_was_is_paid_back_first() {
+        let mut bucket = Bucket::new(0);
+        assert!(bucket.has_one(0, 4, 2));
+        bucket.spend(10);
+        assert!(!bucket.has_one(3_499, 4, 2));
+        assert!(bucket.has_one(3_500, 4, 2));
     }
 }

@@ -102,10 +102,10 @@ impl Node {
                 self.on_heads(peer, &heads, now);
             }
             Request::Vertices(WantVertices { ids }) => {
-                self.serve_vertices(token, &Want::Vertices { ids }, out);
+                self.serve_vertices(peer, token, &Want::Vertices { ids }, now, out);
             }
             Request::Ancestors(WantAncestors { of, known }) => {
-                self.serve_vertices(token, &Want::Ancestors { of, known }, out);
+                self.serve_vertices(peer, token, &Want::Ancestors { of, known }, now, out);
             }
             Request::Blob(want) => self.serve_blob(peer, token, want, out),
         }
@@ -131,8 +131,24 @@ impl Node {
         }
     }
 
-    fn serve_vertices(&self, token: u64, want: &Want, out: &mut Vec<Effect>) {
+    /// What a walk over the history costs is known afterwards, so a peer may walk while it has not
+    /// spent more than its share. Whoever comes late has much to walk: it is told to wait, and not
+    /// blamed.
+    fn serve_vertices(
+        &mut self,
+        peer: &TransportId,
+        token: u64,
+        want: &Want,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(from) = self.peers.get_mut(peer) else { return };
+        if !from.walks.has_one(now.mono_ms, limits::WALK_BURST, limits::WALK_PER_SECOND) {
+            self.counters.count("walk-rate");
+            return refuse(token, Refusal::Busy, out);
+        }
         let served = sync::serve(&self.graph, want);
+        from.walks.spend(served.walked);
         let vertices = served.vertices.iter().map(|signed| signed.encode().into()).collect();
         respond(token, &Response::Vertices(Vertices { vertices, more: served.more }), out);
     }

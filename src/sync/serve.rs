@@ -11,13 +11,15 @@ pub struct Served<'a> {
     pub vertices: Vec<&'a SignedVertex>,
     /// Whether the limits left some out; the asker asks again with what it then knows.
     pub more: bool,
+    /// How many vertices were looked at to choose these: what the answer cost.
+    pub walked: usize,
 }
 
 /// Chooses what to send. Ids that are not in the graph, and entries beyond the limits of a
 /// request, are passed over. Costs one walk over the history behind the named vertices.
 pub fn serve<'a>(graph: &'a Graph, want: &Want) -> Served<'a> {
-    let mut chosen = match want {
-        Want::Vertices { ids } => by_id(graph, ids),
+    let (mut chosen, walked) = match want {
+        Want::Vertices { ids } => (by_id(graph, ids), ids.len()),
         Want::Ancestors { of, known } => {
             let of = of.get(..limits::REQUEST_VERTICES_MAX).unwrap_or(of);
             let known = known.get(..limits::HEADS_MAX).unwrap_or(known);
@@ -35,7 +37,7 @@ pub fn serve<'a>(graph: &'a Graph, want: &Want) -> Served<'a> {
         .count();
     let more = fits < chosen.len();
     chosen.truncate(fits);
-    Served { vertices: chosen, more }
+    Served { vertices: chosen, more, walked }
 }
 
 /// The named vertices, those with the smallest Lamport times first, which is a causal order.

@@ -36,32 +36,31 @@ impl Graph {
     }
 
     /// The vertices `of` and everything behind them that is not one of `known` or behind one of
-    /// those; causal order, the oldest first. Ids that are not accepted are passed over.
-    ///
-    /// Walks every vertex behind `of` and `known` at most once.
-    pub fn ancestors(&self, of: &[VertexId], known: &[VertexId]) -> Vec<&SignedVertex> {
+    /// those; causal order, the oldest first. Ids that are not accepted are passed over. Also says
+    /// how many vertices were walked over, which is what it cost: every one behind `of` and
+    /// `known`, once.
+    pub fn ancestors(&self, of: &[VertexId], known: &[VertexId]) -> (Vec<&SignedVertex>, usize) {
         let mut covered = vec![false; self.order.len()];
-        self.mark_past(known, &mut covered, |_| {});
+        let mut walked = 0;
+        self.mark_past(known, &mut covered, |_| walked += 1);
         let mut places = Vec::new();
         self.mark_past(of, &mut covered, |place| places.push(place));
+        walked += places.len();
         places.sort_unstable();
-        places.into_iter().filter_map(|place| self.order.get(place)).collect()
+        (places.into_iter().filter_map(|place| self.order.get(place)).collect(), walked)
     }
 
     /// Marks the places of `from` and of everything behind them that is not marked yet.
     fn mark_past(&self, from: &[VertexId], marks: &mut [bool], mut found: impl FnMut(usize)) {
-        let mut open = from.to_vec();
-        while let Some(id) = open.pop() {
-            let Some(&place) = self.index.get(&id) else { continue };
+        let mut open: Vec<usize> = from.iter().filter_map(|id| self.index.get(id)).copied().collect();
+        while let Some(place) = open.pop() {
             let Some(mark) = marks.get_mut(place) else { continue };
             if *mark {
                 continue;
             }
             *mark = true;
             found(place);
-            if let Some(signed) = self.order.get(place) {
-                open.extend(&signed.vertex().parents);
-            }
+            open.extend(self.parents.get(place).into_iter().flatten());
         }
     }
 }

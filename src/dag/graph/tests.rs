@@ -492,7 +492,7 @@ fn ancestors_are_what_is_behind_one_side_and_not_behind_the_other() {
     let two = b.write(&mut graph, vec![note(2)]);
     let three = a.write(&mut graph, vec![note(3)]);
     let found = |of: &[VertexId], known: &[VertexId]| -> Vec<VertexId> {
-        graph.ancestors(of, known).iter().map(|signed| signed.id()).collect()
+        graph.ancestors(of, known).0.iter().map(|signed| signed.id()).collect()
     };
     assert_eq!(found(&[three.id()], &[one.id()]), vec![two.id(), three.id()]);
     assert_eq!(found(&[three.id()], &[three.id()]), vec![]);

@@ -243,6 +243,25 @@ fn floods_end_in_a_ban() {
     assert_bounded(&mesh, 0);
 }
 
+/// A request of a hundred bytes cost a walk over the whole history.
+#[test]
+fn walks_over_the_history_are_paid_for_by_who_asks() {
+    let mut mesh = lone_node();
+    let mut stranger = Stranger::new(1, mesh.network());
+    stranger.greet(&mut mesh, 0);
+    let of = mesh.node(0).graph().heads();
+    let request = Request::Ancestors(WantAncestors { of, known: vec![] });
+    let node = mesh.members[0].node.as_mut().unwrap();
+    let from = node.peers.get_mut(&stranger.transport).unwrap();
+    from.walks.spend(usize::try_from(limits::WALK_BURST).unwrap() - 1);
+    let answer = stranger.request(&mut mesh, 0, &request);
+    assert!(matches!(answer, Some(Response::Vertices(answer)) if answer.vertices.len() == 2));
+    assert_eq!(stranger.refusal(&mut mesh, 0, &request), Refusal::Busy);
+    mesh.run_for(100);
+    assert!(matches!(stranger.request(&mut mesh, 0, &request), Some(Response::Vertices(_))));
+    assert!(is_connected(&mesh, &stranger), "to ask is no offence");
+}
+
 #[test]
 fn one_author_cannot_fill_the_history_at_once() {
     let mut mesh = lone_node();
