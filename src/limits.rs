@@ -345,6 +345,9 @@ pub const STORE_RETRY_MS_MAX: u64 = 60_000;
 /// recomputes and stores their rounds, so that it can show and export them. Runs it joined come on
 /// top.
 pub const RUNS_WATCHED_MAX: usize = 8;
+/// Bytes of blobs of runs that a node neither joined nor asked about: an export of the largest
+/// size. Above it such runs are not followed any further, so that strangers cannot fill the disk.
+pub const WATCHED_BYTES_MAX: u64 = 1 << 30;
 /// Runs a node is a member of at once (count). Arbitrary, sane: they share one core.
 pub const RUNS_JOINED_MAX: usize = 16;
 /// First wait after a failed training job (milliseconds); doubles with each further failure.

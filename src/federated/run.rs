@@ -196,6 +196,12 @@ impl Run {
         })
     }
 
+    /// Every blob that an update or an aggregate names; some several times.
+    pub fn blobs(&self) -> impl Iterator<Item = BlobId> {
+        let deltas = self.updates.values().map(|update| update.delta);
+        deltas.chain(self.aggregates.values().map(|aggregate| aggregate.weights))
+    }
+
     /// The end of the chosen chain: an aggregate, or the run's first vertex.
     pub fn head(&self) -> VertexId {
         self.tree.head()

@@ -31,9 +31,10 @@ impl Node {
     /// Takes one step with the average under way, or starts the next one. `false` when there is
     /// nothing to do until something changes.
     ///
-    /// Each average adds weights to the backlog, so none is computed while that is full.
+    /// Each average adds weights to the backlog and to what the run takes, so none is computed
+    /// while either is full.
     pub(super) fn advance_work(&mut self, id: &VertexId, now: Now, out: &mut Vec<Effect>) -> bool {
-        if self.writer.is_full() {
+        if self.writer.is_full() || self.is_watched_enough(id) {
             return false;
         }
         let Some(following) = self.following.get_mut(id) else { return false };
@@ -228,6 +229,9 @@ impl Node {
         let equal = computed.as_ref().is_some_and(|(blob, _)| *blob == claimed);
         if equal {
             if let Some((blob, bytes)) = computed {
+                if !self.blobs.is_local(&blob) {
+                    self.charge(id, bytes.len());
+                }
                 self.keep_blob(blob, bytes.into());
             }
         } else {

@@ -92,6 +92,17 @@ impl Blobs {
         self.cache.contains_key(blob) || self.stored.contains_key(blob)
     }
 
+    /// How many bytes it has, if it is here.
+    pub(super) fn size(&self, blob: &BlobId) -> Option<u64> {
+        let cached = || self.cache.get(blob).and_then(|cached| cached.bytes.len().try_into().ok());
+        self.stored.get(blob).copied().or_else(cached)
+    }
+
+    /// The runs that want a missing blob.
+    pub(super) fn wanting(&self, blob: &BlobId) -> Vec<VertexId> {
+        self.wants.get(blob).into_iter().flat_map(|want| want.runs.iter().copied()).collect()
+    }
+
     /// The bytes, when they are in memory.
     pub(super) fn get(&mut self, blob: &BlobId) -> Option<Arc<[u8]>> {
         let cached = self.cache.get_mut(blob)?;

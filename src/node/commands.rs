@@ -297,14 +297,14 @@ impl Node {
         reading: impl FnOnce(VertexId) -> Reading,
     ) -> Result<(), Problem> {
         let id = self.find_run(run)?;
-        self.follow(&id, now);
+        self.follow_asked(&id, now);
         self.commands.reading.push_back(reading(id));
         Ok(())
     }
 
     fn export_run(&mut self, command: u64, run: &str, now: Now) -> Result<(), Problem> {
         let id = self.find_run(run)?;
-        self.follow(&id, now);
+        self.follow_asked(&id, now);
         let known = self.runs.get(&id).ok_or_else(|| unknown_run(run))?;
         let export = Box::new(Export::new(&self.graph, known));
         self.commands.reading.push_back(Reading::Export { command, export });

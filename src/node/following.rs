@@ -24,6 +24,10 @@ pub(super) struct Following {
     pub(super) joined: BTreeMap<AuthorId, u32>,
     /// The initial weights.
     pub(super) initial: BlobId,
+    /// Bytes of the blobs that are here because of this run.
+    pub(super) bytes: u64,
+    /// Whether the application asked for its model or its history.
+    pub(super) asked: bool,
     /// Whether the blob of an update of the head is in order.
     pub(super) checked: BTreeMap<BlobId, bool>,
     /// Aggregates that wait to be recomputed, by round.
@@ -88,7 +92,7 @@ pub(super) struct Proposed {
 
 impl Following {
     /// Follows a run from where it is.
-    pub(super) fn new(run: &Run, initial: BlobId, now_ms: u64) -> Self {
+    pub(super) fn new(run: &Run, initial: BlobId, bytes: u64, now_ms: u64) -> Self {
         let sound = run
             .aggregates()
             .filter(|(_, aggregate)| aggregate.standing == Standing::Sound)
@@ -101,6 +105,8 @@ impl Following {
             ripe_ms: None,
             joined: BTreeMap::new(),
             initial,
+            bytes,
+            asked: false,
             checked: BTreeMap::new(),
             sound,
             liars: BTreeSet::new(),

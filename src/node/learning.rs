@@ -4,7 +4,7 @@
 //! whole history. One look does, in this order: adopt a new head; say which blobs are missing;
 //! check the updates of the head; recompute waiting aggregates; propose; train.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Node;
@@ -13,7 +13,7 @@ use super::offence::Offence;
 use crate::clock::Now;
 use crate::dag::{BlobId, VertexId};
 use crate::effect::Effect;
-use crate::event::{Event, RoundView, RunChange};
+use crate::event::{Event, Problem, RoundView, RunChange};
 use crate::federated::{Change, Run, average};
 use crate::identity::{AuthorId, TransportId};
 use crate::{federated, limits};
@@ -68,8 +68,42 @@ impl Node {
     pub(super) fn watch(&mut self, id: &VertexId, now: Now) {
         let goes_on = |id: &VertexId| self.runs.get(id).is_some_and(|run| !run.is_finished());
         let watched = self.following.keys().filter(|id| self.is_watched(id) && goes_on(id));
-        if watched.count() < limits::RUNS_WATCHED_MAX {
+        if watched.count() < limits::RUNS_WATCHED_MAX
+            && self.watched_bytes() < limits::WATCHED_BYTES_MAX
+        {
             self.follow(id, now);
+        }
+    }
+
+    /// Bytes of blobs that are here because of runs which the owner showed no interest in.
+    fn watched_bytes(&self) -> u64 {
+        let watched = self.following.iter().filter(|(id, following)| {
+            !following.asked && self.is_watched(id)
+        });
+        watched.fold(0, |sum, (_, following)| sum.saturating_add(following.bytes))
+    }
+
+    /// Whether nothing more is fetched or computed for a run, because it is none of this node's and
+    /// such runs have filled their share of the store.
+    pub(super) fn is_watched_enough(&self, id: &VertexId) -> bool {
+        let asked = self.following.get(id).is_some_and(|following| following.asked);
+        !asked && self.is_watched(id) && self.watched_bytes() >= limits::WATCHED_BYTES_MAX
+    }
+
+    /// Counts the bytes of a blob that is here because of a run.
+    pub(super) fn charge(&mut self, id: &VertexId, bytes: usize) {
+        if let Some(following) = self.following.get_mut(id) {
+            let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+            following.bytes = following.bytes.saturating_add(bytes);
+        }
+    }
+
+    /// Follows a run because the application asks about it.
+    pub(super) fn follow_asked(&mut self, id: &VertexId, now: Now) {
+        self.follow(id, now);
+        if let Some(following) = self.following.get_mut(id) {
+            following.dirty |= !following.asked;
+            following.asked = true;
         }
     }
 
@@ -99,8 +133,13 @@ impl Node {
         };
         let bytes: Arc<[u8]> = bytes.into();
         let initial = BlobId::of(&bytes);
-        let following = Following::new(run, initial, now.mono_ms);
+        let named: BTreeSet<BlobId> = run.blobs().chain([initial]).collect();
+        let stored = named.iter().filter_map(|blob| self.blobs.size(blob)).sum();
+        let following = Following::new(run, initial, stored, now.mono_ms);
         self.following.insert(*id, following);
+        if !self.blobs.is_local(&initial) {
+            self.charge(id, bytes.len());
+        }
         self.keep_blob(initial, bytes);
     }
 
@@ -126,6 +165,9 @@ impl Node {
         following.next_ms = None;
         self.adopt_head(id, now, out);
         self.say_needs(id);
+        if self.is_watched_enough(id) {
+            self.warn(watched_problem(), now, out);
+        }
         self.check_updates(id, now, out);
         while self.advance_work(id, now, out) {}
         self.train(id, now, out);
@@ -156,6 +198,9 @@ impl Node {
         let (Some(run), Some(following)) = (self.runs.get(id), self.following.get(id)) else {
             return;
         };
+        if self.is_watched_enough(id) {
+            return self.blobs.need(*id, &BTreeMap::new());
+        }
         let mut needs: BTreeMap<BlobId, Vec<TransportId>> = BTreeMap::new();
         let mut need = |blob: BlobId, authors: &[AuthorId]| {
             if !self.blobs.is_local(&blob) {
@@ -232,6 +277,17 @@ impl Node {
         let Some(run) = self.runs.get(id) else { return };
         let name = run.spec().name.clone();
         out.push(Effect::Emit(Event::Run { run: *id, name, change }));
+    }
+}
+
+fn watched_problem() -> Problem {
+    Problem {
+        code: "watching-full",
+        message: format!(
+            "runs that this node did not join take {} MiB already; no more of them is fetched",
+            limits::WATCHED_BYTES_MAX >> 20
+        ),
+        hint: "join a run, or ask for its model, to follow it all the same".to_owned(),
     }
 }
 

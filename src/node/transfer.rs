@@ -47,6 +47,9 @@ impl Node {
     ) {
         match self.blobs.piece(blob, offset, peer, piece) {
             Arrived::Whole(bytes) => {
+                for run in self.blobs.wanting(&blob) {
+                    self.charge(&run, bytes.len());
+                }
                 self.keep_blob(blob, bytes);
                 self.mark_runs();
             }

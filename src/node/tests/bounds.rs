@@ -4,6 +4,7 @@ use super::mesh::{Mesh, Trainer, tiny_run};
 use super::stranger::Stranger;
 use crate::dag::{BlobId, Error, Graph, Payload, SignedVertex, VertexId};
 use crate::effect::{Command, Input, Verdict};
+use crate::event::Event;
 use crate::federated::Run;
 use crate::limits;
 use crate::message::{Response, Vertices};
@@ -203,4 +204,30 @@ fn runs_of_others_that_have_ended_make_room_for_watching_new_ones() {
         mesh.run_for(5_000);
         assert_eq!(round(&mesh, 2, &run), 1, "run {number}");
     }
+}
+
+/// Whoever has the link can start runs. Every node fetched and kept all the blobs of the first
+/// eight, however large.
+#[test]
+fn runs_of_strangers_fill_no_more_than_their_share_of_the_store() {
+    let mut mesh = Mesh::running(102, 3);
+    let run = mesh.start_run(0, tiny_run(12, 2));
+    mesh.run_for(500);
+    mesh.join(1, &run);
+    assert!(mesh.run_until(30_000, |mesh| round(mesh, 2, &run) >= 2));
+    let following = |mesh: &Mesh| mesh.node(2).following[&run].bytes;
+    let stored: usize = mesh.members[2].store.blobs.values().map(Vec::len).sum();
+    assert!(following(&mesh) >= stored.try_into().unwrap(), "everything is counted");
+    node_mut(&mut mesh, 2).following.get_mut(&run).unwrap().bytes = limits::WATCHED_BYTES_MAX;
+    mesh.run_for(50);
+    let before = (round(&mesh, 2, &run), mesh.members[2].store.blobs.len());
+    mesh.finish(&run, &[0, 1], 60_000);
+    mesh.run_for(5_000);
+    let after = (round(&mesh, 2, &run), mesh.members[2].store.blobs.len());
+    assert!(after.0 <= before.0 + 1 && after.1 <= before.1 + 4, "{before:?} {after:?}");
+    let warned = |event: &Event| matches!(event, Event::Warning(p) if p.code == "watching-full");
+    assert!(mesh.members[2].events.iter().any(warned));
+    // What the owner asks about is not a stranger's any more.
+    mesh.command(2, Command::Model { run: run.to_string() });
+    mesh.finish(&run, &[2], 60_000);
 }
