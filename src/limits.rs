@@ -234,6 +234,8 @@ pub const PEERS_WANTED: usize = 8;
 pub const DIALS_MAX: usize = 4;
 /// Nodes whose addresses are remembered (count); the least useful is forgotten.
 pub const BOOK_ENTRIES_MAX: usize = 256;
+/// Addresses that one peer told and that have not led anywhere yet (count): two of its messages.
+pub const BOOK_ENTRIES_PER_TELLER_MAX: usize = 2 * PEERS_TOLD_MAX;
 /// Addresses kept across restarts (count): any one of them leads back into the mesh.
 pub const BOOK_STORED_MAX: usize = 32;
 /// First wait after a failed dial (milliseconds); doubles with each further failure.

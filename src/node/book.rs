@@ -3,7 +3,8 @@
 //! Addresses come from a join link, from the application, and from peers that tell the addresses of
 //! the peers they are connected to: that is what lets the mesh outlive its founder. A told address
 //! is only a hint. It is dialled with back-off, and the connection has to prove the peer id at the
-//! end of the address.
+//! end of the address. An address that did so is worth more than any number of told ones: it is
+//! kept before them, here and across restarts, and each teller has a share of the rest.
 
 use std::collections::BTreeMap;
 
@@ -21,6 +22,10 @@ struct Entry {
     peer: Option<TransportId>,
     /// Given by the owner: never forgotten.
     pinned: bool,
+    /// Led to its peer once.
+    proved: bool,
+    /// Who told it, if a peer did.
+    teller: Option<TransportId>,
     failures: u32,
     /// Not before this time.
     next_ms: u64,
@@ -38,27 +43,38 @@ impl Book {
         known.failures = 0;
     }
 
-    /// Remembers an address that a peer told. Returns whether it was news.
-    pub(super) fn hear(&mut self, address: &str, now_ms: u64) -> bool {
+    /// Remembers an address that a peer told, or that was stored. Returns whether it was news.
+    pub(super) fn hear(
+        &mut self,
+        address: &str,
+        teller: Option<&TransportId>,
+        now_ms: u64,
+    ) -> bool {
         let Some(peer) = peer_of(address) else { return false };
         let of_peer = self.0.values().filter(|entry| entry.peer.as_ref() == Some(&peer)).count();
         if self.0.contains_key(address) || of_peer >= limits::ADDRESSES_PER_PEER_MAX {
             return false;
         }
-        if self.0.len() >= limits::BOOK_ENTRIES_MAX && !self.forget_one() {
+        let told = self.0.values().filter(|entry| teller.is_some() && entry.is_told_by(teller));
+        if told.count() >= limits::BOOK_ENTRIES_PER_TELLER_MAX
+            || (self.0.len() >= limits::BOOK_ENTRIES_MAX && !self.forget_one())
+        {
             return false;
         }
-        self.0.insert(address.to_owned(), Entry::new(address, false, now_ms));
+        let teller = teller.cloned();
+        self.0.insert(address.to_owned(), Entry { teller, ..Entry::new(address, false, now_ms) });
         true
     }
 
-    /// The address worked.
-    pub(super) fn connected(&mut self, address: &str, now_ms: u64) {
-        if let Some(entry) = self.0.get_mut(address) {
-            entry.failures = 0;
-            entry.dialling_ms = None;
-            entry.next_ms = now_ms.saturating_add(limits::DIAL_RETRY_MS_MIN);
-        }
+    /// The address worked. Returns whether it had not before.
+    pub(super) fn connected(&mut self, address: &str, now_ms: u64) -> bool {
+        let Some(entry) = self.0.get_mut(address) else { return false };
+        let is_news = !entry.proved;
+        entry.proved = true;
+        entry.failures = 0;
+        entry.dialling_ms = None;
+        entry.next_ms = now_ms.saturating_add(limits::DIAL_RETRY_MS_MIN);
+        is_news
     }
 
     /// A dial came to nothing, or its connection was lost or refused.
@@ -131,7 +147,7 @@ impl Book {
     /// Addresses worth trying after a restart, best first.
     pub(super) fn addresses(&self) -> Vec<&str> {
         let mut known: Vec<_> = self.0.iter().filter(|(_, entry)| entry.peer.is_some()).collect();
-        known.sort_by_key(|(_, entry)| entry.failures);
+        known.sort_by_key(|(_, entry)| (!entry.proved, entry.failures));
         known.into_iter().map(|(address, _)| address.as_str()).collect()
     }
 
@@ -155,11 +171,14 @@ impl Book {
         }
     }
 
-    /// Forgets the told address with the most failures; `false` when all are pinned.
+    /// Forgets the address with the most failures, one that was only told before one that led
+    /// somewhere; `false` when all are pinned or work.
     fn forget_one(&mut self) -> bool {
-        let told = self.0.iter().filter(|(_, entry)| !entry.pinned);
-        let worst =
-            told.max_by_key(|(_, entry)| entry.failures).map(|(address, _)| address.clone());
+        let works = |entry: &Entry| entry.proved && entry.failures == 0;
+        let known = self.0.iter().filter(|(_, entry)| !entry.pinned && !works(entry));
+        let rank = |entry: &Entry| (!entry.proved, entry.teller.is_some(), entry.failures);
+        let worst = known.max_by_key(|(_, entry)| rank(entry));
+        let worst = worst.map(|(address, _)| address.clone());
         worst.is_some_and(|address| self.0.remove(&address).is_some())
     }
 }
@@ -167,7 +186,20 @@ impl Book {
 impl Entry {
     fn new(address: &str, pinned: bool, now_ms: u64) -> Self {
         let peer = peer_of(address);
-        Self { peer, pinned, failures: 0, next_ms: now_ms, dialling_ms: None }
+        Self {
+            peer,
+            pinned,
+            proved: false,
+            teller: None,
+            failures: 0,
+            next_ms: now_ms,
+            dialling_ms: None,
+        }
+    }
+
+    /// Whether it counts towards what this peer may tell.
+    fn is_told_by(&self, teller: Option<&TransportId>) -> bool {
+        !self.proved && self.teller.as_ref() == teller
     }
 }
 
@@ -216,14 +248,43 @@ mod tests {
         let mut book = Book::default();
         book.pin(&address(1), 0);
         for number in 2..2_000 {
-            book.hear(&address(number), 0);
+            book.hear(&address(number), None, 0);
         }
         assert_eq!(book.len(), limits::BOOK_ENTRIES_MAX);
         assert!(book.addresses().contains(&address(1).as_str()));
-        assert!(!book.hear("/ip4/10.0.0.1/tcp/1/ws", 0), "without a peer id it proves nothing");
+        assert!(!book.hear("/ip4/10.0.0.1/tcp/1/ws", None, 0), "without a peer id it proves nothing");
         let peer = peer_of(&address(1)).unwrap();
-        let heard = (0..100).filter(|n| book.hear(&format!("/dns4/n{n}/p2p/{peer}"), 0)).count();
-        assert!(heard < limits::ADDRESSES_PER_PEER_MAX);
+        let heard = |n: &i32| book.hear(&format!("/dns4/n{n}/p2p/{peer}"), None, 0);
+        assert!((0..100).filter(heard).count() < limits::ADDRESSES_PER_PEER_MAX);
+    }
+
+    /// A peer that told invented addresses displaced those that had worked, and after a restart
+    /// nothing was left that led back into the mesh.
+    #[test]
+    fn invented_addresses_never_displace_those_that_worked() {
+        let mut rng = Rng::from_u64(1);
+        let mut book = Book::default();
+        let liar = peer_of(&address(9_999)).unwrap();
+        for number in 1..=40 {
+            book.hear(&address(number), None, 0);
+            book.connected(&address(number), 0);
+            book.failed(&address(number), 0, &mut rng);
+        }
+        for number in 100..2_000 {
+            book.hear(&address(number), Some(&liar), 0);
+        }
+        assert_eq!(book.len(), 40 + limits::BOOK_ENTRIES_PER_TELLER_MAX);
+        for teller in 10_000..10_100 {
+            let teller = peer_of(&address(teller)).unwrap();
+            (0..20).for_each(|number| {
+                let number = u32::from(teller.as_bytes()[3]) * 100 + 20_000 + number;
+                book.hear(&address(number), Some(&teller), 0);
+            });
+        }
+        assert_eq!(book.len(), limits::BOOK_ENTRIES_MAX);
+        let best = book.addresses();
+        let worked: Vec<String> = (1..=40).map(address).collect();
+        assert!(worked.iter().all(|address| best[..40].contains(&address.as_str())));
     }
 
     #[test]
@@ -231,11 +292,11 @@ mod tests {
         let mut rng = Rng::from_u64(1);
         let mut book = Book::default();
         let peer = peer_of(&address(7)).unwrap();
-        book.hear(&address(7), 0);
-        book.hear(&format!("/dns4/other/p2p/{peer}"), 0);
+        book.hear(&address(7), None, 0);
+        book.hear(&format!("/dns4/other/p2p/{peer}"), None, 0);
         assert_eq!(book.due(9, 0, |_| false, &mut rng).len(), 1);
         for number in 10..30 {
-            book.hear(&address(number), 0);
+            book.hear(&address(number), None, 0);
         }
         assert_eq!(book.due(9, 0, |_| false, &mut rng).len(), limits::DIALS_MAX - 1);
         assert!(book.due(9, 0, |_| false, &mut rng).is_empty());

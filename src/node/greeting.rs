@@ -75,8 +75,8 @@ impl Node {
         now: Now,
         out: &mut Vec<Effect>,
     ) {
-        if outbound {
-            self.book.connected(&address, now.mono_ms);
+        if outbound && self.book.connected(&address, now.mono_ms) {
+            self.store_book();
         }
         let refused = if *peer == self.transport {
             Some("this is the node itself")
@@ -191,7 +191,7 @@ impl Node {
                 address,
             }));
         }
-        self.hear_addresses(&listens, now);
+        self.hear_addresses(peer, &listens, now);
         self.on_heads(peer, &hello.heads, now);
         Ok(())
     }
@@ -200,14 +200,14 @@ impl Node {
     pub(super) fn on_heads(&mut self, peer: &TransportId, heads: &Heads, now: Now) {
         self.sync.on_heads(peer, &heads.heads, &self.graph);
         self.unshared.take_if(|own| self.graph.is_behind(own, &heads.heads));
-        self.hear_addresses(&heads.peers, now);
+        self.hear_addresses(peer, &heads.peers, now);
     }
 
-    fn hear_addresses(&mut self, addresses: &[String], now: Now) {
+    fn hear_addresses(&mut self, teller: &TransportId, addresses: &[String], now: Now) {
         let mut news = false;
         for address in addresses {
             if book::peer_of(address).as_ref() != Some(&self.transport) {
-                news |= self.book.hear(address, now.mono_ms);
+                news |= self.book.hear(address, Some(teller), now.mono_ms);
             }
         }
         if news {

@@ -141,7 +141,7 @@ impl Node {
         let stored = meta.iter().find(|(name, _)| name == BOOK_NAME);
         let text = stored.and_then(|(_, bytes)| std::str::from_utf8(bytes).ok()).unwrap_or("");
         for address in text.lines().take(limits::BOOK_ENTRIES_MAX) {
-            self.book.hear(address, now.mono_ms);
+            self.book.hear(address, None, now.mono_ms);
         }
     }
 
