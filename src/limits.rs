@@ -143,11 +143,17 @@ pub const ORPHAN_AGE_MS_MAX: u64 = 120_000;
 /// Bytes of one exported history: its blobs (100 rounds of 10 updates of 100,000 parameters).
 pub const CAR_BYTES_MAX: usize = 1 << 30;
 /// Bytes of one block of a history file: the largest weights, or the manifest.
-pub const CAR_BLOCK_BYTES_MAX: usize = 32 << 20;
+pub const CAR_BLOCK_BYTES_MAX: usize = 8 << 20;
 /// Bytes of the header of a history file: one root takes 59.
 pub const CAR_HEADER_BYTES_MAX: usize = 128;
-/// Vertices in one manifest (count): their signatures of 3,373 bytes fill 27 of its 32 MiB.
-pub const CAR_VERTICES_MAX: usize = 8_192;
+/// Vertices of one history file (count): as many as a history has, so that every run can be
+/// exported for as long as it is known.
+pub const CAR_VERTICES_MAX: usize = GRAPH_VERTICES_MAX;
+/// Links in one manifest (count): vertices, blocks of signatures, blobs.
+pub const CAR_LINKS_MAX: usize =
+    CAR_VERTICES_MAX + CAR_VERTICES_MAX / CAR_SIGNATURES_PER_BLOCK + 1 + CAR_BLOBS_MAX;
+/// Signatures in one block (count): 1.7 MB, which is below what tools for CAR files take.
+pub const CAR_SIGNATURES_PER_BLOCK: usize = 512;
 /// Blobs of one history file (count): one per vertex, more than any run names.
 pub const CAR_BLOBS_MAX: usize = CAR_VERTICES_MAX;
 
@@ -188,8 +194,9 @@ const _: () = assert!(2 * CLAIM_BYTES_MAX < VERTEX_BYTES_MAX);
 const _: () = assert!(RESPONSE_VERTICES_BYTES_MAX >= SIGNED_VERTEX_BYTES_MAX);
 const _: () = assert!(ORPHANS_BYTES_MAX >= ORPHANS_PER_PEER_MAX * 4_096);
 const _: () = assert!(CAR_BLOCK_BYTES_MAX >= NEURAL_WEIGHTS_BYTES_MAX);
-const _: () = assert!(CAR_BLOCK_BYTES_MAX >= CAR_VERTICES_MAX * (3_373 + 64) + CAR_BLOBS_MAX * 48);
-const _: () = assert!(CAR_VERTICES_MAX <= GRAPH_VERTICES_MAX);
+const _: () = assert!(CAR_BLOCK_BYTES_MAX >= CAR_LINKS_MAX * 48);
+const _: () = assert!(CAR_BLOCK_BYTES_MAX >= CAR_SIGNATURES_PER_BLOCK * (3_373 + 8) + 8);
+const _: () = assert!(CAR_VERTICES_MAX >= GRAPH_VERTICES_MAX);
 
 // ---- federated --------------------------------------------------------------------------------
 

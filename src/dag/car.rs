@@ -2,15 +2,18 @@
 //!
 //! ```text
 //! varint length | header: DAG-CBOR {roots: [manifest], version: 1}
-//! varint length | CID | manifest: DAG-CBOR {version: 1, network, run, vertices: [links],
-//!                                           signatures: [bytes], blobs: [links]}
+//! varint length | CID | manifest: DAG-CBOR {version: 2, network, run, vertices: [links],
+//!                                           signatures: [links], blobs: [links]}
+//! varint length | CID | signatures: DAG-CBOR [bytes]   of the next 512 vertices
 //! varint length | CID | vertex bytes      in the manifest's order, which is a causal order
+//! ...                                     signatures and vertices in turn
 //! varint length | CID | blob bytes        in the manifest's order, ascending
 //! ```
 //!
 //! <https://ipld.io/specs/transport/car/carv1/>. Any CAR tool can list and extract the blocks, any
 //! DAG-CBOR tool can walk from the root to every vertex and blob. A vertex's block is its exact
-//! bytes; its signature stands beside it, in the manifest.
+//! bytes; its signature stands in a block of signatures, so that no block grows with the history
+//! but the manifest, by a link for each vertex and blob.
 //!
 //! [`read`] is total: it trusts no length, checks the CID of every block against its bytes, takes
 //! exactly the blocks of the manifest in its order, and says of every fault which block it is in,
@@ -34,14 +37,19 @@ use crate::limits;
 pub use error::{Cause, Error, Place};
 
 /// The version of manifest this program writes and reads.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 const HEADER_BOUNDS: Bounds =
     Bounds { bytes_max: limits::CAR_HEADER_BYTES_MAX, items_max: 6, depth_max: 2 };
 const MANIFEST_BOUNDS: Bounds = Bounds {
     bytes_max: limits::CAR_BLOCK_BYTES_MAX,
-    items_max: 2 * limits::CAR_VERTICES_MAX + limits::CAR_BLOBS_MAX + 16,
+    items_max: limits::CAR_LINKS_MAX + 16,
     depth_max: 2,
+};
+const SIGNATURES_BOUNDS: Bounds = Bounds {
+    bytes_max: limits::CAR_BLOCK_BYTES_MAX,
+    items_max: limits::CAR_SIGNATURES_PER_BLOCK + 1,
+    depth_max: 1,
 };
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -59,7 +67,8 @@ struct Manifest {
     network: NetworkId,
     run: VertexId,
     vertices: Vec<VertexId>,
-    signatures: Vec<ByteBuf>,
+    /// The blocks of signatures. They have the codec and hash of a vertex too.
+    signatures: Vec<VertexId>,
     blobs: Vec<BlobId>,
 }
 
@@ -101,15 +110,15 @@ pub fn write(
     blobs: &BTreeMap<BlobId, Vec<u8>>,
 ) -> Result<Vec<u8>, Error> {
     let whole = Place::default();
+    let groups: Vec<_> = vertices.chunks(limits::CAR_SIGNATURES_PER_BLOCK).collect();
+    let signatures = groups.iter().map(|group| signatures_of(group, &whole));
+    let signatures: Vec<Vec<u8>> = signatures.collect::<Result<_, _>>()?;
     let manifest = Manifest {
         version: VERSION,
         network,
         run,
         vertices: vertices.iter().map(|signed| signed.id()).collect(),
-        signatures: vertices
-            .iter()
-            .map(|signed| ByteBuf::from(signed.signature().as_bytes().to_vec()))
-            .collect(),
+        signatures: signatures.iter().map(|block| VertexId::of(block)).collect(),
         blobs: blobs.keys().copied().collect(),
     };
     check_manifest(&manifest, &whole)?;
@@ -127,13 +136,32 @@ pub fn write(
     put_varint(&mut file, header.len());
     file.extend_from_slice(&header);
     put_block(&mut file, &root.to_cid_bytes(), &manifest)?;
-    for signed in vertices {
-        put_block(&mut file, &signed.id().to_cid_bytes(), signed.bytes())?;
+    for (group, signatures) in groups.into_iter().zip(&signatures) {
+        put_block(&mut file, &VertexId::of(signatures).to_cid_bytes(), signatures)?;
+        for signed in group {
+            put_block(&mut file, &signed.id().to_cid_bytes(), signed.bytes())?;
+        }
     }
     for (id, bytes) in blobs {
         put_block(&mut file, &id.to_cid_bytes(), bytes)?;
     }
     Ok(file)
+}
+
+/// At most how many bytes the file of these vertices, and of blobs of these sizes, has.
+pub fn bytes_max(vertices: &[&SignedVertex], blobs: impl Iterator<Item = u64>) -> u64 {
+    // The block's length and CID, its link, and the frame of a signature.
+    const FRAME_BYTES: u64 = 2 * 48 + 8;
+    let wide = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
+    let vertices = vertices.iter().map(|signed| wide(signed.size_bytes()));
+    let blocks = vertices.chain(blobs).map(|bytes| bytes.saturating_add(FRAME_BYTES));
+    let file = wide(limits::CAR_HEADER_BYTES_MAX).saturating_add(1 << 10);
+    blocks.fold(file, u64::saturating_add)
+}
+
+fn signatures_of(group: &[&SignedVertex], place: &Place) -> Result<Vec<u8>, Error> {
+    let bytes = |signed: &&SignedVertex| ByteBuf::from(signed.signature().as_bytes().to_vec());
+    encode(&group.iter().map(bytes).collect::<Vec<_>>(), place)
 }
 
 /// Reads a history file.
@@ -150,8 +178,12 @@ pub fn read(file: &[u8]) -> Result<Car<'_>, Error> {
     let root = reader.header().map_err(|error| error.place.error(Cause::NotHistory))?;
     let manifest = reader.manifest(&root)?;
     let mut vertices = Vec::with_capacity(manifest.vertices.len());
-    for (id, signature) in manifest.vertices.iter().zip(&manifest.signatures) {
-        vertices.push(reader.vertex(id, signature, &manifest.network)?);
+    let groups = manifest.vertices.chunks(limits::CAR_SIGNATURES_PER_BLOCK);
+    for (group, block) in groups.zip(&manifest.signatures) {
+        let signatures = reader.signatures(block, group.len())?;
+        for (id, signature) in group.iter().zip(&signatures) {
+            vertices.push(reader.vertex(id, signature, &manifest.network)?);
+        }
     }
     let mut blobs = BTreeMap::new();
     for id in &manifest.blobs {
@@ -178,11 +210,9 @@ fn check_manifest(manifest: &Manifest, place: &Place) -> Result<(), Error> {
     }
     limit("vertices", manifest.vertices.len(), limits::CAR_VERTICES_MAX)?;
     limit("blobs", manifest.blobs.len(), limits::CAR_BLOBS_MAX)?;
-    if manifest.signatures.len() != manifest.vertices.len() {
-        return wrong(Cause::Signatures {
-            vertices: manifest.vertices.len(),
-            signatures: manifest.signatures.len(),
-        });
+    let expected = manifest.vertices.len().div_ceil(limits::CAR_SIGNATURES_PER_BLOCK);
+    if manifest.signatures.len() != expected {
+        return wrong(Cause::Signatures { found: manifest.signatures.len(), expected });
     }
     if !manifest.vertices.contains(&manifest.run) {
         return wrong(Cause::Run);
@@ -231,6 +261,20 @@ impl<'a> Reader<'a> {
             .map_err(|source| place.clone().error(Cause::Manifest { source }))?;
         check_manifest(&manifest, &place)?;
         Ok(manifest)
+    }
+
+    /// Reads a block of signatures, one for each of the `expected` vertices behind it.
+    fn signatures(&mut self, id: &VertexId, expected: usize) -> Result<Vec<ByteBuf>, Error> {
+        let (content, place) = self.block(&id.to_cid_bytes(), &id.to_string())?;
+        if VertexId::of(content) != *id {
+            return Err(place.error(Cause::Hash));
+        }
+        let signatures: Vec<ByteBuf> = cbor::decode(content, &SIGNATURES_BOUNDS)
+            .map_err(|source| place.clone().error(Cause::Manifest { source }))?;
+        if signatures.len() != expected {
+            return Err(place.error(Cause::Signatures { found: signatures.len(), expected }));
+        }
+        Ok(signatures)
     }
 
     fn vertex(

@@ -123,8 +123,8 @@ pub enum Cause {
     /// The content does not have the CID it stands under.
     #[error("the content was changed: it does not have this CID")]
     Hash,
-    /// The manifest cannot be read, or not be written.
-    #[error("the manifest cannot be read: {source}")]
+    /// The manifest or a block of signatures cannot be read, or not be written.
+    #[error("the index of the file cannot be read: {source}")]
     Manifest {
         /// Where in the manifest and why.
         source: cbor::Error,
@@ -135,13 +135,13 @@ pub enum Cause {
         /// The version that was there.
         found: u8,
     },
-    /// Not one signature per vertex.
-    #[error("the manifest names {vertices} vertices and holds {signatures} signatures")]
+    /// Not one signature per vertex, or not one block for so many of them.
+    #[error("{found} signatures or blocks of signatures where the vertices make it {expected}")]
     Signatures {
-        /// Vertices named.
-        vertices: usize,
-        /// Signatures held.
-        signatures: usize,
+        /// How many there are.
+        found: usize,
+        /// How many there should be.
+        expected: usize,
     },
     /// The run is not part of its own history.
     #[error("the run's vertex is not among the vertices of the history")]
@@ -149,8 +149,8 @@ pub enum Cause {
     /// A vertex is named twice, or blobs are not in order.
     #[error("a vertex is named twice, or the blobs are not in ascending order")]
     Repeated,
-    /// The manifest's signature for this vertex has a wrong length.
-    #[error("the vertex's signature in the manifest is malformed: {source}")]
+    /// The signature for this vertex has a wrong length.
+    #[error("the vertex's signature is malformed: {source}")]
     Signature {
         /// Why.
         source: sign::Error,

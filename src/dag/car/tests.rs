@@ -63,7 +63,7 @@ fn a_file_never_changes_its_form() {
     // Whoever changes this changes VERSION, or breaks every file that was ever exported.
     assert_eq!(
         Digest::of(&history().write()).cid_text(crate::crypto::hash::Codec::Raw),
-        "bafkr4igui34wr43buv47psesuzwpkibv2guxfehl5gwnaoisdaa3f257cu"
+        "bafkr4ih3rfbphxckbi6j7k2ta5qjqa3vmcnsvyei23n2hzxjjb4727xiay"
     );
 }
 
@@ -81,28 +81,19 @@ fn the_header_is_that_of_any_car_file_with_one_root() {
 /// The block whose content or frame the byte belongs to.
 fn block_of(file: &[u8], byte: usize) -> Option<usize> {
     let car = read(file).unwrap();
-    let starts = car
-        .vertices
-        .iter()
-        .map(|entry| entry.offset)
-        .chain(car.blobs.values().map(|entry| entry.offset));
-    // A block's frame begins with its length (one or two bytes here) before its CID.
     if byte < 59 {
         return None;
     }
-    let mut block = 0;
-    for (index, offset) in starts.enumerate() {
-        let content = if index < car.vertices.len() {
-            car.vertices[index].value.bytes().len()
-        } else {
-            car.blobs.values().nth(index - car.vertices.len()).unwrap().value.len()
-        };
-        let frame = if content + CID_BYTES < 128 { 1 } else { 2 };
-        if byte >= offset - CID_BYTES - frame {
-            block = index + 1;
-        }
-    }
-    Some(block)
+    let mut reader = Reader { file, offset: 0, block: 0 };
+    let root = reader.header().unwrap();
+    reader.manifest(&root).unwrap();
+    let vertices = car.vertices.iter().map(|entry| (entry.offset, entry.value.bytes().len()));
+    let blobs = car.blobs.values().map(|entry| (entry.offset, entry.value.len()));
+    // A block's frame begins with its length (one or two bytes here) before its CID.
+    let frame = |content: usize| if content + CID_BYTES < 128 { 1 } else { 2 };
+    let start = |(offset, content)| offset - CID_BYTES - frame(content);
+    let starts = [59, reader.offset].into_iter().chain(vertices.chain(blobs).map(start));
+    starts.enumerate().filter(|(_, start)| byte >= *start).map(|(block, _)| block).last()
 }
 
 #[test]
@@ -115,11 +106,11 @@ fn a_changed_block_is_named_with_its_cid_and_byte() {
     changed[entry.offset + 10] ^= 1;
     let error = read(&changed).unwrap_err();
     assert_eq!(error.cause, Cause::Hash);
-    assert_eq!(error.place.block, Some(3));
+    assert_eq!(error.place.block, Some(4));
     assert_eq!(error.place.cid, Some(history.run.to_string()));
     assert_eq!(error.place.offset, entry.offset);
     let text = error.to_string();
-    assert!(text.contains("block 3") && text.contains(&history.run.to_string()), "{text}");
+    assert!(text.contains("block 4") && text.contains(&history.run.to_string()), "{text}");
 }
 
 #[test]
@@ -148,14 +139,27 @@ fn every_kind_of_damage_has_a_name() {
 
 /// A file around any manifest, with a true root.
 fn with_manifest(history: &History, change: impl FnOnce(&mut Manifest)) -> Vec<u8> {
+    with_index(history, |manifest, _| change(manifest))
+}
+
+/// The same, with other signatures too.
+fn with_index(
+    history: &History,
+    change: impl FnOnce(&mut Manifest, &mut Vec<ByteBuf>),
+) -> Vec<u8> {
     let file = history.write();
     let start = 59 + 2 + CID_BYTES;
     let mut reader = Reader { file: &file, offset: 0, block: 0 };
     let root = reader.header().unwrap();
     let mut manifest = reader.manifest(&root).unwrap();
+    assert!(reader.offset > start);
+    let (before, vertices) = (manifest.signatures[0], manifest.vertices.len());
+    let mut signatures = reader.signatures(&before, vertices).unwrap();
     let rest = reader.offset;
-    assert!(rest > start);
-    change(&mut manifest);
+    change(&mut manifest, &mut signatures);
+    let signatures = cbor::encode(&signatures).unwrap();
+    let named = VertexId::of(&signatures);
+    manifest.signatures.iter_mut().filter(|id| **id == before).for_each(|id| *id = named);
     let manifest = cbor::encode(&manifest).unwrap();
     let root = VertexId::of(&manifest);
     let header = cbor::encode(&Header { roots: vec![root], version: 1 }).unwrap();
@@ -163,6 +167,7 @@ fn with_manifest(history: &History, change: impl FnOnce(&mut Manifest)) -> Vec<u
     put_varint(&mut out, header.len());
     out.extend(header);
     put_block(&mut out, &root.to_cid_bytes(), &manifest).unwrap();
+    put_block(&mut out, &named.to_cid_bytes(), &signatures).unwrap();
     out.extend_from_slice(&file[rest..]);
     out
 }
@@ -174,21 +179,53 @@ type Lie = fn(&mut Manifest);
 fn a_manifest_that_lies_is_refused() {
     let history = history();
     let cases: [(Lie, &str); 9] = [
-        (|m| m.version = 2, "car-manifest"),
+        (|m| m.version = 1, "car-manifest"),
         (|m| m.run = VertexId::of(b"elsewhere"), "car-manifest"),
-        (|m| m.signatures.truncate(1), "car-manifest"),
+        (|m| m.signatures.clear(), "car-manifest"),
+        (|m| m.signatures.push(m.signatures[0]), "car-manifest"),
         (|m| m.vertices.push(m.vertices[0]), "car-manifest"),
         (|m| m.blobs.reverse(), "car-manifest"),
         (|m| m.blobs.truncate(2), "car-foreign-block"),
         (|m| m.vertices.swap(0, 1), "car-foreign-block"),
         (|m| m.network = NetworkId::from_bytes([9; 32]), "car-vertex"),
-        (|m| m.signatures[2] = ByteBuf::from(vec![0; 7]), "car-vertex"),
     ];
     for (index, (change, code)) in cases.into_iter().enumerate() {
         let error = read(&with_manifest(&history, change)).unwrap_err();
         assert_eq!(error.code(), code, "row {index}: {error}");
     }
     assert!(read(&with_manifest(&history, |_| {})).is_ok());
+}
+
+#[test]
+fn signatures_that_do_not_fit_their_vertices_are_refused() {
+    let history = history();
+    let code = |file: Vec<u8>| read(&file).unwrap_err().code();
+    let short = with_index(&history, |_, signatures| signatures[2] = ByteBuf::from(vec![0; 7]));
+    assert_eq!(code(short), "car-vertex");
+    let fewer = with_index(&history, |_, signatures| signatures.truncate(1));
+    assert_eq!(code(fewer), "car-manifest");
+    let more = with_index(&history, |_, signatures| signatures.push(signatures[0].clone()));
+    assert_eq!(code(more), "car-manifest");
+}
+
+/// A file held 8,192 vertices and a history eight times as many: late runs could not be exported.
+#[test]
+fn a_history_of_several_blocks_of_signatures_survives_the_file() {
+    let author = Author::new(1);
+    let mut graph = graph_of(&[&author]);
+    let run = author.write(&mut graph, vec![Payload::RunStart(spec())]).id();
+    for number in 2..2 * limits::CAR_SIGNATURES_PER_BLOCK + 3 {
+        author.write(&mut graph, vec![note(u8::try_from(number % 256).unwrap())]);
+    }
+    let history = History { graph, run, blobs: BTreeMap::new() };
+    let file = history.write();
+    let car = read(&file).unwrap();
+    let read_back: Vec<&SignedVertex> = car.vertices.iter().map(|entry| &entry.value).collect();
+    assert_eq!(read_back, history.vertices());
+    assert_eq!(car.vertices.last().unwrap().block, read_back.len() + 3);
+    let most = bytes_max(&read_back, std::iter::empty());
+    let file_bytes = u64::try_from(file.len()).unwrap();
+    assert!((file_bytes..file_bytes + file_bytes / 20).contains(&most), "{most}: {file_bytes}");
 }
 
 #[test]
