@@ -306,7 +306,7 @@ impl Node {
         let id = self.find_run(run)?;
         self.follow_asked(&id, now);
         let known = self.runs.get(&id).ok_or_else(|| unknown_run(run))?;
-        let export = Box::new(Export::new(&self.graph, known));
+        let export = Box::new(Export::new(&self.graph, known, &self.blobs)?);
         self.commands.reading.push_back(Reading::Export { command, export });
         Ok(())
     }

@@ -2,14 +2,17 @@
 //!
 //! That is the head aggregate with its whole causal past, and the blobs of every valid aggregate in
 //! it: their updates, to recompute them, and their weights, to name the first byte that differs.
+//! Whether that fits one file is known from sizes alone, before anything is read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::blobs::Blobs;
 use super::commands::lost_problem;
 use crate::dag::{BlobId, Graph, VertexId, car};
 use crate::event::Problem;
 use crate::federated::{Run, Standing};
+use crate::limits;
 
 /// Blobs asked of the store at once.
 const LOADS_MAX: usize = 16;
@@ -26,7 +29,10 @@ pub(super) struct Export {
 
 impl Export {
     /// Fixes what belongs to the export of a run as it is now.
-    pub(super) fn new(graph: &Graph, run: &Run) -> Self {
+    ///
+    /// # Errors
+    /// When it is more than one file holds.
+    pub(super) fn new(graph: &Graph, run: &Run, blobs: &Blobs) -> Result<Self, Problem> {
         let mut past = graph.ancestors(&[run.head()], &[]).0;
         // A causal order that is the same for everybody, with the head last.
         past.sort_by_key(|signed| (signed.vertex().lamport, signed.id()));
@@ -39,7 +45,12 @@ impl Export {
                 missing.extend(updates.map(|update| update.delta));
             }
         }
-        Self { run: run.id(), vertices, missing, blobs: BTreeMap::new(), lost: None }
+        let sizes = missing.iter().filter_map(|blob| blobs.size(blob));
+        let bytes = car::bytes_max(&past, sizes);
+        if bytes > u64::try_from(limits::CAR_BYTES_MAX).unwrap_or(u64::MAX) {
+            return Err(too_large_problem(bytes));
+        }
+        Ok(Self { run: run.id(), vertices, missing, blobs: BTreeMap::new(), lost: None })
     }
 
     /// The blobs to read next.
@@ -75,5 +86,14 @@ impl Export {
             message: format!("the run cannot be exported: {}", error.cause),
             hint: "runs of this size are beyond one file; export earlier in the run".to_owned(),
         }))
+    }
+}
+
+fn too_large_problem(bytes: u64) -> Problem {
+    let (needed, most) = (bytes >> 20, limits::CAR_BYTES_MAX >> 20);
+    Problem {
+        code: "car-too-large",
+        message: format!("the run cannot be exported: it takes {needed} MiB, one file {most} MiB"),
+        hint: "runs of this size are beyond one file; export earlier in the run".to_owned(),
     }
 }

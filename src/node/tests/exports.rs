@@ -192,6 +192,19 @@ fn a_missing_or_unusable_update_is_named() {
 }
 
 #[test]
+fn a_run_that_is_too_large_for_a_file_is_refused_before_anything_is_read() {
+    let (mut mesh, run, _) = exported();
+    let known = mesh.node(0).runs().get(&run).unwrap();
+    let weights = known.aggregate(&known.head()).unwrap().weights;
+    let size = u64::try_from(crate::limits::CAR_BYTES_MAX).unwrap();
+    mesh.members[0].node.as_mut().unwrap().blobs.restore(vec![(weights, size)]);
+    let command = mesh.command(0, Command::ExportRun { run: run.to_string() });
+    let problem = mesh.members[0].replies[&command].clone().unwrap_err();
+    assert_eq!(problem.code, "car-too-large");
+    assert!(problem.message.contains("1024 MiB"), "{}", problem.message);
+}
+
+#[test]
 fn a_foreign_or_empty_file_is_refused_in_words() {
     for bytes in [&b""[..], b"PK\x03\x04 not a CAR", &[0xff; 200]] {
         let report = replay(bytes);
