@@ -107,10 +107,7 @@ pub enum Error {
     #[error("the run's model is refused: {0}")]
     Model(#[source] neural::specification::Error),
     /// Class names that do not fit the network's outputs.
-    #[error(
-        "{classes} class names do not fit {outputs} outputs; give none, one per output, or two for \
-         a single output"
-    )]
+    #[error("{classes} class names do not fit {outputs} outputs; give none, or one per output")]
     Classes {
         /// Class names.
         classes: usize,

@@ -220,13 +220,8 @@ impl RunSpec {
     fn validate_classes(&self) -> Result<(), Error> {
         let outputs = self.model.outputs();
         let count = self.classes.len();
-        // One output can stand for two classes (its probability belongs to the second).
-        let fits = u32::try_from(count).is_ok_and(|count| match count {
-            0 => true,
-            1 => false,
-            2 => outputs == 2 || outputs == 1,
-            _ => outputs == count,
-        });
+        // As training has it: what no data set fits would be a run in which nobody can take part.
+        let fits = count == 0 || (count > 1 && u32::try_from(count) == Ok(outputs));
         if count > limits::CLASSES_MAX || !fits {
             return Err(Error::Classes { classes: count, outputs });
         }

@@ -320,9 +320,16 @@ fn change_proof(vertex: &mut Vertex) {
 /// A change that puts a run out of its bounds.
 type Spoil = fn(&mut RunSpec);
 
+/// No data set fits such a run, so nobody could train for it.
+fn two_classes_of_one_output(spec: &mut RunSpec) {
+    spec.classes.truncate(2);
+    spec.model.layers = vec![Layer { units: 1, activation: Activation::Linear }];
+    spec.model.loss = Loss::Mse;
+}
+
 #[test]
 fn every_bound_of_a_run_is_checked() {
-    let table: [(Spoil, &str); 19] = [
+    let table: [(Spoil, &str); 20] = [
         (|s| s.name.clear(), "vertex-range"),
         (|s| s.name = "a".repeat(65), "vertex-range"),
         (|s| s.name = "Iris".to_owned(), "vertex-range"),
@@ -330,6 +337,7 @@ fn every_bound_of_a_run_is_checked() {
         (|s| s.model.inputs = 0, "run-model"),
         (|s| s.scaling.offset.clear(), "run-model"),
         (|s| s.classes = vec!["a".to_owned()], "run-model"),
+        (two_classes_of_one_output, "run-model"),
         (|s| s.classes[0] = "a".repeat(65), "vertex-range"),
         (|s| s.rounds = 0, "vertex-range"),
         (|s| s.rounds = u32::MAX, "vertex-range"),
