@@ -79,6 +79,8 @@ impl<'a> Records<'a> {
                 }
                 (_, byte) if byte == self.separator && !quoted => {
                     self.ends.push(self.bytes.len());
+                    // The last field has no separator behind it.
+                    super::bound("columns", self.ends.len() + 1, super::parse::COLUMNS_MAX)?;
                     State::Start
                 }
                 (_, byte) => {
@@ -95,7 +97,6 @@ impl<'a> Records<'a> {
             return Err(Error::Quote { row: opened });
         }
         self.ends.push(self.bytes.len());
-        super::bound("columns", self.ends.len(), super::parse::COLUMNS_MAX)?;
         let row = self.breaks + 1;
         let text = std::str::from_utf8(&self.bytes).map_err(|_| Error::NotText { row })?;
         Ok(Some(Record { text, ends: &self.ends, row }))
@@ -192,6 +193,14 @@ mod tests {
                 _ => {}
             }
         }
+    }
+
+    #[test]
+    fn a_record_of_separators_is_refused_before_it_fills_the_memory() {
+        let csv = ",".repeat(4 << 20);
+        let mut records = Records::new(csv.as_bytes()).unwrap();
+        assert!(matches!(records.next(), Err(Error::TooLarge { what: "columns", .. })));
+        assert!(records.ends.len() <= crate::neural::dataset::parse::COLUMNS_MAX);
     }
 
     proptest! {
