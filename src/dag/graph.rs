@@ -216,6 +216,16 @@ impl Graph {
         self.accept(vertex, &Source::Own, &mut Vec::new())
     }
 
+    /// Verifies every signature of an accepted vertex: its own, and those of the bindings and proofs
+    /// that it states. Accepted vertices were verified when they came; restored ones were not.
+    ///
+    /// # Errors
+    /// [`Error::Signature`], [`Error::Binding`] or [`Error::Proof`].
+    pub fn verify(&self, vertex: &SignedVertex) -> Result<(), Error> {
+        self.check_signature(vertex)?;
+        self.check_statements(vertex)
+    }
+
     /// The fields of this author's next vertex: its position, `prev`, the heads as parents (its
     /// own last vertex and the oldest heads when there are more than 16) and the Lamport time.
     ///

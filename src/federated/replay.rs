@@ -2,7 +2,8 @@
 //!
 //! 1. The file is read ([`crate::dag::car`]): each block's bytes must have the CID it stands under.
 //! 2. Each vertex is put into an empty graph, in the order of the file: its signature is verified
-//!    with its author's key, and every rule of its causal past is checked.
+//!    with its author's key, so are the bindings and proofs it states, and every rule of its causal
+//!    past is checked.
 //! 3. The history is folded as every member folds it. The last vertex of the file is the head that
 //!    is claimed; the file is its causal past.
 //! 4. Each aggregate from the first round to the head is averaged again from its updates and
@@ -192,7 +193,7 @@ fn chain(run: &Run, head: VertexId, car: &Car<'_>) -> Result<Vec<VertexId>, Mism
     Ok(chain)
 }
 
-/// Puts a vertex into the graph and verifies its signature.
+/// Puts a vertex into the graph and verifies its signature and what it states.
 fn insert(graph: &mut Graph, entry: &Entry<SignedVertex>) -> Result<(), Mismatch> {
     let signed = &entry.value;
     let refused = |error: dag::Error| Mismatch {
@@ -204,10 +205,9 @@ fn insert(graph: &mut Graph, entry: &Entry<SignedVertex>) -> Result<(), Mismatch
         what: error.to_string(),
     };
     // The trusted path, because members may have cited both halves of an equivocation and the
-    // file holds no more than one order. The signature is what it does not check.
+    // file holds no more than one order. What is signed is what it does not check.
     graph.restore(signed.clone()).map_err(refused)?;
-    let key = graph.author(&signed.vertex().author).map(|chain| &chain.key);
-    key.map_or(Ok(()), |key| signed.verify(key)).map_err(refused)
+    graph.verify(signed).map_err(refused)
 }
 
 /// The round that a vertex speaks of.

@@ -244,3 +244,27 @@ fn a_wrong_aggregate_beside_the_chain_spoils_nothing() {
     assert!(report.ok, "{:?}", report.first_mismatch);
     assert_eq!(report.rounds, 6);
 }
+
+#[test]
+fn a_binding_that_its_author_never_signed_is_found() {
+    let (mesh, run, file) = exported();
+    let head = mesh.node(0).runs().get(&run).unwrap().head();
+    let car = car::read(&file).unwrap();
+    let signed = car.vertices.iter().find(|entry| entry.value.id() == head).unwrap();
+    let author = signed.value.vertex().author;
+    let writer = mesh.members.iter().find(|member| member.secrets.author() == author).unwrap();
+    let key = writer.secrets.signing_key();
+    let mut binding = mesh.node(0).graph().author(&author).unwrap().binding.clone();
+    binding.epoch += 1;
+    let changed = rewritten(
+        &file,
+        |signed| {
+            let mut vertex = signed.vertex().clone();
+            vertex.payloads.push(Payload::Binding(binding.clone()));
+            let signs = signed.id() == head;
+            signs.then(|| SignedVertex::sign(&vertex, &key, [0; 32]).unwrap())
+        },
+        |_| {},
+    );
+    assert_fails(&replay(&changed), "binding-signature");
+}
