@@ -13,9 +13,16 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use crate::dag::cbor::{self, Bounds};
 use crate::dag::{BlobId, VertexId};
 use crate::identity::{Binding, NetworkId};
 use crate::limits;
+
+/// Items of one message (count): twice those of the largest list with its frame, so that a list
+/// which is a little too long is still called so.
+const MESSAGE_ITEMS_MAX: usize = 2 * (limits::REQUEST_VERTICES_MAX + limits::HEADS_MAX + 32);
+/// Nesting of one message: kind, hello, heads, list.
+const MESSAGE_DEPTH_MAX: usize = 4;
 
 /// The request-response protocol between two nodes.
 pub const SYNC_PROTOCOL: &str = "/synaptic-mesh/sync/1";
@@ -294,12 +301,12 @@ fn encode(message: &impl Serialize) -> Vec<u8> {
 }
 
 fn decode<T: DeserializeOwned + Serialize>(bytes: &[u8], bytes_max: usize) -> Result<T, Error> {
-    if bytes.len() > bytes_max {
-        return Err(Error::Oversized { bytes: bytes.len(), bytes_max });
-    }
-    let message: T = serde_ipld_dagcbor::from_slice(bytes)
-        .map_err(|error| Error::Malformed { reason: error.to_string() })?;
-    if encode(&message) == bytes { Ok(message) } else { Err(Error::NotCanonical) }
+    let bounds = Bounds { bytes_max, items_max: MESSAGE_ITEMS_MAX, depth_max: MESSAGE_DEPTH_MAX };
+    cbor::decode(bytes, &bounds).map_err(|error| match error {
+        cbor::Error::TooLarge { bytes, bytes_max } => Error::Oversized { bytes, bytes_max },
+        cbor::Error::NotCanonical { .. } => Error::NotCanonical,
+        error => Error::Malformed { reason: error.to_string() },
+    })
 }
 
 fn count(field: &'static str, count: usize, count_max: usize) -> Result<(), Error> {

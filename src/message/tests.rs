@@ -146,6 +146,17 @@ fn lists_and_addresses_have_limits() {
     assert_eq!(Response::decode(&piece.encode()).unwrap_err().code(), "message-too-many");
 }
 
+/// Half a million empty strings in an answer of half a megabyte took sixteen to read.
+#[test]
+fn a_message_of_many_little_things_is_refused_before_it_is_read() {
+    let vertices = vec![ByteBuf::new(); 600_000];
+    let page = Response::Vertices(Vertices { vertices, more: false }).encode();
+    assert!(page.len() <= limits::RESPONSE_BYTES_MAX);
+    let error = Response::decode(&page).unwrap_err();
+    assert_eq!(error.code(), "message-malformed");
+    assert!(error.to_string().contains("more items than allowed"), "{error}");
+}
+
 #[test]
 fn the_largest_messages_fit_their_limits() {
     let id = VertexId::of(b"x");
