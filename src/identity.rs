@@ -99,11 +99,6 @@ impl Error {
             Self::Signature(_) => "binding-signature",
         }
     }
-
-    /// Whether the node cannot go on: only its own key file is fatal.
-    pub const fn is_fatal(&self) -> bool {
-        matches!(self, Self::Secrets { .. })
-    }
 }
 
 #[cfg(test)]

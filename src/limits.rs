@@ -119,8 +119,6 @@ pub const GRAPH_VERTICES_MAX: usize = 1 << 16;
 pub const GRAPH_BYTES_MAX: usize = 512 << 20;
 /// Authors one node knows (count): an expanded key takes 8 KiB, so this is 32 MiB.
 pub const GRAPH_AUTHORS_MAX: usize = 4_096;
-/// Equivocations one node remembers (count): one ends an author, so authors bound it.
-pub const GRAPH_ENDED_MAX: usize = GRAPH_AUTHORS_MAX;
 /// How far ahead of everything known a parked vertex's Lamport time may be (count): more than one
 /// exchange with a peer that was away brings.
 pub const LAMPORT_WINDOW: u64 = 1 << 16;

@@ -9,7 +9,7 @@ use std::{fs, path::Path};
 
 /// Modules from the ground up, one row per floor. A module may use only what stands before it.
 const FLOORS: &[&[&str]] = &[
-    &["units", "limits", "clock", "math", "rng", "simd"],
+    &["limits", "clock", "math", "rng", "simd"],
     &["crypto", "tensor"],
     &["neural"],
     &["identity", "dag", "sync"],

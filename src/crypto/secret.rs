@@ -9,14 +9,14 @@
 
 use std::fmt;
 
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::ZeroizeOnDrop;
 
 /// `N` secret bytes, zeroed when dropped and never printed.
 ///
 /// ```
 /// use synaptic_mesh::crypto::secret::Secret;
 ///
-/// let secret = Secret::new([7; 32]);
+/// let secret = Secret::copy_from(&[7; 32]);
 /// assert_eq!(secret.expose(), &[7; 32]);
 /// assert_eq!(format!("{secret:?}"), "Secret(32 bytes, redacted)");
 /// ```
@@ -24,13 +24,6 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 pub struct Secret<const N: usize>(Box<[u8; N]>);
 
 impl<const N: usize> Secret<N> {
-    /// Takes over `bytes` and erases the caller's array.
-    pub fn new(mut bytes: [u8; N]) -> Self {
-        let secret = Self(Box::new(bytes));
-        bytes.zeroize();
-        secret
-    }
-
     /// Copies the secret out of a longer buffer, which stays the caller's to erase.
     pub fn copy_from(bytes: &[u8; N]) -> Self {
         let mut secret = Self(Box::new([0; N]));
@@ -56,7 +49,7 @@ mod tests {
 
     #[test]
     fn debug_shows_the_length_and_nothing_else() {
-        let text = format!("{:?}", Secret::new([0xab; 64]));
+        let text = format!("{:?}", Secret::copy_from(&[0xab; 64]));
         assert_eq!(text, "Secret(64 bytes, redacted)");
     }
 

@@ -60,8 +60,6 @@ pub enum Context {
     Vertex,
     /// The tie between an author and a transport key.
     Binding,
-    /// The transcript of a connection.
-    Handshake,
 }
 
 impl Context {
@@ -70,7 +68,6 @@ impl Context {
         match self {
             Self::Vertex => b"synaptic-mesh/vertex/v1",
             Self::Binding => b"synaptic-mesh/binding/v1",
-            Self::Handshake => b"synaptic-mesh/handshake/v1",
         }
     }
 }

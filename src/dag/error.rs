@@ -314,9 +314,4 @@ impl Error {
             Self::OrphansFull { .. } | Self::GraphFull { .. } | Self::Restore { .. } => Fault::Full,
         }
     }
-
-    /// Whether the node cannot go on: only when its own store is damaged.
-    pub const fn is_fatal(&self) -> bool {
-        matches!(self, Self::Restore { .. })
-    }
 }

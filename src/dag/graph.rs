@@ -99,6 +99,7 @@ pub struct Graph {
     /// Accepted vertices that carry a proof, by the accused.
     proofs: BTreeMap<AuthorId, BTreeSet<VertexId>>,
     orphans: Orphans,
+    /// Greatest accepted Lamport time.
     lamport_max: u64,
     bytes: usize,
     /// [`limits::GRAPH_VERTICES_MAX`]; less in tests.
@@ -295,11 +296,6 @@ impl Graph {
         self.chains.get(author)
     }
 
-    /// Every known author with its chain, by id.
-    pub fn authors(&self) -> impl Iterator<Item = (&AuthorId, &Chain)> {
-        self.chains.iter()
-    }
-
     /// The position an author is known to have filled twice.
     pub fn equivocated(&self, author: &AuthorId) -> Option<u64> {
         self.ended.get(author).copied()
@@ -330,19 +326,9 @@ impl Graph {
         self.bytes
     }
 
-    /// Greatest accepted Lamport time.
-    pub fn lamport_max(&self) -> u64 {
-        self.lamport_max
-    }
-
     /// Number of parked vertices.
     pub fn parked(&self) -> usize {
         self.orphans.len()
-    }
-
-    /// Parents that parked vertices wait for and that are not parked themselves, ascending.
-    pub fn missing(&self) -> Vec<VertexId> {
-        self.orphans.awaited().filter(|id| !self.orphans.contains(id)).copied().collect()
     }
 
     /// Forgets what a peer had parked; for a peer that was disconnected for a fault.

@@ -67,10 +67,4 @@ impl Error {
             Self::Host(_) => "see the cause; if it stays, report it",
         }
     }
-
-    /// Whether every later write must be expected to fail as well, so that the node should stop
-    /// rather than go on without memory.
-    pub fn is_fatal(&self) -> bool {
-        !matches!(self, Self::TooLarge { .. } | Self::Full(_))
-    }
 }

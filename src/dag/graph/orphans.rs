@@ -74,6 +74,7 @@ impl Orphans {
     }
 
     /// Every parent that a parked vertex waits for, ascending.
+    #[cfg(test)]
     pub(super) fn awaited(&self) -> impl Iterator<Item = &VertexId> {
         self.waiting.keys()
     }

@@ -11,6 +11,11 @@ fn names(vertices: &[SignedVertex]) -> Vec<VertexId> {
     vertices.iter().map(SignedVertex::id).collect()
 }
 
+/// Parents that parked vertices wait for and that are not parked themselves.
+fn missing(graph: &Graph) -> Vec<VertexId> {
+    graph.orphans.awaited().filter(|id| !graph.orphans.contains(id)).copied().collect()
+}
+
 /// A chain of `count` vertices by one author, the identity first.
 fn chain(author: &Author, count: usize) -> Vec<SignedVertex> {
     let mut graph = graph_of(&[author]);
@@ -45,7 +50,7 @@ fn a_chain_is_accepted_and_its_end_is_the_only_head() {
     assert_eq!((chain.tip, chain.next_seq), (vertices[4].id(), 5));
     assert_eq!((chain.at(2), chain.at(5)), (Some(vertices[2].id()), None));
     assert_eq!(graph.iter().map(SignedVertex::id).collect::<Vec<_>>(), names(&vertices));
-    assert_eq!((graph.len(), graph.lamport_max()), (5, 5));
+    assert_eq!((graph.len(), graph.lamport_max), (5, 5));
 }
 
 #[test]
@@ -87,10 +92,10 @@ fn children_wait_for_their_parents_and_come_out_in_causal_order() {
         assert_eq!(missing, expected, "a parked parent is not asked for again");
         assert_eq!(insert(&mut graph, &vertices[index]), Ok(Insert::Duplicate));
     }
-    assert_eq!((graph.parked(), graph.missing()), (4, vec![vertices[0].id()]));
+    assert_eq!((graph.parked(), missing(&graph)), (4, vec![vertices[0].id()]));
     let accepted = insert(&mut graph, &vertices[0]).unwrap();
     assert_eq!(accepted, Insert::Accepted(names(&vertices)));
-    assert_eq!((graph.parked(), graph.missing()), (0, vec![]));
+    assert_eq!((graph.parked(), missing(&graph)), (0, vec![]));
 }
 
 #[test]
@@ -256,7 +261,7 @@ fn what_waits_for_an_invalid_vertex_is_dropped_with_it() {
     let mut graph = graph_of(&[&author]);
     assert!(matches!(insert(&mut graph, &child), Ok(Insert::Parked { .. })));
     assert_eq!(insert(&mut graph, &bad).unwrap_err().code(), "vertex-lamport");
-    assert_eq!((graph.parked(), graph.missing()), (0, vec![]));
+    assert_eq!((graph.parked(), missing(&graph)), (0, vec![]));
 }
 
 #[test]
@@ -422,7 +427,7 @@ fn parked_vertices_are_forgotten_after_a_while() {
     insert(&mut graph, &vertices[2]).unwrap();
     assert_eq!(graph.expire(NOW.plus_ms(limits::ORPHAN_AGE_MS_MAX)), 0);
     assert_eq!(graph.expire(NOW.plus_ms(limits::ORPHAN_AGE_MS_MAX + 1)), 1);
-    assert_eq!((graph.parked(), graph.missing()), (0, vec![]));
+    assert_eq!((graph.parked(), missing(&graph)), (0, vec![]));
 }
 
 #[test]
@@ -444,7 +449,6 @@ fn an_own_vertex_with_missing_parents_says_that_the_store_is_damaged() {
     let mut graph = graph_of(&[&author]);
     let error = graph.insert(vertices[2].clone(), &Source::Own, NOW).unwrap_err();
     assert_eq!(error.code(), "store-damaged");
-    assert!(error.is_fatal());
 }
 
 #[test]
@@ -507,7 +511,8 @@ type View = (BTreeSet<VertexId>, Vec<VertexId>, Vec<(AuthorId, VertexId, u64, u3
 
 fn view(graph: &Graph) -> View {
     let chains = graph
-        .authors()
+        .chains
+        .iter()
         .map(|(id, chain)| (*id, chain.tip, chain.next_seq, chain.binding.epoch))
         .collect();
     (graph.iter().map(SignedVertex::id).collect(), graph.heads(), chains)
