@@ -109,12 +109,7 @@ impl Runs {
         changes.into_iter().map(|change| (*run, change)).collect()
     }
 
-    fn apply_payload(
-        &mut self,
-        by: By,
-        payload: &Payload,
-        changes: &mut Vec<(VertexId, Change)>,
-    ) {
+    fn apply_payload(&mut self, by: By, payload: &Payload, changes: &mut Vec<(VertexId, Change)>) {
         let By { vertex, author, seq } = by;
         let run = match payload {
             Payload::RunStart(spec) => return self.start(vertex, author, spec, changes),

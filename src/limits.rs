@@ -174,8 +174,8 @@ pub const SYNC_PEERS_MAX: usize = 128;
 pub const SYNC_WANTED_PER_PEER_MAX: usize = 2 * HEADS_MAX;
 /// Names of refused vertices remembered, over all peers (count). Arbitrary, sane: 160 KiB.
 pub const SYNC_REFUSED_MAX: usize = 4_096;
-/// Answers in a row with nothing new that are taken from a peer which says that it has more (count):
-/// 8,192 vertices that both sides have and neither knows of.
+/// Answers in a row with nothing new that are taken from a peer which says that it has more
+/// (count): 8,192 vertices that both sides have and neither knows of.
 pub const SYNC_REPEATS_MAX: u32 = 64;
 /// Milliseconds until a peer that answered nothing useful is asked again; doubles each time.
 pub const SYNC_BACKOFF_MS_MIN: u64 = 500;
@@ -326,7 +326,8 @@ pub const BLOBS_MAX: usize = 1 << 20;
 pub const BLOBS_WANTED_MAX: usize = 1_024;
 /// Blobs under way at once (count): with the largest blobs 32 MiB of buffers.
 pub const BLOB_FETCHES_MAX: usize = 8;
-/// Milliseconds for fetching one blob from one peer; then the next is asked. The largest at 35 KiB/s.
+/// Milliseconds for fetching one blob from one peer; then the next is asked. The largest blob at
+/// 35 KiB/s.
 pub const BLOB_FETCH_MS_MAX: u64 = 120_000;
 /// First wait before a blob is asked for again (milliseconds); doubles with each round of failures.
 pub const BLOB_RETRY_MS_MIN: u64 = 250;

@@ -217,8 +217,8 @@ impl Graph {
         self.accept(vertex, &Source::Own, &mut Vec::new())
     }
 
-    /// Verifies every signature of an accepted vertex: its own, and those of the bindings and proofs
-    /// that it states. Accepted vertices were verified when they came; restored ones were not.
+    /// Verifies every signature of an accepted vertex: its own, and those of the bindings and the
+    /// proofs that it states. Accepted vertices were verified when they came, restored ones not.
     ///
     /// # Errors
     /// [`Error::Signature`], [`Error::Binding`] or [`Error::Proof`].

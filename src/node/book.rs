@@ -252,7 +252,10 @@ mod tests {
         }
         assert_eq!(book.len(), limits::BOOK_ENTRIES_MAX);
         assert!(book.addresses().contains(&address(1).as_str()));
-        assert!(!book.hear("/ip4/10.0.0.1/tcp/1/ws", None, 0), "without a peer id it proves nothing");
+        assert!(
+            !book.hear("/ip4/10.0.0.1/tcp/1/ws", None, 0),
+            "without a peer id it proves nothing"
+        );
         let peer = peer_of(&address(1)).unwrap();
         let heard = |n: &i32| book.hear(&format!("/dns4/n{n}/p2p/{peer}"), None, 0);
         assert!((0..100).filter(heard).count() < limits::ADDRESSES_PER_PEER_MAX);

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use super::export::Export;
 use super::Node;
+use super::export::Export;
 use crate::clock::Now;
 use crate::dag::{BlobId, Payload, RunSpec, VertexId};
 use crate::effect::{Command, Effect, Input, Verdict};

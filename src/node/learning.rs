@@ -77,9 +77,8 @@ impl Node {
 
     /// Bytes of blobs that are here because of runs which the owner showed no interest in.
     fn watched_bytes(&self) -> u64 {
-        let watched = self.following.iter().filter(|(id, following)| {
-            !following.asked && self.is_watched(id)
-        });
+        let watched =
+            self.following.iter().filter(|(id, following)| !following.asked && self.is_watched(id));
         watched.fold(0, |sum, (_, following)| sum.saturating_add(following.bytes))
     }
 

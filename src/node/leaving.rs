@@ -1,9 +1,9 @@
 //! Leaving: what was begun is written, and the last own vertex is handed on.
 //!
-//! Gossip that waits in a connection's queue is lost with the connection. So a node that is told
-//! to stop first finishes its writes, and then asks its peers for their heads until one of them
-//! shows that it has the node's last vertex; it answers requests meanwhile, so that a peer which
-//! learns of the vertex by that question gets it. With nobody connected, or after
+//! Gossip that waits in a connection's queue is lost with the connection. So a node that is told to
+//! stop first finishes its writes, and then asks its peers for their heads until one of them shows
+//! that it has the node's last vertex; it answers requests meanwhile, so that a peer which learns
+//! of the vertex by that question gets it. With nobody connected, or after
 //! [`limits::LEAVE_MS_MAX`], it goes at once: the next start brings the vertex to the others.
 //!
 //! Blobs are not waited for: an update whose weights left with its author is one update less.

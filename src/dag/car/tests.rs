@@ -143,10 +143,7 @@ fn with_manifest(history: &History, change: impl FnOnce(&mut Manifest)) -> Vec<u
 }
 
 /// The same, with other signatures too.
-fn with_index(
-    history: &History,
-    change: impl FnOnce(&mut Manifest, &mut Vec<ByteBuf>),
-) -> Vec<u8> {
+fn with_index(history: &History, change: impl FnOnce(&mut Manifest, &mut Vec<ByteBuf>)) -> Vec<u8> {
     let file = history.write();
     let start = 59 + 2 + CID_BYTES;
     let mut reader = Reader { file: &file, offset: 0, block: 0 };

@@ -52,7 +52,8 @@ impl Graph {
 
     /// Marks the places of `from` and of everything behind them that is not marked yet.
     fn mark_past(&self, from: &[VertexId], marks: &mut [bool], mut found: impl FnMut(usize)) {
-        let mut open: Vec<usize> = from.iter().filter_map(|id| self.index.get(id)).copied().collect();
+        let mut open: Vec<usize> =
+            from.iter().filter_map(|id| self.index.get(id)).copied().collect();
         while let Some(place) = open.pop() {
             let Some(mark) = marks.get_mut(place) else { continue };
             if *mark {

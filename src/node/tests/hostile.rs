@@ -473,8 +473,8 @@ fn foreign_address(foreign: &Stranger) -> String {
     format!("/ip4/127.0.0.1/tcp/4999/ws/p2p/{}", foreign.transport)
 }
 
-/// A device without a battery for its clock wakes up in 1970. To it, everybody's binding lies in the
-/// future; to everybody else its own has long ended. It banned all its peers, and they banned it.
+/// A device without a battery for its clock wakes up in 1970. To it, everybody's binding lies in
+/// the future; to everybody else its own has long ended. It banned all its peers, and they it.
 #[test]
 fn a_clock_at_its_beginning_bans_nobody() {
     let mut mesh = Mesh::new(55, 3);

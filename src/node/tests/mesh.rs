@@ -15,11 +15,11 @@ use crate::effect::{
 use crate::event::{Event, Problem, Reply, RunView};
 use crate::federated::Run;
 use crate::identity::{AuthorId, Secrets, TransportId};
+use crate::limits;
 use crate::message::Response;
 use crate::neural::{self, Activation, Dataset, Labels, Layer, LocalTraining, Loss, Scaling};
 use crate::node::{Config, Node, Restored};
 use crate::rng::Rng;
-use crate::storage::{Batch, Table};
 
 /// Milliseconds since 1970 at the start of the virtual clock.
 pub(super) const UNIX_MS: u64 = 1_763_000_000_000;
@@ -595,8 +595,8 @@ impl Mesh {
             let input = Input::Persisted { write: number, result: Err(failed) };
             return self.post(member, 2, input);
         }
-        if let Err(error) = batch_of(&write) {
-            let failed = StoreFailed { full: false, message: error.to_string() };
+        if !fits_batch(&write) {
+            let failed = StoreFailed { full: false, message: "too much at once".to_owned() };
             let input = Input::Persisted { write: number, result: Err(failed) };
             return self.post(member, 2, input);
         }
@@ -630,19 +630,16 @@ impl Mesh {
     }
 }
 
-/// The batch that a write becomes: a store takes none beyond its limits.
-fn batch_of(write: &Write) -> Result<Batch, crate::storage::Error> {
-    let mut batch = Batch::new();
-    for (id, bytes) in &write.vertices {
-        batch.put(Table::Vertices, id.0.0.to_vec(), bytes.clone())?;
-    }
-    for (id, bytes) in &write.blobs {
-        batch.put(Table::Blobs, id.0.0.to_vec(), bytes.clone())?;
-    }
-    for (name, bytes) in &write.meta {
-        batch.put(Table::Meta, name.clone().into_bytes(), bytes.clone())?;
-    }
-    Ok(batch)
+/// Whether a store takes a write as one batch.
+fn fits_batch(write: &Write) -> bool {
+    let vertices = write.vertices.iter().map(|(_, bytes)| (32, bytes.len()));
+    let blobs = write.blobs.iter().map(|(_, bytes)| (32, bytes.len()));
+    let meta = write.meta.iter().map(|(name, bytes)| (name.len(), bytes.len()));
+    let records: Vec<(usize, usize)> = vertices.chain(blobs).chain(meta).collect();
+    records.len() <= limits::STORE_BATCH_OPERATIONS_MAX
+        && records.iter().map(|(key, value)| key + value).sum::<usize>()
+            <= limits::STORE_BATCH_BYTES_MAX
+        && records.iter().all(|(_, value)| *value <= limits::STORE_VALUE_BYTES_MAX)
 }
 
 /// Trains as a host does.

@@ -180,8 +180,14 @@ fn a_node_stops_in_time_when_nobody_takes_its_last_vertex() {
     mesh.faults.lost_per_mille = 1_000;
     mesh.command(0, Command::StartRun { spec: Box::new(tiny_run(3, 2)), samples: 0 });
     let stop = mesh.command(0, Command::Stop);
-    assert!(!mesh.run_until(limits::LEAVE_MS_MAX / 2, |mesh| mesh.members[0].replies.contains_key(&stop)));
-    assert!(mesh.run_until(limits::LEAVE_MS_MAX, |mesh| mesh.members[0].replies.contains_key(&stop)));
+    assert!(
+        !mesh.run_until(limits::LEAVE_MS_MAX / 2, |mesh| mesh.members[0]
+            .replies
+            .contains_key(&stop))
+    );
+    assert!(
+        mesh.run_until(limits::LEAVE_MS_MAX, |mesh| mesh.members[0].replies.contains_key(&stop))
+    );
     assert_eq!(mesh.node(1).runs().iter().count(), 0);
 }
 
