@@ -55,7 +55,8 @@ fn an_update_that_found_no_place_in_the_queue_is_trained_again() {
         let now_ms = mesh.now_ms;
         while node_mut(&mut mesh, 1).writer.queue(payload.clone(), None, true, now_ms) {}
         // The first of them are taken out into the vertex that cannot be written.
-        mesh.run_for(100);
+        mesh.give(1, Input::Tick);
+        mesh.run_for(10);
     }
     mesh.run_for(5_000);
     mesh.members[1].store.is_full = false;
