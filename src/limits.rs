@@ -181,6 +181,9 @@ pub const SYNC_REPEATS_MAX: u32 = 64;
 pub const SYNC_BACKOFF_MS_MIN: u64 = 500;
 /// Milliseconds: where that doubling stops.
 pub const SYNC_BACKOFF_MS_MAX: u64 = 60_000;
+/// Milliseconds until a peer is asked again whose answer had more of one author than may be taken
+/// in: what [`ANSWERED_PER_SECOND`] then allows is worth an answer.
+pub const SYNC_HELD_MS: u64 = 1_000;
 /// Milliseconds after which an unanswered request counts as failed: an answer at 25 KiB/s.
 pub const SYNC_REQUEST_MS_MAX: u64 = 20_000;
 /// Fruitless requests after which a missing vertex is given up (count); a new mention revives it.

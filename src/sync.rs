@@ -74,6 +74,8 @@ pub struct Answer {
     pub news: usize,
     /// Whether the peer has more to give for the same request.
     pub more: bool,
+    /// Whether the rest of the answer was left for later, which is not the peer's fault.
+    pub held: bool,
 }
 
 /// What is wanted, who may have it, and what is under way.
@@ -184,12 +186,14 @@ impl State {
         let repeats = answer.news == 0 && answer.more && !answer.received.is_empty();
         state.repeats = if repeats { state.repeats.saturating_add(1) } else { 0 };
         let useful = answer.news > 0 || (repeats && state.repeats <= limits::SYNC_REPEATS_MAX);
-        if useful {
+        if answer.held {
+            state.not_before_mono_ms = now.mono_ms.saturating_add(limits::SYNC_HELD_MS);
+        } else if useful {
             state.failures = 0;
         } else {
             state.back_off(now);
         }
-        state.settle(&done, useful, graph);
+        state.settle(&done, useful || answer.held, graph);
     }
 
     /// A request failed: no connection, a refusal, an unreadable answer.

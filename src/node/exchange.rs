@@ -367,7 +367,8 @@ impl Node {
         now: Now,
         out: &mut Vec<Effect>,
     ) {
-        let (mut received, mut news, mut useless, mut more) = (Vec::new(), 0, false, answer.more);
+        let (mut received, mut news) = (Vec::new(), 0);
+        let (mut useless, mut held) = (false, false);
         for bytes in &answer.vertices {
             let signed = match SignedVertex::decode(bytes) {
                 Ok(signed) => signed,
@@ -383,7 +384,7 @@ impl Node {
             }
             if !self.takes_answered(&signed, now) {
                 self.counters.count("answer-author-rate");
-                more = true;
+                held = true;
                 break;
             }
             match self.take_vertex(peer, signed, now, out) {
@@ -401,7 +402,7 @@ impl Node {
         if useless {
             self.penalise(peer, Offence::UselessAnswer, now, out);
         }
-        let answer = sync::Answer { received, news, more };
+        let answer = sync::Answer { received, news, more: answer.more, held };
         self.sync.on_answer(peer, &answer, &self.graph, now);
     }
 

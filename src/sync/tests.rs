@@ -56,7 +56,7 @@ impl Replica {
         let served = serve(&other.graph, &ask.want);
         let received: Vec<VertexId> = served.vertices.iter().map(|signed| signed.id()).collect();
         let news = served.vertices.iter().filter(|signed| self.take(signed, &ask.peer)).count();
-        let answer = Answer { received, news, more: served.more };
+        let answer = Answer { received, news, more: served.more, held: false };
         self.state.on_answer(&ask.peer, &answer, &self.graph, now);
         true
     }
@@ -136,7 +136,7 @@ fn a_parent_that_gossip_overtook_is_asked_for_by_name_and_more_by_walking_back()
     let ask = new.state.next(&new.graph, NOW).unwrap();
     assert_eq!(ask.want, Want::Vertices { ids: vec![history[2].id()] });
     new.take(&history[2], &old.peer);
-    let answer = Answer { received: vec![history[2].id()], news: 1, more: false };
+    let answer = Answer { received: vec![history[2].id()], news: 1, more: false, held: false };
     new.state.on_answer(&old.peer, &answer, &new.graph, NOW);
     assert_eq!((new.graph.len(), new.graph.parked()), (4, 0));
     // Many generations behind: one by name, one that walks back, not forty.
@@ -304,6 +304,26 @@ fn a_peer_that_makes_up_heads_stands_in_nobodys_way() {
 }
 
 #[test]
+fn a_peer_whose_answer_was_left_for_later_is_asked_again_then() {
+    let a = Author::new(1);
+    let mut full = Replica::new(1, &[&a]);
+    write(&mut full, &a, 3);
+    let mut new = Replica::new(2, &[&a]);
+    new.hear_heads(&full);
+    let mut now = NOW;
+    for _ in 0..3 * limits::SYNC_ATTEMPTS_MAX {
+        assert!(new.state.next(&new.graph, now).is_some());
+        let answer = Answer { held: true, more: true, ..Answer::default() };
+        new.state.on_answer(&full.peer, &answer, &new.graph, now);
+        assert_eq!(new.state.next(&new.graph, now), None, "the same would come again");
+        assert_eq!(new.state.wake_at_mono_ms(now), Some(now.mono_ms + limits::SYNC_HELD_MS));
+        now = now.plus_ms(limits::SYNC_HELD_MS);
+    }
+    while new.step(&[&full], now) {}
+    assert_eq!(new.graph.heads(), full.graph.heads());
+}
+
+#[test]
 fn a_peer_that_repeats_itself_without_end_is_left_alone() {
     let a = Author::new(1);
     let old = Replica::new(1, &[&a]);
@@ -312,7 +332,7 @@ fn a_peer_that_repeats_itself_without_end_is_left_alone() {
     let known: Vec<VertexId> = new.graph.iter().map(SignedVertex::id).collect();
     let mut requests = 0;
     while new.state.next(&new.graph, NOW).is_some() {
-        let answer = Answer { received: known.clone(), news: 0, more: true };
+        let answer = Answer { received: known.clone(), news: 0, more: true, held: false };
         new.state.on_answer(&old.peer, &answer, &new.graph, NOW);
         requests += 1;
         assert!(requests < 10_000, "it ends");
