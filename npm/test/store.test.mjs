@@ -89,7 +89,7 @@ test('a full disk is named, and the store stays usable', () => {
   store.close()
 })
 
-test('damage, a foreign file and a missing permission have their names', () => {
+test('damage, a foreign file and a directory in its place have their names', () => {
   const garbage = place()
   fs.writeFileSync(join(garbage, 'mesh.db'), 'garbage '.repeat(1_000))
   assert.throws(() => SqliteStore.open(garbage), { code: 'storage-corrupt' })

@@ -224,13 +224,17 @@ function prepareDatabase(database: Database, file: string): void {
       'update synaptic-mesh',
     )
   }
-  if (version === LAYOUT_VERSION) return
   database.exec('BEGIN IMMEDIATE')
+  // SQLite opens a file that may only be read as well, and says so at the first write: now.
+  database.exec(`PRAGMA user_version = ${LAYOUT_VERSION}`)
+  if (version === LAYOUT_VERSION) {
+    database.exec('ROLLBACK')
+    return
+  }
   for (const table of TABLES) {
     database.exec(`CREATE TABLE IF NOT EXISTS ${table} (key BLOB PRIMARY KEY, value BLOB NOT NULL)`)
   }
   database.exec('CREATE TABLE IF NOT EXISTS host (name TEXT PRIMARY KEY, text TEXT NOT NULL)')
-  database.exec(`PRAGMA user_version = ${LAYOUT_VERSION}`)
   database.exec('COMMIT')
   fs.chmodSync(file, 0o600)
 }
