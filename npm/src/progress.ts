@@ -75,6 +75,34 @@ export class Progress {
   }
 }
 
+/** Shows how long work of unknown length has taken, while it goes on. */
+export async function patiently<T>(
+  stream: TextStream,
+  label: string,
+  work: () => Promise<T>,
+  enabled = true,
+): Promise<T> {
+  if (!enabled) return work()
+  const startedMs = performance.now()
+  const isTerminal = stream.isTTY === true
+  const show = (): void => {
+    const text = `${label}: ${Math.round((performance.now() - startedMs) / 1_000)} s`
+    stream.write(isTerminal ? `\r${text}` : `${text}\n`)
+  }
+  let repeat: NodeJS.Timeout | undefined
+  const first = setTimeout(() => {
+    show()
+    repeat = setInterval(show, isTerminal ? SHOW_AFTER_MS : PLAIN_LINE_MS)
+  }, SHOW_AFTER_MS)
+  try {
+    return await work()
+  } finally {
+    clearTimeout(first)
+    clearInterval(repeat)
+    if (isTerminal && repeat !== undefined) stream.write('\n')
+  }
+}
+
 /** The text of a bar, without any control character. */
 export function barLine(label: string, done: number, total: number, detail: string): string {
   const share = total > 0 ? Math.min(1, done / total) : 0

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SynapticError } from '../dist/errors.js'
 import { columns, Output, toJson, wantsColour } from '../dist/output.js'
-import { barLine, Progress } from '../dist/progress.js'
+import { barLine, Progress, patiently } from '../dist/progress.js'
 
 /** What no pipe may ever get. */
 const ESCAPE = new RegExp(String.fromCharCode(27))
@@ -118,4 +118,29 @@ test('progress is silent for a second, then a line on a terminal and lines elsew
   const lines = pipe.text().trim().split('\n')
   assert.ok(lines.length >= 3 && lines.length <= 6, `${lines.length} lines`)
   assert.equal(barLine('x', 1, 2, ''), `x [${'#'.repeat(12)}${'-'.repeat(12)}] 1/2`)
+})
+
+test('work of unknown length says how long it has taken, after a second', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] })
+  let now = 0
+  t.mock.method(performance, 'now', () => now)
+  const wait = (ms) => {
+    for (let passed = 0; passed < ms; passed += 500) {
+      now += 500
+      t.mock.timers.tick(500)
+    }
+  }
+  const pass = async (to, ms, enabled) => {
+    let end
+    const work = patiently(to, 'calling', () => new Promise((done) => (end = done)), enabled)
+    wait(ms)
+    end('done')
+    assert.equal(await work, 'done')
+    wait(60_000)
+    return to.text()
+  }
+  assert.equal(await pass(stream(false), 500), '')
+  assert.equal(await pass(stream(false), 7_000, false), '')
+  assert.equal(await pass(stream(false), 7_000), 'calling: 1 s\ncalling: 6 s\n')
+  assert.equal(await pass(stream(true, 80), 2_500), '\rcalling: 1 s\rcalling: 2 s\n')
 })

@@ -173,6 +173,7 @@ test('a node with peers says so when nobody at a link answers, and knows whom it
   const join = ({ home }) => json(['join', second.ready.join, '--home', home], { cwd: home })
   for (const answer of await Promise.all([first, node].map(join))) {
     assert.deepEqual([answer.code, answer.error?.code], [5, 'unreachable'])
+    assert.match(answer.stderr, /^calling the members of the link: 1 s\n/)
   }
   await first.stop()
   await node.stop()

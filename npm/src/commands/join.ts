@@ -9,10 +9,11 @@ import { forgetHistory, hasIdentity } from '../identity.js'
 import { decodeJoinLink, type JoinLink } from '../link.js'
 import { lockOwner } from '../lock.js'
 import { shortId } from '../output.js'
+import { patiently } from '../progress.js'
 import type { PeerView } from '../wasm.js'
 import { loadMesh } from '../wasm.js'
 import { initialise } from './init.js'
-import { runNode, type StartOptions } from './start.js'
+import { CALLING, runNode, type StartOptions } from './start.js'
 
 interface Joined {
   readonly nodeId: string
@@ -28,7 +29,9 @@ export async function run(context: Context, options: StartOptions, link: string)
   const target = decodeJoinLink(link)
   const client = ControlClient.find(context.home)
   if (client !== undefined) {
-    const joined = await client.call<Joined>('join', { link })
+    const { stderr, talkative } = context.output
+    const call = (): Promise<Joined> => client.call<Joined>('join', { link })
+    const joined = await patiently(stderr, CALLING, call, talkative)
     context.output.result(joined, () => `joined; connected to ${peersText(joined.peers)}`)
     return 0
   }

@@ -3,6 +3,7 @@ import { ControlClient } from '../client.js'
 import type { Context } from '../context.js'
 import { writeAtomic } from '../files.js'
 import { bytesText } from '../output.js'
+import { patiently } from '../progress.js'
 
 /** Writes the file. */
 export async function run(
@@ -10,7 +11,9 @@ export async function run(
   { output }: { readonly output: string },
   name: string,
 ): Promise<void> {
-  const car = await ControlClient.connect(home).bytes('run.export', { run: name })
+  const client = ControlClient.connect(home)
+  const collect = (): Promise<Uint8Array> => client.bytes('run.export', { run: name })
+  const car = await patiently(out.stderr, 'collecting the history', collect, out.talkative)
   writeAtomic(output, car)
   out.result({ run: name, output, bytes: car.length }, (paint) =>
     [

@@ -1,14 +1,14 @@
 /** `run join`: contributes to a run of the mesh. */
 import { ControlClient } from '../client.js'
 import type { Context } from '../context.js'
-import { withAloneProgress } from './alone-progress.js'
+import { withRowsProgress } from './rows-progress.js'
 import { aloneLines, type Joined, type RowsOptions, rowsBody } from './run-start.js'
 
 /** Takes part. */
 export async function run(context: Context, options: RowsOptions, name: string): Promise<void> {
   const client = ControlClient.connect(context.home)
   const body = { run: name, ...rowsBody(context, options) }
-  const joined = await withAloneProgress(context, client, options, () =>
+  const joined = await withRowsProgress(context, client, options, () =>
     client.call<Joined>('run.join', body, 0),
   )
   context.output.result(joined, (paint) =>

@@ -4,8 +4,8 @@ import { ControlClient } from '../client.js'
 import type { Context } from '../context.js'
 import type { Score } from '../training/protocol.js'
 import type { Activation, RunView, Task } from '../wasm.js'
-import { withAloneProgress } from './alone-progress.js'
 import { scoreText } from './event-text.js'
+import { withRowsProgress } from './rows-progress.js'
 
 /** Options that say which rows a member has. */
 export interface RowsOptions {
@@ -52,7 +52,7 @@ export async function run(context: Context, options: RunStartOptions, name: stri
     deadlineMs: Math.round(options.deadline * 1_000),
     seed: (options.seed ?? 1n).toString(),
   }
-  const joined = await withAloneProgress(context, client, options, () =>
+  const joined = await withRowsProgress(context, client, options, () =>
     client.call<Joined>('run.start', body, 0),
   )
   context.output.result(joined, (paint) =>

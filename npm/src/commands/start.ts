@@ -15,6 +15,7 @@ import { hasIdentity } from '../identity.js'
 import { decodeJoinLink } from '../link.js'
 import { createNode, type Node, type NodeEvent, wrongNetwork } from '../node.js'
 import { shortId } from '../output.js'
+import { patiently } from '../progress.js'
 import { loadMesh } from '../wasm.js'
 import { eventText } from './event-text.js'
 
@@ -28,6 +29,9 @@ export interface StartOptions {
   readonly threads?: number
   readonly join?: string
 }
+
+/** What is said while the members of a link are called. */
+export const CALLING = 'calling the members of the link'
 
 /** How long an orderly end may take before the process ends anyway. */
 const STOP_TIMEOUT_MS = 10_000
@@ -83,11 +87,12 @@ async function loadCoreLeanly(): Promise<void> {
 }
 
 /** Waits for a member of the link, so that nothing is announced that will not work. */
-async function reachMember({ signal }: Context, node: Node, link: string): Promise<void> {
+async function reachMember({ output, signal }: Context, node: Node, link: string): Promise<void> {
   const { addresses } = decodeJoinLink(link)
   const met = meet(node, addresses)
   met.catch(() => undefined)
-  await Promise.race([met, aborted(signal), node.closed])
+  const reached = (): Promise<void> => Promise.race([met, aborted(signal), node.closed])
+  await patiently(output.stderr, CALLING, reached, output.talkative)
 }
 
 function configFor({ home, around }: Context, options: StartOptions): Config {

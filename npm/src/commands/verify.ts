@@ -2,12 +2,20 @@
 import type { Context } from '../context.js'
 import { SynapticError } from '../errors.js'
 import { ARTEFACT_BYTES_MAX, readBounded } from '../files.js'
+import { bytesText } from '../output.js'
 import { loadMesh, type Mismatch, type VerifyReport } from '../wasm.js'
+
+/**
+ * From this size on it may take a second. The core recomputes in one go, so that nothing can be
+ * said meanwhile.
+ */
+const NOTED_BYTES = 1_000_000
 
 /** Checks a file; exit code 1 where anything was changed. */
 export async function run({ output }: Context, _options: object, file: string): Promise<number> {
   const car = readBounded(file, ARTEFACT_BYTES_MAX)
   const mesh = await loadMesh()
+  if (car.length > NOTED_BYTES) output.note(`recomputing ${file} (${bytesText(car.length)})`)
   const report = mesh.verifyRun(car)
   const { ok, rounds, updates, weightsCid, firstMismatch } = report
   const data = { ok, rounds, updates, weightsCid, firstMismatch }

@@ -1,16 +1,17 @@
-/** Progress of the training alone, which may take a while before a run is started or joined. */
+/** Progress of starting or joining a run: reading rows, and training alone where it is asked for. */
 import type { ControlClient } from '../client.js'
 import type { Context } from '../context.js'
-import { Progress } from '../progress.js'
+import { Progress, patiently } from '../progress.js'
 
 /** Shows how far the node is while `work` waits for it. */
-export async function withAloneProgress<T>(
+export async function withRowsProgress<T>(
   { output, signal }: Context,
   client: ControlClient,
   { alone }: { readonly alone?: boolean },
   work: () => Promise<T>,
 ): Promise<T> {
-  if (alone !== true || !output.talkative) return work()
+  if (!output.talkative) return work()
+  if (alone !== true) return patiently(output.stderr, 'reading the rows', work)
   const done = new AbortController()
   const watching = watch()
   try {
