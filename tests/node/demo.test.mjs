@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import { data, run, scratch, start, until } from './cli.mjs'
 
 /** Processes that were started in a place of their own, found by it. */
@@ -20,8 +21,9 @@ function processesOf(place) {
 
 function place() {
   const cwd = scratch()
-  const tmp = join(cwd, 'tmp')
-  mkdirSync(tmp)
+  // So short that the browser's directory fits in there as well.
+  const tmp = mkdtempSync(join(tmpdir(), 'sm-'))
+  after(() => rmSync(tmp, { recursive: true }))
   return { cwd, tmp, options: { cwd, env: { TMPDIR: tmp }, timeoutMs: 400_000 } }
 }
 
