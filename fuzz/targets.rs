@@ -15,7 +15,7 @@ use synaptic_mesh::federated::replay;
 use synaptic_mesh::identity::{AuthorId, Secrets, TransportId};
 use synaptic_mesh::message::{Heads, Request, Response, WantAncestors, WantBlob, WantVertices};
 use synaptic_mesh::neural::dataset::{Dataset, Options};
-use synaptic_mesh::neural::{Activation, Layer, Loss, Model, Network, Specification};
+use synaptic_mesh::neural::{Activation, Layer, Loss, Model, Network, Shape, Specification};
 use synaptic_mesh::node::{Config, Node, Restored};
 
 /// A target: any bytes in, nothing out, no panic.
@@ -321,9 +321,9 @@ fn written(effects: Vec<Effect>) -> Vec<SignedVertex> {
 }
 
 fn small_model() -> Model {
-    let layer = |units, activation| Layer { units, activation };
+    let layer = Layer::dense;
     let specification = Specification {
-        inputs: 3,
+        inputs: Shape::Flat(3),
         layers: vec![layer(4, Activation::Relu), layer(2, Activation::Softmax)],
         loss: Loss::CrossEntropy,
     };

@@ -20,9 +20,9 @@
 //!
 //! let csv = b"a,b,xor\n0,0,no\n0,1,yes\n1,0,yes\n1,1,no\n";
 //! let data = Dataset::parse(csv, &dataset::Options::default())?;
-//! let layer = |units, activation| Layer { units, activation };
+//! let layer = Layer::dense;
 //! let specification = Specification {
-//!     inputs: 2,
+//!     inputs: Shape::Flat(2),
 //!     layers: vec![layer(8, Activation::Tanh), layer(2, Activation::Softmax)],
 //!     loss: Loss::CrossEntropy,
 //! };
@@ -52,6 +52,8 @@ mod loss;
 
 mod execute;
 
+mod layer;
+
 mod optimiser;
 
 mod network;
@@ -68,7 +70,7 @@ pub use network::{
     Evaluation, Network, bytes_of_weights, check_fits, index_of_largest, weights_of_bytes,
 };
 pub use optimiser::Optimiser;
-pub use specification::{Activation, Layer, Loss, Scaling, Specification};
+pub use specification::{Activation, Layer, Loss, Scaling, Shape, Specification};
 pub use training::{Epoch, LocalTraining, Options, Trainer, UpdateResult, train_update};
 
 /// One independent random sequence per purpose, so that one seed serves them all.

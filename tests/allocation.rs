@@ -7,8 +7,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use synaptic_mesh::neural::{
-    Activation, Arena, Dataset, Labels, Layer, Loss, Network, Optimiser, Options, Specification,
-    Trainer,
+    Activation, Arena, Dataset, Labels, Layer, Loss, Network, Optimiser, Options, Shape,
+    Specification, Trainer,
 };
 
 /// The system's allocator, counting per thread: the test harness has threads of its own.
@@ -60,7 +60,7 @@ fn data(rows: u32) -> Dataset {
 }
 
 fn specification() -> Specification {
-    let layer = |units, activation| Layer { units, activation };
+    let layer = Layer::dense;
     let layers = vec![
         layer(33, Activation::Relu),
         layer(20, Activation::Tanh),
@@ -68,7 +68,7 @@ fn specification() -> Specification {
         layer(7, Activation::Softmax),
         layer(4, Activation::Softmax),
     ];
-    Specification { inputs: 6, layers, loss: Loss::CrossEntropy }
+    Specification { inputs: Shape::Flat(6), layers, loss: Loss::CrossEntropy }
 }
 
 #[test]

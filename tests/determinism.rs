@@ -14,7 +14,7 @@ use serde_json::Value;
 use synaptic_mesh::crypto::hash;
 use synaptic_mesh::neural::{
     Activation, Arena, Dataset, Layer, LocalTraining, Loss, Model, Network, Optimiser, Options,
-    Specification, Trainer, bytes_of_weights, dataset, train_update,
+    Shape, Specification, Trainer, bytes_of_weights, dataset, train_update,
 };
 
 const DIGITS: &[u8] = include_bytes!("../data/digits.csv");
@@ -29,9 +29,8 @@ fn digits() -> Dataset {
 }
 
 fn specification(layers: &[(u32, Activation)], loss: Loss) -> Specification {
-    let layers =
-        layers.iter().map(|(units, activation)| Layer { units: *units, activation: *activation });
-    Specification { inputs: 64, layers: layers.collect(), loss }
+    let layers = layers.iter().map(|(units, activation)| Layer::dense(*units, *activation));
+    Specification { inputs: Shape::Flat(64), layers: layers.collect(), loss }
 }
 
 /// What `neural train` does; the model, its accuracy on the training rows and on the test rows.

@@ -10,8 +10,8 @@
 )]
 
 use synaptic_mesh::neural::{
-    Activation, Arena, Dataset, Labels, Layer, Loss, Network, Optimiser, Options, Specification,
-    Trainer,
+    Activation, Arena, Dataset, Labels, Layer, Loss, Network, Optimiser, Options, Shape,
+    Specification, Trainer,
 };
 use synaptic_mesh::rng::Rng;
 
@@ -47,9 +47,9 @@ fn numbers() -> Dataset {
 }
 
 fn specification(hidden: Activation, output: Activation, loss: Loss) -> Specification {
-    let layer = |units, activation| Layer { units, activation };
+    let layer = Layer::dense;
     let layers = vec![layer(9, hidden), layer(4, Activation::Tanh), layer(3, output)];
-    Specification { inputs: 5, layers, loss }
+    Specification { inputs: Shape::Flat(5), layers, loss }
 }
 
 /// Weights with biases that are not zero and sums away from the kink of relu.
@@ -217,7 +217,7 @@ fn training_lowers_the_loss_that_run_computes() {
         Vec::new(),
     )
     .unwrap();
-    let layer = |units, activation| Layer { units, activation };
+    let layer = Layer::dense;
     let layers = vec![layer(8, Activation::Tanh), layer(1, Activation::Sigmoid)];
     for (loss, optimiser, learning_rate) in [
         (Loss::Mse, Optimiser::Adam, 0.05),
@@ -225,7 +225,7 @@ fn training_lowers_the_loss_that_run_computes() {
         (Loss::Mse, Optimiser::Sgd { momentum: 0.9 }, 0.5),
         (Loss::CrossEntropy, Optimiser::Sgd { momentum: 0.0 }, 0.5),
     ] {
-        let specification = Specification { inputs: 2, layers: layers.clone(), loss };
+        let specification = Specification { inputs: Shape::Flat(2), layers: layers.clone(), loss };
         let mut network = Network::new(&specification, 2).unwrap();
         let options = Options { batch: 4, learning_rate, optimiser, seed: 2, shuffle: true };
         let mut trainer = Trainer::new(&network, options).unwrap();

@@ -185,7 +185,7 @@ impl RunSpec {
             });
         }
         self.model.validate().map_err(Error::Model)?;
-        self.scaling.validate(self.model.inputs).map_err(Error::Model)?;
+        self.scaling.validate(self.model.inputs()).map_err(Error::Model)?;
         self.validate_classes()?;
         within("rounds", self.rounds, 1, limits::RUN_ROUNDS_MAX)?;
         within("epochs", self.epochs, 1, limits::NEURAL_EPOCHS_MAX)?;

@@ -8,7 +8,7 @@ use crate::clock::Now;
 use crate::crypto::sign::{Signature, SigningKey};
 use crate::identity::{AuthorId, Secrets, Terms, TransportId};
 use crate::limits;
-use crate::neural::{Activation, Layer, Loss, Specification};
+use crate::neural::{Activation, Layer, Loss, Shape, Specification};
 
 /// The network of every fixture.
 pub(crate) const NETWORK: NetworkId = NetworkId::from_bytes([7; 32]);
@@ -90,11 +90,8 @@ pub(crate) fn spec() -> RunSpec {
     RunSpec {
         name: "iris-1".to_owned(),
         model: Specification {
-            inputs: 4,
-            layers: vec![
-                Layer { units: 8, activation: Activation::Relu },
-                Layer { units: 3, activation: Activation::Softmax },
-            ],
+            inputs: Shape::Flat(4),
+            layers: vec![Layer::dense(8, Activation::Relu), Layer::dense(3, Activation::Softmax)],
             loss: Loss::CrossEntropy,
         },
         seed: u64::MAX,
@@ -334,7 +331,7 @@ fn every_bound_of_a_run_is_checked() {
         (|s| s.name = "a".repeat(65), "vertex-range"),
         (|s| s.name = "Iris".to_owned(), "vertex-range"),
         (|s| s.name = "iris\u{e9}".to_owned(), "vertex-range"),
-        (|s| s.model.inputs = 0, "run-model"),
+        (|s| s.model.inputs = Shape::Flat(0), "run-model"),
         (|s| s.scaling.offset.clear(), "run-model"),
         (|s| s.classes = vec!["a".to_owned()], "run-model"),
         (two_classes_of_one_output, "run-model"),
@@ -400,7 +397,7 @@ fn a_vertex_that_is_too_large_is_refused_by_its_author_already() {
     let author = Author::new(1);
     let graph = graph_of(&[&author]);
     let mut spec = spec();
-    spec.model.inputs = 4_000;
+    spec.model.inputs = Shape::Flat(4_000);
     spec.scaling = Scaling::identity(4_000);
     let vertex = graph.next_vertex(author.id, vec![Payload::RunStart(spec)], NOW).unwrap();
     let error = SignedVertex::sign(&vertex, &author.key, [0; 32]).unwrap_err();

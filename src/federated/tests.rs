@@ -9,7 +9,7 @@ use crate::crypto::sign::SigningKey;
 use crate::dag::{Aggregate, BlobId, Graph, NetworkId, Source, Update, Vertex};
 use crate::identity::{Binding, Terms, TransportId};
 use crate::limits;
-use crate::neural::{Activation, Layer, Loss, Scaling, Specification};
+use crate::neural::{Activation, Layer, Loss, Scaling, Shape, Specification};
 use crate::rng::Rng;
 
 const NETWORK: NetworkId = NetworkId::from_bytes([4; 32]);
@@ -116,8 +116,8 @@ fn spec() -> RunSpec {
     RunSpec {
         name: "bench".to_owned(),
         model: Specification {
-            inputs: 2,
-            layers: vec![Layer { units: 2, activation: Activation::Linear }],
+            inputs: Shape::Flat(2),
+            layers: vec![Layer::dense(2, Activation::Linear)],
             loss: Loss::Mse,
         },
         seed: 1,

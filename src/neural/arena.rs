@@ -5,7 +5,8 @@
 
 use crate::limits;
 use crate::neural::error::Error;
-use crate::neural::plan::{Program, Slot};
+use crate::neural::layer::Slot;
+use crate::neural::plan::{Place, Program};
 use crate::tensor::index;
 
 /// Scratch memory, shared by all networks of a worker.
@@ -17,9 +18,10 @@ pub struct Arena {
 /// The arena cut for one pass: its fixed part and its rows.
 #[derive(Debug)]
 pub(crate) struct Pass<'a> {
-    /// Room for the transposed weights of one layer and a bias.
-    pub(crate) fixed: &'a mut [f32],
-    slots: &'a mut [f32],
+    /// Room that does not depend on the rows, for one layer at a time.
+    fixed: &'a mut [f32],
+    numbers: &'a mut [f32],
+    places: &'a [Place],
     rows: usize,
 }
 
@@ -38,7 +40,11 @@ impl Arena {
     ///
     /// # Errors
     /// [`Error::ArenaTooLarge`] above [`limits::NEURAL_ARENA_NUMBERS_MAX`].
-    pub(crate) fn pass(&mut self, program: &Program, rows: usize) -> Result<Pass<'_>, Error> {
+    pub(crate) fn pass<'a>(
+        &'a mut self,
+        program: &'a Program,
+        rows: usize,
+    ) -> Result<Pass<'a>, Error> {
         let numbers = program
             .numbers_per_row
             .checked_mul(rows)
@@ -49,8 +55,8 @@ impl Arena {
             self.numbers.resize(numbers, 0.0);
         }
         let (fixed, rest) = self.numbers.split_at_mut(program.numbers_fixed);
-        let slots = rest.get_mut(..rows * program.numbers_per_row).unwrap_or_default();
-        Ok(Pass { fixed, slots, rows })
+        let numbers = rest.get_mut(..rows * program.numbers_per_row).unwrap_or_default();
+        Ok(Pass { fixed, numbers, places: &program.places, rows })
     }
 }
 
@@ -60,24 +66,33 @@ impl Pass<'_> {
         self.rows
     }
 
+    /// The same pass, for as long as somebody else works on it.
+    pub(crate) fn reborrow(&mut self) -> Pass<'_> {
+        Pass { fixed: self.fixed, numbers: self.numbers, places: self.places, rows: self.rows }
+    }
+
     /// One matrix.
     pub(crate) fn slot(&mut self, slot: Slot) -> &mut [f32] {
         let range = self.range(slot);
-        self.slots.get_mut(range).unwrap_or_default()
+        self.numbers.get_mut(range).unwrap_or_default()
     }
 
-    /// Two matrices that live together, and the fixed part.
-    pub(crate) fn pair(&mut self, a: Slot, b: Slot) -> (&mut [f32], &mut [f32], &mut [f32]) {
-        let ranges = [self.range(a), self.range(b)];
-        let [a, b] = self
-            .slots
+    /// Matrices that live together, and the fixed part.
+    pub(crate) fn slots<const N: usize>(
+        &mut self,
+        slots: [Slot; N],
+    ) -> ([&mut [f32]; N], &mut [f32]) {
+        let ranges = slots.map(|slot| self.range(slot));
+        let slots = self
+            .numbers
             .get_disjoint_mut(ranges)
             .expect("a plan never lets slots overlap that live together");
-        (a, b, self.fixed)
+        (slots, self.fixed)
     }
 
     fn range(&self, slot: Slot) -> std::ops::Range<usize> {
-        let start = index(slot.offset) * self.rows;
-        start..start + index(slot.stride) * self.rows
+        let place = self.places.get(index(slot.0)).copied().unwrap_or_default();
+        let start = index(place.offset) * self.rows;
+        start..start + index(place.stride) * self.rows
     }
 }

@@ -66,5 +66,5 @@ fn surprise(share: f32, probability: f32) -> f64 {
 }
 
 fn ends_with(specification: &Specification, activation: Activation) -> bool {
-    specification.layers.last().is_some_and(|layer| layer.activation == activation)
+    specification.layers.last().is_some_and(|layer| layer.activation() == activation)
 }

@@ -184,7 +184,7 @@ impl Model {
     ) -> Result<(), NetworkError> {
         let specification = self.network.specification();
         if let Some(scaling) = &scaling {
-            scaling.validate(specification.inputs)?;
+            scaling.validate(specification.inputs())?;
         }
         let units = specification.outputs();
         if !classes.is_empty() && classes.len() != index(units) {
@@ -202,7 +202,7 @@ impl Model {
     /// As [`Network::run`].
     pub fn run(&self, arena: &mut Arena, rows: &[f32]) -> Result<Vec<f32>, NetworkError> {
         let specification = self.network.specification();
-        let count = rows.len() / index(specification.inputs);
+        let count = rows.len() / index(specification.inputs());
         let mut outputs = vec![0.0; count * index(specification.outputs())];
         match &self.scaling {
             None => self.network.run(arena, rows, &mut outputs)?,

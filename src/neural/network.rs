@@ -7,12 +7,13 @@ use crate::neural::arena::Arena;
 use crate::neural::dataset::{Dataset, Labels, Target};
 use crate::neural::error::Error;
 use crate::neural::execute;
+use crate::neural::layer::Initial;
 use crate::neural::loss;
 use crate::neural::plan::Plan;
-use crate::neural::specification::{Activation, Specification};
+use crate::neural::specification::Specification;
 use crate::neural::stream;
 use crate::rng::Rng;
-use crate::tensor::{index, pack};
+use crate::tensor::index;
 
 /// Rows that are run together: enough for the tile kernel, few enough to stay in the cache.
 const CHUNK_ROWS: usize = 64;
@@ -36,30 +37,22 @@ pub struct Evaluation {
 }
 
 impl Network {
-    /// A network with initial weights drawn from `seed`; biases are 0.
-    ///
-    /// Weights are uniform within `sqrt(6 / in)` before relu (He et al. 2015) and within
-    /// `sqrt(6 / (in + out))` otherwise (Glorot and Bengio 2010), drawn in canonical order.
+    /// A network with initial weights drawn from `seed`, in canonical order; biases are 0.
     ///
     /// # Errors
     /// [`Error::Specification`] if the specification does not validate.
     pub fn new(specification: &Specification, seed: u64) -> Result<Self, Error> {
         let plan = Plan::of(specification)?;
         let mut rng = Rng::from_u64_stream(seed, stream::WEIGHTS);
-        let mut weights = Vec::with_capacity(specification.parameter_count());
-        let mut inputs = specification.inputs;
-        for layer in &specification.layers {
-            let (fan_in, fan_out) = (f64::from(inputs), f64::from(layer.units));
-            let limit = match layer.activation {
-                Activation::Relu => (6.0 / fan_in).sqrt(),
-                _ => (6.0 / (fan_in + fan_out)).sqrt(),
-            };
-            let units = index(layer.units);
-            for _ in 0..index(inputs) * units {
-                weights.push(uniform(&mut rng, limit));
+        let mut weights = Vec::with_capacity(plan.parameter_count());
+        for tensor in plan.tensors() {
+            let len = weights.len() + tensor.len();
+            match tensor.initial {
+                Initial::Constant(value) | Initial::Statistic(value) => weights.resize(len, value),
+                Initial::Uniform(limit) => {
+                    weights.resize_with(len, || uniform(&mut rng, limit));
+                }
             }
-            weights.resize(weights.len() + units, 0.0);
-            inputs = layer.units;
         }
         let mut network = Self { parameters: vec![0.0; plan.packed_len()], plan };
         network.set_weights(&weights)?;
@@ -84,19 +77,16 @@ impl Network {
 
     /// Numbers of the canonical parameter vector.
     pub fn parameter_count(&self) -> usize {
-        self.specification().parameter_count()
+        self.plan.parameter_count()
     }
 
-    /// The parameters in canonical order: per layer the weights `[in][out]`, then the bias `[out]`.
+    /// The parameters in canonical order: see [`Plan`].
     pub fn weights(&self) -> Vec<f32> {
         let mut weights = vec![0.0; self.parameter_count()];
         let mut rest = weights.as_mut_slice();
-        for layer in self.plan.layers() {
-            let (matrix, tail) = rest.split_at_mut(layer.k * layer.n);
-            let (bias, tail) = tail.split_at_mut(layer.n);
-            let (packed, packed_bias) = execute::split(&self.parameters, layer);
-            pack::unpack(packed, layer.k, layer.n, matrix);
-            bias.iter_mut().zip(packed_bias).for_each(|(to, from)| *to = *from);
+        for tensor in self.plan.tensors() {
+            let (canonical, tail) = rest.split_at_mut(tensor.len());
+            tensor.unpack(&self.parameters, canonical);
             rest = tail;
         }
         weights
@@ -115,12 +105,9 @@ impl Network {
             return Err(Error::WeightsNotFinite(place));
         }
         let mut rest = weights;
-        for layer in self.plan.layers() {
-            let (matrix, tail) = rest.split_at(layer.k * layer.n);
-            let (bias, tail) = tail.split_at(layer.n);
-            let (packed, packed_bias) = execute::split_mut(&mut self.parameters, layer);
-            pack::pack(matrix, layer.k, layer.n, packed);
-            packed_bias.iter_mut().zip(bias).for_each(|(to, from)| *to = *from);
+        for tensor in self.plan.tensors() {
+            let (canonical, tail) = rest.split_at(tensor.len());
+            tensor.pack(canonical, &mut self.parameters);
             rest = tail;
         }
         Ok(())
@@ -146,11 +133,11 @@ impl Network {
         let (columns_in, columns_out) = self.columns();
         let rows = inputs.len() / columns_in;
         if inputs.len() != rows * columns_in {
-            let columns = self.specification().inputs;
+            let columns = self.plan.input().shape.count();
             return Err(Error::Rows { found: inputs.len(), rows, columns });
         }
         if outputs.len() != rows * columns_out {
-            let columns = self.specification().outputs();
+            let columns = self.plan.output().shape.count();
             return Err(Error::Rows { found: outputs.len(), rows, columns });
         }
         let chunks = inputs.chunks(CHUNK_ROWS * columns_in);
@@ -202,7 +189,7 @@ impl Network {
     /// [`Error::InputsDoNotFit`], [`Error::ClassesDoNotFit`] or [`Error::TargetsDoNotFit`], which
     /// say what size the layer must have.
     pub fn check_fits(&self, data: &Dataset) -> Result<(), Error> {
-        check_fits(self.specification(), data)
+        fits(self.plan.input().shape.count(), self.plan.output().shape.count(), data)
     }
 
     /// Runs up to [`CHUNK_ROWS`] rows and hands each row of outputs to `each`.
@@ -212,22 +199,17 @@ impl Network {
         inputs: &[f32],
         each: &mut dyn FnMut(&[f32]),
     ) -> Result<(), Error> {
-        let program = self.plan.forward();
-        let (columns_in, columns_out) = self.columns();
-        let mut pass = arena.pass(program, inputs.len() / columns_in)?;
-        let slot = pass.slot(program.input).chunks_exact_mut(index(program.input.stride));
-        for (to, from) in slot.zip(inputs.chunks_exact(columns_in)) {
-            to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
-        }
+        let (columns_in, _) = self.columns();
+        let mut pass = arena.pass(self.plan.forward(), inputs.len() / columns_in)?;
+        execute::load(&self.plan, &mut pass, inputs.chunks_exact(columns_in));
         execute::forward(&self.plan, &self.parameters, &mut pass);
-        for outputs in pass.slot(program.output).chunks_exact(index(program.output.stride)) {
-            each(outputs.get(..columns_out).unwrap_or(outputs));
-        }
+        execute::unload(&self.plan, &mut pass, each);
         Ok(())
     }
 
     fn columns(&self) -> (usize, usize) {
-        (index(self.specification().inputs), index(self.specification().outputs()))
+        let (input, output) = (self.plan.input().shape, self.plan.output().shape);
+        (index(input.count()), index(output.count()))
     }
 }
 
@@ -236,7 +218,10 @@ impl Network {
 /// # Errors
 /// As [`Network::check_fits`].
 pub fn check_fits(specification: &Specification, data: &Dataset) -> Result<(), Error> {
-    let (inputs, units) = (specification.inputs, specification.outputs());
+    fits(specification.inputs(), specification.outputs(), data)
+}
+
+fn fits(inputs: u32, units: u32, data: &Dataset) -> Result<(), Error> {
     if index(inputs) != data.features() {
         return Err(Error::InputsDoNotFit { features: data.features(), inputs });
     }

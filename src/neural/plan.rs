@@ -1,47 +1,37 @@
-//! A specification compiled once: the kernels to call, in order, with their places in memory.
+//! A specification compiled once: the layers to call, in order, with their places in memory.
 //!
 //! ```text
-//! specification -> shapes -> operations over named slots -> lifetimes -> offsets -> Plan
+//! specification -> shapes -> layers over named slots -> lifetimes -> places -> Plan
 //! ```
 //!
-//! An operation is a small record of fixed size; running one is a `match`, without a virtual call
-//! and without an allocation. Offsets into the arena are counted *per row* of the batch, so that
-//! one plan serves every batch size. Slots whose lifetimes do not overlap share their place
-//! (greedy, by size, as the memory planners of `ggml` and TensorFlow Lite do). Plans are interned
-//! by the whole specification, so a thousand networks of one shape hold one plan.
+//! Places in the arena are counted *per row* of the batch, so that one plan serves every batch
+//! size. Slots whose lifetimes do not overlap share their place (greedy, by size, as the memory
+//! planners of `ggml` and TensorFlow Lite do). Plans are interned by the whole specification, so a
+//! thousand networks of one shape hold one plan.
 //!
-//! Parameters are one packed array per network: for each layer its weights `[panel][k][8]`, then
-//! its bias padded to whole panels. The canonical order, which is hashed and exchanged, is for each
-//! layer its weights row-major `[in][out]`, then its bias `[out]`, without padding.
+//! Parameters are one packed array per network: for each layer its matrices `[panel][k][8]` and its
+//! vectors padded to whole panels. The canonical order, which is hashed and exchanged, is that of
+//! the layers and of the tensors within a layer, matrices row-major `[in][out]`, without padding.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use crate::neural::specification::{Activation, Error, Loss, Specification};
-use crate::tensor::{index, pack, padded};
+use crate::neural::layer::{self, Builder, Compiled, Slot, Tensor, Value, Wiring};
+use crate::neural::specification::{self, Error, Loss, Specification};
+use crate::tensor::index;
 
 /// A compiled specification.
 #[derive(Debug)]
 pub struct Plan {
     specification: Specification,
-    layers: Vec<Dense>,
+    layers: Vec<Box<dyn Compiled>>,
+    wirings: Vec<Wiring>,
+    tensors: Vec<Tensor>,
     packed_len: usize,
+    parameter_count: usize,
+    input: Value,
+    output: Value,
     forward: Program,
     training: Program,
-}
-
-/// Where one layer's parameters lie.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Dense {
-    /// Inputs of the layer.
-    pub(crate) k: usize,
-    /// Outputs of the layer.
-    pub(crate) n: usize,
-    /// Start of the packed weights; the padded bias follows them.
-    pub(crate) weights: usize,
-    /// Start of the padded bias.
-    pub(crate) bias: usize,
-    /// End of the padded bias.
-    pub(crate) end: usize,
 }
 
 /// One pass over a batch.
@@ -49,55 +39,41 @@ pub(crate) struct Dense {
 pub(crate) struct Program {
     /// What to do, in order.
     pub(crate) ops: Vec<Op>,
-    /// Where the rows of the batch are put before the pass.
-    pub(crate) input: Slot,
-    /// Where the network's outputs are after it.
-    pub(crate) output: Slot,
+    /// Where each slot lies; slots that the pass does not use have no place.
+    pub(crate) places: Vec<Place>,
     /// Numbers the arena holds per row.
     pub(crate) numbers_per_row: usize,
-    /// Numbers the arena holds besides, at its start: the transposed weights of one layer, and a
-    /// bias of zeros for the product with them.
+    /// Numbers the arena holds besides, at its start.
     pub(crate) numbers_fixed: usize,
 }
 
 /// A matrix in the arena: rows of `stride` numbers, starting at `offset` times the batch's rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Slot {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
     pub(crate) offset: u32,
     pub(crate) stride: u32,
 }
 
-/// One kernel call. `layer` says which parameters; `a` is read, `b` is written or changed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Op {
-    pub(crate) kernel: Kernel,
-    pub(crate) layer: u32,
-    pub(crate) a: Slot,
-    pub(crate) b: Slot,
-}
-
-/// What an operation does. In the formulas `d` is the gradient of the loss.
+/// One thing to do. In the formulas `d` is the gradient of the loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kernel {
-    /// `b = f(a x weights + bias)`.
-    Dense(Activation),
-    /// Softmax of each row of `b`, in place.
-    Softmax,
-    /// From the outputs `a` and the targets: `b = d outputs`, or already `d sums` where the last
-    /// activation and the loss cancel. Adds to the loss of the pass.
-    LossGradient,
-    /// `b *= f'`, told from the layer's outputs `a`.
-    ActivationGradient(Activation),
-    /// The same for softmax, whose outputs depend on each other.
-    SoftmaxGradient,
-    /// Gradient of the weights and the bias from the layer's inputs `a` and its `d sums` in `b`.
-    WeightGradient,
-    /// `b = d inputs` from the layer's `d sums` in `a`, through the transposed weights.
-    InputGradient,
+pub(crate) enum Op {
+    /// A layer's output.
+    Forward(u32),
+    /// From the outputs and the targets: the gradient of the output, and the loss.
+    Loss {
+        /// The gradient.
+        d: Slot,
+    },
+    /// A layer's gradients.
+    Backward(u32),
+    /// `to += from`: the gradient of a value that several layers take.
+    Accumulate {
+        /// One more part of it.
+        from: Slot,
+        /// The sum.
+        to: Slot,
+    },
 }
-
-// The interpreter reads thousands of these per millisecond: keep one within half a cache line.
-const _: () = assert!(size_of::<Op>() <= 32);
 
 impl Plan {
     /// The plan of `specification`, compiled now or shared with whoever holds it already.
@@ -106,7 +82,6 @@ impl Plan {
     /// Those of [`Specification::validate`].
     pub fn of(specification: &Specification) -> Result<Arc<Self>, Error> {
         static PLANS: Mutex<Vec<Weak<Plan>>> = Mutex::new(Vec::new());
-        specification.validate()?;
         // A panic while the lock was held leaves at worst an entry that nobody holds.
         let mut plans = PLANS.lock().unwrap_or_else(PoisonError::into_inner);
         // Distinct shapes are few, so a list is searched faster than a map is built.
@@ -116,8 +91,9 @@ impl Plan {
                 return Ok(plan);
             }
         }
+        specification.validate()?;
         plans.retain(|plan| plan.strong_count() > 0);
-        let plan = Arc::new(Self::compile(specification.clone()));
+        let plan = Arc::new(Self::compile(specification.clone())?);
         plans.push(Arc::downgrade(&plan));
         Ok(plan)
     }
@@ -132,8 +108,26 @@ impl Plan {
         self.packed_len
     }
 
-    pub(crate) fn layers(&self) -> &[Dense] {
-        &self.layers
+    /// Numbers of the canonical parameters.
+    pub fn parameter_count(&self) -> usize {
+        self.parameter_count
+    }
+
+    pub(crate) fn layer(&self, layer: u32) -> Option<(&dyn Compiled, &Wiring)> {
+        let layer = index(layer);
+        self.layers.get(layer).map(Box::as_ref).zip(self.wirings.get(layer))
+    }
+
+    pub(crate) fn tensors(&self) -> &[Tensor] {
+        &self.tensors
+    }
+
+    pub(crate) fn input(&self) -> &Value {
+        &self.input
+    }
+
+    pub(crate) fn output(&self) -> &Value {
+        &self.output
     }
 
     pub(crate) fn forward(&self) -> &Program {
@@ -144,163 +138,174 @@ impl Plan {
         &self.training
     }
 
-    fn compile(specification: Specification) -> Self {
-        let layers = lay_out(&specification);
-        Self {
-            packed_len: layers.last().map_or(0, |layer| layer.end),
-            forward: forward_program(&specification, &layers),
-            training: training_program(&specification, &layers),
-            layers,
+    fn compile(specification: Specification) -> Result<Self, Error> {
+        let shapes = specification::infer(specification.inputs, &specification.layers)?;
+        let mut draft = Draft::default();
+        let input = draft.builder.input(specification.inputs);
+        draft.values.push(input);
+        for (layer, shape) in specification.layers.iter().zip(shapes.iter().skip(1)) {
+            draft.add(layer, *shape);
+        }
+        let output = draft.values.last().copied().unwrap_or(input);
+        let forward = draft.forward_program();
+        let training = draft.training_program(specification.loss);
+        let parameter_count = draft.builder.tensors.iter().map(Tensor::len).sum();
+        debug_assert_eq!(parameter_count, specification.parameter_count(), "counted twice");
+        Ok(Self {
             specification,
-        }
+            layers: draft.layers,
+            wirings: draft.wirings,
+            packed_len: draft.builder.packed_len,
+            tensors: draft.builder.tensors,
+            parameter_count,
+            input,
+            output,
+            forward,
+            training,
+        })
     }
 }
 
-/// Shape inference and the places of the parameters.
-fn lay_out(specification: &Specification) -> Vec<Dense> {
-    let mut layers = Vec::with_capacity(specification.layers.len());
-    let (mut k, mut start) = (index(specification.inputs), 0);
-    for layer in &specification.layers {
-        let n = index(layer.units);
-        let bias = start + pack::packed_len(k, n);
-        let end = bias + padded(n);
-        layers.push(Dense { k, n, weights: start, bias, end });
-        (k, start) = (n, end);
-    }
-    layers
-}
-
-/// Inference: each layer's outputs live only until the next layer has read them.
-fn forward_program(specification: &Specification, layers: &[Dense]) -> Program {
-    let mut draft = Draft::default();
-    let input = draft.slot(index(specification.inputs));
-    let output = draft.layers_forward(specification, layers, input).last().copied();
-    draft.finish(input, output.unwrap_or(input), 0)
-}
-
-/// Training: forward, then back through the layers; every output lives until its gradient is done.
-fn training_program(specification: &Specification, layers: &[Dense]) -> Program {
-    let mut draft = Draft::default();
-    let input = draft.slot(index(specification.inputs));
-    let outputs = draft.layers_forward(specification, layers, input);
-    let output = outputs.last().copied().unwrap_or(input);
-    let mut fixed_max = 0;
-    let mut d = draft.slot(index(specification.outputs()));
-    draft.push(Kernel::LossGradient, 0, output, d);
-    for (layer, dense) in layers.iter().enumerate().rev() {
-        let activation = specification.layers.get(layer).map(|layer| layer.activation);
-        let cancels = layer + 1 == layers.len() && specification.loss == Loss::CrossEntropy;
-        if let (Some(activation), false) = (activation, cancels) {
-            let of_layer = outputs.get(layer).copied().unwrap_or(input);
-            draft.activation_gradient(activation, layer, of_layer, d);
-        }
-        let before = layer.checked_sub(1).and_then(|before| outputs.get(before)).copied();
-        draft.push(Kernel::WeightGradient, layer, before.unwrap_or(input), d);
-        if before.is_some() {
-            let d_inputs = draft.slot(dense.k);
-            draft.push(Kernel::InputGradient, layer, d, d_inputs);
-            fixed_max = fixed_max.max(pack::packed_len(dense.n, dense.k) + padded(dense.k));
-            d = d_inputs;
-        }
-    }
-    draft.finish(input, output, fixed_max)
-}
-
-/// A program whose slots have no place yet; slots are named by their index.
+/// A plan whose slots have no place yet.
 #[derive(Default)]
 struct Draft {
-    strides: Vec<usize>,
-    ops: Vec<(Kernel, usize, usize, usize)>,
+    builder: Builder,
+    /// The input, then the output of each layer.
+    values: Vec<Value>,
+    layers: Vec<Box<dyn Compiled>>,
+    wirings: Vec<Wiring>,
+    /// For each layer the values it takes, by number.
+    inputs: Vec<Vec<usize>>,
+    /// For each layer the slots it keeps from forward to backward, and those of one call.
+    own: Vec<(Vec<Slot>, Vec<Slot>)>,
 }
 
 impl Draft {
-    fn slot(&mut self, columns: usize) -> usize {
-        self.strides.push(padded(columns));
-        self.strides.len() - 1
+    fn add(&mut self, layer: &specification::Layer, shape: specification::Shape) {
+        let mut inputs = vec![self.values.len() - 1];
+        inputs.extend(layer.with().iter().map(|value| index(*value)));
+        let xs: Vec<Value> =
+            inputs.iter().filter_map(|value| self.values.get(*value).copied()).collect();
+        let y = self.builder.value(shape);
+        let dy = self.builder.slot(y.stride);
+        let first = xs.first().copied().unwrap_or(y);
+        self.layers.push(layer::compile(layer, &first, &y, &mut self.builder));
+        let kept = std::mem::take(&mut self.builder.kept);
+        self.own.push((kept, std::mem::take(&mut self.builder.passing)));
+        self.values.push(y);
+        self.wirings.push(Wiring { dxs: vec![None; xs.len()], xs, y, dy, cancels: false });
+        self.inputs.push(inputs);
     }
 
-    fn push(&mut self, kernel: Kernel, layer: usize, a: usize, b: usize) {
-        self.ops.push((kernel, layer, a, b));
+    fn forward_program(&self) -> Program {
+        let ops = (0..narrow(self.layers.len())).map(Op::Forward).collect();
+        self.place(ops)
     }
 
-    /// The layers in order; the slots of their outputs.
-    fn layers_forward(
-        &mut self,
-        specification: &Specification,
-        layers: &[Dense],
-        input: usize,
-    ) -> Vec<usize> {
-        let mut outputs = Vec::with_capacity(layers.len());
-        let mut from = input;
-        for (index, (layer, dense)) in specification.layers.iter().zip(layers).enumerate() {
-            let to = self.slot(dense.n);
-            self.push(Kernel::Dense(layer.activation), index, from, to);
-            if layer.activation == Activation::Softmax {
-                self.push(Kernel::Softmax, index, to, to);
+    /// Forward, then back through the layers.
+    fn training_program(&mut self, loss: Loss) -> Program {
+        let count = self.layers.len();
+        let mut ops: Vec<Op> = (0..narrow(count)).map(Op::Forward).collect();
+        if let Some(last) = self.wirings.last_mut() {
+            last.cancels = loss == Loss::CrossEntropy;
+            ops.push(Op::Loss { d: last.dy });
+        }
+        // Which values have a gradient already.
+        let mut begun = vec![false; self.values.len()];
+        for layer in (0..count).rev() {
+            let inputs = self.inputs.get(layer).cloned().unwrap_or_default();
+            let (mut dxs, mut parts) = (Vec::with_capacity(inputs.len()), Vec::new());
+            for value in inputs {
+                // The input's gradient is nobody's business.
+                let sum = value.checked_sub(1).and_then(|of| self.wirings.get(of)).map(|of| of.dy);
+                let Some((sum, begun)) = sum.zip(begun.get_mut(value)) else {
+                    dxs.push(None);
+                    continue;
+                };
+                if std::mem::replace(begun, true) {
+                    let stride = self.values.get(value).map_or(0, |value| value.stride);
+                    let part = self.builder.slot(stride);
+                    parts.push(Op::Accumulate { from: part, to: sum });
+                    dxs.push(Some(part));
+                } else {
+                    dxs.push(Some(sum));
+                }
             }
-            outputs.push(to);
-            from = to;
+            if let Some(wiring) = self.wirings.get_mut(layer) {
+                wiring.dxs = dxs;
+            }
+            ops.push(Op::Backward(narrow(layer)));
+            ops.extend(parts);
         }
-        outputs
+        self.place(ops)
     }
 
-    fn activation_gradient(&mut self, activation: Activation, layer: usize, a: usize, b: usize) {
-        match activation {
-            Activation::Linear => {}
-            Activation::Softmax => self.push(Kernel::SoftmaxGradient, layer, a, b),
-            other => self.push(Kernel::ActivationGradient(other), layer, a, b),
-        }
+    /// Gives every slot of a program its place.
+    fn place(&self, ops: Vec<Op>) -> Program {
+        let lifetimes = self.lifetimes(&ops);
+        let (offsets, numbers_per_row) = place(&self.builder.strides, &lifetimes);
+        let places = offsets.into_iter().zip(&self.builder.strides).zip(&lifetimes);
+        let places = places.map(|((offset, stride), lifetime)| match lifetime {
+            Some(_) => Place { offset: narrow(offset), stride: narrow(*stride) },
+            None => Place::default(),
+        });
+        let trains = ops.iter().any(|op| matches!(op, Op::Backward(_)));
+        let numbers_fixed =
+            if trains { self.builder.fixed_max } else { self.builder.fixed_run_max };
+        Program { places: places.collect(), ops, numbers_per_row, numbers_fixed }
     }
 
-    /// Gives every slot its place.
-    fn finish(self, input: usize, output: usize, numbers_fixed: usize) -> Program {
-        let lifetimes = self.lifetimes(input, output);
-        let (offsets, numbers_per_row) = place(&self.strides, &lifetimes);
-        let slot = |name: usize| Slot {
-            offset: offsets.get(name).copied().map_or(0, narrow),
-            stride: self.strides.get(name).copied().map_or(0, narrow),
+    /// First and last operation that touches each slot. The input lives from before the first one,
+    /// the output until after the last one; what is kept for going back lives until then.
+    fn lifetimes(&self, ops: &[Op]) -> Vec<Option<(usize, usize)>> {
+        let mut lifetimes: Vec<Option<(usize, usize)>> = vec![None; self.builder.strides.len()];
+        let mut touch = |slot: Slot, at: usize| {
+            if let Some(lifetime) = lifetimes.get_mut(index(slot.0)) {
+                let (first, last) = lifetime.unwrap_or((at, at));
+                *lifetime = Some((first.min(at), last.max(at)));
+            }
         };
-        let op = |(kernel, layer, a, b): &(Kernel, usize, usize, usize)| Op {
-            kernel: *kernel,
-            layer: narrow(*layer),
-            a: slot(*a),
-            b: slot(*b),
-        };
-        Program {
-            ops: self.ops.iter().map(op).collect(),
-            input: slot(input),
-            output: slot(output),
-            numbers_per_row,
-            numbers_fixed,
+        let input = self.values.first();
+        input.iter().for_each(|input| touch(input.slot, 0));
+        for (at, op) in ops.iter().enumerate() {
+            match op {
+                Op::Forward(layer) | Op::Backward(layer) => {
+                    let layer = index(*layer);
+                    let Some(wiring) = self.wirings.get(layer) else { continue };
+                    wiring.xs.iter().chain([&wiring.y]).for_each(|value| touch(value.slot, at));
+                    if let Some((kept, passing)) = self.own.get(layer) {
+                        kept.iter().chain(passing).for_each(|slot| touch(*slot, at));
+                    }
+                    if matches!(op, Op::Backward(_)) {
+                        let dxs = wiring.dxs.iter().flatten();
+                        dxs.chain([&wiring.dy]).for_each(|slot| touch(*slot, at));
+                    }
+                }
+                Op::Loss { d } => touch(*d, at),
+                Op::Accumulate { from, to } => [from, to].iter().for_each(|slot| touch(**slot, at)),
+            }
         }
-    }
-
-    /// First and last operation that touches each slot; the input lives from before the first one,
-    /// the output until after the last one.
-    fn lifetimes(&self, input: usize, output: usize) -> Vec<(usize, usize)> {
-        let end = self.ops.len();
-        let of_slot = |name: usize| {
-            let uses = |(_, _, a, b): &(Kernel, usize, usize, usize)| *a == name || *b == name;
-            let first = self.ops.iter().position(uses).unwrap_or(0);
-            let last = self.ops.iter().rposition(uses).unwrap_or(end);
-            (if name == input { 0 } else { first }, if name == output { end } else { last })
-        };
-        (0..self.strides.len()).map(of_slot).collect()
+        self.values.last().iter().for_each(|output| touch(output.slot, ops.len()));
+        lifetimes
     }
 }
 
 /// Greedy placement: the largest first, each at the lowest offset where nothing lives with it.
-fn place(strides: &[usize], lifetimes: &[(usize, usize)]) -> (Vec<usize>, usize) {
+/// What has no lifetime has no place.
+fn place(strides: &[usize], lifetimes: &[Option<(usize, usize)>]) -> (Vec<usize>, usize) {
     let mut offsets = vec![0; strides.len()];
     // Start, end and lifetime of what has its place, by start.
     let mut placed: Vec<(usize, usize, (usize, usize))> = Vec::with_capacity(strides.len());
-    let mut waiting: Vec<usize> = (0..strides.len()).collect();
+    let mut waiting: Vec<(usize, usize, (usize, usize))> = strides
+        .iter()
+        .zip(lifetimes)
+        .enumerate()
+        .filter_map(|(name, (stride, lifetime))| Some((name, *stride, (*lifetime)?)))
+        .collect();
+    waiting.sort_by_key(|(name, stride, _)| (std::cmp::Reverse(*stride), *name));
     let mut total = 0;
-    let stride_of = |name: usize| strides.get(name).copied().unwrap_or_default();
-    while let Some(at) = largest(&waiting, stride_of) {
-        let name = waiting.remove(at);
-        let (stride, mut offset) = (stride_of(name), 0);
-        let lifetime = lifetimes.get(name).copied().unwrap_or_default();
+    for (name, stride, lifetime) in waiting {
+        let mut offset = 0;
         for (start, end, other) in &placed {
             let together = lifetime.0 <= other.1 && other.0 <= lifetime.1;
             if together && offset < *end && *start < offset + stride {
@@ -317,18 +322,6 @@ fn place(strides: &[usize], lifetimes: &[(usize, usize)]) -> (Vec<usize>, usize)
     (offsets, total)
 }
 
-/// The index of the widest of the waiting slots, the first of equals.
-fn largest(waiting: &[usize], stride_of: impl Fn(usize) -> usize) -> Option<usize> {
-    let mut best: Option<(usize, usize)> = None;
-    for (at, name) in waiting.iter().enumerate() {
-        let stride = stride_of(*name);
-        if best.is_none_or(|(_, widest)| widest < stride) {
-            best = Some((at, stride));
-        }
-    }
-    best.map(|(at, _)| at)
-}
-
 /// A number below the limits of a specification, all of which fit 32 bits.
 fn narrow(number: usize) -> u32 {
     u32::try_from(number).expect("limits.rs keeps every size of a plan below 2^32")
@@ -337,11 +330,15 @@ fn narrow(number: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::neural::specification::Layer;
+    use crate::neural::specification::{Activation, Layer, Shape};
 
     fn specification(units: &[u32]) -> Specification {
-        let layer = |units: &u32| Layer { units: *units, activation: Activation::Tanh };
-        Specification { inputs: 5, layers: units.iter().map(layer).collect(), loss: Loss::Mse }
+        let layer = |units: &u32| Layer::dense(*units, Activation::Tanh);
+        Specification {
+            inputs: Shape::Flat(5),
+            layers: units.iter().map(layer).collect(),
+            loss: Loss::Mse,
+        }
     }
 
     #[test]
@@ -365,14 +362,14 @@ mod tests {
             let units: Vec<u32> = (0..layers).map(|layer| 1 + (layer * 7919) % 50).collect();
             let seed = units.len();
             let (strides, lifetimes): (Vec<_>, Vec<_>) = (0..40_usize)
-                .map(|name| (8 * (1 + name * seed % 5), (name, name + name % 4)))
+                .map(|name| (8 * (1 + name * seed % 5), Some((name, name + name % 4))))
                 .unzip();
             let (offsets, total) = place(&strides, &lifetimes);
             for a in 0..strides.len() {
                 assert!(offsets[a] + strides[a] <= total);
                 for b in 0..a {
-                    let together =
-                        lifetimes[a].0 <= lifetimes[b].1 && lifetimes[b].0 <= lifetimes[a].1;
+                    let (one, other) = (lifetimes[a].unwrap(), lifetimes[b].unwrap());
+                    let together = one.0 <= other.1 && other.0 <= one.1;
                     let apart = offsets[a] + strides[a] <= offsets[b]
                         || offsets[b] + strides[b] <= offsets[a];
                     assert!(apart || !together, "slots {a} and {b}");

@@ -2,7 +2,16 @@
 //!
 //! A specification comes from files and from peers, so reading one is total: unknown fields are
 //! refused by serde, and [`Specification::validate`] bounds every number before anything is
-//! allocated from it. Shapes: a layer takes `[batch, in]` to `[batch, units]`.
+//! allocated from it.
+
+mod layer;
+
+mod shape;
+
+pub use layer::{Cell, Extent, Layer, Norm, Padding, Pooling, Position, Returns};
+pub(crate) use layer::{Kind, Record};
+pub use shape::Shape;
+pub(crate) use shape::{Sizes, infer};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,22 +21,12 @@ use crate::limits;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Specification {
-    /// Numbers the network takes per row, 1 to [`limits::NEURAL_INPUTS_MAX`].
-    pub inputs: u32,
+    /// What the network takes per row, 1 to [`limits::NEURAL_INPUTS_MAX`] numbers.
+    pub inputs: Shape,
     /// The layers from the input to the output, 1 to [`limits::NEURAL_LAYERS_MAX`].
     pub layers: Vec<Layer>,
     /// What training makes small.
     pub loss: Loss,
-}
-
-/// One dense layer: `activation(input x weights + bias)`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Layer {
-    /// Numbers the layer gives per row, 1 to [`limits::NEURAL_UNITS_MAX`].
-    pub units: u32,
-    /// What is applied to each of them.
-    pub activation: Activation,
 }
 
 /// The function after a layer's sum.
@@ -85,6 +84,14 @@ pub enum Error {
         layer: usize,
         /// How many units it has.
         units: u32,
+    },
+    /// A layer that cannot take what comes before it.
+    #[error("layer {layer}: {what}")]
+    Layer {
+        /// Which layer, counted from 1 at the input.
+        layer: usize,
+        /// Why not.
+        what: &'static str,
     },
     /// The weights and biases together are too many.
     #[error("the layers have {0} parameters; the largest network has {max}",
@@ -178,27 +185,35 @@ impl Specification {
     /// # Errors
     /// The first thing that is wrong, in the order of [`Error`].
     pub fn validate(&self) -> Result<(), Error> {
-        if self.inputs == 0 || self.inputs > limits::NEURAL_INPUTS_MAX {
-            return Err(Error::Inputs(self.inputs));
+        let inputs = self.inputs.count();
+        if self.inputs.sizes().contains(&0) || inputs > limits::NEURAL_INPUTS_MAX {
+            return Err(Error::Inputs(inputs));
         }
         if self.layers.is_empty() || self.layers.len() > limits::NEURAL_LAYERS_MAX {
             return Err(Error::Layers(self.layers.len()));
         }
         for (index, layer) in self.layers.iter().enumerate() {
-            if layer.units == 0 || layer.units > limits::NEURAL_UNITS_MAX {
-                return Err(Error::Units { layer: index + 1, units: layer.units });
+            if let Some(units) =
+                layer.units().filter(|n| !(1..=limits::NEURAL_UNITS_MAX).contains(n))
+            {
+                return Err(Error::Units { layer: index + 1, units });
             }
         }
-        let parameters = self.parameters_u64();
+        let shapes = infer(self.inputs, &self.layers)?;
+        if !matches!(shapes.last(), Some(Shape::Flat(_))) {
+            let what = "the last layer gives one row of numbers: put 'flatten' before it";
+            return Err(Error::Layer { layer: self.layers.len(), what });
+        }
+        let parameters = self.parameters_u64(&shapes);
         if usize::try_from(parameters).map_or(true, |n| n > limits::NEURAL_PARAMETERS_MAX) {
             return Err(Error::Parameters(parameters));
         }
-        for (index, layer) in self.layers.iter().enumerate() {
-            if layer.activation == Activation::Softmax && layer.units == 1 {
+        for (index, (layer, shape)) in self.layers.iter().zip(shapes.iter().skip(1)).enumerate() {
+            if layer.activation() == Activation::Softmax && shape.channels() == 1 {
                 return Err(Error::SoftmaxOfOne(index + 1));
             }
         }
-        let last = self.layers.last().map(|layer| layer.activation);
+        let last = self.layers.last().map(Layer::activation);
         let probabilities = matches!(last, Some(Activation::Softmax | Activation::Sigmoid));
         if self.loss == Loss::CrossEntropy && !probabilities {
             return Err(Error::LossOfOutput);
@@ -208,29 +223,30 @@ impl Specification {
 
     /// Weights and biases together: the length of the canonical parameter vector.
     ///
-    /// 0 for a specification that does not [validate](Specification::validate) for its size.
+    /// 0 for a specification that does not [validate](Specification::validate).
     pub fn parameter_count(&self) -> usize {
-        usize::try_from(self.parameters_u64())
+        let shapes = infer(self.inputs, &self.layers).unwrap_or_default();
+        usize::try_from(self.parameters_u64(&shapes))
             .ok()
             .filter(|count| *count <= limits::NEURAL_PARAMETERS_MAX)
             .unwrap_or(0)
     }
 
-    /// Numbers the network gives per row: the units of the last layer, 0 without layers.
+    /// Numbers the network takes per row.
+    pub fn inputs(&self) -> u32 {
+        self.inputs.count()
+    }
+
+    /// Numbers the network gives per row; 0 for a specification that does not validate.
     pub fn outputs(&self) -> u32 {
-        self.layers.last().map_or(0, |layer| layer.units)
+        let shapes = infer(self.inputs, &self.layers).unwrap_or_default();
+        shapes.last().filter(|_| !self.layers.is_empty()).map_or(0, |shape| shape.count())
     }
 
     /// The sum in 64 bits; saturates rather than overflows for whatever a peer may send.
-    fn parameters_u64(&self) -> u64 {
-        let mut count = 0_u64;
-        let mut inputs = u64::from(self.inputs);
-        for layer in &self.layers {
-            let units = u64::from(layer.units);
-            count = count.saturating_add((inputs + 1).saturating_mul(units));
-            inputs = units;
-        }
-        count
+    fn parameters_u64(&self, shapes: &[Shape]) -> u64 {
+        let counts = self.layers.iter().zip(shapes).map(|(layer, from)| layer.parameters(*from));
+        counts.fold(0, u64::saturating_add)
     }
 }
 
@@ -267,10 +283,10 @@ mod tests {
 
     fn digits() -> Specification {
         Specification {
-            inputs: 64,
+            inputs: Shape::Flat(64),
             layers: vec![
-                Layer { units: 128, activation: Activation::Relu },
-                Layer { units: 10, activation: Activation::Softmax },
+                Layer::dense(128, Activation::Relu),
+                Layer::dense(10, Activation::Softmax),
             ],
             loss: Loss::CrossEntropy,
         }
@@ -313,18 +329,24 @@ mod tests {
     fn every_bound_is_checked() {
         type Break = fn(&mut Specification);
         let table: [(Break, Error); 9] = [
-            (|s| s.inputs = 0, Error::Inputs(0)),
-            (|s| s.inputs = u32::MAX, Error::Inputs(u32::MAX)),
+            (|s| s.inputs = Shape::Flat(0), Error::Inputs(0)),
+            (|s| s.inputs = Shape::Flat(u32::MAX), Error::Inputs(u32::MAX)),
             (|s| s.layers.clear(), Error::Layers(0)),
-            (|s| s.layers = vec![s.layers[0]; 33], Error::Layers(33)),
-            (|s| s.layers[1].units = 0, Error::Units { layer: 2, units: 0 }),
-            (|s| s.layers[0].units = 8_193, Error::Units { layer: 1, units: 8_193 }),
+            (|s| s.layers = vec![s.layers[0].clone(); 33], Error::Layers(33)),
             (
-                |s| s.layers = vec![Layer { units: 8_192, activation: Activation::Softmax }; 2],
+                |s| s.layers[1] = Layer::dense(0, Activation::Softmax),
+                Error::Units { layer: 2, units: 0 },
+            ),
+            (
+                |s| s.layers[0] = Layer::dense(8_193, Activation::Relu),
+                Error::Units { layer: 1, units: 8_193 },
+            ),
+            (
+                |s| s.layers = vec![Layer::dense(8_192, Activation::Softmax); 2],
                 Error::Parameters(67_649_536),
             ),
-            (|s| s.layers[1].units = 1, Error::SoftmaxOfOne(2)),
-            (|s| s.layers[1].activation = Activation::Tanh, Error::LossOfOutput),
+            (|s| s.layers[1] = Layer::dense(1, Activation::Softmax), Error::SoftmaxOfOne(2)),
+            (|s| s.layers[1] = Layer::dense(10, Activation::Tanh), Error::LossOfOutput),
         ];
         for (break_it, error) in table {
             let mut spec = digits();

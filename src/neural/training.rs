@@ -56,7 +56,12 @@ pub struct Trainer {
     order: Vec<u32>,
     rng: Rng,
     epochs: u64,
+    steps: u64,
 }
+
+/// Keeps the randomness of a step apart from that of another seed: an odd number without a pattern
+/// (2^64 over the golden ratio, Knuth, volume 3, section 6.4).
+const STEP_SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Options {
     /// Checks the range of every option.
@@ -96,6 +101,7 @@ impl Trainer {
             order: Vec::new(),
             rng: Rng::from_u64_stream(options.seed, stream::SHUFFLE),
             epochs: 0,
+            steps: 0,
         })
     }
 
@@ -152,15 +158,14 @@ impl Trainer {
         data: &Dataset,
         rows: &[u32],
     ) -> Result<f64, Error> {
-        let program = network.plan.training();
-        let mut pass = arena.pass(program, rows.len())?;
-        let input = pass.slot(program.input).chunks_exact_mut(index(program.input.stride));
-        for (to, row) in input.zip(rows) {
-            to.iter_mut().zip(data.row(index(*row))).for_each(|(to, from)| *to = *from);
-        }
-        let mut work =
-            execute::Training { gradient: &mut self.gradient, labels: data.labels(), rows };
-        let loss = execute::training(&network.plan, &network.parameters, &mut pass, &mut work);
+        let plan = &*network.plan;
+        let mut pass = arena.pass(plan.training(), rows.len())?;
+        execute::load(plan, &mut pass, rows.iter().map(|row| data.row(index(*row))));
+        let (labels, gradient) = (data.labels(), self.gradient.as_mut_slice());
+        self.steps += 1;
+        let seed = self.options.seed.wrapping_add(self.steps.wrapping_mul(STEP_SPREAD));
+        let mut work = execute::Training { gradient, labels, rows, seed };
+        let loss = execute::training(plan, &mut network.parameters, &mut pass, &mut work);
         self.state.step(self.options.learning_rate, &self.gradient, &mut network.parameters);
         Ok(loss)
     }

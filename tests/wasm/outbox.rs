@@ -8,7 +8,7 @@ use synaptic_mesh::effect::Job;
 use synaptic_mesh::event::{Event, RoundView};
 use synaptic_mesh::identity::AuthorId;
 use synaptic_mesh::limits::EVENTS_MAX;
-use synaptic_mesh::neural::{Activation, Layer, Loss, Scaling, Specification};
+use synaptic_mesh::neural::{Activation, Layer, Loss, Scaling, Shape, Specification};
 use synaptic_mesh::runtime::{Notice, Outbox};
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -31,10 +31,10 @@ fn round(run: u8, round: u32) -> Notice {
 }
 
 fn job(job: u64) -> Notice {
-    let layers = vec![Layer { units: 1, activation: Activation::Linear }];
+    let layers = vec![Layer::dense(1, Activation::Linear)];
     let spec = RunSpec {
         name: "run".to_owned(),
-        model: Specification { inputs: 1, layers, loss: Loss::Mse },
+        model: Specification { inputs: Shape::Flat(1), layers, loss: Loss::Mse },
         seed: 0,
         classes: Vec::new(),
         scaling: Scaling { offset: vec![0.0], scale: vec![1.0] },

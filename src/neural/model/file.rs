@@ -82,7 +82,7 @@ impl File {
         }
         let weights = weights_of_bytes(&blob, self.specification.parameter_count())
             .ok_or(Error::Field("weights"))?;
-        let (inputs, outputs) = (self.specification.inputs, self.specification.outputs());
+        let (inputs, outputs) = (self.specification.inputs(), self.specification.outputs());
         if !fits(self.scaling.as_ref(), inputs) {
             return Err(Error::Field("scaling"));
         }

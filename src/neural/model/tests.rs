@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::neural::Specification;
 use crate::neural::dataset::{self, Kind};
-use crate::neural::specification::{Activation, Layer, Loss};
+use crate::neural::specification::{Activation, Layer, Loss, Shape};
 use crate::neural::training::{Options, Trainer};
 
 fn model() -> Model {
@@ -13,11 +13,8 @@ fn model() -> Model {
     let data = Dataset::parse(csv, &dataset::Options::default()).unwrap();
     let data = data.scaled(&data.fit_scaling(Kind::Standard).unwrap()).unwrap();
     let specification = Specification {
-        inputs: 2,
-        layers: vec![
-            Layer { units: 3, activation: Activation::Tanh },
-            Layer { units: 2, activation: Activation::Softmax },
-        ],
+        inputs: Shape::Flat(2),
+        layers: vec![Layer::dense(3, Activation::Tanh), Layer::dense(2, Activation::Softmax)],
         loss: Loss::CrossEntropy,
     };
     let mut model = Model::new(Network::new(&specification, 1).unwrap());
@@ -143,8 +140,8 @@ fn a_regression_answers_in_the_units_of_its_targets() {
     let data = Dataset::parse(rows.as_bytes(), &dataset::Options::default()).unwrap();
     let data = data.scaled(&data.fit_scaling(Kind::Standard).unwrap()).unwrap();
     let specification = Specification {
-        inputs: 1,
-        layers: vec![Layer { units: 1, activation: Activation::Linear }],
+        inputs: Shape::Flat(1),
+        layers: vec![Layer::dense(1, Activation::Linear)],
         loss: Loss::Mse,
     };
     let mut model = Model::new(Network::new(&specification, 1).unwrap());

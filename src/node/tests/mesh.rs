@@ -17,7 +17,9 @@ use crate::federated::Run;
 use crate::identity::{AuthorId, Secrets, TransportId};
 use crate::limits;
 use crate::message::Response;
-use crate::neural::{self, Activation, Dataset, Labels, Layer, LocalTraining, Loss, Scaling};
+use crate::neural::{
+    self, Activation, Dataset, Labels, Layer, LocalTraining, Loss, Scaling, Shape,
+};
 use crate::node::{Config, Node, Restored};
 use crate::rng::Rng;
 
@@ -677,11 +679,8 @@ pub(super) fn tiny_run(rounds: u32, quorum: u32) -> RunSpec {
     RunSpec {
         name: "tiny".to_owned(),
         model: neural::Specification {
-            inputs: 2,
-            layers: vec![
-                Layer { units: 4, activation: Activation::Tanh },
-                Layer { units: 2, activation: Activation::Softmax },
-            ],
+            inputs: Shape::Flat(2),
+            layers: vec![Layer::dense(4, Activation::Tanh), Layer::dense(2, Activation::Softmax)],
             loss: Loss::CrossEntropy,
         },
         seed: 7,

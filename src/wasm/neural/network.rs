@@ -127,7 +127,7 @@ impl Network {
     /// The outputs for many rows, one after the other; the same bits as `run` row by row.
     #[wasm_bindgen(js_name = runBatch)]
     pub fn run_batch(&self, inputs: &[f32], rows: u32) -> Result<Vec<f32>, JsValue> {
-        let columns = self.model.network.specification().inputs;
+        let columns = self.model.network.specification().inputs();
         let rows = index(rows);
         if rows.checked_mul(index(columns)) != Some(inputs.len()) {
             return Err(thrown(neural::Error::Rows { found: inputs.len(), rows, columns }));

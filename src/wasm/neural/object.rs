@@ -4,7 +4,8 @@ use js_sys::{Array, Float32Array, Object, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::bad_argument;
-use crate::neural::{Activation, Layer, Loss, Scaling, Specification, Task};
+use crate::neural::specification::{Kind, Padding, Position, Record, Returns, Sizes};
+use crate::neural::{Activation, Layer, Loss, Scaling, Shape, Specification, Task};
 use crate::tensor::index;
 
 /// An object of these properties.
@@ -36,12 +37,13 @@ pub(super) fn texts(texts: &[String]) -> JsValue {
 pub(super) fn specification(value: &JsValue) -> Result<Specification, JsValue> {
     let mut reader = Reader::new("specification", value);
     reader.only(&["inputs", "layers", "loss"]);
-    let inputs = reader.whole("inputs", None);
+    let inputs = reader.sizes("inputs").and_then(|sizes| Shape::of_sizes(sizes.as_slice()));
+    let inputs = reader.known("inputs", inputs, "a number, or an array of two or three");
     let loss = reader.text("loss").and_then(|name| Loss::of_name(&name));
     let loss = reader.known("loss", loss, "\"mse\" or \"cross-entropy\"");
     let list = reader.value("layers").dyn_into::<Array>().ok();
     let list = reader.known("layers", list, "an array");
-    let (list, loss) = reader.finish(list.zip(loss))?;
+    let (list, (loss, inputs)) = reader.finish(list.zip(loss.zip(inputs)))?;
     let mut layers = Vec::new();
     for item in list.iter() {
         layers.push(layer(&item)?);
@@ -49,29 +51,108 @@ pub(super) fn specification(value: &JsValue) -> Result<Specification, JsValue> {
     Ok(Specification { inputs, layers, loss })
 }
 
+/// The properties a layer may have, in the order of the record.
+const LAYER: [&str; 19] = [
+    "type",
+    "units",
+    "filters",
+    "kernel",
+    "window",
+    "stride",
+    "dilation",
+    "padding",
+    "groups",
+    "ratePerMille",
+    "vocabulary",
+    "code",
+    "bidirectional",
+    "returns",
+    "heads",
+    "causal",
+    "shape",
+    "with",
+    "activation",
+];
+
 fn layer(value: &JsValue) -> Result<Layer, JsValue> {
     let mut reader = Reader::new("layer", value);
-    reader.only(&["units", "activation"]);
-    let units = reader.whole("units", None);
-    let activation = reader.text("activation").and_then(|name| Activation::of_name(&name));
-    let names = "relu, tanh, sigmoid, linear or softmax";
-    let activation = reader.known("activation", activation, names);
-    let activation = reader.finish(activation)?;
-    Ok(Layer { units, activation })
+    reader.only(&LAYER);
+    let record = Record {
+        kind: reader.one_of("type", &Kind::NAMES).unwrap_or_default(),
+        units: reader.size("units"),
+        filters: reader.size("filters"),
+        kernel: reader.sizes("kernel"),
+        window: reader.sizes("window"),
+        stride: reader.sizes("stride"),
+        dilation: reader.sizes("dilation"),
+        padding: reader.one_of("padding", &[("valid", Padding::Valid), ("same", Padding::Same)]),
+        groups: reader.size("groups"),
+        rate_per_mille: reader.size("ratePerMille"),
+        vocabulary: reader.size("vocabulary"),
+        code: reader.one_of("code", &POSITIONS),
+        bidirectional: reader.truth("bidirectional"),
+        returns: reader.one_of("returns", &[("last", Returns::Last), ("all", Returns::All)]),
+        heads: reader.size("heads"),
+        causal: reader.truth("causal"),
+        shape: reader.sizes("shape").and_then(|sizes| Shape::of_sizes(sizes.as_slice())),
+        with: reader.sizes("with"),
+        activation: reader.one_of("activation", &Activation::ALL.map(|a| (a.name(), a))),
+    };
+    let record = reader.finish(Some(record))?;
+    Layer::try_from(record).map_err(bad_argument)
 }
+
+const POSITIONS: [(&str, Position); 2] =
+    [("sinusoidal", Position::Sinusoidal), ("learned", Position::Learned)];
 
 /// A specification as a plain object.
 pub(super) fn of_specification(specification: &Specification) -> JsValue {
-    let layers = Array::new();
-    for layer in &specification.layers {
-        let activation = JsValue::from_str(layer.activation.name());
-        layers.push(&object(&[("units", layer.units.into()), ("activation", activation)]));
-    }
+    let layers: Array = specification.layers.iter().map(|layer| of_layer(layer.clone())).collect();
     object(&[
-        ("inputs", specification.inputs.into()),
+        ("inputs", of_sizes(&specification.inputs.into())),
         ("layers", layers.into()),
         ("loss", specification.loss.name().into()),
     ])
+}
+
+fn of_layer(layer: Layer) -> JsValue {
+    let record = Record::from(layer);
+    let name_of = |all: &[(&str, Position)], code| all.iter().find(|(_, c)| *c == code).copied();
+    let sizes = |sizes: Option<Sizes>| sizes.as_ref().map(of_sizes);
+    let kind = Some(record.kind).filter(|kind| *kind != Kind::Dense);
+    let kind = kind.and_then(|kind| Kind::NAMES.iter().find(|(_, known)| *known == kind));
+    let fields: [Option<JsValue>; LAYER.len()] = [
+        kind.map(|(name, _)| (*name).into()),
+        record.units.map(JsValue::from),
+        record.filters.map(JsValue::from),
+        sizes(record.kernel),
+        sizes(record.window),
+        sizes(record.stride),
+        sizes(record.dilation),
+        record.padding.map(|p| if p == Padding::Valid { "valid" } else { "same" }.into()),
+        record.groups.map(JsValue::from),
+        record.rate_per_mille.map(JsValue::from),
+        record.vocabulary.map(JsValue::from),
+        record.code.and_then(|code| name_of(&POSITIONS, code)).map(|(name, _)| name.into()),
+        record.bidirectional.map(JsValue::from),
+        record.returns.map(|r| if r == Returns::Last { "last" } else { "all" }.into()),
+        record.heads.map(JsValue::from),
+        record.causal.map(JsValue::from),
+        sizes(record.shape.map(Sizes::from)),
+        sizes(record.with),
+        record.activation.map(|activation| activation.name().into()),
+    ];
+    let set = LAYER.iter().zip(fields).filter_map(|(name, value)| Some((*name, value?)));
+    object(&set.collect::<Vec<_>>())
+}
+
+fn of_sizes(sizes: &Sizes) -> JsValue {
+    match sizes {
+        Sizes::One(size) => (*size).into(),
+        Sizes::Many(sizes) => {
+            sizes.iter().map(|size| JsValue::from(*size)).collect::<Array>().into()
+        }
+    }
 }
 
 /// A scaling out of a plain object with two arrays of numbers.
@@ -147,17 +228,35 @@ impl<'a> Reader<'a> {
     }
 
     /// A whole number of 32 bits; without a `default` it must be there.
-    #[expect(
-        clippy::as_conversions,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "checked to be a whole number of 32 bits"
-    )]
-    #[expect(clippy::float_cmp, reason = "a whole number equals itself exactly")]
     pub(super) fn whole(&mut self, name: &str, default: Option<u32>) -> u32 {
         let number = self.number(name, default.map(f64::from));
-        let whole = (f64::from(number as u32) == number).then_some(number as u32);
-        self.known(name, whole, "a whole number, 0 or more").unwrap_or_default()
+        self.known(name, whole(number), "a whole number, 0 or more").unwrap_or_default()
+    }
+
+    /// A whole number of 32 bits, if it is there.
+    fn size(&mut self, name: &str) -> Option<u32> {
+        if self.value(name).is_undefined() { None } else { Some(self.whole(name, None)) }
+    }
+
+    /// A whole number or an array of them, if it is there.
+    fn sizes(&mut self, name: &str) -> Option<Sizes> {
+        let value = self.value(name);
+        if !Array::is_array(&value) {
+            return self.size(name).map(Sizes::One);
+        }
+        let sizes = self.numbers(name).iter().map(|size| whole(f64::from(*size))).collect();
+        self.known(name, sizes, "whole numbers").map(Sizes::Many)
+    }
+
+    /// One of some names, if it is there.
+    fn one_of<T: Copy>(&mut self, name: &str, known: &[(&str, T)]) -> Option<T> {
+        let text = self.text(name)?;
+        let found = known.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
+        if found.is_none() {
+            let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+            self.must_be(name, &format!("one of {}", names.join(", ")));
+        }
+        found
     }
 
     /// A number rounded to single precision; without a `default` it must be there.
@@ -243,4 +342,15 @@ impl<'a> Reader<'a> {
             self.wrong = Some(bad_argument(&format!("{}.{name} must be {kind}", self.what)));
         }
     }
+}
+
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "checked to be a whole number of 32 bits"
+)]
+#[expect(clippy::float_cmp, reason = "a whole number equals itself exactly")]
+fn whole(number: f64) -> Option<u32> {
+    (f64::from(number as u32) == number).then_some(number as u32)
 }
