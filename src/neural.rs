@@ -56,6 +56,8 @@ mod layer;
 
 mod optimiser;
 
+mod schedule;
+
 mod network;
 
 mod training;
@@ -70,6 +72,7 @@ pub use network::{
     Evaluation, Network, bytes_of_weights, check_fits, index_of_largest, weights_of_bytes,
 };
 pub use optimiser::Optimiser;
+pub use schedule::{Decay, Schedule};
 pub use specification::{Activation, Layer, Loss, Scaling, Shape, Specification};
 pub use training::{Epoch, LocalTraining, Options, Trainer, UpdateResult, train_update};
 

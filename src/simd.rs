@@ -127,5 +127,24 @@ pub fn tanh<L: Lanes>(x: L) -> L {
     x.select_below(zero, zero.sub(of_size), of_size)
 }
 
+/// `ln(1 + exp x)`.
+///
+/// Domain: every number; worst error 4 ulp, absolutely 1e-7 below -16. With `u = exp -|x|` it is
+/// `max(x, 0) + ln(1 + u)`, and `ln(1 + u) = 2 artanh(u / (2 + u))`, whose series in odd powers of
+/// a number of at most 1/3 ends below half an ulp of the sum after nine terms.
+#[inline]
+pub fn softplus<L: Lanes>(x: L) -> L {
+    let (zero, two) = (L::splat(0.0), L::splat(2.0));
+    let minus = zero.sub(x);
+    let u = exp(minus.min(x));
+    let s = u.div(two.add(u));
+    let square = s.mul(s);
+    let mut sum = L::splat(1.0 / 17.0);
+    for odd in [15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0, 1.0] {
+        sum = sum.mul(square).add(L::splat(1.0 / odd));
+    }
+    x.max(zero).add(two.mul(s.mul(sum)))
+}
+
 #[cfg(test)]
 mod tests;

@@ -83,7 +83,14 @@ fn every_activation_and_momentum_give_the_weights_they_always_gave() {
     let data = digits();
     let data = data.scaled(&data.fit_scaling(dataset::Kind::Range).unwrap()).unwrap();
     let optimiser = Optimiser::Sgd { momentum: 0.9 };
-    let options = Options { batch: 50, learning_rate: 0.5, optimiser, seed: 7, shuffle: true };
+    let options = Options {
+        batch: 50,
+        learning_rate: 0.5,
+        optimiser,
+        seed: 7,
+        shuffle: true,
+        ..Options::default()
+    };
     let mut trainer = Trainer::new(&network, options).unwrap();
     for _ in 0..3 {
         trainer.epoch(&mut network, &mut Arena::new(), &data).unwrap();

@@ -64,7 +64,14 @@ fn network(specification: &Specification) -> Network {
 
 /// One step over all rows in their order.
 fn step(network: &mut Network, data: &Dataset, optimiser: Optimiser, learning_rate: f32) {
-    let options = Options { batch: 64, learning_rate, optimiser, seed: 0, shuffle: false };
+    let options = Options {
+        batch: 64,
+        learning_rate,
+        optimiser,
+        seed: 0,
+        shuffle: false,
+        ..Options::default()
+    };
     let mut trainer = Trainer::new(network, options).unwrap();
     trainer.epoch(network, &mut Arena::new(), data).unwrap();
 }
@@ -96,8 +103,8 @@ fn numeric_gradient(network: &Network, data: &Dataset) -> Vec<(f64, f64)> {
     slopes
 }
 
-/// Ours must be the mean of the slopes below and above. Where these two disagree, relu bends in
-/// between: there ours must lie between them, and that may happen only now and then.
+/// Ours must lie between the slopes below and above, which are the same but where an activation or
+/// a loss bends in between; that may happen only now and then.
 fn assert_close(ours: &[f64], numeric: &[(f64, f64)], what: &str) {
     let largest = numeric.iter().fold(0.0_f64, |most, (a, b)| most.max(a.abs()).max(b.abs()));
     assert!(largest > 1e-3, "{what}: a gradient of nothing proves nothing");
@@ -105,25 +112,20 @@ fn assert_close(ours: &[f64], numeric: &[(f64, f64)], what: &str) {
     let mut bends = 0;
     for (place, (ours, (below, above))) in ours.iter().zip(numeric).enumerate() {
         let says = format!("{what}, parameter {place}: {ours} between {below} and {above}");
-        if (below - above).abs() > 4.0 * near {
-            bends += 1;
-            assert!(
-                below.min(*above) - near <= *ours && *ours <= below.max(*above) + near,
-                "{says}"
-            );
-        } else {
-            assert!((ours - (below + above) / 2.0).abs() <= near, "{says}");
-        }
+        bends += usize::from((below - above).abs() > 2.0 * near);
+        let within = below.min(*above) - near <= *ours && *ours <= below.max(*above) + near;
+        assert!(within, "{says}");
     }
-    assert!(bends * 20 <= numeric.len(), "{what}: {bends} bends");
+    assert!(bends * 5 <= numeric.len(), "{what}: {bends} bends");
 }
 
 #[test]
 fn every_gradient_is_that_of_the_loss() {
-    use Activation::{Linear, Relu, Sigmoid, Softmax, Tanh};
+    let losses =
+        [Loss::Mse, Loss::Mae, Loss::Huber, Loss::Bce, Loss::CrossEntropy, Loss::Quantile(800)];
     for hidden in Activation::ALL {
-        for output in [Linear, Relu, Tanh, Sigmoid, Softmax] {
-            for loss in [Loss::Mse, Loss::CrossEntropy] {
+        for output in Activation::ALL {
+            for loss in losses {
                 let specification = specification(hidden, output, loss);
                 if specification.validate().is_err() {
                     continue;
@@ -169,7 +171,14 @@ fn textbook(
 }
 
 fn three_steps(mut network: Network, data: &Dataset, optimiser: Optimiser) -> Vec<f32> {
-    let options = Options { batch: 64, learning_rate: 0.05, optimiser, seed: 0, shuffle: false };
+    let options = Options {
+        batch: 64,
+        learning_rate: 0.05,
+        optimiser,
+        seed: 0,
+        shuffle: false,
+        ..Options::default()
+    };
     let mut trainer = Trainer::new(&network, options).unwrap();
     let mut arena = Arena::new();
     for _ in 0..3 {
@@ -227,7 +236,14 @@ fn training_lowers_the_loss_that_run_computes() {
     ] {
         let specification = Specification { inputs: Shape::Flat(2), layers: layers.clone(), loss };
         let mut network = Network::new(&specification, 2).unwrap();
-        let options = Options { batch: 4, learning_rate, optimiser, seed: 2, shuffle: true };
+        let options = Options {
+            batch: 4,
+            learning_rate,
+            optimiser,
+            seed: 2,
+            shuffle: true,
+            ..Options::default()
+        };
         let mut trainer = Trainer::new(&network, options).unwrap();
         let mut arena = Arena::new();
         for _ in 0..2_000 {

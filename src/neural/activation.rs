@@ -1,7 +1,8 @@
 //! Activations and their derivatives.
 //!
 //! Derivatives are told from the *outputs*, which is all that a pass keeps: for `y = tanh x` it is
-//! `1 - y^2`, for sigmoid `y (1 - y)`, for relu `1` where `y > 0` (so 0 at the kink).
+//! `1 - y^2`, for sigmoid `y (1 - y)`, for relu `1` where `y > 0` (so 0 at the kink), for elu
+//! `y + 1` where `y < 0`, for softplus `1 - exp -y`.
 
 use crate::neural::specification::Activation;
 use crate::simd::{self, F32x4, Lanes};
@@ -11,9 +12,21 @@ pub(crate) fn apply(activation: Activation, numbers: &mut [f32]) {
     match activation {
         Activation::Tanh => map(numbers, simd::tanh),
         Activation::Sigmoid => map(numbers, simd::sigmoid),
+        Activation::LeakyRelu => {
+            map(numbers, |x| x.select_below(F32x4::splat(0.0), x.mul(F32x4::splat(LEAK)), x))
+        }
+        Activation::Elu => map(numbers, |x| {
+            // Only below 0 is the exponential wanted, where it cannot overflow.
+            let below = simd::exp(x.min(F32x4::splat(0.0))).sub(F32x4::splat(1.0));
+            x.select_below(F32x4::splat(0.0), below, x)
+        }),
+        Activation::Softplus => map(numbers, simd::softplus),
         Activation::Relu | Activation::Linear | Activation::Softmax => {}
     }
 }
+
+/// Slope of the leaky relu below 0, from its paper.
+const LEAK: f32 = 0.01;
 
 fn map(numbers: &mut [f32], f: impl Fn(F32x4) -> F32x4) {
     for four in numbers.as_chunks_mut::<4>().0 {
@@ -30,6 +43,9 @@ pub(crate) fn gradient(activation: Activation, y: &[f32], d: &mut [f32]) {
             Activation::Relu => zero.select_below(y, d, zero),
             Activation::Tanh => d.mul(one.sub(y.mul(y))),
             Activation::Sigmoid => d.mul(y.mul(one.sub(y))),
+            Activation::LeakyRelu => zero.select_below(y, d, d.mul(F32x4::splat(LEAK))),
+            Activation::Elu => y.select_below(zero, d.mul(y.add(one)), d),
+            Activation::Softplus => d.mul(one.sub(simd::exp(zero.sub(y)))),
             Activation::Linear | Activation::Softmax => d,
         };
         result.store(to);

@@ -80,9 +80,18 @@ pub enum Error {
     /// The data set has no rows.
     #[error("the data has no rows")]
     NoRows,
+    /// Another option of training out of its range.
+    #[error("{0}")]
+    Option(&'static str),
     /// The weights grew beyond the range of numbers; the network keeps those before the epoch.
-    #[error("training diverged in epoch {0}: the weights are no longer finite")]
-    Diverged(u64),
+    #[error("training diverged in epoch {epoch}: {} no longer finite", of_layer(*.layer))]
+    Diverged {
+        /// The epoch, counted from 1.
+        epoch: u64,
+        /// The first layer whose weights are not finite, counted from 1; `None` if only the loss
+        /// is not.
+        layer: Option<u32>,
+    },
     /// A batch of this network needs more scratch memory than the limit.
     #[error("a batch of {rows} rows needs {numbers_per_row} numbers for each; the limit is {max}",
         max = limits::NEURAL_ARENA_NUMBERS_MAX)]
@@ -104,11 +113,13 @@ impl Error {
             Error::InputsDoNotFit { .. } => "inputs-do-not-fit",
             Error::ClassesDoNotFit { .. } | Error::TargetsDoNotFit { .. } => "outputs-do-not-fit",
             Error::ScalingDiffers | Error::ClassesDiffer => "data-differs",
-            Error::Batch(_) | Error::Epochs(_) | Error::LearningRate(_) | Error::Momentum(_) => {
-                "option-invalid"
-            }
+            Error::Batch(_)
+            | Error::Epochs(_)
+            | Error::LearningRate(_)
+            | Error::Momentum(_)
+            | Error::Option(_) => "option-invalid",
             Error::NoRows => "data-empty",
-            Error::Diverged(_) => "training-diverged",
+            Error::Diverged { .. } => "training-diverged",
             Error::ArenaTooLarge { .. } => "batch-too-large",
         }
     }
@@ -131,12 +142,19 @@ impl Error {
             }
             Error::ScalingDiffers => "scale the data with the scaling of the network's first data",
             Error::ClassesDiffer => "read the data with the class names of the network",
-            Error::Batch(_) | Error::Epochs(_) => "choose a number in the range",
+            Error::Batch(_) | Error::Epochs(_) | Error::Option(_) => "choose a number in the range",
             Error::LearningRate(_) => "0.001 is usual for adam, 0.1 for sgd",
             Error::Momentum(_) => "0.9 is usual, 0 switches it off",
             Error::NoRows => "give it at least one row",
-            Error::Diverged(_) => "lower the learning rate, or scale the inputs",
+            Error::Diverged { .. } => "lower the learning rate, or scale the inputs",
             Error::ArenaTooLarge { .. } => "make the batch smaller",
         }
+    }
+}
+
+fn of_layer(layer: Option<u32>) -> String {
+    match layer {
+        Some(layer) => format!("the weights of layer {layer} are"),
+        None => "the loss is".to_owned(),
     }
 }

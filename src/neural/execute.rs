@@ -1,7 +1,7 @@
 //! The interpreter of plans: one call per layer, no allocation.
 
 use crate::neural::arena::Pass;
-use crate::neural::dataset::Labels;
+use crate::neural::dataset::{Labels, Target};
 use crate::neural::layer::{Parameters, Slot, Step};
 use crate::neural::loss;
 use crate::neural::plan::{Op, Plan};
@@ -16,6 +16,8 @@ pub(crate) struct Training<'a> {
     pub(crate) labels: &'a Labels,
     /// Which rows of it the batch consists of.
     pub(crate) rows: &'a [u32],
+    /// What a row of each class counts; empty if all count 1.
+    pub(crate) class_weights: &'a [f32],
     /// Randomness of this step.
     pub(crate) seed: u64,
 }
@@ -85,15 +87,20 @@ pub(crate) fn training(
 
 /// The gradient of the outputs, and the sum of the losses of the rows.
 fn loss_gradient(plan: &Plan, d: Slot, pass: &mut Pass<'_>, work: &Training<'_>) -> f64 {
-    let (specification, output, rows) = (plan.specification(), plan.output(), pass.rows());
+    let (specification, output) = (plan.specification(), plan.output());
+    let rows = pass.rows();
     let ([outputs, d], _) = pass.slots([output.slot, d]);
     let pairs = outputs.chunks_exact(output.stride).zip(d.chunks_exact_mut(output.stride));
-    let mut loss = 0.0;
+    let mut sum = 0.0;
     for ((outputs, d), row) in pairs.zip(work.rows) {
         let outputs = outputs.get(..output.channels()).unwrap_or(outputs);
         let target = work.labels.of_row(index(*row));
-        loss += loss::of_row(specification, outputs, target);
-        loss::gradient_row(specification, outputs, target, rows, d);
+        let weight = match target {
+            Target::Class(class) => work.class_weights.get(index(class)).copied().unwrap_or(1.0),
+            Target::Numbers(_) => 1.0,
+        };
+        sum += f64::from(weight) * loss::of_row(specification, outputs, target);
+        loss::gradient_row(specification.loss, outputs, target, weight, rows, d);
     }
-    loss
+    sum
 }

@@ -141,6 +141,8 @@ pub(crate) struct Tensor {
     pub(crate) range: Range<usize>,
     /// How it begins.
     pub(crate) initial: Initial,
+    /// Whose it is, counted from 1.
+    pub(crate) layer: u32,
 }
 
 /// How parameters begin.
@@ -200,6 +202,8 @@ pub(crate) struct Builder {
     /// and in inference.
     pub(crate) fixed_max: usize,
     pub(crate) fixed_run_max: usize,
+    /// The layer being compiled, counted from 1.
+    pub(crate) layer: u32,
     /// Slots of the layer being compiled that hold something from `forward` to `backward`.
     pub(crate) kept: Vec<Slot>,
     /// Slots of the layer being compiled that hold something within one call.
@@ -270,7 +274,7 @@ impl Builder {
     fn tensor(&mut self, k: usize, n: usize, len: usize, initial: Initial) -> Range<usize> {
         let range = self.packed_len..self.packed_len + len;
         self.packed_len = range.end;
-        self.tensors.push(Tensor { k, n, range: range.clone(), initial });
+        self.tensors.push(Tensor { k, n, range: range.clone(), initial, layer: self.layer });
         range
     }
 }

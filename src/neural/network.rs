@@ -207,6 +207,15 @@ impl Network {
         Ok(())
     }
 
+    /// The first layer, counted from 1, with a parameter that is not finite.
+    pub(crate) fn first_not_finite(&self) -> Option<u32> {
+        let bad = |range: &std::ops::Range<usize>| {
+            let numbers = self.parameters.get(range.clone()).unwrap_or_default();
+            !numbers.iter().all(|number| number.is_finite())
+        };
+        self.plan.tensors().iter().find(|tensor| bad(&tensor.range)).map(|tensor| tensor.layer)
+    }
+
     fn columns(&self) -> (usize, usize) {
         let (input, output) = (self.plan.input().shape, self.plan.output().shape);
         (index(input.count()), index(output.count()))

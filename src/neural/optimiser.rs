@@ -1,18 +1,29 @@
 //! Optimisers over flat arrays: one fused loop per step, whatever the layers are.
 //!
-//! The arrays are packed parameters; their padding has a gradient of 0 and stays 0.
+//! The arrays are packed parameters; their padding has a gradient of 0 and stays 0, and so do
+//! parameters that are never trained.
 
 use crate::simd::{F32x4, Lanes};
 
-/// How a gradient changes the weights.
+/// How a gradient `g` changes the weights `w`.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Optimiser {
     /// `v = momentum v + g; w -= rate v`: stochastic gradient descent (Polyak's heavy ball).
     Sgd {
         /// 0 (plain descent) to below 1.
         momentum: f32,
     },
-    /// Kingma and Ba, "Adam" (2015), algorithm 1, with their defaults 0.9, 0.999 and 1e-8.
+    /// `v = momentum v + g; w -= rate (g + momentum v)`: Nesterov's momentum, in the form of
+    /// Sutskever et al. (2013).
+    Nesterov {
+        /// Above 0 and below 1.
+        momentum: f32,
+    },
+    /// `s = 0.99 s + 0.01 g^2; w -= rate g / (sqrt s + 1e-8)` (Tieleman and Hinton 2012).
+    RmsProp,
+    /// Kingma and Ba, "Adam" (2015), algorithm 1, with their defaults 0.9, 0.999 and 1e-8. With
+    /// weight decay it is AdamW (Loshchilov and Hutter 2019).
     Adam,
 }
 
@@ -20,7 +31,9 @@ pub enum Optimiser {
 const BETA_1: f32 = 0.9;
 /// Second decay rate of Adam, from the paper.
 const BETA_2: f32 = 0.999;
-/// What keeps Adam's quotient finite, from the paper.
+/// Decay rate of RMSprop: the smoothing of PyTorch, slower than the lecture's 0.9.
+const ALPHA: f32 = 0.99;
+/// What keeps a quotient finite, from Adam's paper.
 const EPSILON: f32 = 1e-8;
 
 /// What an optimiser remembers between steps.
@@ -38,7 +51,7 @@ impl State {
     pub(crate) fn new(optimiser: Optimiser, len: usize) -> Self {
         let (first, second) = match optimiser {
             Optimiser::Sgd { momentum: 0.0 } => (0, 0),
-            Optimiser::Sgd { .. } => (len, 0),
+            Optimiser::Sgd { .. } | Optimiser::Nesterov { .. } | Optimiser::RmsProp => (len, 0),
             Optimiser::Adam => (len, len),
         };
         Self { optimiser, first: vec![0.0; first], second: vec![0.0; second], powers: (1.0, 1.0) }
@@ -49,9 +62,45 @@ impl State {
         match self.optimiser {
             Optimiser::Sgd { momentum: 0.0 } => descend(rate, gradient, weights),
             Optimiser::Sgd { momentum } => {
-                descend_with_momentum(rate, momentum, gradient, &mut self.first, weights);
+                let momentum = F32x4::splat(momentum);
+                self.remember(rate, gradient, weights, |g, v| {
+                    let v = momentum.mul(v).add(g);
+                    (v, v)
+                });
+            }
+            Optimiser::Nesterov { momentum } => {
+                let momentum = F32x4::splat(momentum);
+                self.remember(rate, gradient, weights, |g, v| {
+                    let v = momentum.mul(v).add(g);
+                    (v, g.add(momentum.mul(v)))
+                });
+            }
+            Optimiser::RmsProp => {
+                let (alpha, rest) = (F32x4::splat(ALPHA), F32x4::splat(1.0 - ALPHA));
+                let epsilon = F32x4::splat(EPSILON);
+                self.remember(rate, gradient, weights, |g, s| {
+                    let s = alpha.mul(s).add(rest.mul(g.mul(g)));
+                    (s, g.div(s.sqrt().add(epsilon)))
+                });
             }
             Optimiser::Adam => self.adam(rate, gradient, weights),
+        }
+    }
+
+    /// `(memory, direction) = f(g, memory); w -= rate direction`.
+    fn remember(
+        &mut self,
+        rate: f32,
+        gradient: &[f32],
+        weights: &mut [f32],
+        f: impl Fn(F32x4, F32x4) -> (F32x4, F32x4),
+    ) {
+        let rate = F32x4::splat(rate);
+        let gradients = gradient.as_chunks::<4>().0.iter();
+        for ((g, memory), w) in gradients.zip(fours(&mut self.first)).zip(fours(weights)) {
+            let (kept, direction) = f(F32x4::load(g), F32x4::load(memory));
+            kept.store(memory);
+            F32x4::load(w).sub(rate.mul(direction)).store(w);
         }
     }
 
@@ -85,19 +134,21 @@ fn descend(rate: f32, gradient: &[f32], weights: &mut [f32]) {
     }
 }
 
-fn descend_with_momentum(
-    rate: f32,
-    momentum: f32,
-    gradient: &[f32],
-    velocity: &mut [f32],
-    weights: &mut [f32],
-) {
-    let (rate, momentum) = (F32x4::splat(rate), F32x4::splat(momentum));
-    let gradients = gradient.as_chunks::<4>().0.iter();
-    for ((g, v), w) in gradients.zip(fours(velocity)).zip(fours(weights)) {
-        let speed = momentum.mul(F32x4::load(v)).add(F32x4::load(g));
-        speed.store(v);
-        F32x4::load(w).sub(rate.mul(speed)).store(w);
+/// `w *= factor`: weight decay apart from the gradient.
+pub(crate) fn decay(factor: f32, weights: &mut [f32]) {
+    let factor = F32x4::splat(factor);
+    for w in fours(weights) {
+        F32x4::load(w).mul(factor).store(w);
+    }
+}
+
+/// Scales the gradient so that its Euclidean norm is at most `norm_max` (Pascanu et al. 2013).
+#[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "rounds once")]
+pub(crate) fn clip(norm_max: f32, gradient: &mut [f32]) {
+    let square: f64 = gradient.iter().map(|g| f64::from(*g) * f64::from(*g)).sum();
+    let norm = square.sqrt();
+    if norm > f64::from(norm_max) {
+        decay((f64::from(norm_max) / norm) as f32, gradient);
     }
 }
 

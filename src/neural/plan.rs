@@ -188,6 +188,7 @@ impl Draft {
             inputs.iter().filter_map(|value| self.values.get(*value).copied()).collect();
         let y = self.builder.value(shape);
         let dy = self.builder.slot(y.stride);
+        self.builder.layer += 1;
         let first = xs.first().copied().unwrap_or(y);
         self.layers.push(layer::compile(layer, &first, &y, &mut self.builder));
         let kept = std::mem::take(&mut self.builder.kept);
@@ -207,7 +208,7 @@ impl Draft {
         let count = self.layers.len();
         let mut ops: Vec<Op> = (0..narrow(count)).map(Op::Forward).collect();
         if let Some(last) = self.wirings.last_mut() {
-            last.cancels = loss == Loss::CrossEntropy;
+            last.cancels = loss.is_of_probabilities();
             ops.push(Op::Loss { d: last.dy });
         }
         // Which values have a gradient already.

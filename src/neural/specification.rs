@@ -43,18 +43,38 @@ pub enum Activation {
     Linear,
     /// `exp(x_i) / sum exp(x_j)` over the units of the row; needs two units or more.
     Softmax,
+    /// `x` above 0, `0.01 x` below (Maas et al. 2013).
+    LeakyRelu,
+    /// `x` above 0, `exp x - 1` below (Clevert et al. 2016).
+    Elu,
+    /// `ln(1 + exp x)`: relu without its bend (Dugas et al. 2001).
+    Softplus,
 }
 
 /// The function that training makes small, averaged over the rows of a batch.
+///
+/// `o` is an output, `t` its target; means are taken over the outputs of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(try_from = "String", into = "String")]
+#[non_exhaustive]
 pub enum Loss {
-    /// Mean over the outputs of `(output - target)^2`.
+    /// `mse`: mean of `(o - t)^2`.
     Mse,
-    /// `-sum target ln output` after softmax, for a class or for targets that sum to 1; after
-    /// sigmoid the sum over the outputs of `-target ln output - (1 - target) ln (1 - output)`,
-    /// for targets between 0 and 1.
+    /// `mae`: mean of `|o - t|`.
+    Mae,
+    /// `huber`: mean of `(o - t)^2 / 2` up to a difference of 1, of `|o - t| - 1/2` beyond (Huber
+    /// 1964).
+    Huber,
+    /// `bce`: mean of `-t ln o - (1 - t) ln (1 - o)`, for outputs of sigmoid and targets between 0
+    /// and 1.
+    Bce,
+    /// `cross-entropy`: `-sum t ln o` after softmax, for a class or for targets that sum to 1;
+    /// after sigmoid the sum over the outputs of what `bce` takes the mean of.
     CrossEntropy,
+    /// `quantile-0.9`: mean of `q (t - o)` where the output is too low, of `(1 - q) (o - t)` where
+    /// it is too high, with `q` in thousandths, 1 to 999 (Koenker and Bassett 1978). Its minimum is
+    /// the quantile `q` of the targets.
+    Quantile(u32),
 }
 
 /// How raw inputs become a network's inputs: `(raw - offset) * scale`, feature by feature.
@@ -101,7 +121,10 @@ pub enum Error {
     #[error("layer {0} is softmax over one unit, which is always 1; use sigmoid or more units")]
     SoftmaxOfOne(usize),
     /// The loss is not defined for what the last layer gives.
-    #[error("cross-entropy needs outputs between 0 and 1: end with softmax or sigmoid, or use mse")]
+    #[error(
+        "cross-entropy needs outputs between 0 and 1: end with softmax or sigmoid, for bce with \
+        sigmoid, or use mse"
+    )]
     LossOfOutput,
     /// Offset and scale are not both as long as the network's inputs.
     #[error("the scaling is for {scaling} features, the network takes {inputs}")]
@@ -128,12 +151,15 @@ impl Error {
 
 impl Activation {
     /// Every activation, in the order of the declaration.
-    pub const ALL: [Activation; 5] = [
+    pub const ALL: [Activation; 8] = [
         Activation::Relu,
         Activation::Tanh,
         Activation::Sigmoid,
         Activation::Linear,
         Activation::Softmax,
+        Activation::LeakyRelu,
+        Activation::Elu,
+        Activation::Softplus,
     ];
 
     /// Its name in files and in JavaScript.
@@ -144,28 +170,31 @@ impl Activation {
             Activation::Sigmoid => "sigmoid",
             Activation::Linear => "linear",
             Activation::Softmax => "softmax",
+            Activation::LeakyRelu => "leaky-relu",
+            Activation::Elu => "elu",
+            Activation::Softplus => "softplus",
         }
     }
 
     /// The activation of a name.
     pub fn of_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "relu" => Activation::Relu,
-            "tanh" => Activation::Tanh,
-            "sigmoid" => Activation::Sigmoid,
-            "linear" => Activation::Linear,
-            "softmax" => Activation::Softmax,
-            _ => return None,
-        })
+        Self::ALL.into_iter().find(|activation| activation.name() == name)
     }
 }
 
 impl Loss {
     /// Its name in files and in JavaScript.
-    pub fn name(self) -> &'static str {
+    pub fn name(self) -> String {
         match self {
-            Loss::Mse => "mse",
-            Loss::CrossEntropy => "cross-entropy",
+            Loss::Mse => "mse".to_owned(),
+            Loss::Mae => "mae".to_owned(),
+            Loss::Huber => "huber".to_owned(),
+            Loss::Bce => "bce".to_owned(),
+            Loss::CrossEntropy => "cross-entropy".to_owned(),
+            Loss::Quantile(per_mille) => {
+                let digits = format!("{per_mille:03}");
+                format!("{QUANTILE}{}", digits.trim_end_matches('0'))
+            }
         }
     }
 
@@ -173,9 +202,40 @@ impl Loss {
     pub fn of_name(name: &str) -> Option<Self> {
         match name {
             "mse" => Some(Loss::Mse),
+            "mae" => Some(Loss::Mae),
+            "huber" => Some(Loss::Huber),
+            "bce" => Some(Loss::Bce),
             "cross-entropy" => Some(Loss::CrossEntropy),
-            _ => None,
+            _ => {
+                let digits = name.strip_prefix(QUANTILE).filter(|digits| digits.len() <= 3)?;
+                let number: u32 = digits.parse().ok().filter(|_| !digits.starts_with('+'))?;
+                let per_mille = number * [1_000, 100, 10, 1].get(digits.len())?;
+                (1..1_000).contains(&per_mille).then_some(Loss::Quantile(per_mille))
+            }
         }
+    }
+
+    /// Whether it is of probabilities, so that it wants sigmoid or softmax before it and its
+    /// gradient cancels theirs.
+    pub(crate) fn is_of_probabilities(self) -> bool {
+        matches!(self, Loss::CrossEntropy | Loss::Bce)
+    }
+}
+
+/// How the name of a quantile loss begins.
+const QUANTILE: &str = "quantile-0.";
+
+impl From<Loss> for String {
+    fn from(loss: Loss) -> Self {
+        loss.name()
+    }
+}
+
+impl TryFrom<String> for Loss {
+    type Error = &'static str;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        Loss::of_name(&name).ok_or("there is no loss of this name")
     }
 }
 
@@ -214,11 +274,12 @@ impl Specification {
             }
         }
         let last = self.layers.last().map(Layer::activation);
-        let probabilities = matches!(last, Some(Activation::Softmax | Activation::Sigmoid));
-        if self.loss == Loss::CrossEntropy && !probabilities {
-            return Err(Error::LossOfOutput);
-        }
-        Ok(())
+        let fits = match self.loss {
+            Loss::CrossEntropy => matches!(last, Some(Activation::Softmax | Activation::Sigmoid)),
+            Loss::Bce => last == Some(Activation::Sigmoid),
+            _ => true,
+        };
+        if fits { Ok(()) } else { Err(Error::LossOfOutput) }
     }
 
     /// Weights and biases together: the length of the canonical parameter vector.
@@ -311,9 +372,17 @@ mod tests {
             assert_eq!(name, activation.name());
             assert_eq!(Activation::of_name(activation.name()), Some(activation));
         }
-        for loss in [Loss::Mse, Loss::CrossEntropy] {
+        let quantiles = [1, 10, 50, 500, 900, 975, 999].map(Loss::Quantile);
+        let others = [Loss::Mse, Loss::Mae, Loss::Huber, Loss::Bce, Loss::CrossEntropy];
+        for loss in others.into_iter().chain(quantiles) {
             assert_eq!(serde_json::to_value(loss).unwrap(), loss.name());
-            assert_eq!(Loss::of_name(loss.name()), Some(loss));
+            assert_eq!(Loss::of_name(&loss.name()), Some(loss));
+        }
+        assert_eq!(Loss::of_name("quantile-0.9"), Some(Loss::Quantile(900)));
+        for wrong in
+            ["quantile-0.", "quantile-0.0", "quantile-1", "quantile-0.0001", "quantile-0.+9"]
+        {
+            assert_eq!(Loss::of_name(wrong), None, "{wrong}");
         }
         assert_eq!(Activation::of_name("Relu"), None);
     }

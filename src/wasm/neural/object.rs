@@ -111,7 +111,7 @@ pub(super) fn of_specification(specification: &Specification) -> JsValue {
     object(&[
         ("inputs", of_sizes(&specification.inputs.into())),
         ("layers", layers.into()),
-        ("loss", specification.loss.name().into()),
+        ("loss", specification.loss.name().as_str().into()),
     ])
 }
 
