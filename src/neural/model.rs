@@ -172,26 +172,22 @@ impl Model {
         Ok(matching)
     }
 
-    /// Gives the model a scaling and classes that come from elsewhere, such as a run.
+    /// Gives the model a scaling and classes that come from elsewhere, such as a run; with no
+    /// classes it is a regression, whose targets are not scaled.
     ///
     /// # Errors
     /// [`NetworkError::Specification`] if the scaling does not fit the inputs,
     /// [`NetworkError::ClassesDoNotFit`] if there are classes, but not as many as outputs.
-    pub fn describe(
-        &mut self,
-        scaling: Option<Scaling>,
-        classes: Vec<String>,
-    ) -> Result<(), NetworkError> {
+    pub fn describe(&mut self, scaling: Scaling, classes: Vec<String>) -> Result<(), NetworkError> {
         let specification = self.network.specification();
-        if let Some(scaling) = &scaling {
-            scaling.validate(specification.inputs())?;
-        }
+        scaling.validate(specification.inputs())?;
         let units = specification.outputs();
         if !classes.is_empty() && classes.len() != index(units) {
             return Err(NetworkError::ClassesDoNotFit { classes: classes.len(), units });
         }
         let task = if classes.is_empty() { Task::Regression } else { Task::Classification };
-        (self.scaling, self.classes, self.task) = (scaling, classes, Some(task));
+        (self.scaling, self.target_scaling) = (Some(scaling), None);
+        (self.classes, self.task) = (classes, Some(task));
         Ok(())
     }
 

@@ -303,7 +303,7 @@ fn place(strides: &[usize], lifetimes: &[Option<(usize, usize)>]) -> (Vec<usize>
         .enumerate()
         .filter_map(|(name, (stride, lifetime))| Some((name, *stride, (*lifetime)?)))
         .collect();
-    waiting.sort_by_key(|(name, stride, _)| (std::cmp::Reverse(*stride), *name));
+    waiting.sort_unstable_by_key(|(name, stride, _)| (std::cmp::Reverse(*stride), *name));
     let mut total = 0;
     for (name, stride, lifetime) in waiting {
         let mut offset = 0;

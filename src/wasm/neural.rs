@@ -32,16 +32,79 @@ use object::{Reader, object};
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
 /** What a layer applies to its sums. */
-export type Activation = "relu" | "tanh" | "sigmoid" | "linear" | "softmax";
+export type Activation =
+  | "relu"
+  | "leaky-relu"
+  | "elu"
+  | "softplus"
+  | "tanh"
+  | "sigmoid"
+  | "linear"
+  | "softmax";
+
+/** `[features]`, `[steps, features]` of a sequence or `[height, width, channels]` of an image. */
+export type Shape =
+  | readonly [features: number]
+  | readonly [steps: number, features: number]
+  | readonly [height: number, width: number, channels: number];
+
+/** A size along a sequence or in both directions of an image, or one for each direction. */
+export type Extent = number | readonly [down: number, across: number];
+
+/**
+ * One layer; without a type it is dense. Unless it says otherwise it takes the output of the layer
+ * before it. `with` names other values: 0 is the network's input, `i` the output of layer `i`.
+ */
+export type Layer =
+  | { readonly type?: "dense"; readonly units: number; readonly activation: Activation }
+  | {
+      readonly type: "conv1d" | "conv2d";
+      readonly filters: number;
+      readonly kernel: Extent;
+      /** 1 by default. */
+      readonly stride?: Extent;
+      /** 1 by default. */
+      readonly dilation?: Extent;
+      /** "valid" by default. */
+      readonly padding?: "valid" | "same";
+      /** 1 by default. */
+      readonly groups?: number;
+      /** "linear" by default. */
+      readonly activation?: Activation;
+    }
+  | {
+      readonly type: "max-pool1d" | "max-pool2d" | "average-pool1d" | "average-pool2d";
+      readonly window: Extent;
+      /** The window by default. */
+      readonly stride?: Extent;
+    }
+  | { readonly type: "batch-norm" | "layer-norm" | "flatten" }
+  | { readonly type: "dropout"; readonly ratePerMille: number }
+  | { readonly type: "embedding"; readonly vocabulary: number; readonly units: number }
+  | { readonly type: "position"; readonly code?: "sinusoidal" | "learned" }
+  | {
+      readonly type: "rnn" | "lstm" | "gru";
+      readonly units: number;
+      /** false by default. */
+      readonly bidirectional?: boolean;
+      /** "last" by default. */
+      readonly returns?: "last" | "all";
+    }
+  | { readonly type: "attention"; readonly heads?: number; readonly causal?: boolean }
+  | { readonly type: "reshape"; readonly shape: number | Shape }
+  | { readonly type: "activation"; readonly activation: Activation }
+  | { readonly type: "add" | "gate" | "concat"; readonly with: number | readonly number[] };
+
+/** What training makes small: "bce" ends with sigmoid, "cross-entropy" with it or with softmax. */
+export type Loss = "mse" | "mae" | "huber" | "bce" | "cross-entropy" | `quantile-0.${number}`;
 
 /** A network before it has weights. */
 export interface Specification {
-  /** Numbers per row, 1 to 65536. */
-  readonly inputs: number;
+  /** What it takes per row: a number of features, or a shape; at most 65536 numbers. */
+  readonly inputs: number | Shape;
   /** From the input to the output; at most 32 layers of at most 8192 units, 1048576 parameters. */
-  readonly layers: readonly { readonly units: number; readonly activation: Activation }[];
-  /** "cross-entropy" ends with softmax or sigmoid. */
-  readonly loss: "mse" | "cross-entropy";
+  readonly layers: readonly Layer[];
+  readonly loss: Loss;
 }
 
 /** How raw inputs become a network's inputs: `(raw - offset) * scale`, feature by feature. */
@@ -71,10 +134,22 @@ export interface TrainOptions {
   readonly batch?: number;
   /** Size of a step; 0.002 by default. */
   readonly learningRate?: number;
-  /** "adam" by default. */
-  readonly optimiser?: "sgd" | "adam";
-  /** For "sgd": 0 (default) to below 1. */
+  /** "adam" by default; "adamw" is "adam" with a weight decay of 0.01 unless another is given. */
+  readonly optimiser?: "sgd" | "nesterov" | "rmsprop" | "adam" | "adamw";
+  /** For "sgd", 0 by default, and "nesterov", 0.9 by default: below 1. */
   readonly momentum?: number;
+  /** How much matrices shrink per step, in parts of the learning rate; 0 by default. */
+  readonly weightDecay?: number;
+  /** The largest Euclidean norm of a step's gradient; none by default. */
+  readonly clipNorm?: number;
+  /** Steps in which the learning rate rises from nothing; 0 by default. */
+  readonly warmUpSteps?: number;
+  /** Epochs after which the learning rate falls, again and again; never by default. */
+  readonly decayEpochs?: number;
+  /** By what it is multiplied then; 0.5 by default. */
+  readonly decayFactor?: number;
+  /** What a row of each class counts, or "balanced"; all count 1 by default. */
+  readonly classWeights?: readonly number[] | "balanced";
   /** Where the order of the rows comes from; 0n by default. */
   readonly seed?: bigint;
   /** Whether every epoch takes the rows in a new order; true by default. */

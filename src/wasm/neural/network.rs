@@ -8,7 +8,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use super::object::{self, Reader, object, of_scaling, of_specification, or_null, texts};
 use super::{Dataset, with_arena};
 use crate::limits;
-use crate::neural::{self, Model, Optimiser, Options, Task, Trainer};
+use crate::neural::{self, Decay, Model, Optimiser, Options, Schedule, Task, Trainer};
 use crate::tensor::index;
 use crate::wasm::error::thrown;
 
@@ -84,19 +84,19 @@ impl Network {
         self.model.task().map(Task::name).into()
     }
 
-    /// Gives the network a scaling and classes that come from elsewhere, such as a run; without
-    /// classes it is a regression.
+    /// Gives the network a scaling and classes that come from elsewhere, such as a run; with no
+    /// classes it is a regression. A training in progress starts anew.
     pub fn describe(
         &mut self,
-        #[wasm_bindgen(
-            unchecked_param_type = "{ scaling?: Scaling; classes?: readonly string[] }"
-        )]
+        #[wasm_bindgen(unchecked_param_type = "{ scaling: Scaling; classes: readonly string[] }")]
         description: &JsValue,
     ) -> Result<(), JsValue> {
         let mut reader = Reader::new("description", description);
         let (scaling, classes) = (reader.value("scaling"), reader.texts("classes"));
-        let classes = reader.finish(Some(classes.unwrap_or_default()))?;
-        let scaling = if scaling.is_undefined() { None } else { Some(object::scaling(&scaling)?) };
+        let classes = reader.known("classes", classes, "an array of strings");
+        let classes = reader.finish(classes)?;
+        let scaling = object::scaling(&scaling)?;
+        self.trainer = None;
         self.model.describe(scaling, classes).map_err(thrown)
     }
 
@@ -184,7 +184,7 @@ impl Network {
         options: &JsValue,
         epochs: Option<u32>,
     ) -> Result<JsValue, JsValue> {
-        let options = train_options(options)?;
+        let options = train_options(options, &data.0)?;
         let prepared = self.model.prepare(&data.0).map_err(thrown)?;
         // Taken out until it has succeeded: a training that failed is over, because its optimiser
         // may not be finite any more.
@@ -205,23 +205,62 @@ impl Network {
     }
 }
 
-fn train_options(options: &JsValue) -> Result<Options, JsValue> {
+fn train_options(options: &JsValue, data: &neural::Dataset) -> Result<Options, JsValue> {
     let mut reader = Reader::new("options", options);
     let default = Options::default();
-    let momentum = reader.real("momentum", Some(0.0));
-    let name = reader.text("optimiser");
-    let optimiser = match name.as_deref() {
-        None | Some("adam") => Some(Optimiser::Adam),
-        Some("sgd") => Some(Optimiser::Sgd { momentum }),
-        Some(_) => None,
-    };
-    let optimiser = reader.known("optimiser", optimiser, "\"sgd\" or \"adam\"");
+    let name = reader.one_of("optimiser", &OPTIMISERS).unwrap_or(Name::Adam);
+    let momentum = if name == Name::Nesterov { 0.9 } else { 0.0 };
+    let momentum = reader.real("momentum", Some(momentum));
+    let weight_decay = if name == Name::AdamW { 0.01 } else { 0.0 };
     let options = Options {
         batch: reader.whole("batch", Some(default.batch)),
         learning_rate: reader.real("learningRate", Some(default.learning_rate)),
-        optimiser: optimiser.unwrap_or(default.optimiser),
+        optimiser: match name {
+            Name::Sgd => Optimiser::Sgd { momentum },
+            Name::Nesterov => Optimiser::Nesterov { momentum },
+            Name::RmsProp => Optimiser::RmsProp,
+            Name::Adam | Name::AdamW => Optimiser::Adam,
+        },
+        schedule: Schedule {
+            warm_up_steps: reader.whole("warmUpSteps", Some(0)),
+            decay: match reader.whole("decayEpochs", Some(0)) {
+                0 => Decay::None,
+                epochs => Decay::Step { epochs, factor: reader.real("decayFactor", Some(0.5)) },
+            },
+        },
+        weight_decay: reader.real("weightDecay", Some(weight_decay)),
+        clip_norm: reader.real("clipNorm", Some(default.clip_norm)),
+        class_weights: class_weights(&mut reader, data),
         seed: reader.seed("seed"),
         shuffle: reader.truth("shuffle").unwrap_or(default.shuffle),
     };
     reader.finish(Some(options))
 }
+
+fn class_weights(reader: &mut Reader<'_>, data: &neural::Dataset) -> Vec<f32> {
+    let given = reader.value("classWeights");
+    if given.is_undefined() {
+        Vec::new()
+    } else if given.as_string().as_deref() == Some("balanced") {
+        Options::balanced(data)
+    } else {
+        reader.numbers("classWeights")
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Name {
+    Sgd,
+    Nesterov,
+    RmsProp,
+    Adam,
+    AdamW,
+}
+
+const OPTIMISERS: [(&str, Name); 5] = [
+    ("sgd", Name::Sgd),
+    ("nesterov", Name::Nesterov),
+    ("rmsprop", Name::RmsProp),
+    ("adam", Name::Adam),
+    ("adamw", Name::AdamW),
+];

@@ -117,7 +117,6 @@ pub(super) fn of_specification(specification: &Specification) -> JsValue {
 
 fn of_layer(layer: Layer) -> JsValue {
     let record = Record::from(layer);
-    let name_of = |all: &[(&str, Position)], code| all.iter().find(|(_, c)| *c == code).copied();
     let sizes = |sizes: Option<Sizes>| sizes.as_ref().map(of_sizes);
     let kind = Some(record.kind).filter(|kind| *kind != Kind::Dense);
     let kind = kind.and_then(|kind| Kind::NAMES.iter().find(|(_, known)| *known == kind));
@@ -133,7 +132,7 @@ fn of_layer(layer: Layer) -> JsValue {
         record.groups.map(JsValue::from),
         record.rate_per_mille.map(JsValue::from),
         record.vocabulary.map(JsValue::from),
-        record.code.and_then(|code| name_of(&POSITIONS, code)).map(|(name, _)| name.into()),
+        record.code.map(|c| if c == Position::Learned { "learned" } else { "sinusoidal" }.into()),
         record.bidirectional.map(JsValue::from),
         record.returns.map(|r| if r == Returns::Last { "last" } else { "all" }.into()),
         record.heads.map(JsValue::from),
@@ -249,7 +248,7 @@ impl<'a> Reader<'a> {
     }
 
     /// One of some names, if it is there.
-    fn one_of<T: Copy>(&mut self, name: &str, known: &[(&str, T)]) -> Option<T> {
+    pub(super) fn one_of<T: Copy>(&mut self, name: &str, known: &[(&str, T)]) -> Option<T> {
         let text = self.text(name)?;
         let found = known.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
         if found.is_none() {
@@ -321,7 +320,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An array of numbers.
-    fn numbers(&mut self, name: &str) -> Vec<f32> {
+    pub(super) fn numbers(&mut self, name: &str) -> Vec<f32> {
         let list = self.value(name);
         let usable = list.is_instance_of::<Float32Array>() || Array::is_array(&list);
         self.known(name, usable.then_some(()), "an array of numbers");
