@@ -11,6 +11,7 @@
 
 pub mod matmul;
 pub mod pack;
+pub mod strided;
 
 /// Outputs of a panel; row strides are multiples of it.
 pub const LANES: usize = 8;

@@ -175,7 +175,7 @@ pub fn column_sums<L: Lanes>(d: &[f32], out: &mut [f32]) {
 }
 
 #[inline]
-fn load<L: Lanes>([low, high]: &Octet) -> [L; 2] {
+pub(super) fn load<L: Lanes>([low, high]: &Octet) -> [L; 2] {
     [L::load(low), L::load(high)]
 }
 
@@ -186,7 +186,7 @@ fn store<L: Lanes>([a, b]: [L; 2], [low, high]: &mut Octet, floor: L) {
 }
 
 #[inline]
-fn add_product<L: Lanes>(acc: &mut [L; 2], a: L, [low, high]: [L; 2]) {
+pub(super) fn add_product<L: Lanes>(acc: &mut [L; 2], a: L, [low, high]: [L; 2]) {
     let [x, y] = *acc;
     *acc = [x.add(a.mul(low)), y.add(a.mul(high))];
 }
