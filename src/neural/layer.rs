@@ -15,6 +15,13 @@
 
 mod dense;
 
+mod recurrent;
+
+mod attention;
+
+#[cfg(test)]
+mod testing;
+
 use std::fmt::Debug;
 use std::ops::Range;
 
@@ -288,6 +295,12 @@ pub(crate) fn compile(
 ) -> Box<dyn Compiled> {
     match layer {
         Layer::Dense { activation, .. } => Box::new(dense::compile(*activation, x, y, builder)),
+        Layer::Recurrent { cell, bidirectional, returns, .. } => {
+            Box::new(recurrent::compile((*cell, *bidirectional, *returns), x, y, builder))
+        }
+        Layer::Attention { heads, causal } => {
+            Box::new(attention::compile(*heads, *causal, x, y, builder))
+        }
         _ => unimplemented!(),
     }
 }

@@ -1,0 +1,164 @@
+//! Attention against the textbook in `f64`, and against PyTorch.
+
+use super::*;
+use crate::neural::layer::testing::{
+    Single, assert_close, assert_rows_are_apart, exact, numbers, slopes,
+    torch::{Case, cases},
+};
+use crate::neural::specification::{Layer, Shape};
+
+/// A layer over `[steps, features]`.
+#[derive(Clone, Copy, Debug)]
+struct Setting {
+    steps: u32,
+    features: u32,
+    heads: u32,
+    causal: bool,
+}
+
+impl Setting {
+    fn single(self) -> Single {
+        let layer = Layer::Attention { heads: self.heads, causal: self.causal };
+        Single::new(&layer, Shape::Sequence { steps: self.steps, features: self.features })
+    }
+
+    fn columns(self) -> usize {
+        index(self.steps * self.features)
+    }
+}
+
+/// Sizes that are no multiples of anything, and some that are.
+fn settings() -> Vec<Setting> {
+    let mut settings = Vec::new();
+    let sizes = [(4, 6, 2), (1, 1, 1), (1, 10, 5), (9, 3, 3), (5, 16, 2), (8, 9, 1), (2, 20, 2)];
+    for (steps, features, heads) in sizes {
+        for causal in [false, true] {
+            settings.push(Setting { steps, features, heads, causal });
+        }
+    }
+    settings
+}
+
+/// `x W + b` at each step.
+fn projection(parameters: &[f64], features: usize, x: &[f64]) -> Vec<f64> {
+    let (weights, bias) = parameters.split_at(features * features);
+    let mut y = Vec::new();
+    for x in x.chunks(features) {
+        for (column, bias) in bias.iter().enumerate() {
+            let product = |(row, x): (usize, &f64)| x * weights[row * features + column];
+            y.push(bias + x.iter().enumerate().map(product).sum::<f64>());
+        }
+    }
+    y
+}
+
+/// One row, as a textbook has it.
+fn oracle_of_row(setting: Setting, parameters: &[f64], x: &[f64]) -> Vec<f64> {
+    let (steps, features) = (index(setting.steps), index(setting.features));
+    let width = features / index(setting.heads);
+    let parts: Vec<&[f64]> = parameters.chunks((features + 1) * features).collect();
+    let [q, k, v] = [0, 1, 2].map(|part| projection(parts[part], features, x));
+    let mut context = vec![0.0; steps * features];
+    for (place, context) in context.iter_mut().enumerate() {
+        let (step, column) = (place / features, place % features);
+        let first = column / width * width;
+        let seen = if setting.causal { step + 1 } else { steps };
+        let score = |other: usize| -> f64 {
+            let one = &q[step * features + first..][..width];
+            let products = one.iter().zip(&k[other * features + first..]).map(|(q, k)| q * k);
+            products.sum::<f64>() / f64::from(setting.features / setting.heads).sqrt()
+        };
+        let shares: Vec<f64> = (0..seen).map(|other| score(other).exp()).collect();
+        let total: f64 = shares.iter().sum();
+        let values = shares.iter().enumerate();
+        *context = values.map(|(other, share)| share / total * v[other * features + column]).sum();
+    }
+    projection(parts[3], features, &context)
+}
+
+fn oracle(setting: Setting, parameters: &[f64], x: &[f64]) -> Vec<f64> {
+    x.chunks(setting.columns()).flat_map(|x| oracle_of_row(setting, parameters, x)).collect()
+}
+
+#[test]
+fn outputs_and_gradients_are_those_of_the_textbook() {
+    for setting in settings() {
+        let single = setting.single();
+        let x = numbers(2, 2 * setting.columns(), 1.5);
+        let parameters = exact(&single.parameters());
+        let expected = oracle(setting, &parameters, &exact(&x));
+        let dy = numbers(3, expected.len(), 1.0);
+        let learned = single.learn(&x, &dy);
+        let what = format!("{setting:?}");
+        assert_close(&learned.y, &expected, 3e-6, &format!("{what} y"));
+        let loss = |parameters: &[f64], x: &[f64]| -> f64 {
+            let y = oracle(setting, parameters, x);
+            y.iter().zip(&dy).map(|(y, dy)| y * f64::from(*dy)).sum()
+        };
+        let of_parameters = slopes(&parameters, |parameters| loss(parameters, &exact(&x)));
+        assert_close(&learned.gradient, &of_parameters, 3e-6, &format!("{what} parameters"));
+        let of_x = slopes(&exact(&x), |x| loss(&parameters, x));
+        assert_close(&learned.dx, &of_x, 3e-6, &format!("{what} x"));
+    }
+}
+
+#[test]
+fn a_row_has_the_same_bits_alone_and_among_others() {
+    for setting in settings() {
+        let x = numbers(4, 7 * setting.columns(), 1.5);
+        assert_rows_are_apart(&setting.single(), &x, setting.columns());
+    }
+}
+
+#[test]
+fn a_causal_step_does_not_see_those_after_it() {
+    let setting = Setting { steps: 5, features: 6, heads: 2, causal: true };
+    let (single, mut x) = (setting.single(), numbers(5, 30, 1.5));
+    let before = single.run(&x);
+    x[4 * 6..].fill(9.0);
+    let after = single.run(&x);
+    assert_eq!(before[..24], after[..24]);
+    assert_ne!(before[24..], after[24..]);
+}
+
+/// Parameters or gradients of PyTorch in our order: its in-projection is one matrix
+/// `[3 * features][features]` of query, key and value, ours are three `[features][features]` the
+/// other way round, each followed by its bias. NaN where a case has no biases.
+fn of_torch(case: &Case, what: &str) -> Vec<f32> {
+    let features = index(case.count("embed_dim"));
+    let absent = if what == "parameters" { 0.0 } else { f32::NAN };
+    let bias = |name, len| case.tensor(what, name).unwrap_or_else(|| vec![absent; len]);
+    let weights = case.turned(what, "in_proj_weight").unwrap();
+    let biases = bias("in_proj_bias", 3 * features);
+    let mut ours = Vec::new();
+    for part in 0..3 {
+        for row in weights.chunks(3 * features) {
+            ours.extend(&row[part * features..][..features]);
+        }
+        ours.extend(&biases[part * features..][..features]);
+    }
+    ours.extend(case.turned(what, "out_proj.weight").unwrap());
+    ours.extend(bias("out_proj.bias", features));
+    ours
+}
+
+#[test]
+fn outputs_and_gradients_are_those_of_pytorch() {
+    let cases = cases(include_str!("../../../../tests/vectors/torch/attention.json"));
+    for case in &cases {
+        let ((steps, features), heads) = (case.sequence(), case.count("num_heads"));
+        let causal = case.flag("causal");
+        let mut single = Setting { steps, features, heads, causal }.single();
+        single.set(&of_torch(case, "parameters"));
+        let learned = single.learn(&case.numbers("x"), &case.numbers("dy"));
+        for (what, ours, expected) in [
+            ("y", learned.y, case.numbers("y")),
+            ("dx", learned.dx, case.numbers("dx")),
+            ("gradient", learned.gradient, of_torch(case, "gradients")),
+        ] {
+            let what = format!("{} {what}", case.name());
+            assert_close(&ours, &exact(&expected), 1e-5, &what);
+        }
+    }
+    assert_eq!(cases.len(), 4);
+}
