@@ -6,6 +6,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use synaptic_mesh::neural::specification::{Cell as RecurrentCell, Returns};
 use synaptic_mesh::neural::{
     Activation, Arena, Dataset, Labels, Layer, Loss, Network, Optimiser, Options, Shape,
     Specification, Trainer,
@@ -92,6 +93,33 @@ fn epochs_after_the_first_take_no_memory() {
         });
         assert_eq!(taken, 0, "{optimiser:?}");
     }
+}
+
+#[test]
+fn layers_along_a_sequence_take_no_memory() {
+    let recurrent =
+        |cell, bidirectional, returns| Layer::Recurrent { cell, units: 5, bidirectional, returns };
+    let layers = vec![
+        recurrent(RecurrentCell::Lstm, true, Returns::All),
+        Layer::Attention { heads: 2, causal: true },
+        recurrent(RecurrentCell::Gru, true, Returns::All),
+        recurrent(RecurrentCell::Rnn, false, Returns::Last),
+        Layer::dense(4, Activation::Softmax),
+    ];
+    let inputs = Shape::Sequence { steps: 3, features: 2 };
+    let specification = Specification { inputs, layers, loss: Loss::CrossEntropy };
+    let (data, mut arena) = (data(70), Arena::new());
+    let mut network = Network::new(&specification, 1).unwrap();
+    let mut trainer = Trainer::new(&network, Options::default()).unwrap();
+    trainer.epoch(&mut network, &mut arena, &data).unwrap();
+    network.evaluate(&mut arena, &data).unwrap();
+    let taken = allocations(|| {
+        for _ in 0..3 {
+            trainer.epoch(&mut network, &mut arena, &data).unwrap();
+            network.evaluate(&mut arena, &data).unwrap();
+        }
+    });
+    assert_eq!(taken, 0);
 }
 
 #[test]
