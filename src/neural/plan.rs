@@ -303,9 +303,9 @@ fn place(strides: &[usize], lifetimes: &[Option<(usize, usize)>]) -> (Vec<usize>
         .enumerate()
         .filter_map(|(name, (stride, lifetime))| Some((name, *stride, (*lifetime)?)))
         .collect();
-    waiting.sort_unstable_by_key(|(name, stride, _)| (std::cmp::Reverse(*stride), *name));
     let mut total = 0;
-    for (name, stride, lifetime) in waiting {
+    while let Some(at) = widest(&waiting) {
+        let (name, stride, lifetime) = waiting.remove(at);
         let mut offset = 0;
         for (start, end, other) in &placed {
             let together = lifetime.0 <= other.1 && other.0 <= lifetime.1;
@@ -321,6 +321,18 @@ fn place(strides: &[usize], lifetimes: &[Option<(usize, usize)>]) -> (Vec<usize>
         total = total.max(offset + stride);
     }
     (offsets, total)
+}
+
+/// Where the widest of the waiting slots stands, the first of equals. There are few, and a library
+/// sort is 6 kB of wasm.
+fn widest(waiting: &[(usize, usize, (usize, usize))]) -> Option<usize> {
+    let mut best: Option<(usize, usize)> = None;
+    for (at, (_, stride, _)) in waiting.iter().enumerate() {
+        if best.is_none_or(|(_, widest)| widest < *stride) {
+            best = Some((at, *stride));
+        }
+    }
+    best.map(|(at, _)| at)
 }
 
 /// A number below the limits of a specification, all of which fit 32 bits.
