@@ -60,6 +60,8 @@ mod schedule;
 
 mod network;
 
+mod population;
+
 mod training;
 
 pub mod model;
@@ -72,6 +74,7 @@ pub use network::{
     Evaluation, Network, bytes_of_weights, check_fits, index_of_largest, weights_of_bytes,
 };
 pub use optimiser::Optimiser;
+pub use population::Population;
 pub use schedule::{Decay, Schedule};
 pub use specification::{Activation, Layer, Loss, Scaling, Shape, Specification};
 pub use training::{Epoch, LocalTraining, Options, Trainer, UpdateResult, train_update};
@@ -82,4 +85,5 @@ mod stream {
     pub(super) const SHUFFLE: u64 = 2;
     pub(super) const SPLIT: u64 = 3;
     pub(super) const DIRICHLET: u64 = 4;
+    pub(super) const MUTATION: u64 = 5;
 }

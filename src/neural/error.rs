@@ -80,7 +80,15 @@ pub enum Error {
     /// The data set has no rows.
     #[error("the data has no rows")]
     NoRows,
-    /// Another option of training out of its range.
+    /// A member that a population does not have.
+    #[error("there is no network {member} among {count}")]
+    Member {
+        /// Which was asked for, counted from 0.
+        member: usize,
+        /// How many there are.
+        count: usize,
+    },
+    /// Another option out of its range.
     #[error("{0}")]
     Option(&'static str),
     /// The weights grew beyond the range of numbers; the network keeps those before the epoch.
@@ -117,7 +125,8 @@ impl Error {
             | Error::Epochs(_)
             | Error::LearningRate(_)
             | Error::Momentum(_)
-            | Error::Option(_) => "option-invalid",
+            | Error::Option(_)
+            | Error::Member { .. } => "option-invalid",
             Error::NoRows => "data-empty",
             Error::Diverged { .. } => "training-diverged",
             Error::ArenaTooLarge { .. } => "batch-too-large",
@@ -142,7 +151,9 @@ impl Error {
             }
             Error::ScalingDiffers => "scale the data with the scaling of the network's first data",
             Error::ClassesDiffer => "read the data with the class names of the network",
-            Error::Batch(_) | Error::Epochs(_) | Error::Option(_) => "choose a number in the range",
+            Error::Batch(_) | Error::Epochs(_) | Error::Option(_) | Error::Member { .. } => {
+                "choose a number in the range"
+            }
             Error::LearningRate(_) => "0.001 is usual for adam, 0.1 for sgd",
             Error::Momentum(_) => "0.9 is usual, 0 switches it off",
             Error::NoRows => "give it at least one row",

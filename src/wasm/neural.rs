@@ -15,8 +15,11 @@ mod network;
 
 mod object;
 
+mod population;
+
 pub use dataset::Dataset;
 pub use network::Network;
+pub use population::Population;
 
 use std::cell::RefCell;
 
