@@ -74,8 +74,8 @@ fn four_rows<L: Lanes>(
     let k = a0.len();
     // Slices of one length let the compiler see that no index below can miss.
     let (a1, a2, a3) = (&a1[..k], &a2[..k], &a3[..k]);
-    let outs = out0.iter_mut().zip(out1).zip(out2).zip(out3);
-    for (panel, (((out0, out1), out2), out3)) in b.chunks_exact(k).zip(outs) {
+    let tiles = out0.iter_mut().zip(out1).zip(out2).zip(out3);
+    for (panel, (((out0, out1), out2), out3)) in b.chunks_exact(k).zip(tiles) {
         let mut acc: [[L; 2]; ROWS] = [load(out0), load(out1), load(out2), load(out3)];
         for step in 0..k {
             let row = load(&panel[step]);
@@ -231,13 +231,15 @@ mod tests {
             unpack_rows(&packed, k, n, &mut back);
             prop_assert_eq!(&back, &rows);
             let mut again = wide.clone();
-            again.iter_mut().for_each(|number| *number += 1.0);
+            for number in &mut again {
+                *number += 1.0;
+            }
             scatter(&back, n, &mut again, n + more);
-            for (row, (again, wide)) in
-                again.chunks(n + more).zip(wide.chunks(n + more)).enumerate()
-            {
-                prop_assert_eq!(&again[..n], &canonical[row * n..][..n]);
-                prop_assert!(again[n..].iter().zip(&wide[n..]).all(|(a, b)| *a == *b + 1.0));
+            let rows = again.chunks(n + more).zip(wide.chunks(n + more));
+            for ((again, wide), canonical) in rows.zip(canonical.chunks(n)) {
+                prop_assert_eq!(&again[..n], canonical);
+                let left: Vec<f32> = wide[n..].iter().map(|number| number + 1.0).collect();
+                prop_assert_eq!(&again[n..], &left);
             }
         }
     }

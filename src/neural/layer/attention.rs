@@ -136,15 +136,15 @@ impl Compiled for Attention {
         self.output.parameter_gradients(self.context, dy, self.features, step);
         self.output.input_gradient(dy, self.context, self.features, false, step);
         let slots = [self.query.slot, self.key.slot, self.value.slot, self.context];
-        let ([q, k, v, d], fixed) = step.pass.slots(slots);
+        let ([q, k, v, context], fixed) = step.pass.slots(slots);
         let (stride, width) = (padded(self.features), self.head.width());
-        for row in 0..d.len() / x.stride {
+        for row in 0..context.len() / x.stride {
             for head in 0..self.heads {
                 let part = row * x.stride + head * width..(row + 1) * x.stride;
-                let d = d.get(part.clone()).unwrap_or_default();
+                let gradient = context.get(part.clone()).unwrap_or_default();
                 let qkv = [&mut *q, &mut *k, &mut *v]
                     .map(|all| all.get_mut(part.clone()).unwrap_or_default());
-                self.head.backward(qkv, d, stride, fixed);
+                self.head.backward(qkv, gradient, stride, fixed);
             }
         }
         for (index, projection) in [&self.query, &self.key, &self.value].into_iter().enumerate() {

@@ -13,6 +13,8 @@
 //!
 //! What is kept per step: the gates after their activations, and the state before the step.
 
+mod direction;
+
 mod run;
 
 mod rnn;
@@ -25,8 +27,9 @@ mod part;
 
 use std::ops::Range;
 
+use self::direction::Direction;
 use self::run::Run;
-use super::{Builder, Compiled, Initial, Slot, Step, Value, dense};
+use super::{Builder, Compiled, Slot, Step, Value, dense};
 use crate::neural::arena::Pass;
 use crate::neural::specification::{Cell, Returns};
 use crate::simd::F32x4;
@@ -42,30 +45,6 @@ struct Recurrent {
     directions: Vec<Direction>,
 }
 
-/// A layer reads forwards, and perhaps backwards with parameters of its own.
-#[derive(Debug)]
-struct Direction {
-    backwards: bool,
-    /// Where its outputs begin among those of a position.
-    begin: usize,
-    /// `[in][gates * units]`.
-    input: Range<usize>,
-    /// `[units][gates * units]`.
-    recurrent: Range<usize>,
-    /// The bias `[gates * units]` in parts that begin alike, with the length of each.
-    bias: Vec<(usize, Range<usize>)>,
-    /// The GRU's bias inside the product with the reset gate, `[units]`; empty for others.
-    candidate: Range<usize>,
-    /// `[steps, gates * units]`: sums, then gates, then the gradients of the sums.
-    gates: Slot,
-    /// The same of `h U` where it is not simply a part of the sums: only for the GRU.
-    products: Slot,
-    /// `[steps, state]`: the states before each step; only in training.
-    before: Slot,
-    /// The state of the present step, or its gradient.
-    state: Slot,
-}
-
 pub(super) fn compile(
     (cell, bidirectional, returns): (Cell, bool, Returns),
     x: &Value,
@@ -76,7 +55,7 @@ pub(super) fn compile(
     let (inputs, steps) = (x.channels(), x.positions());
     let mut layer = Recurrent { cell, inputs, units, steps, returns, directions: Vec::new() };
     for backwards in [false, true].into_iter().take(if bidirectional { 2 } else { 1 }) {
-        layer.directions.push(layer.direction(backwards, builder));
+        layer.directions.push(Direction::new(cell, [inputs, units, steps], backwards, builder));
     }
     let sums = layer.sums();
     builder.fixed_in_forward(padded(sums));
@@ -88,48 +67,12 @@ pub(super) fn compile(
 impl Recurrent {
     /// Sums per step: `gates * units`.
     fn sums(&self) -> usize {
-        self.units
-            * match self.cell {
-                Cell::Rnn => 1,
-                Cell::Gru => 3,
-                Cell::Lstm => 4,
-            }
+        direction::gates(self.cell) * self.units
     }
 
-    /// Numbers of a state: `h`, and behind it the LSTM's memory.
+    /// Numbers of a state.
     fn state_len(&self) -> usize {
-        padded(self.units) * if self.cell == Cell::Lstm { 2 } else { 1 }
-    }
-
-    /// Weights begin uniform within `1 / sqrt(units)`, as in PyTorch; biases begin at 0, but that
-    /// of the LSTM's forget gate at 1, so that it forgets little (Jozefowicz et al. 2015).
-    #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "sizes are exact")]
-    fn direction(&self, backwards: bool, builder: &mut Builder) -> Direction {
-        let (units, sums) = (self.units, self.sums());
-        let initial = Initial::Uniform(1.0 / (units as f64).sqrt());
-        let parts: &[(usize, f32)] = match self.cell {
-            Cell::Rnn | Cell::Gru => &[(sums, 0.0)],
-            Cell::Lstm => &[(units, 0.0), (units, 1.0), (2 * units, 0.0)],
-        };
-        let input = builder.matrix(self.inputs, sums, initial);
-        let recurrent = builder.matrix(units, sums, initial);
-        let part =
-            |(len, value): &(usize, f32)| (*len, builder.vector(*len, Initial::Constant(*value)));
-        let bias = parts.iter().map(part).collect();
-        let gru = self.cell == Cell::Gru;
-        let all = self.steps * padded(sums);
-        Direction {
-            backwards,
-            begin: if backwards { units } else { 0 },
-            input,
-            recurrent,
-            bias,
-            candidate: if gru { builder.vector(units, Initial::Constant(0.0)) } else { 0..0 },
-            gates: builder.kept(all),
-            products: builder.kept(if gru { all } else { 0 }),
-            before: builder.kept(self.steps * self.state_len()),
-            state: builder.passing(self.state_len()),
-        }
+        direction::state_len(self.cell, self.units)
     }
 
     /// The position that a direction reads in its turn `turn`, and that of `y` which it writes.

@@ -9,6 +9,8 @@
 //! A state is `h` and behind it, after padding, `c`. `tanh c` is not kept: backward computes it
 //! again, from the same numbers.
 
+#![expect(clippy::many_single_char_names, reason = "the letters of the papers")]
+
 use super::part;
 use crate::simd::{self, Lanes};
 use crate::tensor::padded;

@@ -1,6 +1,9 @@
 //! Recurrent layers against the textbook in `f64`, and against PyTorch.
 
+#![expect(clippy::many_single_char_names, reason = "the letters of the papers")]
+
 use super::*;
+use crate::neural::layer::Initial;
 use crate::neural::layer::testing::{
     Single, assert_close, assert_rows_are_apart, exact, numbers, slopes,
     torch::{Case, cases},
