@@ -44,7 +44,8 @@ fn network(layers: &[Layer]) -> Network {
 /// The gradient, from what one step over all rows changes.
 fn gradient(network: &Network, data: &Dataset) -> Vec<f64> {
     let optimiser = Optimiser::Sgd { momentum: 0.0 };
-    let options = Options { batch: 64, learning_rate: 1.0, optimiser, seed: 0, shuffle: false };
+    let defaults = Options::default();
+    let options = Options { batch: 64, learning_rate: 1.0, optimiser, shuffle: false, ..defaults };
     let mut moved = network.clone();
     let mut trainer = Trainer::new(network, options).unwrap();
     trainer.epoch(&mut moved, &mut Arena::new(), data).unwrap();
