@@ -10,8 +10,13 @@
 //! `rows x k x n`. There is no threading here and no allocation.
 
 pub mod matmul;
+
 pub mod pack;
 pub mod strided;
+
+pub mod windows;
+
+pub mod grouped;
 
 /// Outputs of a panel; row strides are multiples of it.
 pub const LANES: usize = 8;

@@ -25,6 +25,35 @@ pub(crate) fn apply(activation: Activation, numbers: &mut [f32]) {
     }
 }
 
+/// The floor of a layer's sums: 0 for relu, which happens where they are stored.
+pub(crate) fn floor(activation: Activation) -> f32 {
+    if activation == Activation::Relu { 0.0 } else { f32::NEG_INFINITY }
+}
+
+/// Relu where no sums are stored.
+pub(crate) fn cut(activation: Activation, numbers: &mut [f32]) {
+    if activation == Activation::Relu {
+        map(numbers, |x| x.max(F32x4::splat(0.0)));
+    }
+}
+
+/// What is left of an activation after [`floor`]: `n` numbers per position of `step`.
+pub(crate) fn finish(activation: Activation, numbers: &mut [f32], step: usize, n: usize) {
+    apply(activation, numbers);
+    if activation == Activation::Softmax {
+        softmax(numbers, step, n);
+    }
+}
+
+/// From the gradient of the outputs `y` to that of the sums before the activation.
+pub(crate) fn undo(activation: Activation, y: &[f32], d: &mut [f32], step: usize) {
+    if activation == Activation::Softmax {
+        softmax_gradient(y, d, step);
+    } else {
+        gradient(activation, y, d);
+    }
+}
+
 /// Slope of the leaky relu below 0, from its paper.
 const LEAK: f32 = 0.01;
 

@@ -22,6 +22,18 @@ mod attention;
 #[cfg(test)]
 mod testing;
 
+mod reshape;
+
+mod activate;
+
+mod join;
+
+mod grid;
+
+mod conv;
+
+mod pool;
+
 use std::fmt::Debug;
 use std::ops::Range;
 
@@ -301,6 +313,15 @@ pub(crate) fn compile(
         Layer::Attention { heads, causal } => {
             Box::new(attention::compile(*heads, *causal, x, y, builder))
         }
+        Layer::Conv { .. } => Box::new(conv::compile(layer, x, y, builder)),
+        Layer::Pool { kind, window, stride } => {
+            Box::new(pool::compile(*kind, (*window, *stride), x, y))
+        }
+        Layer::Flatten | Layer::Reshape { .. } => Box::new(reshape::Reshape),
+        Layer::Activation { activation } => Box::new(activate::Activate(*activation)),
+        Layer::Add { .. } => Box::new(join::Add),
+        Layer::Gate { .. } => Box::new(join::gate(y, builder)),
+        Layer::Concat { .. } => Box::new(join::Concat),
         _ => unimplemented!(),
     }
 }

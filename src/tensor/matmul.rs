@@ -45,7 +45,9 @@ pub fn matmul<L: Lanes>(
     assert!(k > 0 && a_stride >= k, "stride");
     assert!(b.len() == k * out_stride, "packed length");
     assert!(out_stride.is_multiple_of(LANES), "whole panels");
-    assert!(a.len() / a_stride >= out.len() / out_stride, "a row for every row");
+    let rows = out.len() / out_stride;
+    // The last row may end with its real numbers.
+    assert!(rows == 0 || a.len() >= (rows - 1) * a_stride + k, "a row for every row");
     let (b, bias, floor) = (octets(b), octets(bias), L::splat(floor));
     let tiles = out.chunks_mut(ROWS * out_stride).zip(a.chunks(ROWS * a_stride));
     for (out, a) in tiles {
@@ -180,7 +182,7 @@ pub(super) fn load<L: Lanes>([low, high]: &Octet) -> [L; 2] {
 }
 
 #[inline]
-fn store<L: Lanes>([a, b]: [L; 2], [low, high]: &mut Octet, floor: L) {
+pub(super) fn store<L: Lanes>([a, b]: [L; 2], [low, high]: &mut Octet, floor: L) {
     a.max(floor).store(low);
     b.max(floor).store(high);
 }

@@ -48,12 +48,9 @@ impl Compiled for Dense {
         let ([from, out], _) = step.pass.slots([x.slot, y.slot]);
         let weights = step.parameters.get(&self.weights);
         let bias = step.parameters.get(&self.bias);
-        let floor = if self.activation == Activation::Relu { 0.0 } else { f32::NEG_INFINITY };
+        let floor = activation::floor(self.activation);
         matmul::matmul::<F32x4>(from, x.step, self.k, weights, bias, out, floor);
-        activation::apply(self.activation, out);
-        if self.activation == Activation::Softmax {
-            activation::softmax(out, y.step, self.n);
-        }
+        activation::finish(self.activation, out, y.step, self.n);
     }
 
     fn backward(&self, step: &mut Step<'_>) {
@@ -61,11 +58,7 @@ impl Compiled for Dense {
         let (x, y) = (wiring.x(), &wiring.y);
         let ([from, out, d], _) = step.pass.slots([x.slot, y.slot, wiring.dy]);
         if !wiring.cancels {
-            if self.activation == Activation::Softmax {
-                activation::softmax_gradient(out, d, y.step);
-            } else {
-                activation::gradient(self.activation, out, d);
-            }
+            activation::undo(self.activation, out, d, y.step);
         }
         let weights = step.gradient.get_mut(self.weights.clone()).unwrap_or_default();
         matmul::weight_gradient::<F32x4>(from, x.step, self.k, d, self.n, weights);

@@ -1,0 +1,215 @@
+//! Layers against their definitions, on shapes that chance chooses: outputs, gradients by
+//! differences of the definition, and the bits of a row alone and among others.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "clippy allows these in tests, not in their helpers; counts are small"
+)]
+
+mod oracle;
+mod probe;
+
+use synaptic_mesh::neural::specification::{Extent, Norm, Padding, Pooling};
+use synaptic_mesh::neural::{Activation, Layer, Shape};
+use synaptic_mesh::rng::Rng;
+
+use probe::{Probe, index};
+
+/// Numbers of each kind whose gradient is compared per case.
+const COMPARED: usize = 24;
+/// Distance of the differences.
+const EPSILON: f64 = 1e-6;
+
+/// A number in `low..=high`.
+fn between(rng: &mut Rng, low: u32, high: u32) -> u32 {
+    low + rng.below(high - low + 1)
+}
+
+fn numbers(rng: &mut Rng, count: usize) -> Vec<f32> {
+    (0..count).map(|_| rng.uniform_f32() * 2.0 - 1.0).collect()
+}
+
+fn f64s(numbers: &[f32]) -> Vec<f64> {
+    numbers.iter().map(|number| f64::from(*number)).collect()
+}
+
+fn bits(numbers: &[f32]) -> Vec<u32> {
+    numbers.iter().map(|number| number.to_bits()).collect()
+}
+
+/// All rows through all layers, by their definitions.
+fn oracle(probe: &Probe, x: &[f64], parameters: &[f64]) -> Vec<f64> {
+    let mut y = Vec::new();
+    for row in x.chunks(index(probe.from.count())) {
+        let (mut row, mut shape, mut rest) = (row.to_vec(), probe.from, parameters);
+        for layer in &probe.layers {
+            let own = Probe::parameter_count(shape, std::slice::from_ref(layer));
+            (row, shape) = oracle::forward(layer, shape, &row, &rest[..own]);
+            rest = &rest[own..];
+        }
+        y.extend(row);
+    }
+    y
+}
+
+fn assert_close(ours: &[f32], theirs: &[f64], near: f64, what: &str) {
+    assert_eq!(ours.len(), theirs.len(), "{what}");
+    for (place, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
+        let distance = (f64::from(*ours) - theirs).abs();
+        assert!(
+            distance <= near * theirs.abs().max(1.0),
+            "{what} at {place}: {ours}, not {theirs}"
+        );
+    }
+}
+
+/// Everything that is claimed of layers that treat each row by itself.
+fn check(rng: &mut Rng, from: Shape, layers: &[Layer], rows: usize) {
+    let what = format!("{rows} rows of {from:?} through {layers:?}");
+    let x = numbers(rng, rows * index(from.count()));
+    let mut parameters = numbers(rng, Probe::parameter_count(from, layers));
+    if layers[0] == (Layer::Norm { kind: Norm::Batch }) {
+        // A variance is positive.
+        let start = parameters.len() / 4 * 3;
+        parameters[start..].iter_mut().for_each(|variance| *variance = variance.abs() + 0.1);
+    }
+    let probe = Probe::new(from, layers, &x, &parameters);
+    let (y, exact_x, exact) = (probe.run(), f64s(&x), f64s(&parameters));
+    assert_close(&y, &oracle(&probe, &exact_x, &exact), 1e-5, &what);
+    let (together, alone) = probe.run_alone(&x, &parameters);
+    assert_eq!(bits(&together), bits(&y), "{what}: placed otherwise");
+    assert_eq!(bits(&alone), bits(&y), "{what}: alone");
+    if layers.contains(&Layer::Norm { kind: Norm::Batch }) {
+        return;
+    }
+    let dy = numbers(rng, y.len());
+    let ours = probe.gradients(&y, &dy);
+    let loss = |x: &[f64], parameters: &[f64]| {
+        let y = oracle(&probe, x, parameters);
+        y.iter().zip(&dy).map(|(y, dy)| y * f64::from(*dy)).sum::<f64>()
+    };
+    slopes(rng, &exact_x, &ours.x, &format!("{what}, input"), |x| loss(x, &exact));
+    slopes(rng, &exact, &ours.parameters, &format!("{what}, parameter"), |p| loss(&exact_x, p));
+}
+
+/// Compares some of the gradients with the differences of `loss`.
+fn slopes(rng: &mut Rng, at: &[f64], ours: &[f32], what: &str, loss: impl Fn(&[f64]) -> f64) {
+    let mut at = at.to_vec();
+    for _ in 0..COMPARED.min(4 * at.len()) {
+        let place = index(rng.below(u32::try_from(at.len()).unwrap()));
+        let here = at[place];
+        at[place] = here + EPSILON;
+        let above = loss(&at);
+        at[place] = here - EPSILON;
+        let slope = (above - loss(&at)) / (2.0 * EPSILON);
+        at[place] = here;
+        let distance = (f64::from(ours[place]) - slope).abs();
+        // A thousandth where it is large; small ones are lost in the rounding of the weights.
+        let near = 1e-3 * slope.abs().max(0.05);
+        assert!(distance <= near, "{what} {place}: {}, not {slope}", ours[place]);
+    }
+}
+
+fn sequence(rng: &mut Rng, steps: u32, features: u32) -> Shape {
+    Shape::Sequence { steps: between(rng, 1, steps), features: between(rng, 1, features) }
+}
+
+fn image(rng: &mut Rng, side: u32, channels: u32) -> Shape {
+    let (height, width) = (between(rng, 1, side), between(rng, 1, side));
+    Shape::Image { height, width, channels: between(rng, 1, channels) }
+}
+
+/// A shape, and an extent of each kind that fits it.
+fn shape_and_extent(
+    rng: &mut Rng,
+    channels: u32,
+) -> (Shape, impl Fn(&mut Rng, u32) -> Extent + use<>) {
+    let is_line = rng.below(2) == 0;
+    let shape = if is_line { sequence(rng, 12, channels) } else { image(rng, 8, channels) };
+    let extent = move |rng: &mut Rng, max: u32| {
+        let (down, across) = (between(rng, 1, max), between(rng, 1, max));
+        if is_line { Extent::Line(down) } else { Extent::Plane(down, across) }
+    };
+    (shape, extent)
+}
+
+/// A convolution, perhaps of a shape that it does not fit.
+fn conv(rng: &mut Rng) -> (Shape, Layer) {
+    let (shape, extent) = shape_and_extent(rng, 4);
+    let groups = if rng.below(2) == 0 { 1 } else { between(rng, 1, 4) };
+    let shape = shape.with_channels(shape.channels() * groups * [1, 1, 4][index(rng.below(3))]);
+    let filters = groups * [1, 2, 3, 8, 16][index(rng.below(5))];
+    let layer = Layer::Conv {
+        filters,
+        kernel: extent(rng, 4),
+        stride: extent(rng, 3),
+        dilation: if rng.below(2) == 0 { extent(rng, 1) } else { extent(rng, 3) },
+        padding: if rng.below(2) == 0 { Padding::Valid } else { Padding::Same },
+        groups,
+        activation: Activation::ALL[index(rng.below(5))],
+    };
+    (shape, layer)
+}
+
+/// Whether a network may be made of it.
+fn fits(from: Shape, layer: &Layer) -> bool {
+    use synaptic_mesh::neural::{Loss, Specification};
+    let layers = vec![layer.clone(), Layer::Flatten];
+    Specification { inputs: from, layers, loss: Loss::Mse }.validate().is_ok()
+}
+
+#[test]
+fn convolutions_are_those_of_the_definition() {
+    let mut rng = Rng::from_u64(1);
+    let mut checked = 0;
+    while checked < 400 {
+        let (from, layer) = conv(&mut rng);
+        if fits(from, &layer) {
+            let rows = index(between(&mut rng, 1, 5));
+            check(&mut rng, from, &[layer], rows);
+            checked += 1;
+        }
+    }
+}
+
+#[test]
+fn pools_are_those_of_the_definition() {
+    let mut rng = Rng::from_u64(2);
+    let mut checked = 0;
+    while checked < 200 {
+        let (from, extent) = shape_and_extent(&mut rng, 11);
+        let kind = if rng.below(2) == 0 { Pooling::Max } else { Pooling::Average };
+        let layer = Layer::Pool { kind, window: extent(&mut rng, 4), stride: extent(&mut rng, 3) };
+        if fits(from, &layer) {
+            let rows = index(between(&mut rng, 1, 5));
+            check(&mut rng, from, &[layer], rows);
+            checked += 1;
+        }
+    }
+}
+
+#[test]
+fn reshapes_and_activations_keep_every_number_in_its_place() {
+    let mut rng = Rng::from_u64(3);
+    for _ in 0..200 {
+        let (from, _) = shape_and_extent(&mut rng, 11);
+        let count = from.count();
+        let divisors: Vec<u32> = (1..=count).filter(|n| count.is_multiple_of(*n)).collect();
+        let one = divisors[index(rng.below(u32::try_from(divisors.len()).unwrap()))];
+        let to = Shape::Sequence { steps: one, features: count / one };
+        let activation = Activation::ALL[index(rng.below(5))];
+        let rows = index(between(&mut rng, 1, 5));
+        let mut layers = vec![Layer::Reshape { shape: to }, Layer::Activation { activation }];
+        if to.channels() == 1 {
+            layers.pop();
+        }
+        check(&mut rng, from, &layers, rows);
+        if activation != Activation::Softmax {
+            check(&mut rng, from, &[Layer::Activation { activation }], rows);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Shows what layers make of their input and of a gradient, through the public interface alone.
+//!
+//! The rows of the input are the weights of a dense layer whose own inputs are the rows of the unit
+//! matrix: what comes out of it is the input exactly, and the gradient of its weights is that of
+//! the input. Any gradient of the outputs is asked for by targets of the mean square.
+
+use synaptic_mesh::neural::{
+    Activation, Arena, Dataset, Labels, Layer, Loss, Network, Optimiser, Options, Shape,
+    Specification, Trainer,
+};
+
+/// Layers to be shown some rows.
+pub struct Probe {
+    pub from: Shape,
+    pub layers: Vec<Layer>,
+    pub rows: usize,
+    network: Network,
+}
+
+/// What a step takes off.
+pub struct Gradients {
+    /// `[rows, numbers]`.
+    pub x: Vec<f32>,
+    /// Canonical.
+    pub parameters: Vec<f32>,
+    /// The parameters after the step.
+    pub after: Vec<f32>,
+    /// The mean loss that the trainer reports.
+    pub loss: f64,
+}
+
+/// The number of the probed layers' input among the values: see `Layer::with`.
+pub const INPUT: u32 = 2;
+
+impl Probe {
+    pub fn new(from: Shape, layers: &[Layer], x: &[f32], parameters: &[f32]) -> Self {
+        let count = index(from.count());
+        let rows = x.len() / count;
+        let mut all =
+            vec![Layer::dense(from.count(), Activation::Linear), Layer::Reshape { shape: from }];
+        all.extend(layers.iter().cloned());
+        all.push(Layer::Flatten);
+        let inputs = Shape::Flat(u32::try_from(rows).unwrap());
+        let specification = Specification { inputs, layers: all, loss: Loss::Mse };
+        let weights = [x, &vec![0.0; count], parameters].concat();
+        let network = Network::from_weights(&specification, &weights)
+            .unwrap_or_else(|error| panic!("{error}: {from:?} {layers:?}"));
+        Self { from, layers: layers.to_vec(), rows, network }
+    }
+
+    /// Parameters of the probed layers.
+    pub fn parameter_count(from: Shape, layers: &[Layer]) -> usize {
+        let layers = layers.iter().cloned().chain([Layer::Flatten]).collect();
+        let specification = Specification { inputs: from, layers, loss: Loss::Mse };
+        specification.validate().unwrap_or_else(|error| panic!("{error}: {specification:?}"));
+        specification.parameter_count()
+    }
+
+    /// The outputs in inference, `[rows, outputs]`.
+    pub fn run(&self) -> Vec<f32> {
+        run(&self.network, &unit(self.rows), self.rows)
+    }
+
+    /// The same without anything before the layers, and all rows one by one.
+    pub fn run_alone(&self, x: &[f32], parameters: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        let layers = self.layers.iter().cloned().chain([Layer::Flatten]).collect();
+        let specification = Specification { inputs: self.from, layers, loss: Loss::Mse };
+        let network = Network::from_weights(&specification, parameters).unwrap();
+        let together = run(&network, x, self.rows);
+        let rows = x.chunks(index(self.from.count()));
+        (together, rows.flat_map(|row| run(&network, row, 1)).collect())
+    }
+
+    /// The gradients when that of the outputs `y` is `dy`; `y` are the outputs in training.
+    pub fn gradients(&self, y: &[f32], dy: &[f32]) -> Gradients {
+        self.gradients_of_step(y, dy, 0)
+    }
+
+    pub fn gradients_of_step(&self, y: &[f32], dy: &[f32], seed: u64) -> Gradients {
+        let half = y.len() as f64 / 2.0;
+        let target = |(y, dy): (&f32, &f32)| (f64::from(*y) - half * f64::from(*dy)) as f32;
+        let values = y.iter().zip(dy).map(target).collect();
+        let labels = Labels::Numbers { values, width: y.len() / self.rows };
+        let data = Dataset::from_parts(self.rows, unit(self.rows), labels, Vec::new()).unwrap();
+        let options = Options {
+            batch: u32::try_from(self.rows).unwrap(),
+            learning_rate: 1.0,
+            optimiser: Optimiser::Sgd { momentum: 0.0 },
+            shuffle: false,
+            seed,
+            ..Options::default()
+        };
+        let mut moved = self.network.clone();
+        let mut trainer = Trainer::new(&moved, options).unwrap();
+        let epoch = trainer.epoch(&mut moved, &mut Arena::new(), &data).unwrap();
+        let (before, after) = (self.network.weights(), moved.weights());
+        let all: Vec<f32> = before.iter().zip(&after).map(|(a, b)| a - b).collect();
+        let count = index(self.from.count());
+        let (x, rest) = all.split_at(self.rows * count);
+        let skipped = (self.rows + 1) * count;
+        Gradients {
+            x: x.to_vec(),
+            parameters: rest[count..].to_vec(),
+            after: after[skipped..].to_vec(),
+            loss: epoch.loss,
+        }
+    }
+}
+
+fn run(network: &Network, inputs: &[f32], rows: usize) -> Vec<f32> {
+    let mut outputs = vec![f32::NAN; rows * index(network.specification().outputs())];
+    network.run(&mut Arena::new(), inputs, &mut outputs).unwrap();
+    outputs
+}
+
+fn unit(rows: usize) -> Vec<f32> {
+    let mut unit = vec![0.0; rows * rows];
+    (0..rows).for_each(|row| unit[row * rows + row] = 1.0);
+    unit
+}
+
+pub fn index(count: u32) -> usize {
+    usize::try_from(count).unwrap()
+}
