@@ -45,13 +45,23 @@ fn bits(numbers: &[f32]) -> Vec<u32> {
 fn oracle(probe: &Probe, x: &[f64], parameters: &[f64]) -> Vec<f64> {
     let mut y = Vec::new();
     for row in x.chunks(index(probe.from.count())) {
-        let (mut row, mut shape, mut rest) = (row.to_vec(), probe.from, parameters);
+        let (mut values, mut rest) = (vec![(row.to_vec(), probe.from)], parameters);
         for layer in &probe.layers {
-            let own = Probe::parameter_count(shape, std::slice::from_ref(layer));
-            (row, shape) = oracle::forward(layer, shape, &row, &rest[..own]);
-            rest = &rest[own..];
+            let joined: Vec<_> = layer
+                .with()
+                .iter()
+                .map(|value| values[index(value - probe::INPUT)].clone())
+                .collect();
+            let (x, from) = values.last().unwrap();
+            if joined.is_empty() {
+                let own = Probe::parameter_count(*from, std::slice::from_ref(layer));
+                values.push(oracle::forward(layer, *from, x, &rest[..own]));
+                rest = &rest[own..];
+            } else {
+                values.push(oracle::join(layer, *from, x, &joined));
+            }
         }
-        y.extend(row);
+        y.extend(values.pop().unwrap().0);
     }
     y
 }
@@ -212,4 +222,73 @@ fn reshapes_and_activations_keep_every_number_in_its_place() {
             check(&mut rng, from, &[Layer::Activation { activation }], rows);
         }
     }
+}
+
+/// Values of one shape that several layers take, one of them twice, and the input itself.
+#[test]
+fn joins_are_those_of_the_definition_whatever_takes_a_value() {
+    let mut rng = Rng::from_u64(4);
+    for _ in 0..100 {
+        let (from, _) = shape_and_extent(&mut rng, 11);
+        let activation = |activation| Layer::Activation { activation };
+        let mut layers = vec![
+            activation(Activation::Tanh),
+            Layer::Add { with: vec![2] },
+            activation(Activation::Sigmoid),
+            Layer::Gate { with: vec![2 + rng.below(4)] },
+            Layer::Add { with: vec![6, 3, 2] },
+            Layer::Gate { with: vec![7] },
+            Layer::Concat { with: vec![2, 3, 8] },
+            activation(Activation::Tanh),
+            Layer::Concat { with: vec![2] },
+        ];
+        layers.truncate(index(between(&mut rng, 2, 9)));
+        let rows = index(between(&mut rng, 1, 4));
+        check(&mut rng, from, &layers, rows);
+    }
+}
+
+#[test]
+fn layers_follow_each_other() {
+    let mut rng = Rng::from_u64(5);
+    let (filters, groups, padding) = (5, 1, Padding::Same);
+    let conv = |kernel, stride, activation| {
+        let dilation = Extent::Plane(1, 1);
+        Layer::Conv { filters, kernel, stride, dilation, padding, groups, activation }
+    };
+    let (three, one) = (Extent::Plane(3, 3), Extent::Plane(1, 1));
+    let layers = [
+        conv(three, one, Activation::Tanh),
+        conv(Extent::Plane(2, 3), one, Activation::Linear),
+        Layer::Add { with: vec![3] },
+        Layer::Activation { activation: Activation::Tanh },
+        Layer::Pool {
+            kind: Pooling::Max,
+            window: Extent::Plane(2, 2),
+            stride: Extent::Plane(2, 2),
+        },
+        conv(three, Extent::Plane(2, 1), Activation::Sigmoid),
+        Layer::Flatten,
+    ];
+    check(&mut rng, Shape::Image { height: 7, width: 6, channels: 3 }, &layers, 3);
+}
+
+#[test]
+fn a_wrong_gradient_would_be_noticed() {
+    let from = Shape::Sequence { steps: 3, features: 2 };
+    let layers = [Layer::Activation { activation: Activation::Tanh }];
+    let mut rng = Rng::from_u64(6);
+    let x = numbers(&mut rng, 6);
+    let probe = Probe::new(from, &layers, &x, &[]);
+    let y = probe.run();
+    let mut ours = probe.gradients(&y, &[1.0; 6]).x;
+    let loss = |x: &[f64]| oracle(&probe, x, &[]).iter().sum::<f64>();
+    slopes(&mut rng, &f64s(&x), &ours, "right", loss);
+    ours.swap(0, 5);
+    let noticed = std::panic::catch_unwind(move || {
+        slopes(&mut Rng::from_u64(7), &f64s(&x), &ours, "wrong", |x| {
+            x.iter().map(|x| x.tanh()).sum()
+        });
+    });
+    assert!(noticed.is_err());
 }

@@ -25,6 +25,36 @@ pub fn forward(layer: &Layer, from: Shape, x: &[f64], parameters: &[f64]) -> (Ve
     }
 }
 
+/// A layer of several inputs: `x` and those that it names.
+pub fn join(
+    layer: &Layer,
+    from: Shape,
+    x: &[f64],
+    joined: &[(Vec<f64>, Shape)],
+) -> (Vec<f64>, Shape) {
+    let at = |place: usize| joined.iter().map(move |(other, _)| other[place]);
+    let each = x.iter().enumerate();
+    match layer {
+        Layer::Add { .. } => (each.map(|(place, x)| x + at(place).sum::<f64>()).collect(), from),
+        Layer::Gate { .. } => {
+            let gate = |place: usize| 1.0 / (1.0 + (-joined[0].0[place]).exp());
+            (each.map(|(place, x)| x * gate(place)).collect(), from)
+        }
+        _ => {
+            let mut all = vec![(x, index(from.channels()))];
+            all.extend(joined.iter().map(|(x, shape)| (x.as_slice(), index(shape.channels()))));
+            let channels: usize = all.iter().map(|(_, channels)| channels).sum();
+            let mut y = Vec::new();
+            for position in 0..index(from.positions()) {
+                for (x, channels) in &all {
+                    y.extend_from_slice(&x[position * channels..][..*channels]);
+                }
+            }
+            (y, from.with_channels(u32::try_from(channels).unwrap()))
+        }
+    }
+}
+
 fn activate(activation: Activation, x: &[f64], channels: usize) -> Vec<f64> {
     let each: fn(f64) -> f64 = match activation {
         Activation::Relu => |x| x.max(0.0),

@@ -50,7 +50,7 @@ impl Probe {
 
     /// Parameters of the probed layers.
     pub fn parameter_count(from: Shape, layers: &[Layer]) -> usize {
-        let layers = layers.iter().cloned().chain([Layer::Flatten]).collect();
+        let layers = layers.iter().map(without_prefix).chain([Layer::Flatten]).collect();
         let specification = Specification { inputs: from, layers, loss: Loss::Mse };
         specification.validate().unwrap_or_else(|error| panic!("{error}: {specification:?}"));
         specification.parameter_count()
@@ -63,7 +63,7 @@ impl Probe {
 
     /// The same without anything before the layers, and all rows one by one.
     pub fn run_alone(&self, x: &[f32], parameters: &[f32]) -> (Vec<f32>, Vec<f32>) {
-        let layers = self.layers.iter().cloned().chain([Layer::Flatten]).collect();
+        let layers = self.layers.iter().map(without_prefix).chain([Layer::Flatten]).collect();
         let specification = Specification { inputs: self.from, layers, loss: Loss::Mse };
         let network = Network::from_weights(&specification, parameters).unwrap();
         let together = run(&network, x, self.rows);
@@ -104,6 +104,17 @@ impl Probe {
             after: after[skipped..].to_vec(),
             loss: epoch.loss,
         }
+    }
+}
+
+/// The layer when nothing stands before the probed ones.
+fn without_prefix(layer: &Layer) -> Layer {
+    let moved = |with: &[u32]| with.iter().map(|value| value - INPUT).collect();
+    match layer {
+        Layer::Add { with } => Layer::Add { with: moved(with) },
+        Layer::Gate { with } => Layer::Gate { with: moved(with) },
+        Layer::Concat { with } => Layer::Concat { with: moved(with) },
+        other => other.clone(),
     }
 }
 
