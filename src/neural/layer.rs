@@ -34,11 +34,21 @@ mod conv;
 
 mod pool;
 
+mod norm;
+
+mod dropout;
+
+mod table;
+
+mod embedding;
+
+mod position;
+
 use std::fmt::Debug;
 use std::ops::Range;
 
 use crate::neural::arena::Pass;
-use crate::neural::specification::{Layer, Shape};
+use crate::neural::specification::{Layer, Norm, Shape};
 use crate::tensor::{index, pack, padded};
 
 /// A layer with its places.
@@ -317,6 +327,15 @@ pub(crate) fn compile(
         Layer::Pool { kind, window, stride } => {
             Box::new(pool::compile(*kind, (*window, *stride), x, y))
         }
+        Layer::Norm { kind: Norm::Batch } => Box::new(norm::batch(x, builder)),
+        Layer::Norm { kind: Norm::Layer } => Box::new(norm::layer(x, builder)),
+        Layer::Dropout { rate_per_mille } => {
+            Box::new(dropout::compile(*rate_per_mille, y, builder))
+        }
+        Layer::Embedding { vocabulary, .. } => {
+            Box::new(embedding::compile(index(*vocabulary), y, builder))
+        }
+        Layer::Position { kind } => Box::new(position::compile(*kind, y, builder)),
         Layer::Flatten | Layer::Reshape { .. } => Box::new(reshape::Reshape),
         Layer::Activation { activation } => Box::new(activate::Activate(*activation)),
         Layer::Add { .. } => Box::new(join::Add),

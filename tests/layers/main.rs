@@ -13,7 +13,7 @@
 mod oracle;
 mod probe;
 
-use synaptic_mesh::neural::specification::{Extent, Norm, Padding, Pooling};
+use synaptic_mesh::neural::specification::{Extent, Norm, Padding, Pooling, Position};
 use synaptic_mesh::neural::{Activation, Layer, Shape};
 use synaptic_mesh::rng::Rng;
 
@@ -221,6 +221,29 @@ fn reshapes_and_activations_keep_every_number_in_its_place() {
         if activation != Activation::Softmax {
             check(&mut rng, from, &[Layer::Activation { activation }], rows);
         }
+    }
+}
+
+#[test]
+fn norms_are_those_of_the_definition() {
+    let mut rng = Rng::from_u64(8);
+    for _ in 0..120 {
+        let (from, _) = shape_and_extent(&mut rng, 20);
+        let from = if rng.below(4) == 0 { Shape::Flat(from.count()) } else { from };
+        let kind = if rng.below(2) == 0 { Norm::Batch } else { Norm::Layer };
+        let rows = index(between(&mut rng, 1, 5));
+        check(&mut rng, from, &[Layer::Norm { kind }], rows);
+    }
+}
+
+#[test]
+fn codes_of_positions_are_those_of_the_definition() {
+    let mut rng = Rng::from_u64(9);
+    for _ in 0..60 {
+        let from = sequence(&mut rng, 30, 20);
+        let kind = if rng.below(2) == 0 { Position::Learned } else { Position::Sinusoidal };
+        let rows = index(between(&mut rng, 1, 4));
+        check(&mut rng, from, &[Layer::Position { kind }], rows);
     }
 }
 
