@@ -15,6 +15,13 @@ pub const NEURAL_UNITS_MAX: u32 = 8_192;
 /// Trainable parameters of one network (count): micro-networks are 10^2 to 10^6 parameters, and a
 /// blob of 4 MiB is what one member may ask the others to carry per round.
 pub const NEURAL_PARAMETERS_MAX: usize = 1 << 20;
+/// Words of one embedding (count): with one unit each they are all parameters that a network may
+/// have, and `f32` counts as far.
+pub const NEURAL_VOCABULARY_MAX: u32 = 1 << 20;
+/// Multiplications and additions of one row on its way forward (count): 2^26 are some 10 ms, so
+/// that a batch of a network that a peer describes is a matter of seconds. `ResNet`-20 on 32 x 32
+/// pixels has 41 million.
+pub const NEURAL_MULTIPLY_ADDS_MAX: u64 = 1 << 26;
 /// Bytes of the raw little-endian `f32` weights of the largest network.
 pub const NEURAL_WEIGHTS_BYTES_MAX: usize = NEURAL_PARAMETERS_MAX * 4;
 
@@ -57,6 +64,7 @@ pub const MODEL_FILE_BYTES_MAX: usize = 8 << 20;
 #[expect(clippy::as_conversions, reason = "constants, widened at compile time")]
 const _: () = {
     assert!((NEURAL_INPUTS_MAX as u64) * (NEURAL_UNITS_MAX as u64) < u32::MAX as u64);
+    assert!(NEURAL_VOCABULARY_MAX as usize <= NEURAL_PARAMETERS_MAX);
     assert!(DATASET_ROWS_MAX < u32::MAX as usize);
     assert!(DATASET_VALUES_MAX >= NEURAL_INPUTS_MAX as usize);
     let largest_bytes = NEURAL_WEIGHTS_BYTES_MAX + 8 * NEURAL_INPUTS_MAX as usize;

@@ -31,6 +31,14 @@ pub enum Error {
         /// Numbers per row.
         columns: u32,
     },
+    /// An input that is not the number of a word.
+    #[error("input {place} is not a whole number from 0 to below {vocabulary}, not a word")]
+    Word {
+        /// Which number, counted from 0 at the first one of the first row.
+        place: usize,
+        /// Words of the embedding.
+        vocabulary: u32,
+    },
     /// The data has another number of features than the network has inputs.
     #[error("the data has {features} features, the network takes {inputs} inputs")]
     InputsDoNotFit {
@@ -118,6 +126,7 @@ impl Error {
             Error::Specification(error) => error.code(),
             Error::WeightsLength { .. } | Error::WeightsNotFinite(_) => "weights-invalid",
             Error::Rows { .. } => "rows-invalid",
+            Error::Word { .. } => "word-invalid",
             Error::InputsDoNotFit { .. } => "inputs-do-not-fit",
             Error::ClassesDoNotFit { .. } | Error::TargetsDoNotFit { .. } => "outputs-do-not-fit",
             Error::ScalingDiffers | Error::ClassesDiffer => "data-differs",
@@ -142,6 +151,9 @@ impl Error {
             Error::WeightsLength { .. } => "the weights belong to another specification",
             Error::WeightsNotFinite(_) => "the weights come from a training that diverged",
             Error::Rows { .. } => "pass the numbers of all rows one after the other",
+            Error::Word { .. } => {
+                "number the words from 0, pass them unscaled, or make the vocabulary larger"
+            }
             Error::InputsDoNotFit { .. } => {
                 "the first size of the layers is the number of columns without the label"
             }

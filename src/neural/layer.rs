@@ -19,9 +19,6 @@ mod recurrent;
 
 mod attention;
 
-#[cfg(test)]
-mod testing;
-
 mod reshape;
 
 mod activate;
@@ -43,6 +40,9 @@ mod table;
 mod embedding;
 
 mod position;
+
+#[cfg(test)]
+mod testing;
 
 use std::fmt::Debug;
 use std::ops::Range;
@@ -341,7 +341,6 @@ pub(crate) fn compile(
         Layer::Add { .. } => Box::new(join::Add),
         Layer::Gate { .. } => Box::new(join::gate(y, builder)),
         Layer::Concat { .. } => Box::new(join::Concat),
-        _ => unimplemented!(),
     }
 }
 

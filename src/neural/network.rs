@@ -128,7 +128,8 @@ impl Network {
     /// A row has the same bits alone and among others. Takes no memory once `arena` has grown.
     ///
     /// # Errors
-    /// [`Error::Rows`] if the two are not the same number of whole rows.
+    /// [`Error::Rows`] if the two are not the same number of whole rows; [`Error::Word`] if the
+    /// network begins with an embedding and an input is not the number of a word.
     pub fn run(&self, arena: &mut Arena, inputs: &[f32], outputs: &mut [f32]) -> Result<(), Error> {
         let (columns_in, columns_out) = self.columns();
         let rows = inputs.len() / columns_in;
@@ -140,6 +141,7 @@ impl Network {
             let columns = self.plan.output().shape.count();
             return Err(Error::Rows { found: outputs.len(), rows, columns });
         }
+        check_words(self.specification(), inputs)?;
         let chunks = inputs.chunks(CHUNK_ROWS * columns_in);
         for (inputs, outputs) in chunks.zip(outputs.chunks_mut(CHUNK_ROWS * columns_out)) {
             let mut outputs = outputs.chunks_exact_mut(columns_out);
@@ -187,9 +189,10 @@ impl Network {
     ///
     /// # Errors
     /// [`Error::InputsDoNotFit`], [`Error::ClassesDoNotFit`] or [`Error::TargetsDoNotFit`], which
-    /// say what size the layer must have.
+    /// say what size the layer must have; [`Error::Word`] as in [`Network::run`].
     pub fn check_fits(&self, data: &Dataset) -> Result<(), Error> {
-        fits(self.plan.input().shape.count(), self.plan.output().shape.count(), data)
+        fits(self.plan.input().shape.count(), self.plan.output().shape.count(), data)?;
+        check_words(self.specification(), data.values())
     }
 
     /// Runs up to [`CHUNK_ROWS`] rows and hands each row of outputs to `each`.
@@ -227,7 +230,19 @@ impl Network {
 /// # Errors
 /// As [`Network::check_fits`].
 pub fn check_fits(specification: &Specification, data: &Dataset) -> Result<(), Error> {
-    fits(specification.inputs(), specification.outputs(), data)
+    fits(specification.inputs(), specification.outputs(), data)?;
+    check_words(specification, data.values())
+}
+
+/// Checks that inputs are numbers of words, if the network begins with an embedding.
+#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "words are below 2^24")]
+fn check_words(specification: &Specification, inputs: &[f32]) -> Result<(), Error> {
+    let Some(vocabulary) = specification.vocabulary() else { return Ok(()) };
+    let words = 0.0..vocabulary as f32;
+    match inputs.iter().position(|input| !words.contains(input) || input.trunc() != *input) {
+        Some(place) => Err(Error::Word { place, vocabulary }),
+        None => Ok(()),
+    }
 }
 
 fn fits(inputs: u32, units: u32, data: &Dataset) -> Result<(), Error> {

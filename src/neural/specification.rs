@@ -8,6 +8,8 @@ mod layer;
 
 mod shape;
 
+mod bounds;
+
 pub use layer::{Cell, Extent, Layer, Norm, Padding, Pooling, Position, Returns};
 pub(crate) use layer::{Kind, Record};
 pub use shape::Shape;
@@ -117,6 +119,10 @@ pub enum Error {
     #[error("the layers have {0} parameters; the largest network has {max}",
         max = limits::NEURAL_PARAMETERS_MAX)]
     Parameters(u64),
+    /// A row costs too much.
+    #[error("a row takes {0} multiplications; the most are {max}: make the layers smaller",
+        max = limits::NEURAL_MULTIPLY_ADDS_MAX)]
+    MultiplyAdds(u64),
     /// Softmax over one unit is 1 whatever the weights are.
     #[error("layer {0} is softmax over one unit, which is always 1; use sigmoid or more units")]
     SoftmaxOfOne(usize),
@@ -259,6 +265,9 @@ impl Specification {
                 return Err(Error::Units { layer: index + 1, units });
             }
         }
+        for (index, layer) in self.layers.iter().enumerate() {
+            layer.check().map_err(|what| Error::Layer { layer: index + 1, what })?;
+        }
         let shapes = infer(self.inputs, &self.layers)?;
         if !matches!(shapes.last(), Some(Shape::Flat(_))) {
             let what = "the last layer gives one row of numbers: put 'flatten' before it";
@@ -267,6 +276,10 @@ impl Specification {
         let parameters = self.parameters_u64(&shapes);
         if usize::try_from(parameters).map_or(true, |n| n > limits::NEURAL_PARAMETERS_MAX) {
             return Err(Error::Parameters(parameters));
+        }
+        let multiply_adds = self.multiply_adds(&shapes);
+        if multiply_adds > limits::NEURAL_MULTIPLY_ADDS_MAX {
+            return Err(Error::MultiplyAdds(multiply_adds));
         }
         for (index, (layer, shape)) in self.layers.iter().zip(shapes.iter().skip(1)).enumerate() {
             if layer.activation() == Activation::Softmax && shape.channels() == 1 {
@@ -302,6 +315,21 @@ impl Specification {
     pub fn outputs(&self) -> u32 {
         let shapes = infer(self.inputs, &self.layers).unwrap_or_default();
         shapes.last().filter(|_| !self.layers.is_empty()).map_or(0, |shape| shape.count())
+    }
+
+    /// How many words the inputs are numbers of, if they are.
+    pub fn vocabulary(&self) -> Option<u32> {
+        match self.layers.first() {
+            Some(Layer::Embedding { vocabulary, .. }) => Some(*vocabulary),
+            _ => None,
+        }
+    }
+
+    /// Multiplications and additions of one row on its way forward; saturates.
+    fn multiply_adds(&self, shapes: &[Shape]) -> u64 {
+        let counts = self.layers.iter().zip(shapes).zip(shapes.iter().skip(1));
+        let counts = counts.map(|((layer, from), to)| layer.multiply_adds(*from, *to));
+        counts.fold(0, u64::saturating_add)
     }
 
     /// The sum in 64 bits; saturates rather than overflows for whatever a peer may send.

@@ -149,6 +149,9 @@ pub(crate) fn infer(inputs: Shape, layers: &[Layer]) -> Result<Vec<Shape>, Error
     shapes.push(inputs);
     for (index, layer) in layers.iter().enumerate() {
         let wrong = |what| Error::Layer { layer: index + 1, what };
+        if index > 0 && matches!(layer, Layer::Embedding { .. }) {
+            return Err(wrong("an embedding takes the network's inputs: put it first"));
+        }
         let from = shapes.last().copied().unwrap_or(inputs);
         let with = layer.with().iter().map(|value| {
             let value = usize::try_from(*value).unwrap_or(usize::MAX);
@@ -272,7 +275,8 @@ fn along(
     }
     let reach = (window - 1).checked_mul(dilation).and_then(|reach| reach.checked_add(1));
     match (padding, reach) {
-        (Padding::Same, Some(_)) => Ok(size.div_ceil(stride)),
+        // A wider window would see nothing but padding at its ends.
+        (Padding::Same, Some(reach)) if reach / 2 <= size => Ok(size.div_ceil(stride)),
         (Padding::Valid, Some(reach)) if reach <= size => Ok((size - reach) / stride + 1),
         _ => Err("the window is larger than what it slides over"),
     }
