@@ -8,7 +8,12 @@ use synaptic_mesh::neural::specification::{
 use crate::probe::index;
 
 /// The output of `layer` for one row `x` of shape `from`, and its shape.
-pub fn forward(layer: &Layer, from: Shape, x: &[f64], parameters: &[f64]) -> (Vec<f64>, Shape) {
+pub(crate) fn forward(
+    layer: &Layer,
+    from: Shape,
+    x: &[f64],
+    parameters: &[f64],
+) -> (Vec<f64>, Shape) {
     match layer {
         Layer::Conv { .. } => conv(layer, from, x, parameters),
         Layer::Pool { kind, window, stride } => pool(*kind, *window, *stride, from, x),
@@ -26,7 +31,7 @@ pub fn forward(layer: &Layer, from: Shape, x: &[f64], parameters: &[f64]) -> (Ve
 }
 
 /// A layer of several inputs: `x` and those that it names.
-pub fn join(
+pub(crate) fn join(
     layer: &Layer,
     from: Shape,
     x: &[f64],

@@ -10,30 +10,30 @@ use synaptic_mesh::neural::{
 };
 
 /// Layers to be shown some rows.
-pub struct Probe {
-    pub from: Shape,
-    pub layers: Vec<Layer>,
-    pub rows: usize,
+pub(crate) struct Probe {
+    pub(crate) from: Shape,
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) rows: usize,
     network: Network,
 }
 
 /// What a step takes off.
-pub struct Gradients {
+pub(crate) struct Gradients {
     /// `[rows, numbers]`.
-    pub x: Vec<f32>,
+    pub(crate) x: Vec<f32>,
     /// Canonical.
-    pub parameters: Vec<f32>,
+    pub(crate) parameters: Vec<f32>,
     /// The parameters after the step.
-    pub after: Vec<f32>,
+    pub(crate) after: Vec<f32>,
     /// The mean loss that the trainer reports.
-    pub loss: f64,
+    pub(crate) loss: f64,
 }
 
 /// The number of the probed layers' input among the values: see `Layer::with`.
-pub const INPUT: u32 = 2;
+pub(crate) const INPUT: u32 = 2;
 
 impl Probe {
-    pub fn new(from: Shape, layers: &[Layer], x: &[f32], parameters: &[f32]) -> Self {
+    pub(crate) fn new(from: Shape, layers: &[Layer], x: &[f32], parameters: &[f32]) -> Self {
         let count = index(from.count());
         let rows = x.len() / count;
         let mut all =
@@ -49,7 +49,7 @@ impl Probe {
     }
 
     /// Parameters of the probed layers.
-    pub fn parameter_count(from: Shape, layers: &[Layer]) -> usize {
+    pub(crate) fn parameter_count(from: Shape, layers: &[Layer]) -> usize {
         let layers = layers.iter().map(without_prefix).chain([Layer::Flatten]).collect();
         let specification = Specification { inputs: from, layers, loss: Loss::Mse };
         specification.validate().unwrap_or_else(|error| panic!("{error}: {specification:?}"));
@@ -57,12 +57,12 @@ impl Probe {
     }
 
     /// The outputs in inference, `[rows, outputs]`.
-    pub fn run(&self) -> Vec<f32> {
+    pub(crate) fn run(&self) -> Vec<f32> {
         run(&self.network, &unit(self.rows), self.rows)
     }
 
     /// The same without anything before the layers, and all rows one by one.
-    pub fn run_alone(&self, x: &[f32], parameters: &[f32]) -> (Vec<f32>, Vec<f32>) {
+    pub(crate) fn run_alone(&self, x: &[f32], parameters: &[f32]) -> (Vec<f32>, Vec<f32>) {
         let layers = self.layers.iter().map(without_prefix).chain([Layer::Flatten]).collect();
         let specification = Specification { inputs: self.from, layers, loss: Loss::Mse };
         let network = Network::from_weights(&specification, parameters).unwrap();
@@ -72,11 +72,11 @@ impl Probe {
     }
 
     /// The gradients when that of the outputs `y` is `dy`; `y` are the outputs in training.
-    pub fn gradients(&self, y: &[f32], dy: &[f32]) -> Gradients {
+    pub(crate) fn gradients(&self, y: &[f32], dy: &[f32]) -> Gradients {
         self.gradients_of_step(y, dy, 0)
     }
 
-    pub fn gradients_of_step(&self, y: &[f32], dy: &[f32], seed: u64) -> Gradients {
+    pub(crate) fn gradients_of_step(&self, y: &[f32], dy: &[f32], seed: u64) -> Gradients {
         let half = y.len() as f64 / 2.0;
         let target = |(y, dy): (&f32, &f32)| (f64::from(*y) - half * f64::from(*dy)) as f32;
         let values = y.iter().zip(dy).map(target).collect();
@@ -130,6 +130,6 @@ fn unit(rows: usize) -> Vec<f32> {
     unit
 }
 
-pub fn index(count: u32) -> usize {
+pub(crate) fn index(count: u32) -> usize {
     usize::try_from(count).unwrap()
 }
