@@ -12,10 +12,13 @@
 pub mod matmul;
 
 pub mod pack;
+#[cfg(feature = "layers")]
 pub mod strided;
 
+#[cfg(feature = "layers")]
 pub mod windows;
 
+#[cfg(feature = "layers")]
 pub mod grouped;
 
 /// Outputs of a panel; row strides are multiples of it.

@@ -11,7 +11,7 @@ import { cargoTest, check, nodeTest } from './lib/suites.mjs'
 import { setup } from './setup.mjs'
 
 const WASM = ['--target', 'wasm32-unknown-unknown']
-const SMALL = ['--no-default-features']
+const SMALL = ['--no-default-features', '--features', 'layers']
 const STRICT = ['--', '-D', 'warnings']
 const TAIL_LINES = 120
 

@@ -13,7 +13,7 @@ pub(crate) fn apply(activation: Activation, numbers: &mut [f32]) {
         Activation::Tanh => map(numbers, simd::tanh),
         Activation::Sigmoid => map(numbers, simd::sigmoid),
         Activation::LeakyRelu => {
-            map(numbers, |x| x.select_below(F32x4::splat(0.0), x.mul(F32x4::splat(LEAK)), x))
+            map(numbers, |x| x.select_below(F32x4::splat(0.0), x.mul(F32x4::splat(LEAK)), x));
         }
         Activation::Elu => map(numbers, |x| {
             // Only below 0 is the exponential wanted, where it cannot overflow.
@@ -31,6 +31,7 @@ pub(crate) fn floor(activation: Activation) -> f32 {
 }
 
 /// Relu where no sums are stored.
+#[cfg(feature = "layers")]
 pub(crate) fn cut(activation: Activation, numbers: &mut [f32]) {
     if activation == Activation::Relu {
         map(numbers, |x| x.max(F32x4::splat(0.0)));

@@ -13,42 +13,62 @@
 //!   and writes the gradient of each of its parameters whole.
 //! - In inference a row gives the same bits alone and among others.
 
+#![cfg_attr(
+    not(feature = "layers"),
+    expect(dead_code, reason = "the dense layer alone needs less than all layers together")
+)]
+
 mod dense;
 
+#[cfg(feature = "layers")]
 mod recurrent;
 
+#[cfg(feature = "layers")]
 mod attention;
 
+#[cfg(feature = "layers")]
 mod reshape;
 
+#[cfg(feature = "layers")]
 mod activate;
 
+#[cfg(feature = "layers")]
 mod join;
 
+#[cfg(feature = "layers")]
 mod grid;
 
+#[cfg(feature = "layers")]
 mod conv;
 
+#[cfg(feature = "layers")]
 mod pool;
 
+#[cfg(feature = "layers")]
 mod norm;
 
+#[cfg(feature = "layers")]
 mod dropout;
 
+#[cfg(feature = "layers")]
 mod table;
 
+#[cfg(feature = "layers")]
 mod embedding;
 
+#[cfg(feature = "layers")]
 mod position;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "layers"))]
 mod testing;
 
 use std::fmt::Debug;
 use std::ops::Range;
 
 use crate::neural::arena::Pass;
-use crate::neural::specification::{Layer, Norm, Shape};
+#[cfg(feature = "layers")]
+use crate::neural::specification::Norm;
+use crate::neural::specification::{Layer, Shape};
 use crate::tensor::{index, pack, padded};
 
 /// A layer with its places.
@@ -309,12 +329,27 @@ impl Builder {
 }
 
 /// The layer of a specification with its places; `x` is its first input, `y` its output.
+///
+/// # Errors
+/// What is not there in a build without the feature `layers`.
 pub(crate) fn compile(
     layer: &Layer,
     x: &Value,
     y: &Value,
     builder: &mut Builder,
-) -> Box<dyn Compiled> {
+) -> Result<Box<dyn Compiled>, &'static str> {
+    #[cfg(feature = "layers")]
+    return Ok(compile_any(layer, x, y, builder));
+    #[cfg(not(feature = "layers"))]
+    match layer {
+        Layer::Dense { activation, .. } => Ok(Box::new(dense::compile(*activation, x, y, builder))),
+        _ => Err("this part of the program computes dense layers only"),
+    }
+}
+
+/// Every layer there is.
+#[cfg(feature = "layers")]
+fn compile_any(layer: &Layer, x: &Value, y: &Value, builder: &mut Builder) -> Box<dyn Compiled> {
     match layer {
         Layer::Dense { activation, .. } => Box::new(dense::compile(*activation, x, y, builder)),
         Layer::Recurrent { cell, bidirectional, returns, .. } => {

@@ -79,9 +79,8 @@ fn slope(loss: Loss, difference: f32) -> f32 {
     };
     match loss {
         Loss::Mse | Loss::Bce | Loss::CrossEntropy => difference,
-        Loss::Mae => sign(-1.0, 1.0),
         Loss::Huber if difference.abs() <= 1.0 => difference,
-        Loss::Huber => sign(-1.0, 1.0),
+        Loss::Mae | Loss::Huber => sign(-1.0, 1.0),
         Loss::Quantile(per_mille) => {
             let q = thousandths(per_mille);
             sign(-q, 1.0 - q)

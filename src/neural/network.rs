@@ -239,7 +239,8 @@ pub fn check_fits(specification: &Specification, data: &Dataset) -> Result<(), E
 fn check_words(specification: &Specification, inputs: &[f32]) -> Result<(), Error> {
     let Some(vocabulary) = specification.vocabulary() else { return Ok(()) };
     let words = 0.0..vocabulary as f32;
-    match inputs.iter().position(|input| !words.contains(input) || input.trunc() != *input) {
+    let is_word = |input: &f32| words.contains(input) && input.fract() == 0.0;
+    match inputs.iter().position(|input| !is_word(input)) {
         Some(place) => Err(Error::Word { place, vocabulary }),
         None => Ok(()),
     }

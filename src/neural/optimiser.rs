@@ -23,7 +23,7 @@ pub enum Optimiser {
     /// `s = 0.99 s + 0.01 g^2; w -= rate g / (sqrt s + 1e-8)` (Tieleman and Hinton 2012).
     RmsProp,
     /// Kingma and Ba, "Adam" (2015), algorithm 1, with their defaults 0.9, 0.999 and 1e-8. With
-    /// weight decay it is AdamW (Loshchilov and Hutter 2019).
+    /// weight decay it is `AdamW` (Loshchilov and Hutter 2019).
     Adam,
 }
 
@@ -31,7 +31,7 @@ pub enum Optimiser {
 const BETA_1: f32 = 0.9;
 /// Second decay rate of Adam, from the paper.
 const BETA_2: f32 = 0.999;
-/// Decay rate of RMSprop: the smoothing of PyTorch, slower than the lecture's 0.9.
+/// Decay rate of `RMSprop`: the smoothing of PyTorch, slower than the lecture's 0.9.
 const ALPHA: f32 = 0.99;
 /// What keeps a quotient finite, from Adam's paper.
 const EPSILON: f32 = 1e-8;

@@ -144,7 +144,8 @@ impl Plan {
         let input = draft.builder.input(specification.inputs);
         draft.values.push(input);
         for (layer, shape) in specification.layers.iter().zip(shapes.iter().skip(1)) {
-            draft.add(layer, *shape);
+            let number = draft.values.len();
+            draft.add(layer, *shape).map_err(|what| Error::Layer { layer: number, what })?;
         }
         let output = draft.values.last().copied().unwrap_or(input);
         let forward = draft.forward_program();
@@ -181,7 +182,11 @@ struct Draft {
 }
 
 impl Draft {
-    fn add(&mut self, layer: &specification::Layer, shape: specification::Shape) {
+    fn add(
+        &mut self,
+        layer: &specification::Layer,
+        shape: specification::Shape,
+    ) -> Result<(), &'static str> {
         let mut inputs = vec![self.values.len() - 1];
         inputs.extend(layer.with().iter().map(|value| index(*value)));
         let xs: Vec<Value> =
@@ -190,12 +195,13 @@ impl Draft {
         let dy = self.builder.slot(y.stride);
         self.builder.layer += 1;
         let first = xs.first().copied().unwrap_or(y);
-        self.layers.push(layer::compile(layer, &first, &y, &mut self.builder));
+        self.layers.push(layer::compile(layer, &first, &y, &mut self.builder)?);
         let kept = std::mem::take(&mut self.builder.kept);
         self.own.push((kept, std::mem::take(&mut self.builder.passing)));
         self.values.push(y);
         self.wirings.push(Wiring { dxs: vec![None; xs.len()], xs, y, dy, cancels: false });
         self.inputs.push(inputs);
+        Ok(())
     }
 
     fn forward_program(&self) -> Program {
@@ -267,7 +273,9 @@ impl Draft {
             }
         };
         let input = self.values.first();
-        input.iter().for_each(|input| touch(input.slot, 0));
+        if let Some(input) = input {
+            touch(input.slot, 0);
+        }
         for (at, op) in ops.iter().enumerate() {
             match op {
                 Op::Forward(layer) | Op::Backward(layer) => {
@@ -286,7 +294,9 @@ impl Draft {
                 Op::Accumulate { from, to } => [from, to].iter().for_each(|slot| touch(**slot, at)),
             }
         }
-        self.values.last().iter().for_each(|output| touch(output.slot, ops.len()));
+        if let Some(output) = self.values.last() {
+            touch(output.slot, ops.len());
+        }
         lifetimes
     }
 }

@@ -10,10 +10,9 @@ mod shape;
 
 mod bounds;
 
-pub use layer::{Cell, Extent, Layer, Norm, Padding, Pooling, Position, Returns};
-pub(crate) use layer::{Kind, Record};
-pub use shape::Shape;
-pub(crate) use shape::{Sizes, infer};
+pub use layer::{Cell, Extent, Kind, Layer, Norm, Padding, Pooling, Position, Record, Returns};
+pub(crate) use shape::infer;
+pub use shape::{Shape, Sizes};
 
 use serde::{Deserialize, Serialize};
 

@@ -36,7 +36,7 @@ impl Single {
         let to = infer(from, std::slice::from_ref(layer)).unwrap()[1];
         let mut builder = Builder::default();
         let (x, y) = (builder.value(from), builder.value(to));
-        let compiled = compile(layer, &x, &y, &mut builder);
+        let compiled = compile(layer, &x, &y, &mut builder).unwrap();
         let (dx, dy) = (builder.slot(x.stride), builder.slot(y.stride));
         let wiring = Wiring { xs: vec![x], y, dy, dxs: vec![Some(dx)], cancels: false };
         let parameters = vec![f32::NAN; builder.packed_len];

@@ -213,7 +213,8 @@ pub enum Returns {
 /// The names of layers in files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Kind {
+#[expect(missing_docs, reason = "the names are those of the layers")]
+pub enum Kind {
     #[default]
     Dense,
     Conv1d,
@@ -241,7 +242,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// Every name in files.
-    pub(crate) const NAMES: [(&'static str, Kind); 22] = [
+    pub const NAMES: [(&'static str, Kind); 22] = [
         ("dense", Kind::Dense),
         ("conv1d", Kind::Conv1d),
         ("conv2d", Kind::Conv2d),
@@ -273,45 +274,46 @@ impl Kind {
 /// DAG-CBOR and plain objects of JavaScript fill in the same fields.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-pub(crate) struct Record {
+#[expect(missing_docs, reason = "the fields are those of the layers")]
+pub struct Record {
     #[serde(rename = "type", skip_serializing_if = "is_dense")]
-    pub(crate) kind: Kind,
+    pub kind: Kind,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) units: Option<u32>,
+    pub units: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) filters: Option<u32>,
+    pub filters: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) kernel: Option<Sizes>,
+    pub kernel: Option<Sizes>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) window: Option<Sizes>,
+    pub window: Option<Sizes>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) stride: Option<Sizes>,
+    pub stride: Option<Sizes>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) dilation: Option<Sizes>,
+    pub dilation: Option<Sizes>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) padding: Option<Padding>,
+    pub padding: Option<Padding>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) groups: Option<u32>,
+    pub groups: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) rate_per_mille: Option<u32>,
+    pub rate_per_mille: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) vocabulary: Option<u32>,
+    pub vocabulary: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) code: Option<Position>,
+    pub code: Option<Position>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) bidirectional: Option<bool>,
+    pub bidirectional: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) returns: Option<Returns>,
+    pub returns: Option<Returns>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) heads: Option<u32>,
+    pub heads: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) causal: Option<bool>,
+    pub causal: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) shape: Option<Shape>,
+    pub shape: Option<Shape>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) with: Option<Sizes>,
+    pub with: Option<Sizes>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) activation: Option<Activation>,
+    pub activation: Option<Activation>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]

@@ -32,7 +32,7 @@ pub enum Shape {
 /// A number, or a list of them, in files.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub(crate) enum Sizes {
+pub enum Sizes {
     /// One number.
     One(u32),
     /// Several.
@@ -41,7 +41,7 @@ pub(crate) enum Sizes {
 
 impl Sizes {
     /// The numbers.
-    pub(crate) fn as_slice(&self) -> &[u32] {
+    pub fn as_slice(&self) -> &[u32] {
         match self {
             Sizes::One(size) => std::slice::from_ref(size),
             Sizes::Many(sizes) => sizes,
