@@ -23,5 +23,7 @@ mod neural;
 mod node;
 #[cfg(feature = "mesh")]
 mod outbox;
+#[path = "../presets.rs"]
+mod presets;
 #[cfg(feature = "mesh")]
 mod storage;
