@@ -7,6 +7,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use synaptic_mesh::neural::specification::{Cell as RecurrentCell, Returns};
+use synaptic_mesh::neural::specification::{Extent, Norm, Padding, Pooling, Position};
 use synaptic_mesh::neural::{
     Activation, Arena, Dataset, Labels, Layer, Loss, Network, Optimiser, Options, Shape,
     Specification, Trainer,
@@ -120,6 +121,69 @@ fn layers_along_a_sequence_take_no_memory() {
         }
     });
     assert_eq!(taken, 0);
+}
+
+/// Every kind of convolution, pool, norm and join, and dropout.
+fn of_many_kinds() -> Specification {
+    let conv = |filters, groups, padding| Layer::Conv {
+        filters,
+        kernel: Extent::Line(2),
+        stride: Extent::Line(1),
+        dilation: Extent::Line(1),
+        padding,
+        groups,
+        activation: Activation::Relu,
+    };
+    let pool = |kind| Layer::Pool { kind, window: Extent::Line(2), stride: Extent::Line(1) };
+    let layers = vec![
+        Layer::Reshape { shape: Shape::Sequence { steps: 6, features: 1 } },
+        conv(5, 1, Padding::Same),
+        conv(10, 5, Padding::Same),
+        conv(16, 2, Padding::Valid),
+        Layer::Norm { kind: Norm::Batch },
+        Layer::Activation { activation: Activation::Tanh }, // 6
+        Layer::Norm { kind: Norm::Layer },
+        Layer::Add { with: vec![6] },
+        Layer::Gate { with: vec![7] },
+        Layer::Position { kind: Position::Learned },
+        Layer::Concat { with: vec![6] },
+        pool(Pooling::Max),
+        pool(Pooling::Average),
+        Layer::Dropout { rate_per_mille: 200 },
+        Layer::Flatten,
+        Layer::dense(4, Activation::Softmax),
+    ];
+    Specification { inputs: Shape::Flat(6), layers, loss: Loss::CrossEntropy }
+}
+
+fn of_words() -> Specification {
+    let layers = vec![
+        Layer::Embedding { vocabulary: 1, units: 7 },
+        Layer::Position { kind: Position::Sinusoidal },
+        Layer::Flatten,
+        Layer::dense(4, Activation::Softmax),
+    ];
+    Specification { inputs: Shape::Flat(6), layers, loss: Loss::CrossEntropy }
+}
+
+#[test]
+fn no_layer_takes_memory() {
+    let data = data(203);
+    let zeros = vec![0.0; data.values().len()];
+    let classes = data.classes().to_vec();
+    let zeros = Dataset::from_parts(6, zeros, data.labels().clone(), classes).unwrap();
+    for (specification, data) in [(of_many_kinds(), data), (of_words(), zeros)] {
+        let mut network = Network::new(&specification, 1).unwrap();
+        let mut arena = Arena::new();
+        let mut trainer = Trainer::new(&network, Options::default()).unwrap();
+        let mut outputs = vec![0.0; 203 * 4];
+        let mut work = || {
+            trainer.epoch(&mut network, &mut arena, &data).unwrap();
+            network.run(&mut arena, data.values(), &mut outputs).unwrap();
+        };
+        work();
+        assert_eq!(allocations(work), 0);
+    }
 }
 
 #[test]

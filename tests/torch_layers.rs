@@ -20,7 +20,10 @@ mod probe;
 use probe::{INPUT, Probe, index};
 use serde_json::Value;
 use synaptic_mesh::neural::specification::{Extent, Norm, Padding, Pooling};
-use synaptic_mesh::neural::{Activation, Layer, Shape};
+use synaptic_mesh::neural::{
+    Activation, Arena, Dataset, Labels, Layer, Loss, Network, Optimiser, Options, Shape,
+    Specification, Trainer,
+};
 
 fn cases(file: &str) -> Vec<Value> {
     let file: Value = serde_json::from_str(file).unwrap();
@@ -319,5 +322,37 @@ fn residuals_and_gates_are_those_of_pytorch() {
         let layers = vec![Layer::dense(width, activation), Layer::Add { with: vec![INPUT] }];
         let (parameters, gradients) = (both(&case["parameters"]), both(&case["gradients"]));
         Case { case, name, layers, parameters, gradients }.check_as_it_is();
+    }
+}
+
+#[test]
+fn embeddings_are_those_of_pytorch() {
+    for case in &cases(include_str!("vectors/torch/embedding.json")) {
+        let name = case["name"].as_str().unwrap();
+        let [rows, steps] = *sizes(&case["indices"]["shape"]) else { panic!("{name}") };
+        let [vocabulary, units] = *sizes(&case["parameters"]["weight"]["shape"]) else {
+            panic!("{name}")
+        };
+        let specification = Specification {
+            inputs: Shape::Flat(steps),
+            layers: vec![Layer::Embedding { vocabulary, units }, Layer::Flatten],
+            loss: Loss::Mse,
+        };
+        let (table, words) = (numbers(&case["parameters"]["weight"]), numbers(&case["indices"]));
+        let mut network = Network::from_weights(&specification, &table).unwrap();
+        let (y, dy) = (numbers(&case["y"]), numbers(&case["dy"]));
+        let mut found = vec![f32::NAN; y.len()];
+        network.run(&mut Arena::new(), &words, &mut found).unwrap();
+        assert_eq!(found, y, "{name}");
+        let half = y.len() as f32 / 2.0;
+        let values = y.iter().zip(&dy).map(|(y, dy)| y - half * dy).collect();
+        let labels = Labels::Numbers { values, width: index(steps * units) };
+        let data = Dataset::from_parts(index(steps), words, labels, Vec::new()).unwrap();
+        let optimiser = Optimiser::Sgd { momentum: 0.0 };
+        let options = Options { batch: rows, learning_rate: 1.0, optimiser, ..Options::default() };
+        let mut trainer = Trainer::new(&network, options).unwrap();
+        trainer.epoch(&mut network, &mut Arena::new(), &data).unwrap();
+        let ours: Vec<f32> = table.iter().zip(network.weights()).map(|(a, b)| a - b).collect();
+        assert_close(&ours, &numbers(&case["gradients"]["weight"]), name);
     }
 }
