@@ -61,14 +61,15 @@ pub fn product<L: Lanes>(
     out: &mut [f32],
     floor: f32,
 ) {
-    let k = windows.segments.len() * groups.channels;
+    let k = windows.window.segments().len() * groups.channels;
     assert!(b.len() == k * bias.len(), "packed length");
     let (b, bias, floor) = (octets(b), octets(bias), L::splat(floor));
     for (out, start) in octets_mut(out).chunks_exact_mut(bias.len()).zip(windows.starts()) {
         for (panel, (out, b)) in out.iter_mut().zip(b.chunks_exact(k)).enumerate() {
             let mut acc: [L; 2] = load(&bias[panel]);
             each(windows, groups, start, b, |at, channel, row| {
-                let [p, q] = groups.see::<L>(&x[at..][..windows.segments[0].len], panel, channel);
+                let [p, q] =
+                    groups.see::<L>(&x[at..][..windows.window.segments()[0].len], panel, channel);
                 let ([low, high], [r, s]) = (acc, load(row));
                 acc = [low.add(p.mul(r)), high.add(q.mul(s))];
             });
@@ -88,13 +89,13 @@ pub fn weight_gradient<L: Lanes>(
     (d, stride): (&[f32], usize),
     out: &mut [f32],
 ) {
-    let k = windows.segments.len() * groups.channels;
+    let k = windows.window.segments().len() * groups.channels;
     out.fill(0.0);
     for (d, start) in octets(d).chunks_exact(stride / LANES).zip(windows.starts()) {
         for (panel, (d, out)) in d.iter().zip(octets_mut(out).chunks_exact_mut(k)).enumerate() {
             let [r, s]: [L; 2] = load(d);
             let mut rows = out.iter_mut();
-            for tap in &windows.segments {
+            for tap in windows.window.segments() {
                 let position = &x[start + tap.offset..][..tap.len];
                 for (channel, row) in rows.by_ref().take(groups.channels).enumerate() {
                     let ([p, q], [low, high]): ([L; 2], [L; 2]) =
@@ -118,7 +119,7 @@ pub fn input_gradient<L: Lanes>(
     groups: &Groups,
     dx: &mut [f32],
 ) {
-    let k = windows.segments.len() * groups.channels;
+    let k = windows.window.segments().len() * groups.channels;
     let b = octets(b);
     for (d, start) in octets(d).chunks_exact(stride / LANES).zip(windows.starts()) {
         for (panel, (d, b)) in d.iter().zip(b.chunks_exact(k)).enumerate() {
@@ -126,7 +127,7 @@ pub fn input_gradient<L: Lanes>(
             each(windows, groups, start, b, |at, channel, row| {
                 let [p, q]: [L; 2] = load(row);
                 let parts: [L; 2] = [p.mul(r), q.mul(s)];
-                let position = &mut dx[at..][..windows.segments[0].len];
+                let position = &mut dx[at..][..windows.window.segments()[0].len];
                 if groups.is_depthwise {
                     let to = &mut octets_mut(position)[panel];
                     let ([low, high], [p, q]) = (load::<L>(to), parts);
@@ -152,7 +153,7 @@ fn each(
     mut f: impl FnMut(usize, usize, &Octet),
 ) {
     let mut rows = b.iter();
-    for tap in &windows.segments {
+    for tap in windows.window.segments() {
         for (channel, row) in rows.by_ref().take(groups.channels).enumerate() {
             f(start + tap.offset, channel, row);
         }

@@ -2,7 +2,8 @@
 //! left matrix, one row per window, is read where it lies and never made.
 //!
 //! A window is a list of segments, runs of numbers at fixed distances from its start; laid end to
-//! end they are a row of the matrix. The tiles are those of `matmul`: four windows by eight outputs
+//! end they are a row of the matrix. Products find each number of a row by its offset: segments of
+//! three or five numbers would spend more time on their ends than on sums. The tiles are those of `matmul`: four windows by eight outputs
 //! forward, four numbers of the windows by eight outputs for the weights. All sums go in the order
 //! of the row, or of the windows, one product after the other, so a row of the batch gives the same
 //! bits alone and among others. Complexity is the obvious `windows x k x n`.
@@ -13,7 +14,7 @@
 )]
 
 use super::matmul::{add_product, load, matmul, store};
-use super::{LANES, Octet, octets, octets_mut, padded};
+use super::{LANES, Octet, index, octets, octets_mut, padded};
 use crate::simd::Lanes;
 
 /// Windows of a tile, and numbers of a window in a tile of the weight gradient.
@@ -35,7 +36,17 @@ pub struct Windows {
     /// Numbers from one row of the batch to the next.
     pub stride: usize,
     /// What a window consists of.
-    pub segments: Vec<Segment>,
+    pub window: Window,
+}
+
+/// What windows consist of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
+    segments: Vec<Segment>,
+    /// From the start of the window to each number of its row.
+    offsets: Vec<u32>,
+    /// Numbers from the first to behind the last one.
+    span: usize,
 }
 
 /// Numbers of a window that lie side by side.
@@ -56,27 +67,81 @@ pub struct Columns {
     pub stride: usize,
 }
 
+impl Window {
+    /// A window of these segments.
+    ///
+    /// # Panics
+    /// If it reaches over 2^32 numbers.
+    pub fn new(segments: Vec<Segment>) -> Self {
+        let mut offsets = Vec::with_capacity(segments.iter().map(|segment| segment.len).sum());
+        for Segment { offset, len } in &segments {
+            let numbers = (*offset..offset + len).map(u32::try_from);
+            offsets.extend(numbers.map(|number| number.expect("a window fits its input")));
+        }
+        let span = segments.iter().map(|segment| segment.offset + segment.len).max();
+        Self { segments, offsets, span: span.unwrap_or(0) }
+    }
+
+    /// What it consists of.
+    pub fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    /// Numbers of its row.
+    pub fn len(&self) -> usize {
+        self.offsets.len()
+    }
+
+    /// Whether it has no numbers.
+    pub fn is_empty(&self) -> bool {
+        self.offsets.is_empty()
+    }
+}
+
 impl Windows {
     /// Windows per row of the batch.
     pub fn count(&self) -> usize {
         self.down * self.across
     }
 
-    /// Numbers per window.
-    pub fn len(&self) -> usize {
-        self.segments.iter().map(|segment| segment.len).sum()
-    }
-
-    /// Whether a window has no numbers.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// The starts of all windows, row by row of the batch, without end.
-    pub fn starts(&self) -> impl Iterator<Item = usize> {
-        let of_line = move |line: usize| (0..self.across).map(move |at| line + at * self.step);
-        let of_row = move |row: usize| (0..self.down).map(move |at| row + at * self.line);
-        (0..).flat_map(move |row| of_row(row * self.stride)).flat_map(of_line)
+    pub fn starts(&self) -> Starts<'_> {
+        Starts { windows: self, row: 0, line: 0, start: 0, down: 0, across: 0 }
+    }
+}
+
+/// See [`Windows::starts`].
+#[derive(Clone, Debug)]
+pub struct Starts<'w> {
+    windows: &'w Windows,
+    /// Starts of the row of the batch, of the line of windows and of the window to come.
+    row: usize,
+    line: usize,
+    start: usize,
+    /// Lines and windows of the line that are done.
+    down: usize,
+    across: usize,
+}
+
+impl Iterator for Starts<'_> {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        if self.across == self.windows.across {
+            (self.down, self.across) = (self.down + 1, 0);
+            self.line += self.windows.line;
+            if self.down == self.windows.down {
+                self.down = 0;
+                self.row += self.windows.stride;
+                self.line = self.row;
+            }
+            self.start = self.line;
+        }
+        self.across += 1;
+        let start = self.start;
+        self.start += self.windows.step;
+        Some(start)
     }
 }
 
@@ -95,18 +160,18 @@ pub fn product<L: Lanes>(
     (out, columns): (&mut [f32], Columns),
     floor: f32,
 ) {
-    let k = windows.len();
+    let k = windows.window.len();
     assert!(b.len() == k * bias.len(), "packed length");
     assert!(columns.first + bias.len() <= columns.stride, "columns");
     let (b, bias, floor) = (octets(b), octets(bias), L::splat(floor));
     let (first, stride) = (columns.first / LANES, columns.stride / LANES);
     let mut starts = windows.starts();
     for out in octets_mut(out).chunks_mut(ROWS * stride) {
-        let mut next = || starts.next().unwrap_or_default();
+        let mut next = || &x[starts.next().unwrap_or_default()..][..windows.window.span];
         if out.len() == ROWS * stride {
             let tile = [next(), next(), next(), next()];
             for (panel, (b, bias)) in b.chunks_exact(k).zip(bias).enumerate() {
-                let acc = four_windows(x, tile, &windows.segments, b, load(bias));
+                let acc = four_windows(tile, &windows.window, b, load(bias));
                 for (row, acc) in acc.into_iter().enumerate() {
                     store::<L>(acc, &mut out[row * stride + first + panel], floor);
                 }
@@ -114,10 +179,13 @@ pub fn product<L: Lanes>(
             continue;
         }
         for out in out.chunks_exact_mut(stride) {
-            let start = next();
+            let x = next();
             for (panel, (b, bias)) in b.chunks_exact(k).zip(bias).enumerate() {
-                let acc = one_window(x, start, &windows.segments, b, load(bias));
-                store::<L>(acc, &mut out[first + panel], floor);
+                let mut acc: [L; 2] = load(bias);
+                for (row, offset) in b.iter().zip(&windows.window.offsets) {
+                    add_product(&mut acc, L::splat(x[index(*offset)]), load(row));
+                }
+                store(acc, &mut out[first + panel], floor);
             }
         }
     }
@@ -125,42 +193,20 @@ pub fn product<L: Lanes>(
 
 #[inline]
 fn four_windows<L: Lanes>(
-    x: &[f32],
-    starts: [usize; ROWS],
-    segments: &[Segment],
-    mut b: &[Octet],
+    [x0, x1, x2, x3]: [&[f32]; ROWS],
+    window: &Window,
+    b: &[Octet],
     bias: [L; 2],
 ) -> [[L; 2]; ROWS] {
+    // Slices of one length let the compiler compare an offset with it once.
+    let (x1, x2, x3) = (&x1[..x0.len()], &x2[..x0.len()], &x3[..x0.len()]);
     let mut acc = [bias; ROWS];
-    for Segment { offset, len } in segments {
-        let (part, rest) = b.split_at(*len);
-        b = rest;
-        let [x0, x1, x2, x3] = starts.map(|start| &x[start + offset..][..part.len()]);
-        for step in 0..part.len() {
-            let row = load(&part[step]);
-            add_product(&mut acc[0], L::splat(x0[step]), row);
-            add_product(&mut acc[1], L::splat(x1[step]), row);
-            add_product(&mut acc[2], L::splat(x2[step]), row);
-            add_product(&mut acc[3], L::splat(x3[step]), row);
-        }
-    }
-    acc
-}
-
-#[inline]
-fn one_window<L: Lanes>(
-    x: &[f32],
-    start: usize,
-    segments: &[Segment],
-    mut b: &[Octet],
-    mut acc: [L; 2],
-) -> [L; 2] {
-    for Segment { offset, len } in segments {
-        let (part, rest) = b.split_at(*len);
-        b = rest;
-        for (x, row) in x[start + offset..][..*len].iter().zip(part) {
-            add_product(&mut acc, L::splat(*x), load(row));
-        }
+    for (row, offset) in b.iter().zip(&window.offsets) {
+        let (row, at) = (load(row), index(*offset));
+        add_product(&mut acc[0], L::splat(x0[at]), row);
+        add_product(&mut acc[1], L::splat(x1[at]), row);
+        add_product(&mut acc[2], L::splat(x2[at]), row);
+        add_product(&mut acc[3], L::splat(x3[at]), row);
     }
     acc
 }
@@ -176,54 +222,50 @@ pub fn weight_gradient<L: Lanes>(
     (d, columns): (&[f32], Columns),
     out: &mut [f32],
 ) {
-    let k = windows.len();
+    let k = windows.window.len();
     assert!(out.len().is_multiple_of(k * LANES), "packed length");
     out.fill(0.0);
     let (first, stride) = (columns.first / LANES, columns.stride / LANES);
     // Row by row of the batch, so that one row of x and d serves all tiles from the cache.
     let rows = octets(d).chunks_exact(windows.count() * stride).zip(x.chunks(windows.stride));
     for (d, x) in rows {
-        for (panel, mut out) in octets_mut(out).chunks_exact_mut(k).enumerate() {
-            let column = |d: usize| first + panel + d * stride;
-            for segment in &windows.segments {
-                let (part, rest) = out.split_at_mut(segment.len);
-                out = rest;
-                for (group, part) in part.chunks_mut(ROWS).enumerate() {
-                    let at = segment.offset + group * ROWS;
-                    match part.len() {
-                        4 => tile::<L, 4>(x, at, windows, d, column, part),
-                        3 => tile::<L, 3>(x, at, windows, d, column, part),
-                        2 => tile::<L, 2>(x, at, windows, d, column, part),
-                        _ => tile::<L, 1>(x, at, windows, d, column, part),
-                    }
+        for (panel, out) in octets_mut(out).chunks_exact_mut(k).enumerate() {
+            let d = (&d[first + panel..], stride);
+            let groups = windows.window.offsets.chunks(ROWS).zip(out.chunks_mut(ROWS));
+            for (offsets, out) in groups {
+                if let Some(offsets) = offsets.first_chunk() {
+                    tile::<L, ROWS>(x, offsets, windows, d, out);
+                    continue;
+                }
+                for (offset, out) in offsets.iter().zip(out.chunks_mut(1)) {
+                    tile::<L, 1>(x, &[*offset], windows, d, out);
                 }
             }
         }
     }
 }
 
-/// Adds the products of `N` numbers of each window, from `at` on, with eight numbers of `d`.
+/// Adds the products of `N` numbers of each window with eight numbers of `d`.
 #[inline]
 fn tile<L: Lanes, const N: usize>(
     x: &[f32],
-    at: usize,
+    offsets: &[u32; N],
     windows: &Windows,
-    d: &[Octet],
-    column: impl Fn(usize) -> usize,
+    (d, stride): (&[Octet], usize),
     out: &mut [Octet],
 ) {
     let mut acc = [[L::splat(0.0); 2]; N];
     acc.iter_mut().zip(out.iter()).for_each(|(acc, out)| *acc = load(out));
-    let mut window = 0;
-    for down in 0..windows.down {
-        let line = &x[at + down * windows.line..];
-        for across in 0..windows.across {
-            let numbers: &[f32] = &line[across * windows.step..][..N];
-            let d = load(&d[column(window)]);
-            for (acc, x) in acc.iter_mut().zip(numbers) {
-                add_product(acc, L::splat(*x), d);
+    let (span, offsets) = (windows.window.span, offsets.map(index));
+    assert!(offsets.iter().all(|offset| *offset < span), "offsets lie in the window");
+    for (down, d) in d.chunks(windows.across * stride).enumerate().take(windows.down) {
+        let mut line = &x[down * windows.line..];
+        for d in d.iter().step_by(stride).take(windows.across) {
+            let (window, d) = (&line[..span], load(d));
+            for (acc, offset) in acc.iter_mut().zip(offsets) {
+                add_product(acc, L::splat(window[offset]), d);
             }
-            window += 1;
+            line = line.get(windows.step..).unwrap_or_default();
         }
     }
     for (acc, out) in acc.into_iter().zip(out) {
@@ -249,7 +291,7 @@ pub fn input_gradient<L: Lanes>(
     room: &mut [f32],
     dx: &mut [f32],
 ) {
-    let k = windows.len();
+    let k = windows.window.len();
     let (zeros, parts) = room.split_at_mut(padded(k));
     zeros.fill(0.0);
     let mut starts = windows.starts();
@@ -258,7 +300,7 @@ pub fn input_gradient<L: Lanes>(
         let d = &d[columns.first..];
         matmul::<L>(d, columns.stride, n, transposed, zeros, parts, f32::NEG_INFINITY);
         for (mut part, start) in parts.chunks_exact(padded(k)).zip(&mut starts) {
-            for Segment { offset, len } in &windows.segments {
+            for Segment { offset, len } in windows.window.segments() {
                 let (run, rest) = part.split_at(*len);
                 part = rest;
                 let to = &mut dx[start + offset..][..*len];

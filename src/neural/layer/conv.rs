@@ -167,7 +167,7 @@ impl Conv {
             Kernel::Tiles { groups, channels, filters } => (groups, channels, filters),
             Kernel::Lanes(_) => (0, 0, 0),
         };
-        let (k, n) = (self.windows.len(), padded(filters));
+        let (k, n) = (self.windows.window.len(), padded(filters));
         (0..groups).map(move |group| Part {
             channel: group * channels,
             filters: group * n..(group + 1) * n,
@@ -196,7 +196,7 @@ impl Conv {
         dx: &mut [f32],
     ) {
         let (filters, k) = match &self.kernel {
-            Kernel::Tiles { filters, .. } => (*filters, self.windows.len()),
+            Kernel::Tiles { filters, .. } => (*filters, self.windows.window.len()),
             Kernel::Lanes(groups) => {
                 let d = (d, stride);
                 return grouped::input_gradient::<F32x4>(d, weights, &self.windows, groups, dx);

@@ -6,7 +6,7 @@
 use super::{Slot, Value};
 use crate::neural::specification::{Extent, Padding, Shape};
 use crate::tensor::index;
-use crate::tensor::windows::{Segment, Windows};
+use crate::tensor::windows::{Segment, Window, Windows};
 
 /// A size downwards and across.
 pub(super) type Pair = (usize, usize);
@@ -68,7 +68,7 @@ impl Slide {
         }
         let line = self.stride.0 * lie.width * lie.step;
         let step = self.stride.1 * lie.step;
-        Windows { down, across, line, step, stride: lie.stride, segments }
+        Windows { down, across, line, step, stride: lie.stride, window: Window::new(segments) }
     }
 
     /// Positions of zeros before and behind along each side, for results of the shape `to`.
@@ -108,6 +108,11 @@ impl Frame {
             let lines = to.chunks_mut(self.lie.width * self.lie.step).skip(self.before.0);
             let from = from.chunks_exact(width * x.step).take(sides(x.shape).0);
             for (to, from) in lines.zip(from) {
+                if x.step == self.lie.step {
+                    let to = to.iter_mut().skip(self.before.1 * x.step);
+                    to.zip(from).for_each(|(to, from)| *to = *from);
+                    continue;
+                }
                 let to = to.chunks_mut(self.lie.step).skip(self.before.1);
                 for (to, from) in to.zip(from.chunks(x.step)) {
                     let from = from.iter().take(channels);

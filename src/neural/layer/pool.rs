@@ -22,7 +22,7 @@ pub(super) fn compile(
 ) -> impl Compiled + use<> {
     let slide = Slide { window: pair(window), stride: pair(stride), dilation: (1, 1) };
     let windows = slide.windows(Lie::of(x), y.shape, x.channels(), false);
-    let share = 1.0 / windows.segments.len() as f32;
+    let share = 1.0 / windows.window.segments().len() as f32;
     Pool { kind, windows, share }
 }
 
@@ -56,7 +56,7 @@ impl Compiled for Pool {
         dx.fill(0.0);
         let positions = out.chunks_exact(y.step).zip(d.chunks_exact_mut(y.step));
         for ((out, d), start) in positions.zip(self.windows.starts()) {
-            for segment in &self.windows.segments {
+            for segment in self.windows.window.segments() {
                 let place = start + segment.offset;
                 let Some(to) = dx.get_mut(place..place + segment.len) else { continue };
                 match self.kind {
@@ -77,7 +77,7 @@ impl Pool {
     /// What each tap of a window sees.
     fn taps<'x>(&self, from: &'x [f32], start: usize) -> impl Iterator<Item = &'x [f32]> {
         let tap = move |(offset, len)| from.get(start + offset..start + offset + len);
-        self.windows.segments.iter().map(|s| (s.offset, s.len)).filter_map(tap)
+        self.windows.window.segments().iter().map(|s| (s.offset, s.len)).filter_map(tap)
     }
 }
 
