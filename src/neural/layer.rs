@@ -141,7 +141,7 @@ impl Wiring {
 pub(crate) struct Step<'a> {
     /// Values, gradients of values, and scratch memory.
     pub(crate) pass: Pass<'a>,
-    /// Packed parameters. Training changes those that are not trained: see [`Tensor::is_trained`].
+    /// Packed parameters. Training changes those that are not trained: see [`Initial::Statistic`].
     pub(crate) parameters: Parameters<'a>,
     /// Packed gradient; empty in inference.
     pub(crate) gradient: &'a mut [f32],
@@ -209,11 +209,6 @@ impl Tensor {
     /// Numbers in canonical order.
     pub(crate) fn len(&self) -> usize {
         self.k.max(1) * self.n
-    }
-
-    /// Whether an optimiser changes it.
-    pub(crate) fn is_trained(&self) -> bool {
-        !matches!(self.initial, Initial::Statistic(_))
     }
 
     /// From canonical order, row-major `[k][n]`, to the packed parameters.
@@ -332,6 +327,10 @@ impl Builder {
 ///
 /// # Errors
 /// What is not there in a build without the feature `layers`.
+#[cfg_attr(
+    feature = "layers",
+    expect(clippy::unnecessary_wraps, reason = "without the feature something is not there")
+)]
 pub(crate) fn compile(
     layer: &Layer,
     x: &Value,

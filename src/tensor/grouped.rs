@@ -7,7 +7,9 @@
 
 #![expect(
     clippy::indexing_slicing,
-    reason = "filters and channels are below the padded sizes that slices are cut to"
+    clippy::many_single_char_names,
+    reason = "filters and channels are below the padded sizes that slices are cut to; the letters \
+              of matrix products"
 )]
 
 use super::matmul::{load, store};

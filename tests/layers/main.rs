@@ -98,11 +98,15 @@ fn check(rng: &mut Rng, from: Shape, layers: &[Layer], rows: usize) {
     }
     let dy = numbers(rng, y.len());
     let ours = probe.gradients(&y, &dy);
+    let half = y.len() as f64 / 2.0;
+    let mean = dy.iter().map(|dy| (half * f64::from(*dy)).powi(2)).sum::<f64>() / y.len() as f64;
+    assert!((ours.loss / mean - 1.0).abs() < 1e-4, "{what}: outputs in training differ");
     let loss = |x: &[f64], parameters: &[f64]| {
         let y = oracle(&probe, x, parameters);
         y.iter().zip(&dy).map(|(y, dy)| y * f64::from(*dy)).sum::<f64>()
     };
     slopes(rng, &exact_x, &ours.x, &format!("{what}, input"), |x| loss(x, &exact));
+    assert_eq!(ours.after.len(), parameters.len());
     slopes(rng, &exact, &ours.parameters, &format!("{what}, parameter"), |p| loss(&exact_x, p));
 }
 

@@ -12,6 +12,8 @@
     reason = "clippy allows these in functions that #[test] marks, not in those of wasm-bindgen"
 )]
 
+#[path = "../determinism_layers.rs"]
+mod determinism_layers;
 #[path = "../determinism_sequence.rs"]
 mod determinism_sequence;
 #[cfg(feature = "mesh")]

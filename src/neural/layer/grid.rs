@@ -66,9 +66,14 @@ impl Slide {
                 }
             }
         }
-        let line = self.stride.0 * lie.width * lie.step;
-        let step = self.stride.1 * lie.step;
-        Windows { down, across, line, step, stride: lie.stride, window: Window::new(segments) }
+        Windows {
+            down,
+            across,
+            line: self.stride.0 * lie.width * lie.step,
+            step: self.stride.1 * lie.step,
+            stride: lie.stride,
+            window: Window::new(segments),
+        }
     }
 
     /// Positions of zeros before and behind along each side, for results of the shape `to`.

@@ -43,7 +43,9 @@ impl Compiled for Pool {
                 }
             }
             if self.kind == Pooling::Average {
-                out.iter_mut().for_each(|y| *y *= self.share);
+                for y in out.iter_mut() {
+                    *y *= self.share;
+                }
             }
         }
     }

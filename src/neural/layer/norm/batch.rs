@@ -55,7 +55,9 @@ impl Compiled for Batch {
             copy(means, step.parameters.get(&self.mean));
             copy(inverses, step.parameters.get(&self.variance));
         }
-        inverses.iter_mut().for_each(|v| *v = inverse_deviation(f64::from(*v)));
+        for variance in inverses.iter_mut() {
+            *variance = inverse_deviation(f64::from(*variance));
+        }
         let gamma = step.parameters.get(&self.gamma);
         let beta = step.parameters.get(&self.beta);
         out.fill(0.0);
