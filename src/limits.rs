@@ -61,6 +61,18 @@ pub const DATASET_MEMBERS_MAX: usize = 1_024;
 /// Bytes of one model file: base64 of the largest weights and scaling, names, and JSON around it.
 pub const MODEL_FILE_BYTES_MAX: usize = 8 << 20;
 
+// ---- neural: FANN networks --------------------------------------------------------------------
+
+/// Neurons of one FANN network, inputs and biases included (count): the most inputs there may be,
+/// and as many behind them.
+pub const FANN_NEURONS_MAX: usize = 1 << 17;
+/// Layers of one FANN network (count): cascade training adds one per neuron. Arbitrary, sane.
+pub const FANN_LAYERS_MAX: usize = 4_096;
+/// Candidates of one step of cascade training (count): libfann's defaults make 80.
+pub const FANN_CANDIDATES_MAX: usize = 1_024;
+/// Bytes of one FANN file: the most connections with 40 characters each, and the neurons.
+pub const FANN_FILE_BYTES_MAX: usize = 64 << 20;
+
 #[expect(clippy::as_conversions, reason = "constants, widened at compile time")]
 const _: () = {
     assert!((NEURAL_INPUTS_MAX as u64) * (NEURAL_UNITS_MAX as u64) < u32::MAX as u64);
@@ -69,6 +81,7 @@ const _: () = {
     assert!(DATASET_VALUES_MAX >= NEURAL_INPUTS_MAX as usize);
     let largest_bytes = NEURAL_WEIGHTS_BYTES_MAX + 8 * NEURAL_INPUTS_MAX as usize;
     assert!(MODEL_FILE_BYTES_MAX > largest_bytes / 3 * 4);
+    assert!(FANN_FILE_BYTES_MAX > 48 * NEURAL_PARAMETERS_MAX + 48 * FANN_NEURONS_MAX);
 };
 
 // ---- identity ---------------------------------------------------------------------------------

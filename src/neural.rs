@@ -15,6 +15,9 @@
 //! allocates nothing. There are no threads, no clocks and no files here; networks of 10^2 to 10^6
 //! parameters are what it is made for.
 //!
+//! Networks with connections of their own per neuron, cascade training and FANN files are in
+//! [`fann`], an engine beside this one.
+//!
 //! ```
 //! use synaptic_mesh::neural::{dataset, *};
 //!
@@ -65,6 +68,8 @@ mod population;
 mod training;
 
 pub mod model;
+
+pub mod fann;
 
 pub use arena::Arena;
 pub use dataset::{Dataset, Labels, Task};

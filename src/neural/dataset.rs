@@ -25,6 +25,8 @@ pub use parse::{Label, Options};
 pub use scaling::Kind;
 pub use split::MEMBER_ROWS_MIN;
 
+pub(in crate::neural) use number::parse as parse_number;
+
 use serde::{Deserialize, Serialize};
 
 use crate::limits;

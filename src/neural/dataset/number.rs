@@ -13,7 +13,7 @@ const POWERS: [f64; 23] = [
 
 /// Reads a decimal number with an optional sign, fraction and exponent, or `nan`, `inf` and
 /// `infinity` in any case; `None` for any other text. A number too large is infinity.
-pub(super) fn parse(text: &str) -> Option<f64> {
+pub(in crate::neural) fn parse(text: &str) -> Option<f64> {
     let (negative, digits) = match text.as_bytes() {
         [b'-', rest @ ..] => (true, rest),
         [b'+', rest @ ..] => (false, rest),

@@ -1,0 +1,96 @@
+//! The linear scaling of inputs and outputs that FANN files can carry.
+//!
+//! A number is brought to mean 0 and deviation 1, and what lies between -1 and 1 then to the range
+//! that was asked for. The network itself knows nothing of it.
+
+use super::{Data, Error};
+
+/// Scaling of every input and output.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scaling {
+    pub(super) inputs: Vec<Column>,
+    pub(super) outputs: Vec<Column>,
+}
+
+/// Scaling of one number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Column {
+    pub(super) mean: f32,
+    pub(super) deviation: f32,
+    pub(super) new_min: f32,
+    pub(super) factor: f32,
+}
+
+impl Scaling {
+    /// The scaling that brings most of `data` between `low` and `high`.
+    pub fn of(data: &Data, low: f32, high: f32) -> Self {
+        let columns = |count: usize, rows: &dyn Fn(usize) -> Vec<f32>| {
+            (0..count).map(|column| Column::of(&rows(column), low, high)).collect()
+        };
+        let column = |part: fn((&[f32], &[f32]), usize) -> f32| {
+            move |column: usize| data.iter().map(|row| part(row, column)).collect::<Vec<f32>>()
+        };
+        let input = column(|row, at| row.0.get(at).copied().unwrap_or(0.0));
+        let output = column(|row, at| row.1.get(at).copied().unwrap_or(0.0));
+        Self { inputs: columns(data.inputs(), &input), outputs: columns(data.outputs(), &output) }
+    }
+
+    /// Scales inputs in place.
+    ///
+    /// # Errors
+    /// [`Error::InputsLength`].
+    pub fn scale_inputs(&self, inputs: &mut [f32]) -> Result<(), Error> {
+        let (expected, found) = (self.inputs.len(), inputs.len());
+        if expected != found {
+            return Err(Error::InputsLength { expected, found });
+        }
+        inputs.iter_mut().zip(&self.inputs).for_each(|(number, column)| column.scale(number));
+        Ok(())
+    }
+
+    /// Scales targets in place.
+    ///
+    /// # Errors
+    /// [`Error::OutputsLength`].
+    pub fn scale_outputs(&self, outputs: &mut [f32]) -> Result<(), Error> {
+        self.check_outputs(outputs)?;
+        outputs.iter_mut().zip(&self.outputs).for_each(|(number, column)| column.scale(number));
+        Ok(())
+    }
+
+    /// Takes the scaling off outputs, in place.
+    ///
+    /// # Errors
+    /// [`Error::OutputsLength`].
+    pub fn descale_outputs(&self, outputs: &mut [f32]) -> Result<(), Error> {
+        self.check_outputs(outputs)?;
+        outputs.iter_mut().zip(&self.outputs).for_each(|(number, column)| column.descale(number));
+        Ok(())
+    }
+
+    fn check_outputs(&self, outputs: &[f32]) -> Result<(), Error> {
+        let (expected, found) = (self.outputs.len(), outputs.len());
+        if expected == found { Ok(()) } else { Err(Error::OutputsLength { expected, found }) }
+    }
+}
+
+impl Column {
+    fn of(numbers: &[f32], low: f32, high: f32) -> Self {
+        #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a mean")]
+        let count = numbers.len() as f32;
+        let mean = numbers.iter().sum::<f32>() / count;
+        let square = numbers.iter().map(|number| (number - mean) * (number - mean)).sum::<f32>();
+        let deviation = (square / count).sqrt();
+        // A column of one number has no deviation; libfann would divide by 0.
+        let deviation = if deviation > 0.0 { deviation } else { 1.0 };
+        Self { mean, deviation, new_min: low, factor: (high - low) / 2.0 }
+    }
+
+    fn scale(&self, number: &mut f32) {
+        *number = ((*number - self.mean) / self.deviation + 1.0) * self.factor + self.new_min;
+    }
+
+    fn descale(&self, number: &mut f32) {
+        *number = ((*number - self.new_min) / self.factor - 1.0) * self.deviation + self.mean;
+    }
+}
