@@ -15,8 +15,10 @@ use synaptic_mesh::federated::replay;
 use synaptic_mesh::identity::{AuthorId, Secrets, TransportId};
 use synaptic_mesh::message::{Heads, Request, Response, WantAncestors, WantBlob, WantVertices};
 use synaptic_mesh::neural::dataset::{Dataset, Options};
+use synaptic_mesh::neural::fann;
 use synaptic_mesh::neural::{Activation, Layer, Loss, Model, Network, Shape, Specification};
 use synaptic_mesh::node::{Config, Node, Restored};
+use synaptic_mesh::rng::Rng;
 
 /// A target: any bytes in, nothing out, no panic.
 pub(crate) type Target = fn(&[u8]);
@@ -26,6 +28,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("car_read", car_read),
     ("dag_insert", dag_insert),
     ("dataset_parse", dataset_parse),
+    ("fann_load", fann_load),
     ("identifiers", identifiers),
     ("message", message),
     ("model_load", model_load),
@@ -77,6 +80,16 @@ pub(crate) fn dataset_parse(data: &[u8]) {
         assert_eq!(table.values().len(), table.rows() * table.features());
         assert!(table.values().iter().all(|value| value.is_finite()));
     }
+}
+
+/// A FANN file: what is read runs, and is written as a file that says the same.
+pub(crate) fn fann_load(data: &[u8]) {
+    let Ok(mut network) = fann::Network::from_file(data) else { return };
+    let inputs = vec![0.5; network.inputs()];
+    assert_eq!(network.run(&inputs).map(<[f32]>::len), Ok(network.outputs()));
+    let again = fann::Network::from_file(&network.to_file()).expect("an own file can be read");
+    assert_eq!(again.to_file(), network.to_file());
+    assert_eq!(again.connection_count(), network.connection_count());
 }
 
 /// Names in their text form.
@@ -171,6 +184,7 @@ pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
         }
         "signed_vertex" => vertices().collect(),
         "dataset_parse" => vec![b"a,b,label\n1,2,x\n3,4,y\n5,6e-3,x\n-1,.5,\"y\"\n".to_vec()],
+        "fann_load" => small_fanns().iter().map(fann::Network::to_file).collect(),
         "identifiers" => fixture.names(),
         "message" => fixture.requests(),
         "model_load" => vec![small_model().to_file()],
@@ -328,4 +342,15 @@ fn small_model() -> Model {
         loss: Loss::CrossEntropy,
     };
     Model::new(Network::new(&specification, 1).expect("a sound specification"))
+}
+
+/// A layered, a sparse and a scaled shortcut network.
+fn small_fanns() -> Vec<fann::Network> {
+    let mut rng = Rng::from_u64(1);
+    let data = fann::Data::new(2, 1, vec![0.0, 1.0, 2.0, 5.0], vec![1.0, 3.0]).expect("two rows");
+    let mut shortcut = fann::Network::shortcut(&[2, 2, 1], &mut rng).expect("a small network");
+    shortcut.set_scaling(&data, -1.0, 1.0).expect("as many columns");
+    let layered = fann::Network::standard(&[3, 2, 2], &mut rng).expect("a small network");
+    let sparse = fann::Network::sparse(0.5, &[4, 3, 1], &mut rng).expect("a small network");
+    vec![layered, sparse, shortcut]
 }

@@ -28,6 +28,7 @@ export async function setup({ check = false, chromium = 'no' } = {}) {
   await requireRust(check)
   await requireCargoTools()
   await requireNodeModules()
+  if (check) await wantFann()
   return chromium === 'no' ? findBrowser() : await requireChromium(chromium === 'required')
 }
 
@@ -116,6 +117,18 @@ async function requireNodeModules() {
   say('setup: npm ci (bundler, type checker, test browser driver, wasm optimiser)')
   await npm(['ci', '--no-audit', '--no-fund'])
   writeFileSync(stamp, lock)
+}
+
+const FANN_PLACES = ['/usr/include', '/usr/local/include', '/opt/homebrew/include']
+
+/** libfann, which tests/fann_interop.rs compares with; without it that test is ignored. */
+async function wantFann() {
+  const found = () => FANN_PLACES.some((place) => existsSync(join(place, 'floatfann.h')))
+  if (found()) return
+  await aptInstall(['libfann-dev'], 'the tests compare FANN networks with libfann')
+  if (!found()) {
+    say('setup: no libfann; its comparison is left out. Get it with: sudo apt-get install libfann-dev')
+  }
 }
 
 const CHROMIUM_NAMES = [

@@ -63,6 +63,10 @@ mod network;
 
 mod build;
 
+mod forward;
+
+mod measure;
+
 mod update;
 
 mod training;
@@ -77,10 +81,11 @@ pub use activation::Activation;
 pub use cascade::{Cascade, Growth};
 pub use data::Data;
 pub use error::Error;
+pub use measure::Measure;
 pub use network::{Kind, Network};
 pub use options::{
     Algorithm, CascadeOptions, ErrorFunction, Options, Quickprop, Rprop, Sarprop, StopFunction,
 };
 pub use random::Random;
 pub use scaling::Scaling;
-pub use training::{Measure, Outcome, Trainer};
+pub use training::{Outcome, Trainer};

@@ -117,7 +117,6 @@ impl Activation {
     /// The function of `x`, which is a sum times a steepness.
     pub fn value(self, x: f32) -> f32 {
         match self {
-            Self::Linear => x,
             Self::Threshold if x < 0.0 => 0.0,
             Self::ThresholdSymmetric if x < 0.0 => -1.0,
             Self::Threshold | Self::ThresholdSymmetric => 1.0,
@@ -138,7 +137,7 @@ impl Activation {
             Self::Cos => narrow(cos(f64::from(x)) / 2.0 + 0.5),
             Self::LinearPieceRect => x.max(0.0),
             Self::LinearPieceRectLeaky if x < 0.0 => narrow(f64::from(x) * 0.01),
-            Self::LinearPieceRectLeaky => x,
+            Self::Linear | Self::LinearPieceRectLeaky => x,
         }
     }
 
@@ -147,7 +146,6 @@ impl Activation {
         let wave = |f: fn(f64) -> f64| steepness_times(steepness, f(f64::from(steepness * sum)));
         match self {
             Self::Threshold | Self::ThresholdSymmetric | Self::GaussianStepwise => 0.0,
-            Self::Linear | Self::LinearPiece | Self::LinearPieceSymmetric => steepness,
             Self::Sigmoid | Self::SigmoidStepwise => {
                 let value = value.clamp(0.01, 0.99);
                 2.0 * steepness * value * (1.0 - value)
@@ -172,7 +170,11 @@ impl Activation {
             Self::Cos => wave(|x| -sin(x) / 2.0),
             Self::LinearPieceRect if sum < 0.0 => 0.0,
             Self::LinearPieceRectLeaky if value < 0.0 => narrow(f64::from(steepness) * 0.01),
-            Self::LinearPieceRect | Self::LinearPieceRectLeaky => steepness,
+            Self::Linear
+            | Self::LinearPiece
+            | Self::LinearPieceSymmetric
+            | Self::LinearPieceRect
+            | Self::LinearPieceRectLeaky => steepness,
         }
     }
 }
@@ -186,24 +188,24 @@ fn steepness_times(steepness: f32, slope: f64) -> f32 {
     narrow(f64::from(steepness) * slope)
 }
 
-/// Where the straight pieces meet, in libfann's own digits.
+/// Where the straight pieces meet, as libfann has them.
 type Corners = [(f64, f64); 6];
 
 const SIGMOID: Corners = [
-    (-2.646_652_460_098_266_601_56, 4.999_999_888_241_291_046_14e-3),
-    (-1.472_219_467_163_085_937_50, 5.000_000_074_505_805_969_24e-2),
-    (-5.493_061_542_510_986_328_12e-1, 0.25),
-    (5.493_061_542_510_986_328_12e-1, 0.75),
-    (1.472_219_347_953_796_386_72, 9.499_999_880_790_710_449_22e-1),
-    (2.646_652_936_935_424_804_69, 9.950_000_047_683_715_820_31e-1),
+    (-2.646_652_460_098_266_6, 0.004_999_999_888_241_291),
+    (-1.472_219_467_163_086, 0.050_000_000_745_058_06),
+    (-0.549_306_154_251_098_6, 0.25),
+    (0.549_306_154_251_098_6, 0.75),
+    (1.472_219_347_953_796_4, 0.949_999_988_079_071),
+    (2.646_652_936_935_425, 0.995_000_004_768_371_6),
 ];
 const SIGMOID_SYMMETRIC: Corners = [
-    (-2.646_652_936_935_424_804_69, -9.900_000_095_367_431_640_62e-1),
-    (-1.472_219_347_953_796_386_72, -8.999_999_761_581_420_898_44e-1),
-    (-5.493_061_542_510_986_328_12e-1, -0.5),
-    (5.493_061_542_510_986_328_12e-1, 0.5),
-    (1.472_219_347_953_796_386_72, 8.999_999_761_581_420_898_44e-1),
-    (2.646_652_936_935_424_804_69, 9.900_000_095_367_431_640_62e-1),
+    (-2.646_652_936_935_425, -0.990_000_009_536_743_2),
+    (-1.472_219_347_953_796_4, -0.899_999_976_158_142_1),
+    (-0.549_306_154_251_098_6, -0.5),
+    (0.549_306_154_251_098_6, 0.5),
+    (1.472_219_347_953_796_4, 0.899_999_976_158_142_1),
+    (2.646_652_936_935_425, 0.990_000_009_536_743_2),
 ];
 
 /// `lowest` before the first corner, 1 behind the last, straight in between.

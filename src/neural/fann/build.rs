@@ -21,7 +21,7 @@ impl Network {
     /// [`Error::Layers`], [`Error::LayerEmpty`], [`Error::TooLarge`].
     pub fn standard(layers: &[usize], random: &mut impl Random) -> Result<Self, Error> {
         let mut plan = Plan::new(Kind::Layered, layers)?;
-        plan.check_connections(layers.windows(2).map(|pair| (pair[0] + 1, pair[1])))?;
+        check_layers(layers.windows(2).map(|pair| (pair[0] + 1, pair[1])))?;
         for (layer, sizes) in layers.windows(2).enumerate() {
             let start = plan.layers[layer];
             let neurons = (0..sizes[1]).map(|_| (start..=start + sizes[0]).collect());
@@ -43,7 +43,7 @@ impl Network {
             return Self::standard(layers, random);
         }
         let mut plan = Plan::new(Kind::Layered, layers)?;
-        plan.check_connections(layers.windows(2).map(|pair| (pair[0] + 1, pair[1])))?;
+        check_layers(layers.windows(2).map(|pair| (pair[0] + 1, pair[1])))?;
         for (layer, sizes) in layers.windows(2).enumerate() {
             let neurons = choose(rate, plan.layers[layer], sizes[0], sizes[1], random);
             plan.add_layer(neurons, true, random);
@@ -58,7 +58,7 @@ impl Network {
     pub fn shortcut(layers: &[usize], random: &mut impl Random) -> Result<Self, Error> {
         let mut plan = Plan::new(Kind::Shortcut, layers)?;
         let mut before = 1_usize;
-        plan.check_connections(layers.windows(2).map(|pair| {
+        check_layers(layers.windows(2).map(|pair| {
             before = before.saturating_add(pair[0]);
             (before, pair[1])
         }))?;
@@ -118,14 +118,6 @@ impl Plan {
         Ok(Self { kind, layers, neurons, sources: Vec::new(), weights: Vec::new() })
     }
 
-    /// Whether neurons that take so many inputs each are within the limits.
-    fn check_connections(&self, layers: impl Iterator<Item = (usize, usize)>) -> Result<(), Error> {
-        let count = layers.fold(0_usize, |sum, (inputs, neurons)| {
-            sum.saturating_add(inputs.saturating_mul(neurons))
-        });
-        check_connections(count)
-    }
-
     /// Adds neurons with the given sources and starting weights, and a bias if there is to be one.
     fn add_layer(&mut self, neurons: Vec<Vec<usize>>, bias: bool, random: &mut impl Random) {
         for sources in neurons {
@@ -164,6 +156,15 @@ impl Plan {
 fn passive(connections: usize) -> Neuron {
     let connections = connections..connections;
     Neuron { activation: Activation::Linear, steepness: 0.0, connections }
+}
+
+/// Whether layers of neurons that take so many inputs each are within the limits.
+fn check_layers(layers: impl Iterator<Item = (usize, usize)>) -> Result<(), Error> {
+    check_connections(
+        layers.fold(0_usize, |sum, (inputs, neurons)| {
+            sum.saturating_add(inputs.saturating_mul(neurons))
+        }),
+    )
 }
 
 pub(super) fn check_connections(count: usize) -> Result<(), Error> {

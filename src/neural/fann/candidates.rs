@@ -5,10 +5,10 @@
 
 use super::build::wide;
 use super::cascade::Patience;
-use super::network::{Network, scaled, sum_of};
+use super::forward::{scaled, sum_of};
 use super::training::first_step;
 use super::update::{self, Annealing, Memory};
-use super::{Activation, Data, Random, functions};
+use super::{Activation, Data, Network, Random, functions};
 
 /// Candidates in training.
 #[derive(Debug)]

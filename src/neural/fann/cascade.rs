@@ -3,8 +3,8 @@
 //! The network starts without hidden neurons. In turn its outputs are trained until they learn no
 //! more, then a crowd of candidate neurons, each with all earlier neurons as its inputs, learns to
 //! tell the error that is left; the best one is built in, and its inputs never change again. Where
-//! Fahlman and Lebiere maximise a correlation, here a candidate has trial weights to the outputs and
-//! makes the squared rest of the error as small as it can.
+//! Fahlman and Lebiere maximise a correlation, here a candidate has trial weights to the outputs,
+//! and makes the squared rest of the error as small as it can.
 
 use super::candidates::{Candidate, Candidates};
 use super::network::{Kind, Network, Neuron};

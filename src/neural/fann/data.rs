@@ -25,7 +25,7 @@ impl Data {
     ) -> Result<Self, Error> {
         let rows = |numbers: usize, columns: usize| match columns {
             0 => None,
-            _ => (numbers % columns == 0).then_some(numbers / columns),
+            _ => numbers.is_multiple_of(columns).then_some(numbers / columns),
         };
         let counts = (rows(values.len(), inputs), rows(targets.len(), outputs));
         if counts.0.is_none_or(|rows| rows == 0) || counts.0 != counts.1 {

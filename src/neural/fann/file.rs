@@ -10,6 +10,8 @@ mod decimal;
 
 mod read;
 
+mod reader;
+
 mod write;
 
 use super::network::Network;

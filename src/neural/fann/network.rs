@@ -32,9 +32,6 @@ pub(super) struct Neuron {
     pub(super) connections: Range<usize>,
 }
 
-/// Sums beyond this, divided by the steepness, are cut off (libfann's `fann_run`).
-const SUM_MAX: f32 = 150.0;
-
 /// A FANN network with its weights and the options it learns by.
 #[derive(Clone, Debug)]
 pub struct Network {
@@ -226,37 +223,6 @@ impl Network {
         Ok(self.output_values())
     }
 
-    /// [`Network::run`] for inputs that have been checked.
-    pub(super) fn forward(&mut self, inputs: &[f32]) {
-        let bias = self.inputs();
-        self.values[..bias].copy_from_slice(inputs);
-        self.values[bias] = 1.0;
-        for layer in 1..self.layer_count() {
-            let start = self.dense_start(layer);
-            for at in self.layer(layer) {
-                let neuron = &self.neurons[at];
-                if neuron.connections.is_empty() {
-                    self.values[at] = 1.0;
-                    continue;
-                }
-                let weights = &self.weights[neuron.connections.clone()];
-                let sum = match start {
-                    Some(start) => {
-                        let values = &self.values[start..start + weights.len()];
-                        sum_of(weights.len(), |i| weights[i] * values[i])
-                    }
-                    None => {
-                        let sources = &self.sources[neuron.connections.clone()];
-                        sum_of(weights.len(), |i| weights[i] * self.values[sources[i]])
-                    }
-                };
-                let (scaled, sum) = scaled(neuron.steepness, sum);
-                self.sums[at] = sum;
-                self.values[at] = neuron.activation.value(scaled);
-            }
-        }
-    }
-
     /// The outputs of the last run.
     pub(super) fn output_values(&self) -> &[f32] {
         &self.values[self.output_range()]
@@ -286,6 +252,17 @@ impl Network {
     pub(super) fn dense_start(&self, layer: usize) -> Option<usize> {
         let start = if self.kind == Kind::Layered { self.layers[layer - 1] } else { 0 };
         (self.connection_rate >= 1.0).then_some(start)
+    }
+
+    /// [`Error::Untrainable`] for the first neuron that is.
+    pub(super) fn check_trainable(&self) -> Result<(), Error> {
+        for (number, neuron) in self.neurons.iter().enumerate() {
+            if !neuron.connections.is_empty() && !neuron.activation.is_trainable() {
+                let activation = neuron.activation;
+                return Err(Error::Untrainable { neuron: number, activation });
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn check_fits(&self, data: &Data) -> Result<(), Error> {
@@ -323,27 +300,4 @@ impl Network {
 pub(super) fn check_steepness(steepness: f32) -> Result<(), Error> {
     let fits = steepness.is_finite() && steepness.is_sign_positive();
     if fits { Ok(()) } else { Err(Error::Steepness) }
-}
-
-/// A sum times a steepness, held within bounds, and the sum that belongs to it.
-pub(super) fn scaled(steepness: f32, sum: f32) -> (f32, f32) {
-    let (scaled, bound) = (steepness * sum, SUM_MAX / steepness);
-    if scaled > bound {
-        (bound, bound / steepness)
-    } else if scaled < -bound {
-        (-bound, -bound / steepness)
-    } else {
-        (scaled, sum)
-    }
-}
-
-/// The sum of `count` products in libfann's order: what four does not divide first, backwards, then
-/// four by four.
-pub(super) fn sum_of(count: usize, product: impl Fn(usize) -> f32) -> f32 {
-    let rest = count & 3;
-    let mut sum = (0..rest).rev().fold(0.0, |sum, i| sum + product(i));
-    for i in (rest..count).step_by(4) {
-        sum += product(i) + product(i + 1) + product(i + 2) + product(i + 3);
-    }
-    sum
 }

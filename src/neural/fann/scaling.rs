@@ -24,15 +24,13 @@ pub(super) struct Column {
 impl Scaling {
     /// The scaling that brings most of `data` between `low` and `high`.
     pub fn of(data: &Data, low: f32, high: f32) -> Self {
-        let columns = |count: usize, rows: &dyn Fn(usize) -> Vec<f32>| {
-            (0..count).map(|column| Column::of(&rows(column), low, high)).collect()
-        };
-        let column = |part: fn((&[f32], &[f32]), usize) -> f32| {
-            move |column: usize| data.iter().map(|row| part(row, column)).collect::<Vec<f32>>()
-        };
-        let input = column(|row, at| row.0.get(at).copied().unwrap_or(0.0));
-        let output = column(|row, at| row.1.get(at).copied().unwrap_or(0.0));
-        Self { inputs: columns(data.inputs(), &input), outputs: columns(data.outputs(), &output) }
+        let inputs = |at: usize| data.iter().filter_map(move |row| row.0.get(at).copied());
+        let outputs = |at: usize| data.iter().filter_map(move |row| row.1.get(at).copied());
+        let column = |numbers: Vec<f32>| Column::of(&numbers, low, high);
+        Self {
+            inputs: (0..data.inputs()).map(|at| column(inputs(at).collect())).collect(),
+            outputs: (0..data.outputs()).map(|at| column(outputs(at).collect())).collect(),
+        }
     }
 
     /// Scales inputs in place.

@@ -1,8 +1,8 @@
 //! How weights change: one function per algorithm, over any part of a network's weights.
 //!
 //! A *slope* here is the sum over the rows of what a weight should do to lower the error: minus the
-//! gradient. Arithmetic is libfann's, in `f32` and in its order, except where it is wrong there: see
-//! [`quickprop`] and [`sarprop`].
+//! gradient. Arithmetic is libfann's, in `f32` and in its order, except where it is wrong there:
+//! see [`quickprop`] and [`sarprop`].
 
 use super::options::{Quickprop, Rprop};
 use super::{Algorithm, Options, functions};
@@ -60,7 +60,7 @@ impl Memory {
         weights.iter_mut().skip(first).zip(slopes).zip(steps.zip(previous)).map(
             |((weight, slope), (step, previous))| {
                 let slope = std::mem::take(slope);
-                Weight { weight, slope, step, previous }
+                Weight { value: weight, slope, step, previous }
             },
         )
     }
@@ -68,7 +68,7 @@ impl Memory {
 
 /// One weight and what is remembered of it.
 struct Weight<'a> {
-    weight: &'a mut f32,
+    value: &'a mut f32,
     slope: f32,
     step: &'a mut f32,
     previous: &'a mut f32,
@@ -90,14 +90,14 @@ pub(super) fn change(
         Algorithm::Incremental => {}
         Algorithm::Batch => batch(rate, first, memory, weights),
         Algorithm::Rprop => rprop(&options.rprop, first, memory, weights),
-        Algorithm::Quickprop => quickprop(&options.quickprop, rate, first, memory, weights),
+        Algorithm::Quickprop => quickprop(options.quickprop, rate, first, memory, weights),
         Algorithm::Sarprop => sarprop(options, annealing, first, memory, weights),
     }
 }
 
 /// `w += rate * slope`.
 fn batch(rate: f32, first: usize, memory: &mut Memory, weights: &mut [f32]) {
-    for Weight { weight, slope, .. } in memory.of(first, weights) {
+    for Weight { value: weight, slope, .. } in memory.of(first, weights) {
         *weight += slope * rate;
     }
 }
@@ -107,7 +107,7 @@ fn batch(rate: f32, first: usize, memory: &mut Memory, weights: &mut [f32]) {
 /// Where the last two slopes are the same there is no parabola: libfann divides by 0 there, and
 /// this takes the largest step instead.
 fn quickprop(
-    options: &Quickprop,
+    options: Quickprop,
     rate: f32,
     first: usize,
     memory: &mut Memory,
@@ -116,7 +116,7 @@ fn quickprop(
     let mu = options.mu;
     #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "rounds once")]
     let shrink = (f64::from(mu) / (1.0 + f64::from(mu))) as f32;
-    for Weight { weight, slope, step, previous } in memory.of(first, weights) {
+    for Weight { value: weight, slope, step, previous } in memory.of(first, weights) {
         let slope = slope + options.decay * *weight;
         let mut next = 0.0;
         let (rising, falling) = (f64::from(*step) > 0.001, f64::from(*step) < -0.001);
@@ -140,7 +140,7 @@ fn quickprop(
 /// As in libfann a weight whose slope has just changed its sign takes one (shortened) step up; in
 /// the paper it rests for that epoch.
 fn rprop(options: &Rprop, first: usize, memory: &mut Memory, weights: &mut [f32]) {
-    for Weight { weight, mut slope, step, previous } in memory.of(first, weights) {
+    for Weight { value: weight, mut slope, step, previous } in memory.of(first, weights) {
         let last = step.max(STEP_MIN);
         let next = if *previous * slope >= 0.0 {
             (last * options.increase).min(options.delta_max)
@@ -157,8 +157,8 @@ fn rprop(options: &Rprop, first: usize, memory: &mut Memory, weights: &mut [f32]
 
 /// SARPROP (Treadgold and Gedeon 1998), over the weights from `first` on.
 ///
-/// libfann 2.2.0 forgets the step of every weight whose slope changed its sign, begins with steps of
-/// 10^-6, and lets its weight decay make weights grow; this follows the paper.
+/// libfann 2.2.0 forgets the step of every weight whose slope changed its sign, begins with steps
+/// of 10^-6, and lets its weight decay make weights grow; this follows the paper.
 fn sarprop(
     options: &Options,
     annealing: &mut Annealing,
@@ -172,7 +172,7 @@ fn sarprop(
     let decay = power_of_two(cooled + options.weight_decay_shift);
     let noise = annealing.mse.sqrt() * power_of_two(cooled + options.step_error_shift);
     let threshold = options.step_error_threshold * annealing.mse;
-    for Weight { weight, slope, step, previous } in memory.of(first, weights) {
+    for Weight { value: weight, slope, step, previous } in memory.of(first, weights) {
         let mut slope = slope - *weight * decay;
         let last = step.max(SARPROP_STEP_MIN);
         let same = *previous * slope;

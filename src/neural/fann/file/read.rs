@@ -1,10 +1,9 @@
 //! From files to networks.
 
 use super::Error;
+use super::reader::Reader;
 use crate::limits;
-use crate::neural::dataset::parse_number;
-use crate::neural::fann::activation::Activation;
-use crate::neural::fann::network::{Kind, Network, Neuron, check_steepness};
+use crate::neural::fann::network::{Kind, Network, Neuron};
 use crate::neural::fann::options::{
     Algorithm, CascadeOptions, ErrorFunction, Options, StopFunction,
 };
@@ -16,7 +15,7 @@ pub(super) fn network(file: &[u8]) -> Result<Network, Error> {
     if file.len() > limits::FANN_FILE_BYTES_MAX {
         return Err(Error::TooLong(file.len()));
     }
-    let mut reader = Reader { text: file, at: 0 };
+    let mut reader = Reader::new(file);
     let scaled = reader.version()?;
     let layer_count = index(reader.key_count("num_layers")?);
     if !(2..=limits::FANN_LAYERS_MAX).contains(&layer_count) {
@@ -49,8 +48,8 @@ pub(super) fn network(file: &[u8]) -> Result<Network, Error> {
 
 /// All that stands before the sizes of the layers.
 fn parameters(reader: &mut Reader<'_>) -> Result<(Options, Kind, f32), Error> {
-    let mut options = Options::default();
-    options.learning_rate = reader.key_float("learning_rate")?;
+    let learning_rate = reader.key_float("learning_rate")?;
+    let mut options = Options { learning_rate, ..Options::default() };
     let connection_rate = reader.key_float("connection_rate")?;
     if !(0.0..=1.0).contains(&connection_rate) {
         return Err(reader.range("connection_rate"));
@@ -124,8 +123,9 @@ fn layers(reader: &mut Reader<'_>, count: usize, kind: Kind) -> Result<Vec<usize
     let mut neurons = 0_usize;
     for layer in 0..count {
         let size = index(reader.count("a layer size")?);
-        let last = layer + 1 == count && kind == Kind::Layered;
-        let least = if layer == 0 || last { 2 } else { 1 };
+        // A bias that nobody takes stands behind the outputs.
+        let biased = layer == 0 || layer + 1 == count && kind == Kind::Layered;
+        let least = if biased { 2 } else { 1 };
         neurons = neurons.saturating_add(size);
         if size < least || neurons > limits::FANN_NEURONS_MAX {
             return Err(reader.range("a layer size"));
@@ -214,7 +214,7 @@ fn connections(reader: &mut Reader<'_>, network: &mut Network) -> Result<(), Err
                 let source = index(reader.count("a connection's neuron")?);
                 if source >= neurons.start || start.is_some_and(|start| source != start + nth) {
                     let connection = neuron.connections.start + nth;
-                    return Err(Error::Connection { connection, at: reader.at });
+                    return Err(Error::Connection { connection, at: reader.at() });
                 }
                 reader.mark(b',')?;
                 network.sources.push(source);
@@ -224,127 +224,4 @@ fn connections(reader: &mut Reader<'_>, network: &mut Network) -> Result<(), Err
         }
     }
     Ok(())
-}
-
-/// The text and how far it has been read.
-struct Reader<'a> {
-    text: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Reader<'a> {
-    fn rest(&self) -> &'a [u8] {
-        self.text.get(self.at..).unwrap_or_default()
-    }
-
-    fn range(&self, what: &'static str) -> Error {
-        Error::Range { what, at: self.at }
-    }
-
-    fn expected(&self, what: &'static str) -> Error {
-        Error::Expected { what, at: self.at }
-    }
-
-    /// Whether scaling is part of it.
-    fn version(&mut self) -> Result<bool, Error> {
-        let line = self.rest().split(|byte| byte.is_ascii_whitespace()).next();
-        let line = line.unwrap_or_default();
-        self.at = line.len();
-        match line {
-            b"FANN_FLO_2.1" => Ok(true),
-            b"FANN_FLO_2.0" => Ok(false),
-            _ if line.starts_with(b"FANN_FLO_") || line.starts_with(b"FANN_FIX_") => {
-                Err(Error::Version)
-            }
-            _ => Err(Error::NotFann),
-        }
-    }
-
-    fn space(&mut self) {
-        self.at += self.rest().iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-    }
-
-    fn mark(&mut self, mark: u8) -> Result<(), Error> {
-        self.space();
-        if self.rest().first() != Some(&mark) {
-            return Err(self.expected("a bracket or comma"));
-        }
-        self.at += 1;
-        Ok(())
-    }
-
-    fn key(&mut self, name: &'static str) -> Result<(), Error> {
-        self.space();
-        let behind = self.rest().strip_prefix(name.as_bytes());
-        if behind.and_then(<[u8]>::first) != Some(&b'=') {
-            return Err(self.expected(name));
-        }
-        self.at += name.len() + 1;
-        Ok(())
-    }
-
-    /// What stands before the next space, comma or bracket.
-    fn word(&mut self) -> Option<&'a str> {
-        self.space();
-        let ends = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b',' | b'(' | b')');
-        let length = self.rest().iter().position(ends).unwrap_or(self.rest().len());
-        let word = self.rest().get(..length)?;
-        self.at += length;
-        std::str::from_utf8(word).ok().filter(|word| !word.is_empty())
-    }
-
-    fn count(&mut self, what: &'static str) -> Result<u32, Error> {
-        let word = self.word().ok_or(self.expected(what))?;
-        if !word.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(self.expected(what));
-        }
-        word.parse().map_err(|_| self.range(what))
-    }
-
-    fn float(&mut self, what: &'static str) -> Result<f32, Error> {
-        let number = self.word().and_then(parse_number).ok_or(self.expected(what))?;
-        #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "rounds once")]
-        let number = number as f32;
-        if number.is_finite() { Ok(number) } else { Err(self.range(what)) }
-    }
-
-    fn activation(&mut self) -> Result<Activation, Error> {
-        const WHAT: &str = "an activation function";
-        Activation::from_number(self.count(WHAT)?).ok_or(self.range(WHAT))
-    }
-
-    fn steepness(&mut self) -> Result<f32, Error> {
-        let steepness = self.float("a steepness")?;
-        check_steepness(steepness).map_err(|_| self.range("a steepness"))?;
-        Ok(steepness)
-    }
-
-    fn key_count(&mut self, name: &'static str) -> Result<u32, Error> {
-        self.key(name)?;
-        self.count(name)
-    }
-
-    fn key_float(&mut self, name: &'static str) -> Result<f32, Error> {
-        self.key(name)?;
-        self.float(name)
-    }
-
-    fn key_choice<T: Copy>(&mut self, name: &'static str, of: &[T]) -> Result<T, Error> {
-        let number = self.key_count(name)?;
-        of.get(index(number)).copied().ok_or(self.range(name))
-    }
-
-    /// A number of activations or steepnesses of candidates.
-    fn bounded(&mut self, name: &'static str) -> Result<u32, Error> {
-        let count = self.key_count(name)?;
-        if index(count) > limits::FANN_CANDIDATES_MAX {
-            return Err(self.range(name));
-        }
-        Ok(count)
-    }
-
-    fn end(&mut self) -> Result<(), Error> {
-        self.space();
-        if self.rest().is_empty() { Ok(()) } else { Err(Error::Trailing(self.at)) }
-    }
 }

@@ -113,16 +113,16 @@ fn scaling(text: &mut String, network: &Network) {
     };
     text.push_str("scale_included=1\n");
     for (columns, place) in [(&scaling.inputs, "in"), (&scaling.outputs, "out")] {
-        let parts: [(&str, fn(&Column) -> f32); 4] = [
-            ("scale_mean", |column| column.mean),
-            ("scale_deviation", |column| column.deviation),
-            ("scale_new_min", |column| column.new_min),
-            ("scale_factor", |column| column.factor),
-        ];
-        for (name, part) in parts {
-            put(text, format_args!("{name}_{place}="));
-            for column in columns {
-                put(text, format_args!("{} ", fixed(part(column))));
+        for name in ["mean", "deviation", "new_min", "factor"] {
+            put(text, format_args!("scale_{name}_{place}="));
+            for Column { mean, deviation, new_min, factor } in columns {
+                let number = match name {
+                    "mean" => mean,
+                    "deviation" => deviation,
+                    "new_min" => new_min,
+                    _ => factor,
+                };
+                put(text, format_args!("{} ", fixed(*number)));
             }
             text.push('\n');
         }
