@@ -7,6 +7,8 @@
     reason = "clippy allows unwrap in tests, not in helpers; figures show with --nocapture"
 )]
 
+#[path = "interop/bits.rs"]
+mod bits;
 #[path = "interop/tasks.rs"]
 mod tasks;
 
@@ -74,6 +76,11 @@ fn the_same_seed_gives_the_same_bits() {
         };
         assert_eq!(train(), train());
     }
+}
+
+#[test]
+fn networks_become_the_same_bits_everywhere() {
+    assert_eq!(bits::learnt(), bits::EXPECTED);
 }
 
 #[test]

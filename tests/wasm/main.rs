@@ -16,6 +16,7 @@
 mod determinism_layers;
 #[path = "../determinism_sequence.rs"]
 mod determinism_sequence;
+mod fann;
 #[cfg(feature = "mesh")]
 mod host;
 #[cfg(feature = "mesh")]

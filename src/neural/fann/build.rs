@@ -186,30 +186,16 @@ fn choose(
     neurons: usize,
     random: &mut impl Random,
 ) -> Vec<Vec<usize>> {
-    let pick = |count: usize, random: &mut dyn FnMut() -> f32| {
-        #[expect(
-            clippy::as_conversions,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "below the count, which is cut off anyway"
-        )]
-        let at = (f64::from(random()) * wide(count)) as usize;
-        at.min(count - 1)
-    };
-    #[expect(
-        clippy::as_conversions,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a share of a number below the limits"
-    )]
-    let share = (0.5 + f64::from(rate) * wide(sources * neurons)) as usize;
+    let share = floor(0.5 + f64::from(rate) * wide(sources * neurons));
     let total = share.max(sources.max(neurons)) + neurons;
-    let size = |neuron: usize| total * (neuron + 1) / neurons - total * neuron / neurons;
+    let (each, rest) = (total / neurons, total % neurons);
+    // How many of the `rest` the neurons before have got; products of both fit 64 bits, not 32.
+    let dealt = |neuron: usize| index_of(wide_product(rest, neuron) / wide_product(neurons, 1));
+    let size = |neuron: usize| each + dealt(neuron + 1) - dealt(neuron);
     let mut chosen: Vec<Vec<usize>> = (0..neurons).map(|_| vec![start + sources]).collect();
     let mut open: Vec<usize> = (0..neurons).filter(|neuron| size(*neuron) > 1).collect();
-    let mut uniform = || random.uniform();
     for source in start..start + sources {
-        let at = pick(open.len(), &mut uniform);
+        let at = pick(open.len(), random);
         let neuron = open[at];
         chosen[neuron].push(source);
         if chosen[neuron].len() == size(neuron) {
@@ -220,9 +206,31 @@ fn choose(
         let mut left: Vec<usize> =
             (start..start + sources).filter(|source| !chosen[1..].contains(source)).collect();
         while chosen.len() < size(neuron) {
-            let at = pick(left.len(), &mut uniform);
-            chosen.push(left.swap_remove(at));
+            chosen.push(left.swap_remove(pick(left.len(), random)));
         }
     }
     chosen
+}
+
+fn wide_product(a: usize, b: usize) -> u64 {
+    u64::try_from(a).unwrap_or(u64::MAX).saturating_mul(u64::try_from(b).unwrap_or(u64::MAX))
+}
+
+fn index_of(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// A random place among `count`.
+fn pick(count: usize, random: &mut impl Random) -> usize {
+    floor(f64::from(random.uniform()) * wide(count)).min(count - 1)
+}
+
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of a number below the limits"
+)]
+fn floor(number: f64) -> usize {
+    number as usize
 }
