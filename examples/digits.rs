@@ -2,17 +2,15 @@
 //! `cargo run --release --no-default-features --example digits [seed ...]`
 
 use synaptic_mesh::neural::{
-    Activation, Arena, Dataset, Layer, Loss, Network, Options, Specification, Trainer, dataset,
+    Activation, Arena, Dataset, Layer, Loss, Network, Options, Shape, Specification, Trainer,
+    dataset,
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let data = Dataset::parse(include_bytes!("../data/digits.csv"), &dataset::Options::default())?;
     let specification = Specification {
-        inputs: 64,
-        layers: vec![
-            Layer { units: 128, activation: Activation::Relu },
-            Layer { units: 10, activation: Activation::Softmax },
-        ],
+        inputs: Shape::Flat(64),
+        layers: vec![Layer::dense(128, Activation::Relu), Layer::dense(10, Activation::Softmax)],
         loss: Loss::CrossEntropy,
     };
     let seeds: Vec<u64> = std::env::args().skip(1).filter_map(|seed| seed.parse().ok()).collect();

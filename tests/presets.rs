@@ -4,11 +4,7 @@
 //! `tests/vectors/presets.json` holds the architectures, as the command line makes them, and
 //! `presets_cid.json` what they come to. A change of the latter changes what `verify` accepts.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "clippy allows these in tests, not in their helpers"
-)]
+#![expect(clippy::unwrap_used, reason = "clippy allows it in tests, not in their helpers")]
 
 use serde_json::Value;
 use synaptic_mesh::neural::{

@@ -320,7 +320,7 @@ type Spoil = fn(&mut RunSpec);
 /// No data set fits such a run, so nobody could train for it.
 fn two_classes_of_one_output(spec: &mut RunSpec) {
     spec.classes.truncate(2);
-    spec.model.layers = vec![Layer { units: 1, activation: Activation::Linear }];
+    spec.model.layers = vec![Layer::dense(1, Activation::Linear)];
     spec.model.loss = Loss::Mse;
 }
 

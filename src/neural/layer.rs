@@ -59,7 +59,8 @@ mod embedding;
 #[cfg(feature = "layers")]
 mod position;
 
-#[cfg(all(test, feature = "layers"))]
+#[cfg(test)]
+#[cfg(feature = "layers")]
 mod testing;
 
 use std::fmt::Debug;

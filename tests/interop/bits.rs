@@ -24,10 +24,9 @@ pub(crate) fn learnt() -> String {
         let mut rng = Rng::from_u64(1);
         let mut network = Network::sparse(0.8, &[4, 20, 3, 1], &mut rng).expect("a small network");
         network.randomize(-1.0, 1.0, &mut rng);
-        let kinds = Activation::ALL.into_iter().map(|kind| match kind.is_trainable() {
-            true => kind,
-            false => Activation::Linear,
-        });
+        let kinds = Activation::ALL
+            .into_iter()
+            .map(|kind| if kind.is_trainable() { kind } else { Activation::Linear });
         for (neuron, kind) in kinds.enumerate() {
             network.set_activation(1, neuron, kind, 0.7).expect("it is there");
         }
