@@ -63,6 +63,9 @@ mod position;
 #[cfg(feature = "layers")]
 mod testing;
 
+#[cfg(all(test, feature = "layers"))]
+mod tests;
+
 use std::fmt::Debug;
 use std::ops::Range;
 

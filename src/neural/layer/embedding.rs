@@ -48,6 +48,9 @@ impl Compiled for Embedding {
             let entry = table::entry_mut(entries, self.vocabulary, self.word(*word));
             entry.zip(octets(d)).for_each(table::add);
         }
+        if let Some(dx) = step.wiring.dx() {
+            step.pass.slot(dx).fill(0.0);
+        }
     }
 }
 

@@ -4,6 +4,12 @@
 //! Scratch memory is NaN before each pass, so that reading what was not written shows; padding of
 //! the input is large, padding of the output's gradient 0.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "clippy allows these in tests, not in their helpers"
+)]
+
 pub(super) mod torch;
 
 use super::{Builder, Compiled, Parameters, Slot, Step, Value, Wiring, compile};
@@ -28,6 +34,8 @@ pub(super) struct Learned {
     pub(super) y: Vec<f32>,
     pub(super) dx: Vec<f32>,
     pub(super) gradient: Vec<f32>,
+    /// The parameters after the step, which only running statistics change.
+    pub(super) parameters: Vec<f32>,
 }
 
 impl Single {
@@ -144,7 +152,8 @@ impl Single {
             rest = tail;
         }
         assert_eq!(again, gradient, "padding of the gradient is 0, and nothing was left out");
-        Learned { y: out, dx, gradient: canonical }
+        let parameters = self.canonical(&parameters);
+        Learned { y: out, dx, gradient: canonical, parameters }
     }
 }
 
