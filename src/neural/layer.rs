@@ -66,7 +66,6 @@ mod testing;
 #[cfg(all(test, feature = "layers"))]
 mod tests;
 
-use std::fmt::Debug;
 use std::ops::Range;
 
 use crate::neural::arena::Pass;
@@ -76,7 +75,9 @@ use crate::neural::specification::{Layer, Shape};
 use crate::tensor::{index, pack, padded};
 
 /// A layer with its places.
-pub(crate) trait Compiled: Debug + Send + Sync {
+///
+/// Not `Debug`: the formatting of everything in every layer, floats included, is 25 kB of wasm.
+pub(crate) trait Compiled: Send + Sync {
     /// `y` from the inputs.
     fn forward(&self, step: &mut Step<'_>);
 

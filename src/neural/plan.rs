@@ -13,6 +13,7 @@
 //! vectors padded to whole panels. The canonical order, which is hashed and exchanged, is that of
 //! the layers and of the tensors within a layer, matrices row-major `[in][out]`, without padding.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::neural::layer::{self, Builder, Compiled, Slot, Tensor, Value, Wiring};
@@ -20,7 +21,6 @@ use crate::neural::specification::{self, Error, Loss, Specification};
 use crate::tensor::index;
 
 /// A compiled specification.
-#[derive(Debug)]
 pub struct Plan {
     specification: Specification,
     layers: Vec<Box<dyn Compiled>>,
@@ -73,6 +73,12 @@ pub(crate) enum Op {
         /// The sum.
         to: Slot,
     },
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan").field("parameters", &self.parameter_count).finish_non_exhaustive()
+    }
 }
 
 impl Plan {
