@@ -1,10 +1,12 @@
 #!/usr/bin/env node
-// `npm run docs`: docs/limits.md from src/limits.rs, and the examples of README.md from the
-// package's own README, whose examples are tested. So no page can say anything else than the code.
+// `npm run docs`: docs/limits.md from src/limits.rs, the examples of README.md from the package's
+// own README, whose examples are tested, and tests/vectors/presets.json from the built host. So no
+// page can say anything else than the code.
 // With `--check` nothing is written: it fails when a page is not current.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { ROOT } from './lib/paths.mjs'
 import { say, start } from './lib/run.mjs'
 
@@ -57,12 +59,43 @@ export function withExamples(readme, source) {
   })
 }
 
+/** Presets for other inputs and outputs than their own; these fit the digits in data/. */
+const FOR_DIGITS = [
+  ['mlp', { inputs: 64, outputs: 10 }],
+  ['decision', { inputs: 64, outputs: 10 }],
+  ['vision', { inputs: [8, 8, 1], outputs: 10 }],
+  ['text', { inputs: 64, outputs: 10 }],
+  ['lstm', { inputs: [8, 8], outputs: 10 }],
+  ['gru', { inputs: [8, 8], outputs: 10 }],
+  ['lightweight', { inputs: [8, 8, 1], outputs: 10 }],
+]
+
+/** The specifications that presets come to, one per line. */
+export function presetVectors({ PRESETS, PRESET_NAMES, presetSpecification }, parameterCount) {
+  const line = ([name, options]) => {
+    const specification = presetSpecification(name, options)
+    const parameters = parameterCount(specification)
+    return JSON.stringify({ name, source: PRESETS[name].source, parameters, specification })
+  }
+  const own = PRESET_NAMES.map((name) => [name, {}])
+  return `[\n${[...own, ...FOR_DIGITS].map(line).join(',\n')}\n]\n`
+}
+
+/** A module of the built host. */
+function built(name) {
+  const file = join(ROOT, 'npm/dist', name)
+  if (!existsSync(file)) throw new Error('the host is not built: npm run build')
+  return import(pathToFileURL(file).href)
+}
+
 const read = (name) => (existsSync(join(ROOT, name)) ? readFileSync(join(ROOT, name), 'utf8') : '')
 
 await start(async () => {
+  const [presets, shapes] = await Promise.all([built('presets.js'), built('training/shapes.js')])
   const pages = {
     'docs/limits.md': limitsPage(read(SOURCE)),
     'README.md': withExamples(read('README.md'), read('pkg-template/README.md')),
+    'tests/vectors/presets.json': presetVectors(presets, shapes.parameterCount),
   }
   for (const [name, page] of Object.entries(pages)) {
     if (read(name) === page) continue

@@ -3,6 +3,8 @@
  * with exit code 2.
  */
 import { InvalidArgumentError } from 'commander'
+import { isLoss } from './training/specification.js'
+import type { Loss, Shape } from './wasm.js'
 
 /** A whole number in a range. */
 export function integer(min: number, max: number): (text: string) => number {
@@ -41,6 +43,24 @@ export function layers(text: string): number[] {
   const sizes = text.split(',').map((part) => (/^\d{1,6}$/.test(part.trim()) ? Number(part) : 0))
   if (sizes.length >= 2 && sizes.every((size) => size > 0)) return sizes
   throw new InvalidArgumentError('Give inputs, hidden layers and outputs, such as 64,128,10.')
+}
+
+/** Inputs of a network: a number of them, steps and features, or height, width and channels. */
+export function shape(text: string): number | Shape {
+  const sizes = text.split('x').map((part) => (/^[1-9]\d{0,5}$/.test(part) ? Number(part) : 0))
+  const [one = 0, two = 0, three = 0] = sizes
+  if (!sizes.includes(0)) {
+    if (sizes.length === 1) return one
+    if (sizes.length === 2) return [one, two]
+    if (sizes.length === 3) return [one, two, three]
+  }
+  throw new InvalidArgumentError('Give 64, STEPSxFEATURES or HEIGHTxWIDTHxCHANNELS.')
+}
+
+/** The name of a loss. */
+export function loss(text: string): Loss {
+  if (isLoss(text)) return text
+  throw new InvalidArgumentError('It must be a loss, such as mse, cross-entropy or quantile-0.9.')
 }
 
 /** Smallest and largest value of the inputs. */

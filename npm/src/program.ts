@@ -6,8 +6,10 @@
 import { Command, Option } from 'commander'
 import * as read from './arguments.js'
 import { aborted, type CommandModule, type Context } from './context.js'
+import { columns } from './output.js'
+import { PRESET_NAMES, presetTable } from './presets.js'
 import { RUN_DEFAULTS } from './run-options.js'
-import { ACTIVATIONS } from './training/specification.js'
+import { ACTIVATIONS, LOSSES } from './training/specification.js'
 
 /** Options every command takes. */
 export interface GlobalOptions {
@@ -29,6 +31,8 @@ const EPOCHS_MAX = 1_000_000
 const BATCH_MAX = 4_096
 const ROUNDS_MAX = 10_000
 const MEMBERS_MAX = 256
+/** As the core's bound on the units of a layer. */
+const UNITS_MAX = 8_192
 
 /** The whole command line. */
 export function buildProgram(version: string, runner: Runner): Command {
@@ -133,10 +137,8 @@ function addNodeCommands(program: Command, bind: Bind): void {
   bind(join, () => import('./commands/join.js'))
 }
 
-function activationOption(): Option {
-  return new Option('--activation <name>', 'of the hidden layers')
-    .choices(ACTIVATIONS)
-    .default(RUN_DEFAULTS.activation)
+function activationOption(text = 'of the hidden layers'): Option {
+  return new Option('--activation <name>', text).choices(ACTIVATIONS)
 }
 
 function taskOption(): Option {
@@ -157,20 +159,7 @@ function seedOption(): Option {
 
 function addNeuralCommands(program: Command, bind: Bind): void {
   const neural = program.command('neural').description('make, train and use a network by yourself')
-  const create = neural
-    .command('create')
-    .description('make a new model file')
-    .requiredOption('--layers <sizes>', 'inputs, hidden layers, outputs: 64,128,10', read.layers)
-    .requiredOption('--output <file>', 'model file to write')
-    .option('--force', 'replace a file that is there')
-    .addOption(activationOption())
-    .addOption(
-      new Option('--task <kind>', 'what the outputs are (default: one output is a number)').choices(
-        ['classification', 'regression'],
-      ),
-    )
-    .addOption(seedOption())
-  bind(create, () => import('./commands/neural-create.js'))
+  bind(createCommand(neural), () => import('./commands/neural-create.js'))
   bind(trainCommand(neural), () => import('./commands/neural-train.js'))
   const run = neural
     .command('run')
@@ -181,6 +170,30 @@ function addNeuralCommands(program: Command, bind: Bind): void {
     .option('--header', 'the first row has names (found out by default)')
     .option('--no-header', 'the first row has values')
   bind(run, () => import('./commands/neural-run.js'))
+}
+
+function createCommand(neural: Command): Command {
+  const tasks = ['classification', 'regression']
+  return neural
+    .command('create')
+    .description('make a new model file')
+    .option('--layers <sizes>', 'inputs, hidden layers, outputs: 64,128,10', read.layers)
+    .addOption(
+      new Option('--architecture <name>', 'a named one instead; see below').choices(PRESET_NAMES),
+    )
+    .option('--inputs <shape>', 'of an architecture: 64, 32x16 (steps), 28x28x1', read.shape)
+    .option('--outputs <n>', 'of an architecture', read.integer(1, UNITS_MAX))
+    .requiredOption('--output <file>', 'model file to write')
+    .option('--force', 'replace a file that is there')
+    .addOption(activationOption('of the hidden layers of --layers (default relu)'))
+    .addOption(
+      new Option('--task <kind>', 'what the outputs are (default: one output is a number)').choices(
+        tasks,
+      ),
+    )
+    .option('--loss <name>', `${LOSSES.join(', ')} or quantile-0.9 (default: by task)`, read.loss)
+    .addOption(seedOption())
+    .addHelpText('after', () => `\nArchitectures, by default:\n${columns(presetTable())}`)
 }
 
 function trainCommand(neural: Command): Command {
@@ -260,7 +273,7 @@ function startRunCommand(run: Command): Command {
       .argument('<name>', 'a-z 0-9 -'),
   )
     .requiredOption('--layers <sizes>', 'inputs, hidden layers, outputs: 64,64,10', read.layers)
-    .addOption(activationOption())
+    .addOption(activationOption().default(RUN_DEFAULTS.activation))
     .addOption(taskOption())
     .option('--classes <names>', 'all classes, where your rows do not show them', read.classNames)
     .addOption(rangeOption())

@@ -39,7 +39,8 @@ const USAGE = [
   [['frobnicate'], /unknown command/],
   [['strat'], /Did you mean start/],
   [['neural'], /a command is missing/],
-  [['neural', 'create'], /--layers/],
+  [['neural', 'create'], /--output/],
+  [['neural', 'create', '--output', 'm.json'], /--layers or --architecture/],
   [
     ['neural', 'create', '--layers', '64', '--output', 'm.json'],
     /inputs, hidden layers and outputs/,

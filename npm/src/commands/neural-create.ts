@@ -1,17 +1,23 @@
-/** `neural create`: a new model file. */
+/** `neural create`: a new model file, from layer sizes or from a named architecture. */
 import type { Context } from '../context.js'
-import { SynapticError } from '../errors.js'
+import { SynapticError, usageError } from '../errors.js'
 import { exists, writeAtomic } from '../files.js'
+import { type PresetName, presetSpecification } from '../presets.js'
 import { TrainingPool } from '../training/pool.js'
-import { likelyTask, specificationOf } from '../training/specification.js'
-import type { Activation, Task } from '../wasm.js'
+import { outputCount, shapeText } from '../training/shapes.js'
+import { likelyTask, lossOf, specificationOf, taskOf } from '../training/specification.js'
+import type { Activation, Loss, Shape, Specification, Task } from '../wasm.js'
 
 /** Options of `neural create`. */
 export interface CreateOptions {
-  readonly layers: readonly number[]
+  readonly layers?: readonly number[]
+  readonly architecture?: PresetName
+  readonly inputs?: number | Shape
+  readonly outputs?: number
   readonly output: string
-  readonly activation: Activation
+  readonly activation?: Activation
   readonly task?: Task
+  readonly loss?: Loss
   readonly seed?: bigint
   /** Replace a file that is there. */
   readonly force?: boolean
@@ -19,7 +25,8 @@ export interface CreateOptions {
 
 /** Makes the model. */
 export async function run({ output }: Context, options: CreateOptions): Promise<void> {
-  const { layers, activation, seed = 1n } = options
+  const { architecture, layers, seed = 1n } = options
+  const specification = specificationFor(options)
   if (options.force !== true && exists(options.output)) {
     throw new SynapticError(
       'exists',
@@ -27,23 +34,58 @@ export async function run({ output }: Context, options: CreateOptions): Promise<
       'choose another name, or add --force to replace it',
     )
   }
-  const task = options.task ?? likelyTask(layers)
-  const specification = specificationOf(layers, activation, task)
+  const { inputs, loss } = specification
+  const outputs = outputCount(specification)
+  const task = options.task ?? taskOf(loss, outputs)
   const pool = new TrainingPool(1)
   try {
     const created = await pool.request('model', 'create', { specification, seed })
     writeAtomic(options.output, created.model)
     const { parameters, weightsCid } = created
     const next = `synaptic-mesh neural train --model ${options.output} --data rows.csv`
+    const what = layers?.join('-') ?? `${architecture}, ${shapeText(inputs)} to ${outputs}`
+    const { output: model } = options
     output.result(
-      { model: options.output, layers, task, parameters, weightsCid, specification },
+      { model, architecture, layers, task, parameters, weightsCid, specification },
       (paint) =>
         [
-          `wrote ${options.output}: ${layers.join('-')}, ${parameters} parameters, ${task}`,
+          `wrote ${model}: ${what}, ${parameters} parameters, ${task}`,
           `next: ${paint('cyan', next)}`,
         ].join('\n'),
     )
   } finally {
     await pool.close()
   }
+}
+
+function specificationFor(options: CreateOptions): Specification {
+  const { architecture, layers, inputs, outputs } = options
+  if (architecture !== undefined && layers === undefined) {
+    if (options.activation !== undefined) {
+      throw usageError('--activation is for --layers: an architecture has its own', 'leave it out')
+    }
+    const loss = lossFor(options, undefined)
+    return presetSpecification(architecture, { inputs, outputs, loss })
+  }
+  if (layers === undefined || architecture !== undefined) {
+    const hint = 'such as --layers 64,128,10 or --architecture vision'
+    throw usageError('give either --layers or --architecture', hint)
+  }
+  if (inputs !== undefined || outputs !== undefined) {
+    const hint = 'the first size of --layers is the inputs, the last one the outputs'
+    throw usageError('--inputs and --outputs are for --architecture', hint)
+  }
+  const loss = lossFor(options, layers.at(-1)) ?? lossOf(likelyTask(layers))
+  return specificationOf(layers, options.activation ?? 'relu', loss)
+}
+
+/** The loss that was given, or that goes with the task that was given. */
+function lossFor({ loss, task }: CreateOptions, outputs: number | undefined): Loss | undefined {
+  if (loss === undefined && task === 'classification' && outputs === 1) {
+    throw usageError(
+      'one output cannot tell classes apart',
+      'give it an output per class, or --loss bce for labels that are 0 and 1',
+    )
+  }
+  return loss ?? (task === undefined ? undefined : lossOf(task))
 }

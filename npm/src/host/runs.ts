@@ -9,7 +9,7 @@ import { SynapticError, toSynapticError } from '../errors.js'
 import { given } from '../given.js'
 import { noSuchRun, pickRun, requireFreeName } from '../run-name.js'
 import type { RowsInfo, ScalingChoice, Score, Source } from '../training/protocol.js'
-import { checkFit, specificationOf } from '../training/specification.js'
+import { checkFit, lossOf, specificationOf } from '../training/specification.js'
 import type { WorkerPool } from '../training/workers.js'
 import type { Activation, MeshNode, RunView, Scaling, Task, TrainEvent } from '../wasm.js'
 
@@ -142,7 +142,7 @@ export class Runs {
   async #start(group: string, options: StartRunOptions): Promise<Membership> {
     const { classes, info } = await this.#inspect(group, options)
     checkFit(options.layers, { features: info.features, classes })
-    const specification = specificationOf(options.layers, options.activation, info.task)
+    const specification = specificationOf(options.layers, options.activation, lossOf(info.task))
     const schema = { specification, classes, scaling: info.scaling }
     const member = await this.#load(group, options.name, schema, options)
     const { name, rounds, epochs, batch, learningRate, momentum, seed, alone } = options

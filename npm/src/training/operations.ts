@@ -25,6 +25,7 @@ import type {
   Source,
   TrainingProgress,
 } from './protocol.js'
+import { countOf } from './shapes.js'
 
 /** What the worker that does the work gives it. */
 export interface Work {
@@ -137,8 +138,9 @@ function inputsOf(
   csv: Uint8Array,
   { header, label }: { header: boolean | undefined; label: string | number | undefined },
 ): Float32Array {
+  const inputs = countOf(specification.inputs)
   const read = (column: string | number | undefined): Float32Array =>
-    neural.Dataset.parseRows(csv, specification.inputs, given({ header, label: column }))
+    neural.Dataset.parseRows(csv, inputs, given({ header, label: column }))
   try {
     return read(label)
   } catch (thrown) {
@@ -146,7 +148,7 @@ function inputsOf(
     try {
       // One column too many is most likely the label, where training looks for it too. As text it
       // fails as a number before the columns are counted, so the cause does not tell.
-      return read(specification.inputs)
+      return read(inputs)
     } catch {
       throw thrown
     }
@@ -310,7 +312,7 @@ async function fitScaled(
 
 /** The outputs row by row, and the likeliest class of each where there are classes. */
 function answers(network: Network, inputs: Float32Array): Answer<'predict'> {
-  const rows = inputs.length / network.specification.inputs
+  const rows = inputs.length / countOf(network.specification.inputs)
   const flat = network.runBatch(inputs, rows)
   const width = rows === 0 ? 0 : flat.length / rows
   const outputs = Array.from({ length: rows }, (_, row) =>
