@@ -70,6 +70,14 @@ export function range(text: string): [number, number] {
   throw new InvalidArgumentError('Give the smallest and the largest value, such as 0,16.')
 }
 
+/** How much each class counts, in their order, or "balanced". */
+export function classWeights(text: string): readonly number[] | 'balanced' {
+  if (text === 'balanced') return text
+  const weights = text.split(',').map((part) => (part.trim() === '' ? 0 : Number(part)))
+  if (weights.length >= 2 && weights.every((one) => one > 0 && Number.isFinite(one))) return weights
+  throw new InvalidArgumentError('Give balanced, or a number above 0 for each class, such as 1,4.')
+}
+
 /** Class names, separated by commas. */
 export function classNames(text: string): string[] {
   const names = text.split(',').map((name) => name.trim())

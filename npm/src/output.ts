@@ -158,6 +158,13 @@ export function percent(share: number): string {
   return `${(share * 100).toFixed(1)} %`
 }
 
+/** A duration in a unit that suits it. */
+export function durationText(seconds: number): string {
+  if (seconds < 100) return `${Math.ceil(seconds)} s`
+  const minutes = Math.ceil(seconds / 60)
+  return minutes < 100 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`
+}
+
 /** A number of bytes in a unit that suits it. */
 export function bytesText(bytes: number): string {
   if (bytes < 1_000) return `${bytes} B`

@@ -9,6 +9,7 @@ import { aborted, type CommandModule, type Context } from './context.js'
 import { columns } from './output.js'
 import { PRESET_NAMES, presetTable } from './presets.js'
 import { RUN_DEFAULTS } from './run-options.js'
+import { OPTIMISERS, RATES } from './training/optimisers.js'
 import { ACTIVATIONS, LOSSES } from './training/specification.js'
 
 /** Options every command takes. */
@@ -28,6 +29,7 @@ export type Runner = (
 
 const PORT_MAX = 65_535
 const EPOCHS_MAX = 1_000_000
+const STEPS_MAX = 1_000_000_000
 const BATCH_MAX = 4_096
 const ROUNDS_MAX = 10_000
 const MEMBERS_MAX = 256
@@ -197,7 +199,7 @@ function createCommand(neural: Command): Command {
 }
 
 function trainCommand(neural: Command): Command {
-  return neural
+  const command = neural
     .command('train')
     .description('train a model file on rows')
     .requiredOption('--model <file>', 'model file to train')
@@ -210,6 +212,12 @@ function trainCommand(neural: Command): Command {
     .option('--no-header', 'the first row has values')
     .option('--test-split <share>', 'share of the rows to hold out', read.share)
     .option('--test <file>', 'CSV of held-out rows')
+    .option('--validation-split <share>', 'share of the others to choose the epoch by', read.share)
+    .option(
+      '--patience <n>',
+      'end after so many epochs that are no better on them',
+      read.integer(1, EPOCHS_MAX),
+    )
     .addOption(rangeOption())
     .option('--epochs <n>', 'passes over the rows', read.integer(1, EPOCHS_MAX), 20)
     .option(
@@ -217,16 +225,39 @@ function trainCommand(neural: Command): Command {
       'rows per step (default: a 32nd of the training rows, from 4 to 32)',
       read.integer(1, BATCH_MAX),
     )
-    .option(
-      '--lr <rate>',
-      'learning rate (default 0.002 for adam, 0.1 for sgd)',
-      read.number(1e-12, 100),
-    )
-    .option('--momentum <share>', 'of sgd only (default 0)', read.share)
-    .addOption(
-      new Option('--optimizer <name>', 'how to step').choices(['adam', 'sgd']).default('adam'),
-    )
+  return addStepOptions(command)
     .addOption(seedOption())
+    .option('--progress', 'with --json: every epoch as an event, before the result')
+}
+
+function addStepOptions(command: Command): Command {
+  const rates = OPTIMISERS.map((name) => `${RATES[name]} for ${name}`).join(', ')
+  return command
+    .addOption(new Option('--optimizer <name>', 'how to step').choices(OPTIMISERS).default('adam'))
+    .option('--lr <rate>', `learning rate (default ${rates})`, read.number(1e-12, 100))
+    .option('--momentum <share>', 'of sgd (default 0) and nesterov (default 0.9)', read.share)
+    .option('--weight-decay <rate>', 'how much weights shrink (default 0, adamw 0.01)', read.share)
+    .option('--clip-norm <norm>', 'largest norm of a gradient', read.number(1e-12, 1e12))
+    .option(
+      '--warm-up <steps>',
+      'steps in which the learning rate rises from nothing',
+      read.integer(1, STEPS_MAX),
+    )
+    .option(
+      '--decay-epochs <n>',
+      'epochs after which it falls, again and again',
+      read.integer(1, EPOCHS_MAX),
+    )
+    .option(
+      '--decay-factor <factor>',
+      'by what it is multiplied then (default 0.5)',
+      read.number(1e-6, 1),
+    )
+    .option(
+      '--class-weights <weights>',
+      'balanced, or what a row of each class counts: 1,4',
+      read.classWeights,
+    )
 }
 
 function rowsOptions(command: Command): Command {

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import { DIGITS, data, json, PACKAGE, run, scratch, start } from './cli.mjs'
+import { DIGITS, data, json, PACKAGE, run, scratch } from './cli.mjs'
 
 /** A model file of these layers. */
 async function model(cwd, layers, ...more) {
@@ -290,41 +289,6 @@ test('a full disk keeps the old model and leaves no rest', async () => {
   assert.deepEqual([answer.code, answer.error?.code], [1, 'disk-full'])
   assert.deepEqual(readFileSync(file), before)
   assert.deepEqual(readdirSync(cwd), ['m.json'])
-})
-
-test('Ctrl-C ends a training with 130 and leaves the model as it was', async () => {
-  const cwd = scratch()
-  const file = await model(cwd, '64,64,10')
-  const before = readFileSync(file)
-  const args = [
-    'neural',
-    'train',
-    '--model',
-    file,
-    '--data',
-    DIGITS,
-    '--epochs',
-    '100000',
-    '--json',
-  ]
-  const child = start(args, { cwd })
-  let stderr = ''
-  let stdout = ''
-  child.stdout.on('data', (chunk) => {
-    stdout += chunk
-  })
-  await new Promise((resolve) => {
-    child.stderr.on('data', (chunk) => {
-      stderr += chunk
-      resolve()
-    })
-  })
-  assert.match(stderr, /^training: \d+\/100000 loss/)
-  child.kill('SIGINT')
-  const [code] = await once(child, 'close')
-  assert.equal(code, 130)
-  assert.equal(JSON.parse(stdout).error.code, 'interrupted')
-  assert.deepEqual(readFileSync(file), before)
 })
 
 test('the result goes to stdout and progress does not', async () => {

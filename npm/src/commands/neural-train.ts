@@ -1,12 +1,13 @@
 /** `neural train`: trains a model file on rows, in a thread of its own. */
 import type { Context } from '../context.js'
-import { usageError } from '../errors.js'
+import { exitCodeOf, SynapticError, toSynapticError, usageError } from '../errors.js'
 import { ARTEFACT_BYTES_MAX, readBounded, writeAtomic } from '../files.js'
-import { columns, percent } from '../output.js'
+import { columns, durationText, type Output, percent } from '../output.js'
 import { Progress } from '../progress.js'
 import { scalingOf } from '../run-options.js'
+import { hasMomentum, type Optimiser, RATES } from '../training/optimisers.js'
 import { TrainingPool } from '../training/pool.js'
-import type { FitResult } from '../training/protocol.js'
+import type { Argument, FitResult, Score, TrainingProgress } from '../training/protocol.js'
 import type { ParseOptions, Task } from '../wasm.js'
 import { columnOf } from './column.js'
 
@@ -21,26 +22,32 @@ export interface TrainOptions {
   readonly header?: boolean
   readonly testSplit?: number
   readonly test?: string
+  readonly validationSplit?: number
+  readonly patience?: number
   readonly range?: readonly [number, number]
   readonly epochs: number
   readonly batch?: number
   readonly lr?: number
   readonly momentum?: number
-  readonly optimizer: 'adam' | 'sgd'
+  readonly optimizer: Optimiser
+  readonly weightDecay?: number
+  readonly clipNorm?: number
+  readonly warmUp?: number
+  readonly decayEpochs?: number
+  readonly decayFactor?: number
+  readonly classWeights?: readonly number[] | 'balanced'
   readonly seed?: bigint
+  /** With `--json`: every epoch as an event. */
+  readonly progress?: boolean
 }
-
-/** Learning rates that train without further thought. */
-const RATE_DEFAULT = { adam: 2e-3, sgd: 0.1 } as const
 
 /** It ends in order when it is interrupted. */
 export const endsItself = true
 
 /** Trains and writes the model. */
-export async function run({ output, signal }: Context, options: TrainOptions): Promise<void> {
-  if (options.momentum !== undefined && options.optimizer === 'adam') {
-    throw usageError('--momentum is for sgd, not for adam', 'add --optimizer sgd')
-  }
+export async function run(context: Context, options: TrainOptions): Promise<number> {
+  const { output, signal } = context
+  checkOptions(options, output)
   const model = readBounded(options.model, ARTEFACT_BYTES_MAX)
   const target = options.output ?? options.model
   const progress = new Progress(output.stderr, 'training', options.epochs, output.talkative)
@@ -48,13 +55,11 @@ export async function run({ output, signal }: Context, options: TrainOptions): P
   try {
     const result = await pool.request('model', 'fit', requestOf(model, options), {
       signal,
-      onProgress: ({ epoch, loss }) => progress.update(epoch, `loss ${loss.toFixed(4)}`),
+      onProgress: showing(progress, output, options),
     })
-    signal.throwIfAborted()
     writeAtomic(target, result.model)
     progress.end()
-    const { model: _, ...data } = result
-    output.result({ ...data, output: target }, () => resultText(result, target))
+    return tell(context, result, target)
   } catch (thrown) {
     signal.throwIfAborted()
     throw thrown
@@ -64,21 +69,47 @@ export async function run({ output, signal }: Context, options: TrainOptions): P
   }
 }
 
-function requestOf(model: Uint8Array, options: TrainOptions) {
-  const { epochs, batch, momentum = 0, optimizer, seed = 1n } = options
+/** Options that mean nothing without others are mistakes. */
+function checkOptions(options: TrainOptions, output: Output): void {
+  const { optimizer, momentum, decayFactor, decayEpochs, patience, validationSplit } = options
+  if (momentum !== undefined && !hasMomentum(optimizer)) {
+    throw usageError(`--momentum is for sgd and nesterov, not for ${optimizer}`, 'leave it out')
+  }
+  if (decayFactor !== undefined && decayEpochs === undefined) {
+    throw usageError('--decay-factor says nothing without --decay-epochs', 'add --decay-epochs 10')
+  }
+  if (patience !== undefined && !validationSplit) {
+    throw usageError('--patience looks at rows that are held out', 'add --validation-split 0.1')
+  }
+  if (options.progress === true && !output.json) {
+    throw usageError('--progress is for programs', 'add --json, or leave it out')
+  }
+}
+
+function requestOf(model: Uint8Array, options: TrainOptions): Argument<'fit'> {
+  const { epochs, batch, momentum, optimizer, seed = 1n, patience } = options
+  const { weightDecay, clipNorm, warmUp, decayEpochs, decayFactor, classWeights } = options
   return {
     model,
     modelFile: options.model,
     source: { file: options.data },
     test: options.test === undefined ? undefined : { file: options.test },
     testSplit: options.testSplit ?? 0,
+    validationSplit: options.validationSplit ?? 0,
+    patience,
     parse: parseOf(options),
     scaling: scalingOf(options.range),
     epochs,
     batch,
-    learningRate: options.lr ?? RATE_DEFAULT[optimizer],
+    learningRate: options.lr ?? RATES[optimizer],
     momentum,
     optimiser: optimizer,
+    weightDecay,
+    clipNorm,
+    warmUpSteps: warmUp,
+    decayEpochs,
+    decayFactor,
+    classWeights,
     seed,
   }
 }
@@ -92,21 +123,58 @@ function parseOf({ label, task, classes, header }: TrainOptions): ParseOptions {
   }
 }
 
-function resultText(result: FitResult, target: string): string {
-  const { trainAccuracy, testAccuracy, loss, testLoss, epochs, weightsCid, rows } = result
-  const score = (accuracy: number | null): string => (accuracy === null ? '' : percent(accuracy))
-  // Numbers have no accuracy, and their loss is in units of the variance of the targets.
-  const table =
-    result.task === 'regression'
-      ? [['', 'rows', 'loss / variance']]
-      : [['', 'rows', 'accuracy', 'loss']]
-  const add = (name: string, count: number, accuracy: number | null, lossOf: number): void => {
-    const scores = result.task === 'regression' ? [] : [score(accuracy)]
-    table.push([name, String(count), ...scores, lossOf.toFixed(4)])
+/** Progress for people on stderr, and as events for programs that ask for them. */
+function showing(
+  progress: Progress,
+  output: Output,
+  options: TrainOptions,
+): (done: TrainingProgress) => void {
+  const startedMs = performance.now()
+  return (done) => {
+    const { epoch, epochs, loss, validation } = done
+    const seconds = ((performance.now() - startedMs) / 1_000 / epoch) * (epochs - epoch)
+    const held = validation === undefined ? '' : `, validation ${scoreText(validation)}`
+    const left = epoch < epochs ? `, ${durationText(seconds)} left` : ''
+    progress.update(epoch, `loss ${loss.toFixed(4)}${held}${left}`)
+    if (options.progress === true) output.event('epoch', { ...done, secondsLeft: seconds })
   }
-  add('train', rows.train, trainAccuracy, loss)
-  if (testLoss !== null) add('test', rows.test, testAccuracy, testLoss)
-  return [columns(table), `wrote ${target} after ${epochs} epochs`, `weights ${weightsCid}`].join(
-    '\n',
-  )
+}
+
+function scoreText({ loss, accuracy }: Score): string {
+  return accuracy === null ? loss.toFixed(4) : percent(accuracy)
+}
+
+/** The result, or what there is of it, and the exit code. */
+function tell({ output, signal }: Context, result: FitResult, target: string): number {
+  const { model: _, problem, ...data } = result
+  const error = signal.aborted
+    ? toSynapticError(signal.reason)
+    : problem && new SynapticError(problem.code, problem.message, problem.hint)
+  if (error === undefined) {
+    output.result({ ...data, output: target }, () => resultText(result, target))
+    return 0
+  }
+  output.note(resultText(result, target))
+  output.fail(error, { ...data, output: target })
+  return exitCodeOf(error.code)
+}
+
+function resultText(result: FitResult, target: string): string {
+  const { epochs, bestEpoch, ended, weightsCid, rows, task, lossName } = result
+  const numbers = task === 'regression'
+  // Numbers have no accuracy, and their squares are in units of the variance of the targets.
+  const unit = numbers && lossName === 'mse' ? 'loss / variance' : 'loss'
+  const table = [numbers ? ['', 'rows', unit] : ['', 'rows', 'accuracy', unit]]
+  const add = (name: string, count: number, loss: number | null, accuracy: number | null): void => {
+    if (loss === null) return
+    const scores = numbers ? [] : [accuracy === null ? '' : percent(accuracy)]
+    table.push([name, String(count), ...scores, loss.toFixed(4)])
+  }
+  add('train', rows.train, result.loss, result.trainAccuracy)
+  add('validation', rows.validation, result.validationLoss, result.validationAccuracy)
+  add('test', rows.test, result.testLoss, result.testAccuracy)
+  const best = bestEpoch < epochs ? `, with the weights of epoch ${bestEpoch}` : ''
+  const why = ended === 'patience' ? ': no better for a while' : ''
+  const wrote = `wrote ${target} after ${epochs} epochs${best}${why}`
+  return [columns(table), wrote, `weights ${weightsCid}`].join('\n')
 }

@@ -5,7 +5,8 @@
  * and never leave it: what comes back are updates, figures and answers.
  */
 import type { Problem } from '../errors.js'
-import type { ParseOptions, Scaling, Specification, Task, TrainedUpdate } from '../wasm.js'
+import type { Loss, ParseOptions, Scaling, Specification, Task, TrainedUpdate } from '../wasm.js'
+import type { Optimiser } from './optimisers.js'
 
 /** Where rows come from. */
 export type Source = { readonly file: string } | { readonly bytes: Uint8Array }
@@ -37,13 +38,23 @@ export interface FitOptions {
   /** Rows per step; chosen by the number of rows where it is undefined. */
   readonly batch: number | undefined
   readonly learningRate: number
-  readonly momentum: number
-  readonly optimiser: 'sgd' | 'adam'
+  readonly momentum: number | undefined
+  readonly optimiser: Optimiser
+  readonly weightDecay: number | undefined
+  readonly clipNorm: number | undefined
+  readonly warmUpSteps: number | undefined
+  readonly decayEpochs: number | undefined
+  readonly decayFactor: number | undefined
+  readonly classWeights: readonly number[] | 'balanced' | undefined
   readonly seed: bigint
   /** Share of the rows held out for the test, 0 for none. */
   readonly testSplit: number
   /** Rows for the test, instead of a share of the others. */
   readonly test: Source | undefined
+  /** Share of the other rows held out to choose the best epoch by, 0 for none. */
+  readonly validationSplit: number
+  /** Epochs without a better one after which the training ends. */
+  readonly patience: number | undefined
   readonly parse: ParseOptions
   readonly scaling: ScalingChoice
 }
@@ -51,12 +62,24 @@ export interface FitOptions {
 /** What `neural train` reports, and the model it made. */
 export interface FitResult {
   readonly trainAccuracy: number | null
+  readonly validationAccuracy: number | null
   readonly testAccuracy: number | null
+  /** On the training rows. */
   readonly loss: number
+  readonly validationLoss: number | null
   readonly testLoss: number | null
+  /** Which loss it is. */
+  readonly lossName: Loss
+  /** Epochs that were trained. */
   readonly epochs: number
+  /** The epoch whose weights these are, counted from 1. */
+  readonly bestEpoch: number
+  /** Why there were no more epochs. */
+  readonly ended: 'epochs' | 'patience' | 'interrupted' | 'diverged'
+  /** How it diverged. */
+  readonly problem: Problem | undefined
   readonly weightsCid: string
-  readonly rows: { readonly train: number; readonly test: number }
+  readonly rows: { readonly train: number; readonly validation: number; readonly test: number }
   readonly task: Task
   readonly classes: readonly string[]
   readonly model: Uint8Array
@@ -130,6 +153,8 @@ export interface TrainingProgress {
   readonly epoch: number
   readonly epochs: number
   readonly loss: number
+  /** On the rows held out for validation, if there are any. */
+  readonly validation?: Score
 }
 
 /** To the training thread. */

@@ -2,12 +2,16 @@
  * The receiving end of a training worker: takes requests in order, one at a time, and gives one
  * reply to each.
  *
- * Between epochs it lets messages through, so that a cancelled training ends after the epoch it
- * is in.
+ * Between epochs it lets messages through now and then, so that a cancelled training ends after the
+ * epoch it is in.
  */
 import { SynapticError, toSynapticError } from '../errors.js'
-import { OPERATIONS, type Work } from './operations.js'
+import { OPERATIONS } from './operations.js'
 import type { Reply, Request, TrainingProgress } from './protocol.js'
+import type { Work } from './rows.js'
+
+/** A worker hears of a cancellation within this time, unless an epoch takes longer. */
+const DEAF_MS_MAX = 8
 
 /** What a worker has of its own. */
 export interface WorkerSide extends Pick<Work, 'neural' | 'read'> {
@@ -23,9 +27,14 @@ export function serve(side: WorkerSide): (request: Request) => void {
 
   const answer = async (request: Extract<Request, { operation: unknown }>): Promise<void> => {
     const { id, operation, argument } = request
+    let heardMs = Number.NEGATIVE_INFINITY
     const report = async (progress: TrainingProgress): Promise<void> => {
       side.send({ id, progress })
-      await new Promise((resolve) => setTimeout(resolve))
+      // A turn of the event loop takes longer than an epoch of a small network.
+      if (performance.now() - heardMs > DEAF_MS_MAX) {
+        await new Promise((resolve) => setTimeout(resolve))
+        heardMs = performance.now()
+      }
       if (cancelled.has(id)) throw new SynapticError('cancelled', 'the training was cancelled')
     }
     const work: Work = { neural: () => side.neural(), read: (file) => side.read(file), report }

@@ -3,6 +3,7 @@
  */
 import { SynapticError, usageError } from '../errors.js'
 import type { Activation, Loss, Specification, Task } from '../wasm.js'
+import { outputCount } from './shapes.js'
 
 /** Activations of hidden layers. */
 export const ACTIVATIONS: readonly Activation[] = [
@@ -41,6 +42,16 @@ export function isOfProbabilities(loss: Loss): boolean {
 export function outputActivation(loss: Loss, outputs: number): Activation {
   if (!isOfProbabilities(loss)) return 'linear'
   return loss === 'cross-entropy' && outputs > 1 ? 'softmax' : 'sigmoid'
+}
+
+/** How a network ends: how many numbers it gives, and what is applied to them. */
+export function outputOf(specification: Specification): {
+  readonly units: number
+  readonly activation: Activation
+} {
+  const last = specification.layers.at(-1)
+  const activation = last !== undefined && 'activation' in last ? last.activation : undefined
+  return { units: outputCount(specification), activation: activation ?? 'linear' }
 }
 
 /**
