@@ -163,15 +163,29 @@ function addNeuralCommands(program: Command, bind: Bind): void {
   const neural = program.command('neural').description('make, train and use a network by yourself')
   bind(createCommand(neural), () => import('./commands/neural-create.js'))
   bind(trainCommand(neural), () => import('./commands/neural-train.js'))
-  const run = neural
-    .command('run')
-    .description('answers of a model for rows')
+  const run = modelAndRows(
+    neural.command('run').description('answers of a model for rows'),
+    'CSV of rows, with or without the label column',
+  ).option('--label <column>', 'label column to leave out, by name or number from 0')
+  bind(run, () => import('./commands/neural-run.js'))
+  const assess = modelAndRows(
+    neural.command('eval').description('how well a model does on rows, and what it mixes up'),
+    'CSV of rows; the last column is the label',
+  ).option('--label <column>', 'label column, by name or number from 0')
+  bind(assess, () => import('./commands/neural-eval.js'))
+  const info = neural
+    .command('info')
+    .description('layers, parameters, scaling and classes of a model')
     .requiredOption('--model <file>', 'model file')
-    .requiredOption('--data <file>', 'CSV of rows, with or without the label column')
-    .option('--label <column>', 'label column to leave out, by name or number from 0')
+  bind(info, () => import('./commands/neural-info.js'))
+}
+
+function modelAndRows(command: Command, rows: string): Command {
+  return command
+    .requiredOption('--model <file>', 'model file')
+    .requiredOption('--data <file>', rows)
     .option('--header', 'the first row has names (found out by default)')
     .option('--no-header', 'the first row has values')
-  bind(run, () => import('./commands/neural-run.js'))
 }
 
 function createCommand(neural: Command): Command {

@@ -11,8 +11,8 @@ import { given } from '../given.js'
 import type { Dataset, Network, NeuralModule, TrainOptions } from '../wasm.js'
 import { batchFor } from './optimisers.js'
 import type { FitOptions, FitResult, Score, Source, TrainingProgress } from './protocol.js'
-import { parseRows, scalingOf, scoreOf, type Work } from './rows.js'
-import { isOfProbabilities, outputOf } from './specification.js'
+import { parseRows, scalingOf, scoreOf, taskOfModel, type Work } from './rows.js'
+import { outputOf } from './specification.js'
 
 /** The rows of a training, each part in a data set of its own. */
 interface Parts {
@@ -61,7 +61,7 @@ function readParts(
   hold: (data: Dataset) => Dataset,
 ): Parts {
   const known = network.classes.length > 0 ? network.classes : options.parse.classes
-  const task = options.parse.task ?? taskByModel(network)
+  const task = options.parse.task ?? taskOfModel(network)
   const parse = given({ ...options.parse, task, classes: known })
   const split = (data: Dataset, share: number): [Dataset, Dataset | undefined] => {
     if (share === 0) return [data, undefined]
@@ -77,12 +77,6 @@ function readParts(
       : hold(parseRows(neural, options.test, given({ ...parse, classes }), work))
   const [rows, validation] = split(seen, options.validationSplit)
   return { train: rows, validation, test }
-}
-
-/** A model that predicts numbers takes whole numbers as such, not as names of classes. */
-function taskByModel({ specification }: Network): 'regression' | undefined {
-  const classes = isOfProbabilities(specification.loss) && outputOf(specification).units > 1
-  return classes ? undefined : 'regression'
 }
 
 /** The rows as the network takes them; a new one takes on the scaling of the rows to train on. */

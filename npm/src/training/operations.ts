@@ -6,6 +6,7 @@
 import { SynapticError } from '../errors.js'
 import { given } from '../given.js'
 import type { Dataset, Network, NeuralModule, Scaling, TrainOptions } from '../wasm.js'
+import { assess, indexOfMax } from './assess.js'
 import { fit } from './fit.js'
 import type { Answer, Argument, Operation, RowsInfo } from './protocol.js'
 import {
@@ -15,10 +16,11 @@ import {
   parseRows,
   scalingOf,
   scoreOf,
+  taskOfModel,
   using,
   type Work,
 } from './rows.js'
-import { countOf } from './shapes.js'
+import { countOf, layersOf } from './shapes.js'
 
 type Handlers = {
   readonly [O in Operation]: (argument: Argument<O>, work: Work) => Promise<Answer<O>>
@@ -97,6 +99,32 @@ export const OPERATIONS: Handlers = {
     )
   },
 
+  async assess({ model, modelFile, source, parse }, work) {
+    const neural = await work.neural()
+    return using(openModel(neural, model, modelFile), (network) => {
+      const known = network.classes.length > 0 ? network.classes : undefined
+      const task = network.task ?? taskOfModel(network)
+      const read = given({ ...parse, task, classes: known })
+      return using(parseRows(neural, source, read, work), (data) => assess(network, data))
+    })
+  },
+
+  async describe({ model, modelFile }, work) {
+    const neural = await work.neural()
+    return using(openModel(neural, model, modelFile), (network) => {
+      const { specification, scaling } = network
+      return {
+        specification,
+        layers: layersOf(specification),
+        parameters: network.parameterCount,
+        task: network.task ?? null,
+        classes: [...network.classes],
+        scaling: scaling === undefined ? null : plainScaling(scaling),
+        weightsCid: network.weightsCid(),
+      }
+    })
+  },
+
   async predict({ model, modelFile, source, header, label }, work) {
     const neural = await work.neural()
     const csv = bytesOf(source, work)
@@ -147,8 +175,13 @@ function describe(data: Dataset, scaling: Scaling): RowsInfo {
     features: data.features,
     classes: [...data.classes],
     task: data.task,
-    scaling: { offset: Array.from(scaling.offset), scale: Array.from(scaling.scale) },
+    scaling: plainScaling(scaling),
   }
+}
+
+/** A scaling that JSON can hold. */
+function plainScaling({ offset, scale }: Scaling): Scaling {
+  return { offset: Array.from(offset), scale: Array.from(scale) }
 }
 
 function floats(bytes: Uint8Array): Float32Array {
@@ -180,8 +213,4 @@ function answers(network: Network, inputs: Float32Array): Answer<'predict'> {
   const names = network.classes
   if (names.length === 0) return { outputs, classes: [] }
   return { outputs, classes: outputs.map((row) => names[indexOfMax(row)] ?? '') }
-}
-
-function indexOfMax(row: readonly number[]): number {
-  return row.reduce((best, value, index) => (value > (row[best] ?? value) ? index : best), 0)
 }

@@ -7,6 +7,7 @@
 import type { Problem } from '../errors.js'
 import type { Loss, ParseOptions, Scaling, Specification, Task, TrainedUpdate } from '../wasm.js'
 import type { Optimiser } from './optimisers.js'
+import type { LayerInfo } from './shapes.js'
 
 /** Where rows come from. */
 export type Source = { readonly file: string } | { readonly bytes: Uint8Array }
@@ -85,6 +86,34 @@ export interface FitResult {
   readonly model: Uint8Array
 }
 
+/** How well a model does on rows it was not trained with. */
+export interface Assessment {
+  readonly rows: number
+  readonly task: Task
+  readonly loss: number
+  /** Which loss it is. */
+  readonly lossName: Loss
+  /** Share of the rows that are told right; null for numbers. */
+  readonly accuracy: number | null
+  /** How far off the answers are on average, in units of the label; null for classes. */
+  readonly meanAbsoluteError: number | null
+  readonly classes: readonly string[]
+  /** Rows of each class, by what they were taken for: `[actual][answer]`; empty for numbers. */
+  readonly confusion: readonly (readonly number[])[]
+}
+
+/** What a model file says about its network. */
+export interface ModelInfo {
+  readonly specification: Specification
+  readonly layers: readonly LayerInfo[]
+  readonly parameters: number
+  /** Null before the first training. */
+  readonly task: Task | null
+  readonly classes: readonly string[]
+  readonly scaling: Scaling | null
+  readonly weightsCid: string
+}
+
 /** A training of one member alone, to compare with. */
 export interface AloneOptions {
   readonly specification: Specification
@@ -128,6 +157,13 @@ export interface Operations {
   ]
   /** Trains a model on rows. */
   fit: [{ model: Uint8Array; modelFile: string; source: Source } & FitOptions, FitResult]
+  /** How well a model does on labelled rows. */
+  assess: [
+    { model: Uint8Array; modelFile: string; source: Source; parse: ParseOptions },
+    Assessment,
+  ]
+  /** What is in a model file. */
+  describe: [{ model: Uint8Array; modelFile: string }, ModelInfo]
   /** Answers for rows. */
   predict: [
     {

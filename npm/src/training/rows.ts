@@ -6,6 +6,7 @@ import { SynapticError } from '../errors.js'
 import { given } from '../given.js'
 import type { Dataset, Network, NeuralModule, ParseOptions, Scaling } from '../wasm.js'
 import type { ScalingChoice, Score, Source, TrainingProgress } from './protocol.js'
+import { isOfProbabilities, outputOf } from './specification.js'
 
 /** What the worker that does the work gives it. */
 export interface Work {
@@ -19,6 +20,13 @@ export interface Work {
    * @throws SynapticError `cancelled`
    */
   report(progress: TrainingProgress): Promise<void>
+}
+
+/** The task that rows for a model have; undefined where their labels tell. */
+export function taskOfModel({ specification }: Network): 'regression' | undefined {
+  const { units } = outputOf(specification)
+  // A model that predicts numbers takes whole numbers as such, not as names of classes.
+  return isOfProbabilities(specification.loss) && units > 1 ? undefined : 'regression'
 }
 
 /** Runs `work` and frees the object afterwards. */

@@ -1,0 +1,80 @@
+/** `neural info`: what is in a model file. */
+import type { Context } from '../context.js'
+import { ARTEFACT_BYTES_MAX, readBounded } from '../files.js'
+import { bytesText, columns } from '../output.js'
+import { TrainingPool } from '../training/pool.js'
+import type { ModelInfo } from '../training/protocol.js'
+import { shapeText } from '../training/shapes.js'
+import type { Layer, Scaling } from '../wasm.js'
+
+/** Options of `neural info`. */
+export interface InfoOptions {
+  readonly model: string
+}
+
+/** Enough class names to recognise them by. */
+const CLASSES_SHOWN_MAX = 12
+
+/** Prints layers and what belongs to them. */
+export async function run({ output }: Context, options: InfoOptions): Promise<void> {
+  const model = readBounded(options.model, ARTEFACT_BYTES_MAX)
+  const pool = new TrainingPool(1)
+  try {
+    const info = await pool.request('model', 'describe', { model, modelFile: options.model })
+    const data = { ...info, model: options.model, bytes: model.length }
+    output.result(data, () => textOf(info, model.length))
+  } finally {
+    await pool.close()
+  }
+}
+
+function textOf(info: ModelInfo, bytes: number): string {
+  const { specification, layers, parameters, task, classes, scaling, weightsCid } = info
+  const rows = layers.map(({ type, output, parameters: count }, index) => {
+    const layer = specification.layers[index]
+    const what = layer === undefined ? '' : detailOf(layer)
+    return [String(index + 1), type, what, shapeText(output), String(count)]
+  })
+  const inputs = ['0', 'input', '', shapeText(specification.inputs), '']
+  const table = [['#', 'layer', '', 'output', 'parameters'], inputs, ...rows]
+  const facts = [
+    ['parameters', String(parameters)],
+    ['loss', specification.loss],
+    ['task', task ?? 'not trained yet'],
+    ...(classes.length === 0 ? [] : [['classes', classesText(classes)]]),
+    ['scaling', scalingText(scaling)],
+    ['weights', weightsCid],
+    ['file', bytesText(bytes)],
+  ]
+  return [columns(table), '', columns(facts)].join('\n')
+}
+
+/** The settings of a layer besides its type and its size. */
+export function detailOf({ type: _, ...settings }: Layer): string {
+  const texts = Object.entries(settings).map(([name, value]) => {
+    if (name === 'units' || name === 'filters') return ''
+    if (name === 'activation') return String(value)
+    return `${name} ${[value].flat().join(name === 'with' ? ' and ' : 'x')}`
+  })
+  return texts.filter((text) => text !== '').join(', ')
+}
+
+function classesText(classes: readonly string[]): string {
+  const shown = classes.slice(0, CLASSES_SHOWN_MAX).join(', ')
+  const more = classes.length - CLASSES_SHOWN_MAX
+  return `${classes.length}: ${shown}${more > 0 ? ` and ${more} more` : ''}`
+}
+
+function scalingText(scaling: Scaling | null): string {
+  if (scaling === null) return 'none'
+  const spread = (numbers: ArrayLike<number>): string => {
+    const all = Array.from(numbers)
+    const [least, most] = all.reduce(
+      ([low, high], one) => [Math.min(low, one), Math.max(high, one)],
+      [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
+    )
+    const text = (number: number): string => String(Number(number.toPrecision(4)))
+    return least === most ? text(least) : `${text(least)} to ${text(most)}`
+  }
+  return `(raw - offset) * scale, offset ${spread(scaling.offset)}, scale ${spread(scaling.scale)}`
+}
