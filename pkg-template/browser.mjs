@@ -3,12 +3,13 @@
  * The package for pages and bundlers: the modules travel along as base64, the one form that every
  * bundler carries, and are decoded when they are first needed.
  */
+import { engine } from './inline.mjs'
 import { artifactsOf } from './load.mjs'
 import { nodeMaker } from './page.mjs'
 
 const artifacts = artifactsOf({
   mesh: async () => WebAssembly.compile((await import('./wasm/mesh.inline.mjs')).bytes()),
-  neural: async () => WebAssembly.compile((await import('./wasm/neural.inline.mjs')).bytes()),
+  engine,
 })
 
 export const { loadMesh, loadNeural } = artifacts

@@ -2,6 +2,7 @@
 /**
  * From whatever somebody has of a wasm module to the functions it exports.
  */
+import { once } from './engine.mjs'
 import { SynapticError } from './lib/errors.js'
 
 /** `\0asm`: what every module starts with, and no page of a server that answers everything. */
@@ -35,44 +36,17 @@ function notWasm(detail) {
 }
 
 /**
- * Calls `make` once and keeps what it gives, unless it fails: then the next call tries again.
- *
- * @template T
- * @param {() => Promise<T>} make
- * @returns {() => Promise<T>}
- */
-export function once(make) {
-  /** @type {Promise<T> | undefined} */
-  let made
-  return () => {
-    made ??= make().catch((error) => {
-      made = undefined
-      throw error
-    })
-    return made
-  }
-}
-
-/**
  * The artifacts, each loaded when it is first needed. The glue is imported then too, so that a
  * page that only runs a model does not fetch the mesh.
  *
- * @param {{ mesh(): Promise<WebAssembly.Module>, neural(): Promise<WebAssembly.Module> }} modules
+ * @param {{ mesh(): Promise<WebAssembly.Module>, engine: import('./engine.mjs').Engine }} modules
  * @returns {import('./page.mjs').Artifacts}
  */
-export function artifactsOf(modules) {
-  const neuralModule = once(modules.neural)
-  return {
-    neuralModule,
-    loadNeural: once(async () => {
-      const [glue, module] = await Promise.all([import('./wasm/neural.js'), neuralModule()])
-      glue.initSync({ module })
-      return glue
-    }),
-    loadMesh: once(async () => {
-      const [glue, module] = await Promise.all([import('./wasm/mesh.js'), modules.mesh()])
-      glue.initSync({ module })
-      return glue
-    }),
-  }
+export function artifactsOf({ mesh, engine }) {
+  const loadMesh = once(async () => {
+    const [glue, module] = await Promise.all([import('./wasm/mesh.js'), mesh()])
+    glue.initSync({ module })
+    return glue
+  })
+  return { ...engine, loadMesh }
 }

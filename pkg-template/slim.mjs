@@ -3,6 +3,7 @@
  * The package without its modules: the caller hands them over before anything else.
  * For pages that stream them, and for runtimes that compile no bytes.
  */
+import { engineOf } from './engine.mjs'
 import { SynapticError } from './lib/errors.js'
 import { artifactsOf, moduleOf } from './load.mjs'
 import { nodeMaker } from './page.mjs'
@@ -27,7 +28,8 @@ async function given(name) {
   throw new SynapticError('wasm-unavailable', `the module "${name}" was not given`, hint)
 }
 
-const artifacts = artifactsOf({ mesh: () => given('mesh'), neural: () => given('neural') })
+const engine = engineOf(() => given('neural'))
+const artifacts = artifactsOf({ mesh: () => given('mesh'), engine })
 
 export const { loadMesh, loadNeural } = artifacts
 export const createNode = nodeMaker(artifacts)

@@ -5,20 +5,11 @@ import { loss, shape } from '../dist/arguments.js'
 import { PRESET_NAMES, PRESETS, presetSpecification, presetTable } from '../dist/presets.js'
 import { layersOf, outputCount, parameterCount, shapeText } from '../dist/training/shapes.js'
 import { specificationOf, taskOf } from '../dist/training/specification.js'
+import { neural } from './artifact.mjs'
 
 const vectors = JSON.parse(
   readFileSync(new URL('../../tests/vectors/presets.json', import.meta.url), 'utf8'),
 )
-
-/** The neural artifact of this build; its glue finds the module beside it. */
-async function neural() {
-  const folder = new URL('../../pkg/neural/', import.meta.url)
-  const glue = await import(new URL('neural.js', folder).href)
-  glue.initSync({
-    module: await WebAssembly.compile(readFileSync(new URL('neural_bg.wasm', folder))),
-  })
-  return glue
-}
 
 const isDense = ({ layers }) => layers.every(({ type = 'dense' }) => type === 'dense')
 

@@ -116,21 +116,53 @@ const error = new SynapticError('a', 'b')
 const code: string = error.code
 `
 
+const NEURAL_USER = `
+const network: Network = await Network.create({ layers: [2, 4, 1], activation: 'tanh', seed: 1 })
+await Network.create({ inputs: [8, 8, 1], layers: [{ type: 'flatten' }, { units: 2, activation: 'softmax' }] })
+await Network.create({ architecture: 'vision', outputs: 3 })
+// @ts-expect-error there is no such architecture
+await Network.create({ architecture: 'resnet' })
+// @ts-expect-error there is no such activation
+await Network.create({ layers: [2, 1], activation: 'rely' })
+// @ts-expect-error networks are made by create
+new Network()
+const signal = new AbortController().signal
+const options: TrainOptions = { algorithm: 'adamw', epochs: 3, loss: 'quantile-0.9', signal }
+for await (const { epoch, loss } of network.train({ inputs: [[0, 1]], targets: [[1]] }, options)) {
+  const sum: number = epoch + loss
+}
+// @ts-expect-error there is no such algorithm
+network.train({ inputs: [], targets: [] }, { algorithm: 'lion' })
+const outputs: Float32Array = network.run([0, 1])
+const other: Network = await Network.load(network.save())
+const unknown: unknown = other
+if (unknown instanceof Network) unknown.runBatch(outputs)
+other[Symbol.dispose]()
+const code: string = new SynapticError('a', 'b').code
+`
+
 // A program of Node need not have the types of a page, nor a page those of Node.
 const LIBRARIES = ['es2023', 'esnext.disposable']
 const IN_NODE = { lib: LIBRARIES, types: ['node'], typeRoots: [join(ROOT, 'node_modules/@types')] }
 const IN_PAGE = { lib: [...LIBRARIES, 'dom'], types: [] }
 
-for (const [name, module, moduleResolution, file, from, place] of [
+const WHOLE = {
+  names: 'createNode, loadNeural, SynapticError, type Node, type RunRequest',
+  user: USER,
+}
+const ENGINE = { names: 'Network, SynapticError, type TrainOptions', user: NEURAL_USER }
+
+for (const [name, module, moduleResolution, file, from, place, { names, user } = WHOLE] of [
   ['import, nodenext', 'nodenext', 'nodenext', 'a.mts', 'synaptic-mesh', IN_NODE],
   ['import, bundler', 'esnext', 'bundler', 'b.ts', 'synaptic-mesh', IN_PAGE],
   ['slim, bundler', 'esnext', 'bundler', 'c.ts', 'synaptic-mesh/slim', IN_PAGE],
   ['require, node16', 'node16', 'node16', 'd.cts', 'synaptic-mesh', IN_NODE],
+  ['neural, nodenext', 'nodenext', 'nodenext', 'e.mts', 'synaptic-mesh/neural', IN_NODE, ENGINE],
+  ['neural, bundler', 'esnext', 'bundler', 'f.ts', 'synaptic-mesh/neural', IN_PAGE, ENGINE],
 ]) {
   test(`the types hold for ${name}, with the package's own declarations checked`, () => {
     const folder = scratch(`types-${file}`)
-    const names = 'createNode, loadNeural, SynapticError, type Node, type RunRequest'
-    const body = file.endsWith('.cts') ? `async function main() {${USER}}\nvoid main` : USER
+    const body = file.endsWith('.cts') ? `async function main() {${user}}\nvoid main` : user
     writeFileSync(join(folder, file), `import { ${names} } from '${from}'\n${body}\nexport {}\n`)
     const options = {
       compilerOptions: {

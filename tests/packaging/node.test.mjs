@@ -17,9 +17,22 @@ async function run(folder, file, code) {
   return promisify(execFile)(process.execPath, [file], options)
 }
 
-test('import gives the engine, which learns XOR', async () => {
+test('the example of a network learns XOR', async () => {
   const { stdout, stderr } = await run(scratch('esm'), 'main.mjs', example('neural'))
   assert.match(stdout, /^1 bafk\w+\n$/)
+  assert.equal(stderr, '')
+})
+
+test('both ways to the engine share it, and one file goes between them', async () => {
+  const code = `
+    const { Network } = require('synaptic-mesh/neural')
+    const { loadNeural } = require('synaptic-mesh')
+    Network.create({ layers: [2, 3, 1], seed: 5 }).then(async (network) => {
+      const same = (await loadNeural()).Network.fromModel(network.save())
+      console.log(same.weightsCid() === network.weightsCid())
+    })`
+  const { stdout, stderr } = await run(scratch('neural-cjs'), 'main.cjs', code)
+  assert.equal(stdout, 'true\n')
   assert.equal(stderr, '')
 })
 

@@ -2,7 +2,7 @@
 // a run of a Node process and contributes rows, as the README says.
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -109,6 +109,64 @@ test('a page without a bundler is a member', async () => {
   const direct = (code) => code.replaceAll("'synaptic-mesh'", "'./synaptic-mesh/browser.mjs'")
   writeSite(root, direct)
   await joinsAndFinishes(root)
+})
+
+/** Learns XOR as the README says, and gives the id of the weights; in a page and in a worker. */
+const ENGINE = example('neural').replace(/console\.log\((.*)\)\n$/, 'const told = [$1].join(" ")\n')
+
+async function toldBy(folder) {
+  const site = await serveFolder(folder)
+  try {
+    const page = await browser.open(site.origin)
+    await page.waitForFunction(() => document.title.includes('|'), null, { timeout: 60_000 })
+    const told = (await page.title()).split('|')
+    await page.close()
+    assert.deepEqual(browser.complaints(), [])
+    return told
+  } finally {
+    await site.close()
+  }
+}
+
+/** A page that learns, and has a worker learn the same. */
+function writeEngine(root, edit = (code) => code) {
+  const page = `${ENGINE}
+const worker = new Worker(new URL('./learner.js', import.meta.url), { type: 'module' })
+worker.onmessage = ({ data }) => { document.title = told + '|' + data }
+`
+  writeFileSync(join(root, 'index.html'), '<script type="module" src="./main.js"></script>')
+  writeFileSync(join(root, 'main.js'), edit(page))
+  writeFileSync(join(root, 'learner.js'), edit(`${ENGINE}\npostMessage(told)\n`))
+}
+
+test('the engine alone learns in a page and in a worker, bundled and not, with the same bits', async () => {
+  const bundled = scratch('vite-neural')
+  writeEngine(bundled)
+  const config = 'export default { worker: { format: "es" }, build: { target: "esnext" } }\n'
+  writeFileSync(join(bundled, 'vite.config.mjs'), config)
+  const options = { cwd: bundled, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }
+  execFileSync(process.execPath, [VITE, 'build'], options)
+  const made = readdirSync(join(bundled, 'dist/assets'))
+  assert.deepEqual(
+    made.filter((name) => name.startsWith('mesh')),
+    [],
+    'the engine alone bundles no mesh',
+  )
+  const plain = scratch('plain-neural')
+  cpSync(packed().package, join(plain, 'synaptic-mesh'), { recursive: true })
+  writeEngine(plain, (code) =>
+    code.replaceAll("'synaptic-mesh/neural'", "'./synaptic-mesh/neural.mjs'"),
+  )
+  const node = scratch('node-neural')
+  writeFileSync(join(node, 'main.mjs'), example('neural'))
+  const inNode = execFileSync(process.execPath, ['main.mjs'], {
+    cwd: node,
+    encoding: 'utf8',
+  }).trim()
+  assert.match(inNode, /^1 bafk/)
+  for (const folder of [join(bundled, 'dist'), plain]) {
+    assert.deepEqual(await toldBy(folder), [inNode, inNode])
+  }
 })
 
 test('slim streams the module from the server', async () => {

@@ -1,0 +1,254 @@
+/**
+ * The neural engine for programs: a network that is made, run, trained and saved without a mesh,
+ * in Node, in pages and in workers.
+ *
+ * A network holds memory of the wasm core until `free()`. One that is forgotten is freed when it
+ * is collected, which is whenever the engine likes: free what you make in numbers.
+ */
+import { SynapticError, toSynapticError } from '../errors.js'
+import { given } from '../given.js'
+import { batchFor, type Optimiser, RATES } from '../training/optimisers.js'
+import { countOf } from '../training/shapes.js'
+import type {
+  TrainOptions as CoreOptions,
+  Dataset,
+  Loss,
+  NeuralModule,
+  Specification,
+} from '../wasm.js'
+import { datasetOf, type Examples, flatRows, type Rows } from './examples.js'
+import { type CreateOptions, specificationFor } from './specification.js'
+
+type Core = import('../wasm.js').Network
+
+/** How a training steps. */
+export type Algorithm = Optimiser
+
+/** How to train; what is absent has its default. */
+export interface TrainOptions extends Omit<CoreOptions, 'optimiser' | 'seed'> {
+  /** "adam" by default. */
+  readonly algorithm?: Algorithm
+  /** Passes over the rows; 100 by default. */
+  readonly epochs?: number
+  /** What to make small from now on, instead of the loss the network was made with. */
+  readonly loss?: Loss
+  /** Where the order of the rows comes from; 0 by default. */
+  readonly seed?: number | bigint
+  /** Ends the training before its next epoch. */
+  readonly signal?: AbortSignal
+}
+
+/** An epoch that is done. */
+export interface Epoch {
+  /** Counted from 1. */
+  readonly epoch: number
+  /** Mean loss per row during the epoch. */
+  readonly loss: number
+}
+
+/** What there is before a network: the ways to one. */
+export interface NetworkClass {
+  /**
+   * A new network; the same seed gives the same weights.
+   *
+   * @throws SynapticError `usage`, `specification-invalid`, `wasm-unavailable`
+   */
+  create(options: CreateOptions): Promise<Network>
+  /**
+   * The network of a model file, as `save` and the command line write it.
+   *
+   * @throws SynapticError `model-*`
+   */
+  load(model: Uint8Array | ArrayBuffer | string): Promise<Network>
+  [Symbol.hasInstance](value: unknown): value is Network
+}
+
+const EPOCHS_DEFAULT = 100
+/** A page stays responsive, and hears its user, at this interval. */
+const BUSY_MS_MAX = 8
+
+/** A network with its weights. */
+export class Network {
+  readonly #neural: NeuralModule
+  #core: Core | undefined
+  /** Which training it is in; an older one notices that it is over. */
+  #training = 0
+
+  /** @internal */
+  constructor(neural: NeuralModule, core: Core) {
+    this.#neural = neural
+    this.#core = core
+  }
+
+  /** What it is: inputs, layers, loss. */
+  get specification(): Specification {
+    return this.#open().specification
+  }
+
+  /** Weights and biases together. */
+  get parameterCount(): number {
+    return this.#open().parameterCount
+  }
+
+  /** The classes in the order of the outputs, if it was trained to tell classes apart. */
+  get classes(): readonly string[] {
+    return this.#open().classes
+  }
+
+  /** The outputs for one row. */
+  run(input: ArrayLike<number>): Float32Array {
+    const row = input instanceof Float32Array ? input : Float32Array.from(input)
+    return this.#do((core) => core.run(row))
+  }
+
+  /** The outputs for many rows, one after the other; the same bits as `run` row by row. */
+  runBatch(inputs: Rows): Float32Array {
+    return this.#do((core) => {
+      const width = countOf(core.specification.inputs)
+      const flat = flatRows(inputs, width, 'inputs')
+      return core.runBatch(flat, flat.length / width)
+    })
+  }
+
+  /**
+   * Trains, an epoch for each turn of the loop; leaving the loop ends the training. Every call is a
+   * training of its own, and ends the one before.
+   *
+   * @throws SynapticError `rows-invalid`, `targets-invalid`, `option-invalid`, `training-diverged`
+   *   (the weights are those of the epoch before), `training-replaced`, `network-freed`
+   */
+  async *train(examples: Examples, options: TrainOptions = {}): AsyncGenerator<Epoch, void, void> {
+    const { epochs = EPOCHS_DEFAULT, signal, loss } = options
+    this.#training += 1
+    const training = this.#training
+    if (loss !== undefined) this.#changeLoss(loss)
+    const data = this.#do((core) => datasetOf(this.#neural, core, examples))
+    try {
+      const settings = settingsOf(options, data.rows)
+      // Setting weights, even the same, forgets the state of the optimiser.
+      this.#do((core) => core.setWeights(core.weights()))
+      let heardMs = performance.now()
+      for (let epoch = 1; epoch <= epochs; epoch += 1) {
+        signal?.throwIfAborted()
+        yield { epoch, loss: this.#epoch(training, data, settings) }
+        if (performance.now() - heardMs > BUSY_MS_MAX) {
+          await new Promise((resolve) => setTimeout(resolve))
+          heardMs = performance.now()
+        }
+      }
+    } finally {
+      data.free()
+    }
+  }
+
+  /** The model file: JSON with everything that is needed to use the network. */
+  save(): Uint8Array {
+    return this.#do((core) => core.toModel())
+  }
+
+  /** A copy of the parameters in canonical order. */
+  weights(): Float32Array {
+    return this.#do((core) => core.weights())
+  }
+
+  /** Replaces the parameters. */
+  setWeights(weights: Float32Array): void {
+    this.#do((core) => core.setWeights(weights))
+  }
+
+  /** The content id of the parameters: equal ids, equal weights, bit for bit. */
+  weightsCid(): string {
+    return this.#do((core) => core.weightsCid())
+  }
+
+  /** Gives its memory back; it cannot be used afterwards. A second time does nothing. */
+  free(): void {
+    this.#core?.free()
+    this.#core = undefined
+  }
+
+  [Symbol.dispose](): void {
+    this.free()
+  }
+
+  #epoch(training: number, data: Dataset, settings: CoreOptions): number {
+    return this.#do((core) => {
+      if (training === this.#training) return core.trainEpoch(data, settings).loss
+      throw new SynapticError('training-replaced', 'another training of this network has begun')
+    })
+  }
+
+  /** The same network with another loss. */
+  #changeLoss(loss: Loss): void {
+    this.#do((core) => {
+      if (core.specification.loss === loss) return
+      const model = JSON.parse(new TextDecoder().decode(core.toModel()))
+      model.specification.loss = loss
+      const bytes = new TextEncoder().encode(JSON.stringify(model))
+      this.#core = this.#neural.Network.fromModel(bytes)
+      core.free()
+    })
+  }
+
+  #open(): Core {
+    if (this.#core !== undefined) return this.#core
+    throw new SynapticError('network-freed', 'the network was freed', 'make or load another one')
+  }
+
+  #do<T>(work: (core: Core) => T): T {
+    return coded(() => work(this.#open()))
+  }
+}
+
+/** The class of networks whose core `loading` loads when it is first needed. */
+export function networkClass(loading: () => Promise<NeuralModule>): NetworkClass {
+  const make = (neural: NeuralModule, core: () => Core): Network => new Network(neural, coded(core))
+  return {
+    async create(options) {
+      const specification = specificationFor(options)
+      const seed = seedOf(options.seed)
+      const neural = await loading()
+      return make(neural, () => neural.Network.create(specification, seed))
+    },
+    async load(model) {
+      const bytes = typeof model === 'string' ? new TextEncoder().encode(model) : model
+      const neural = await loading()
+      return make(neural, () => neural.Network.fromModel(new Uint8Array(bytes)))
+    },
+    [Symbol.hasInstance]: (value): value is Network => value instanceof Network,
+  }
+}
+
+/** Does work of the core; its errors become ours. */
+function coded<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (thrown) {
+    throw toSynapticError(thrown)
+  }
+}
+
+function settingsOf(options: TrainOptions, rows: number): CoreOptions {
+  const { algorithm = 'adam', epochs: _, loss: __, signal: ___, seed, ...settings } = options
+  const learningRate: number | undefined = RATES[algorithm]
+  if (learningRate === undefined) {
+    const known = Object.keys(RATES).join(', ')
+    throw new SynapticError(
+      'option-invalid',
+      `there is no algorithm "${algorithm}"`,
+      `use ${known}`,
+    )
+  }
+  const own = { batch: batchFor(rows), learningRate, optimiser: algorithm, seed: seedOf(seed) }
+  return { ...own, ...given(settings) }
+}
+
+function seedOf(seed: number | bigint = 0n): bigint {
+  const whole = typeof seed === 'bigint' || Number.isSafeInteger(seed) ? BigInt(seed) : -1n
+  if (whole >= 0n && whole < 2n ** 64n) return whole
+  throw new SynapticError(
+    'option-invalid',
+    `${seed} is not a seed`,
+    'use a whole number, 0 or more',
+  )
+}
