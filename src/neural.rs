@@ -1,4 +1,4 @@
-//! Dense micro-networks: what they are, how they compute, how they learn.
+//! Micro-networks: what they are, how they compute, how they learn.
 //!
 //! ```text
 //! Specification --compile--> Plan (shared by all networks of the shape)
