@@ -9,7 +9,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { CARGO_HOME, childEnvironment, ROOT, TOOLS } from './lib/paths.mjs'
-import { ask, Missing, npm, run, say, start } from './lib/run.mjs'
+import { ask, Missing, npm, report, run, say, start } from './lib/run.mjs'
 import { parseToml } from './lib/toml.mjs'
 
 const NODE_FLOOR = [20, 19]
@@ -125,9 +125,11 @@ const FANN_PLACES = ['/usr/include', '/usr/local/include', '/opt/homebrew/includ
 async function wantFann() {
   const found = () => FANN_PLACES.some((place) => existsSync(join(place, 'floatfann.h')))
   if (found()) return
-  await aptInstall(['libfann-dev'], 'the tests compare FANN networks with libfann')
+  await aptInstall(['libfann-dev'], 'the tests compare FANN networks with libfann').catch(report)
   if (!found()) {
-    say('setup: no libfann; its comparison is left out. Get it with: sudo apt-get install libfann-dev')
+    say(
+      'setup: no libfann; its comparison is left out. Get it with: sudo apt-get install libfann-dev',
+    )
   }
 }
 

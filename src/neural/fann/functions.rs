@@ -3,8 +3,8 @@
 //! Activations are computed in `f64` and rounded once to `f32`, as libfann does with the platform's
 //! functions. An error of a unit in the last place of `f64` survives that rounding once in 10^8
 //! times, so networks trained from the same weights follow libfann's path bit by bit, and the path
-//! is the same natively and in wasm. These are polynomials with constant coefficients; `math` has
-//! no sine, and divides in every term of its exponential.
+//! is the same natively and in wasm. Those of `math` are for one number at a time: they divide in
+//! every term, which would be most of the time of an epoch, and lose bits near whole turns.
 
 #![expect(
     clippy::as_conversions,
