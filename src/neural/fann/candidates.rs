@@ -5,7 +5,7 @@
 
 use super::build::wide;
 use super::cascade::Patience;
-use super::forward::{scaled, sum_of};
+use super::forward::{dot, scaled};
 use super::training::first_step;
 use super::update::{self, Annealing, Memory};
 use super::{Activation, Data, Network, Random, functions};
@@ -153,11 +153,7 @@ fn respond(
     weights: &[f32],
     values: &[f32],
 ) -> (f32, f32) {
-    let product = |i: usize| match (weights.get(i), values.get(i)) {
-        (Some(weight), Some(value)) => weight * value,
-        _ => 0.0,
-    };
-    let sum = sum_of(weights.len(), product);
+    let sum = dot(weights, values.get(..weights.len()).unwrap_or_default());
     let (x, sum) = scaled(steepness, sum);
     let value = activation.value(x);
     (value, activation.derivative(steepness, value, sum))

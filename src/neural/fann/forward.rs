@@ -26,11 +26,9 @@ impl Network {
                 }
                 let weights = &self.weights[neuron.connections.clone()];
                 let sum = if let Some(start) = start {
-                    let values = &self.values[start..start + weights.len()];
-                    sum_of(weights.len(), |i| weights[i] * values[i])
+                    dot(weights, &self.values[start..start + weights.len()])
                 } else {
-                    let sources = &self.sources[neuron.connections.clone()];
-                    sum_of(weights.len(), |i| weights[i] * self.values[sources[i]])
+                    dot_at(weights, &self.sources[neuron.connections.clone()], &self.values)
                 };
                 let (scaled, sum) = scaled(neuron.steepness, sum);
                 self.sums[at] = sum;
@@ -52,13 +50,28 @@ pub(super) fn scaled(steepness: f32, sum: f32) -> (f32, f32) {
     }
 }
 
-/// The sum of `count` products in libfann's order: what four does not divide first, backwards, then
-/// four by four.
-pub(super) fn sum_of(count: usize, product: impl Fn(usize) -> f32) -> f32 {
-    let rest = count & 3;
-    let mut sum = (0..rest).rev().fold(0.0, |sum, i| sum + product(i));
-    for i in (rest..count).step_by(4) {
-        sum += product(i) + product(i + 1) + product(i + 2) + product(i + 3);
+/// The sum of the products of as many weights as values, in libfann's order: what four does not
+/// divide first, backwards, then four by four.
+pub(super) fn dot(weights: &[f32], values: &[f32]) -> f32 {
+    let rest = weights.len() & 3;
+    let ((first, weights), (first_values, values)) =
+        (weights.split_at(rest), values.split_at(rest));
+    let mut sum = first.iter().zip(first_values).rev().fold(0.0, |sum, (w, v)| sum + w * v);
+    for ([a, b, c, d], [e, f, g, h]) in
+        weights.as_chunks::<4>().0.iter().zip(values.as_chunks::<4>().0)
+    {
+        sum += a * e + b * f + c * g + d * h;
+    }
+    sum
+}
+
+/// As [`dot`], of the values at `places`.
+fn dot_at(weights: &[f32], places: &[usize], values: &[f32]) -> f32 {
+    let rest = weights.len() & 3;
+    let product = |at: usize| weights[at] * values[places[at]];
+    let mut sum = (0..rest).rev().fold(0.0, |sum, at| sum + product(at));
+    for at in (rest..weights.len()).step_by(4) {
+        sum += product(at) + product(at + 1) + product(at + 2) + product(at + 3);
     }
     sum
 }
