@@ -94,7 +94,8 @@ fn row_of(case: &Value, row: usize, width: usize) -> Dataset {
     let target = numbers(&case["target"]);
     if shape(&case["target"]).len() == 1 && width > 1 {
         let classes = (0..width).map(|class| class.to_string()).collect();
-        let labels = Labels::Classes(vec![target[row] as u32]);
+        let class = case["target"]["values"][row].as_u64().unwrap();
+        let labels = Labels::Classes(vec![u32::try_from(class).unwrap()]);
         return Dataset::from_parts(width, inputs, labels, classes).unwrap();
     }
     let values = target[row * width..][..width].to_vec();
@@ -126,7 +127,9 @@ fn losses_and_their_gradients_are_those_of_pytorch() {
             dx.extend(gradient_of_sums(&network, &data, class_weights.clone()));
         }
         // PyTorch divides by the weights of the rows in the batch, we by the rows.
-        dx.iter_mut().for_each(|d| *d /= share);
+        for d in &mut dx {
+            *d /= share;
+        }
         assert_close(&[(sum / f64::from(share)) as f32], &numbers(&case["y"]), name);
         assert_close(&dx, &numbers(&case["dx"]), name);
     }
