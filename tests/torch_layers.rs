@@ -54,7 +54,7 @@ fn assert_close(ours: &[f32], theirs: &[f32], what: &str) {
 }
 
 /// A case with the layers that it is for.
-struct Case<'a> {
+struct Checked<'a> {
     case: &'a Value,
     name: &'a str,
     layers: Vec<Layer>,
@@ -63,7 +63,7 @@ struct Case<'a> {
     gradients: Vec<f32>,
 }
 
-impl Case<'_> {
+impl Checked<'_> {
     fn check(&self, from: Shape, x: &[f32], dx: &[f32]) {
         let (name, case) = (self.name, self.case);
         let probe = Probe::new(from, &self.layers, x, &self.parameters);
@@ -163,7 +163,7 @@ fn check_conv(case: &Value) {
         Some(bias) => numbers(bias),
         None => column_sums(&numbers(&case["dy"]), index(filters)),
     };
-    let case = Case {
+    let case = Checked {
         case,
         name: case["name"].as_str().unwrap(),
         layers: vec![layer],
@@ -210,7 +210,7 @@ fn pools_are_those_of_pytorch() {
         let (window, stride) = (extent(&settings["kernel_size"]), extent(&settings["stride"]));
         let layers = vec![Layer::Pool { kind, window, stride }];
         let (parameters, gradients) = (Vec::new(), Vec::new());
-        Case { case, name, layers, parameters, gradients }.check_as_it_is();
+        Checked { case, name, layers, parameters, gradients }.check_as_it_is();
     }
 }
 
@@ -231,7 +231,7 @@ fn layer_norms_are_those_of_pytorch() {
         };
         let name = case["name"].as_str().unwrap();
         let layers = vec![Layer::Norm { kind: Norm::Layer }];
-        let mut case = Case { case, name, layers, parameters, gradients };
+        let mut case = Checked { case, name, layers, parameters, gradients };
         if case.gradients.is_empty() {
             // PyTorch has none; they are looked at in the other cases.
             let probe = Probe::new(from, &case.layers, &x, &case.parameters);
@@ -321,7 +321,7 @@ fn residuals_and_gates_are_those_of_pytorch() {
         };
         let layers = vec![Layer::dense(width, activation), Layer::Add { with: vec![INPUT] }];
         let (parameters, gradients) = (both(&case["parameters"]), both(&case["gradients"]));
-        Case { case, name, layers, parameters, gradients }.check_as_it_is();
+        Checked { case, name, layers, parameters, gradients }.check_as_it_is();
     }
 }
 

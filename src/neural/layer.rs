@@ -63,7 +63,8 @@ mod position;
 #[cfg(feature = "layers")]
 mod testing;
 
-#[cfg(all(test, feature = "layers"))]
+#[cfg(test)]
+#[cfg(feature = "layers")]
 mod tests;
 
 use std::ops::Range;

@@ -3,10 +3,11 @@
 //!
 //! A window is a list of segments, runs of numbers at fixed distances from its start; laid end to
 //! end they are a row of the matrix. Products find each number of a row by its offset: segments of
-//! three or five numbers would spend more time on their ends than on sums. The tiles are those of `matmul`: four windows by eight outputs
-//! forward, four numbers of the windows by eight outputs for the weights. All sums go in the order
-//! of the row, or of the windows, one product after the other, so a row of the batch gives the same
-//! bits alone and among others. Complexity is the obvious `windows x k x n`.
+//! three or five numbers would spend more time on their ends than on sums. The tiles are those of
+//! `matmul`: four windows by eight outputs forward, four numbers of the windows by eight outputs
+//! for the weights. All sums go in the order of the row, or of the windows, one product after the
+//! other, so a row of the batch gives the same bits alone and among others. Complexity is the
+//! obvious `windows x k x n`.
 
 #![expect(
     clippy::indexing_slicing,

@@ -14,7 +14,7 @@ mod oracle;
 mod probe;
 
 use synaptic_mesh::neural::specification::{Extent, Norm, Padding, Pooling, Position};
-use synaptic_mesh::neural::{Activation, Layer, Shape};
+use synaptic_mesh::neural::{Activation, Layer, Loss, Shape, Specification};
 use synaptic_mesh::rng::Rng;
 
 use probe::{Probe, index};
@@ -41,6 +41,14 @@ fn bits(numbers: &[f32]) -> Vec<u32> {
     numbers.iter().map(|number| number.to_bits()).collect()
 }
 
+/// Parameters of layers that are valid after an input of shape `from`.
+fn parameter_count(from: Shape, layers: &[Layer]) -> usize {
+    let layers = layers.iter().map(probe::without_prefix).chain([Layer::Flatten]).collect();
+    let specification = Specification { inputs: from, layers, loss: Loss::Mse };
+    specification.validate().unwrap_or_else(|error| panic!("{error}: {specification:?}"));
+    specification.parameter_count()
+}
+
 /// All rows through all layers, by their definitions.
 fn oracle(probe: &Probe, x: &[f64], parameters: &[f64]) -> Vec<f64> {
     let mut y = Vec::new();
@@ -54,7 +62,7 @@ fn oracle(probe: &Probe, x: &[f64], parameters: &[f64]) -> Vec<f64> {
                 .collect();
             let (x, from) = values.last().unwrap();
             if joined.is_empty() {
-                let own = Probe::parameter_count(*from, std::slice::from_ref(layer));
+                let own = parameter_count(*from, std::slice::from_ref(layer));
                 values.push(oracle::forward(layer, *from, x, &rest[..own]));
                 rest = &rest[own..];
             } else {
@@ -81,7 +89,7 @@ fn assert_close(ours: &[f32], theirs: &[f64], near: f64, what: &str) {
 fn check(rng: &mut Rng, from: Shape, layers: &[Layer], rows: usize) {
     let what = format!("{rows} rows of {from:?} through {layers:?}");
     let x = numbers(rng, rows * index(from.count()));
-    let mut parameters = numbers(rng, Probe::parameter_count(from, layers));
+    let mut parameters = numbers(rng, parameter_count(from, layers));
     if layers[0] == (Layer::Norm { kind: Norm::Batch }) {
         // A variance is positive.
         let start = parameters.len() / 4 * 3;
@@ -171,7 +179,6 @@ fn conv(rng: &mut Rng) -> (Shape, Layer) {
 
 /// Whether a network may be made of it.
 fn fits(from: Shape, layer: &Layer) -> bool {
-    use synaptic_mesh::neural::{Loss, Specification};
     let layers = vec![layer.clone(), Layer::Flatten];
     Specification { inputs: from, layers, loss: Loss::Mse }.validate().is_ok()
 }

@@ -48,14 +48,6 @@ impl Probe {
         Self { from, layers: layers.to_vec(), rows, network }
     }
 
-    /// Parameters of the probed layers.
-    pub(crate) fn parameter_count(from: Shape, layers: &[Layer]) -> usize {
-        let layers = layers.iter().map(without_prefix).chain([Layer::Flatten]).collect();
-        let specification = Specification { inputs: from, layers, loss: Loss::Mse };
-        specification.validate().unwrap_or_else(|error| panic!("{error}: {specification:?}"));
-        specification.parameter_count()
-    }
-
     /// The outputs in inference, `[rows, outputs]`.
     pub(crate) fn run(&self) -> Vec<f32> {
         run(&self.network, &unit(self.rows), self.rows)
@@ -108,7 +100,7 @@ impl Probe {
 }
 
 /// The layer when nothing stands before the probed ones.
-fn without_prefix(layer: &Layer) -> Layer {
+pub(crate) fn without_prefix(layer: &Layer) -> Layer {
     let moved = |with: &[u32]| with.iter().map(|value| value - INPUT).collect();
     match layer {
         Layer::Add { with } => Layer::Add { with: moved(with) },

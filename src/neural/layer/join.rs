@@ -114,8 +114,8 @@ impl Compiled for Concat {
     }
 }
 
-/// `to = f(to, from)`, number by number, `from` placed as `x` and `to` as `y`, of one shape. Padding
-/// stays as it is: sums of sums would let it grow beyond what is finite.
+/// `to = f(to, from)`, number by number, `from` placed as `x` and `to` as `y`, of one shape.
+/// Padding stays as it is: sums of sums would let it grow beyond what is finite.
 fn combine(from: &[f32], x: &Value, to: &mut [f32], y: &Value, f: impl Fn(f32, f32) -> f32) {
     if (x.step, x.stride) == (y.step, y.stride) && x.step == x.channels() {
         to.iter_mut().zip(from).for_each(|(to, from)| *to = f(*to, *from));

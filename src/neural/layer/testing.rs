@@ -4,12 +4,6 @@
 //! Scratch memory is NaN before each pass, so that reading what was not written shows; padding of
 //! the input is large, padding of the output's gradient 0.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "clippy allows these in tests, not in their helpers"
-)]
-
 pub(super) mod torch;
 
 use super::{Builder, Compiled, Parameters, Slot, Step, Value, Wiring, compile};
@@ -20,7 +14,6 @@ use crate::rng::Rng;
 use crate::tensor::index;
 
 /// A layer with its own memory.
-#[derive(Debug)]
 pub(super) struct Single {
     layer: Box<dyn Compiled>,
     builder: Builder,
