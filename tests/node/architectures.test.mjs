@@ -1,9 +1,9 @@
 // `neural create`: by layer sizes or by a named architecture.
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { data, json, run, scratch } from './cli.mjs'
+import { DIGITS, data, json, run, scratch } from './cli.mjs'
 
 const create = (cwd, ...args) =>
   json(['neural', 'create', '--output', join(cwd, 'm.json'), ...args], { cwd })
@@ -69,6 +69,54 @@ test('what cannot be made is refused with exit code 2, and nothing is written', 
     assert.match(error.message, message)
     assert.ok(!existsSync(join(cwd, 'm.json')))
   }
+})
+
+/** Accuracy on the digits it was trained with; the best are above 0.9, chance is 0.1. */
+const LEARNERS = [
+  ['mlp', '64', 0.8],
+  ['decision', '64', 0.8],
+  ['vision', '8x8x1', 0.8],
+  ['lightweight', '8x8x1', 0.25],
+  ['lstm', '8x8', 0.5],
+  ['gru', '8x8', 0.6],
+]
+
+for (const [name, inputs, accuracyMin] of LEARNERS) {
+  test(`${name} learns digits from the command line`, async () => {
+    const cwd = scratch()
+    const file = join(cwd, 'm.json')
+    const made = ['--architecture', name, '--inputs', inputs, '--outputs', '10']
+    await data(['neural', 'create', '--output', file, ...made], { cwd })
+    const args = ['--model', file, '--data', DIGITS, '--epochs', '3', '--seed', '1']
+    const { trainAccuracy } = await data(['neural', 'train', ...args], { cwd })
+    assert.ok(trainAccuracy > accuracyMin, `accuracy ${trainAccuracy}`)
+    const { accuracy } = await data(['neural', 'eval', '--model', file, '--data', DIGITS], { cwd })
+    assert.equal(accuracy, trainAccuracy)
+    const { layers, parameters } = await data(['neural', 'info', '--model', file], { cwd })
+    assert.equal(
+      layers.reduce((sum, layer) => sum + layer.parameters, 0),
+      parameters,
+    )
+  })
+}
+
+test('text takes bytes as they are, and tells words apart', async () => {
+  const cwd = scratch()
+  const file = join(cwd, 'm.json')
+  const made = ['--architecture', 'text', '--inputs', '8', '--outputs', '2', '--output', file]
+  await data(['neural', 'create', ...made], { cwd })
+  const bytes = (word) => [...Buffer.from(word.padEnd(8, '\0'))].join(',')
+  const words = { animal: ['cat', 'dog', 'cow', 'hen'], tool: ['saw', 'axe', 'file', 'drill'] }
+  const rows = Object.entries(words).flatMap(([kind, all]) =>
+    all.map((word) => `${bytes(word)},${kind}`),
+  )
+  const table = join(cwd, 'rows.csv')
+  writeFileSync(table, rows.join('\n'))
+  const args = ['--model', file, '--data', table, '--epochs', '30', '--batch', '8']
+  const { trainAccuracy } = await data(['neural', 'train', ...args], { cwd })
+  assert.equal(trainAccuracy, 1)
+  const { scaling } = await data(['neural', 'info', '--model', file], { cwd })
+  assert.deepEqual([new Set(scaling.offset), new Set(scaling.scale)], [new Set([0]), new Set([1])])
 })
 
 test('a network that is too large is refused by the core', async () => {
