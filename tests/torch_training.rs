@@ -9,7 +9,6 @@
     clippy::indexing_slicing,
     clippy::as_conversions,
     clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
     reason = "clippy allows these in tests, not in their helpers; vectors are rounded to f32"
 )]
 

@@ -1,9 +1,10 @@
 //! Many tiny networks of one shape, eight at a time.
 //!
-//! A network of a few dozen parameters leaves most lanes of a vector empty. Here eight networks lie
-//! side by side, lane by lane, and one pass computes all of them: `[group][layer][output]`, then
-//! the bias and the weights of that output, each number eight times, once for each network. The
-//! order of operations is that of [`Network::run`], so a network gives the same bits here and there.
+//! A network of a few dozen parameters leaves most lanes of a vector empty. Here eight networks
+//! lie side by side, lane by lane, and one pass computes all of them: `[group][layer][output]`,
+//! then the bias and the weights of that output, each number eight times, once for each network.
+//! The order of operations is that of [`Network::run`], so that a network gives the same bits in
+//! both.
 //!
 //! For dense layers only, and worth it up to some thousand parameters: above that a network's own
 //! kernels fill the lanes, and a group of eight does not fit the cache.
