@@ -3,7 +3,6 @@
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { DIST } from '../../npm/scripts/lib/paths.mjs'
-import { Cannot } from './cannot.mjs'
 
 const TRAINING = { batch: 32, learningRate: 1e-3, optimiser: 'adam', shuffle: true }
 
@@ -42,18 +41,8 @@ function specificationOf({ inputs, layers }) {
   }
 }
 
-/** A network of the folder; one of layers that are not all dense may be refused. */
-function create(neural, folder) {
-  try {
-    return neural.Network.create(specificationOf(folder), 1n)
-  } catch (thrown) {
-    if (folder.layers.every(({ type }) => type === 'dense')) throw thrown
-    throw new Cannot(`not built yet (${thrown.message ?? thrown})`)
-  }
-}
-
 function single(neural, folder) {
-  const network = create(neural, folder)
+  const network = neural.Network.create(specificationOf(folder), 1n)
   const { numbers, rows } = folder
   network.setWeights(folder.weights)
   const run = rows === 1 ? () => network.run(numbers) : () => network.runBatch(numbers, rows)
@@ -78,12 +67,21 @@ function training(neural, folder, network) {
 }
 
 function population(neural, folder) {
-  if (!neural.Population) throw new Cannot('not built yet (there is no Population)')
-  const specification = specificationOf(folder)
-  const networks = neural.Population.create(specification, folder.count, 1n)
-  networks.setWeights(folder.weights)
-  const run = () => networks.run(folder.numbers)
-  return { run, outputs: run }
+  const { count, weights, numbers, layers } = folder
+  const networks = neural.Population.create(specificationOf(folder), count, 1n)
+  const size = weights.length / count
+  for (let member = 0; member < count; member += 1) {
+    networks.setWeights(member, weights.subarray(member * size, (member + 1) * size))
+  }
+  const outputs = new Float32Array(count * layers.at(-1).kernel.at(-1))
+  const run = () => networks.evaluate(numbers, outputs)
+  return {
+    run,
+    outputs() {
+      run()
+      return outputs
+    },
+  }
 }
 
 /** Share of the rows whose largest output is that of their class. */
