@@ -420,3 +420,11 @@ fn every_cut_of_a_file_is_an_error_and_no_number_can_overflow_it() {
     let longer = format!("{file}x");
     assert_eq!(Network::from_file(longer.as_bytes()).unwrap_err().code(), "file-damaged");
 }
+
+#[test]
+fn a_file_cannot_make_a_cascade_train_for_ever() {
+    let mut network = Network::shortcut(&[2, 1], &mut Rng::from_u64(1)).unwrap();
+    network.options_mut().cascade.out_epochs_min = u32::MAX;
+    assert!(network.options().validate().is_err());
+    assert!(Cascade::new(&network, 1).is_err());
+}

@@ -258,3 +258,54 @@ fn what_costs_too_much_is_refused() {
     let late = Specification { inputs: Shape::Flat(8), layers: late, loss: Loss::Mse };
     assert!(late.validate().unwrap_err().to_string().contains("put it first"));
 }
+
+/// An arena that held what is not finite once, such as after a training that diverged, was a fault:
+/// padding of an input is multiplied by weights of 0, and a NaN times 0 is a NaN.
+#[test]
+fn what_an_arena_held_before_changes_nothing() {
+    let depthwise = Layer::Conv {
+        filters: 3,
+        kernel: Extent::Line(3),
+        stride: Extent::Line(1),
+        dilation: Extent::Line(1),
+        padding: Padding::Valid,
+        groups: 3,
+        activation: Activation::Linear,
+    };
+    let layers = vec![depthwise, Layer::Flatten, Layer::dense(2, Activation::Softmax)];
+    let inputs = Shape::Sequence { steps: 9, features: 3 };
+    let specification = Specification { inputs, layers, loss: Loss::CrossEntropy };
+    let values: Vec<f32> = (0_u8..54).map(|place| f32::from(place % 7) - 3.0).collect();
+    let labels = Labels::Classes(vec![0, 1]);
+    let data = Dataset::from_parts(27, values, labels, vec!["a".into(), "b".into()]).unwrap();
+    let wide = Specification {
+        inputs: Shape::Flat(4_000),
+        layers: vec![Layer::dense(64, Activation::Linear)],
+        loss: Loss::Mse,
+    };
+    let mut used = Arena::new();
+    let nan = Network::new(&wide, 1).unwrap();
+    nan.run(&mut used, &[f32::NAN; 4_000], &mut [0.0; 64]).unwrap();
+    let train = |arena: &mut Arena| {
+        let mut network = Network::new(&specification, 1).unwrap();
+        let mut trainer = Trainer::new(&network, Options::default()).unwrap();
+        trainer.epoch(&mut network, arena, &data).unwrap();
+        network.weights_cid()
+    };
+    assert_eq!(train(&mut used), train(&mut Arena::new()));
+}
+
+/// 64 rows of it do not fit the arena at once, one by one they do.
+#[test]
+fn a_network_that_is_large_per_row_runs_many_rows() {
+    let layers =
+        vec![conv(1, 1, Activation::Linear), Layer::Flatten, Layer::dense(1, Activation::Linear)];
+    let inputs = Shape::Image { height: 256, width: 256, channels: 1 };
+    let specification = Specification { inputs, layers, loss: Loss::Mse };
+    let network = Network::new(&specification, 1).unwrap();
+    let row: Vec<f32> =
+        (0_u32..65_536).map(|place| if place % 3 == 0 { 1.0 } else { 0.0 }).collect();
+    let mut outputs = vec![0.0; 70];
+    network.run(&mut Arena::new(), &row.repeat(70), &mut outputs).unwrap();
+    assert!(outputs.iter().all(|output| output.to_bits() == outputs[0].to_bits()));
+}

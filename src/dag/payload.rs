@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{BlobId, EquivocationProof, Error, VertexId};
 use crate::identity::{Binding, NetworkId};
 use crate::limits;
-use crate::neural::{Scaling, Specification};
+use crate::neural::{Layer, Scaling, Specification, specification};
 
 /// One typed statement of an author.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -185,6 +185,13 @@ impl RunSpec {
             });
         }
         self.model.validate().map_err(Error::Model)?;
+        // Members replay runs and need the weights a run begins with, which a node computes for
+        // dense layers only.
+        let other = |layer: &Layer| !matches!(layer, Layer::Dense { .. });
+        if let Some(place) = self.model.layers.iter().position(other) {
+            let what = "a run trains networks of dense layers";
+            return Err(Error::Model(specification::Error::Layer { layer: place + 1, what }));
+        }
         self.scaling.validate(self.model.inputs()).map_err(Error::Model)?;
         self.validate_classes()?;
         within("rounds", self.rounds, 1, limits::RUN_ROUNDS_MAX)?;

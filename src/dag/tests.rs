@@ -326,7 +326,7 @@ fn two_classes_of_one_output(spec: &mut RunSpec) {
 
 #[test]
 fn every_bound_of_a_run_is_checked() {
-    let table: [(Spoil, &str); 20] = [
+    let table: [(Spoil, &str); 21] = [
         (|s| s.name.clear(), "vertex-range"),
         (|s| s.name = "a".repeat(65), "vertex-range"),
         (|s| s.name = "Iris".to_owned(), "vertex-range"),
@@ -335,6 +335,8 @@ fn every_bound_of_a_run_is_checked() {
         (|s| s.scaling.offset.clear(), "run-model"),
         (|s| s.classes = vec!["a".to_owned()], "run-model"),
         (two_classes_of_one_output, "run-model"),
+        // A node computes initial weights of dense layers only.
+        (|s| s.model.layers.insert(0, Layer::Flatten), "run-model"),
         (|s| s.classes[0] = "a".repeat(65), "vertex-range"),
         (|s| s.rounds = 0, "vertex-range"),
         (|s| s.rounds = u32::MAX, "vertex-range"),

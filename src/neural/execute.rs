@@ -25,11 +25,15 @@ pub(crate) struct Training<'a> {
 /// Puts rows where the plan's input is: `[rows, inputs]`, one slice for each row.
 pub(crate) fn load<'r>(plan: &Plan, pass: &mut Pass<'_>, rows: impl Iterator<Item = &'r [f32]>) {
     let input = plan.input();
-    for (to, from) in pass.slot(input.slot).chunks_exact_mut(input.stride).zip(rows) {
-        let positions = to.chunks_mut(input.step).zip(from.chunks(input.channels()));
-        for (to, from) in positions {
+    let (channels, end) = (input.channels(), input.positions() * input.step);
+    for (row, from) in pass.slot(input.slot).chunks_exact_mut(input.stride).zip(rows) {
+        let (positions, padding) = row.split_at_mut(end.min(input.stride));
+        for (to, from) in positions.chunks_mut(input.step).zip(from.chunks(channels)) {
             to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+            // What another pass left here may be a NaN, which no weight of 0 makes harmless.
+            to.iter_mut().skip(channels).for_each(|padding| *padding = 0.0);
         }
+        padding.fill(0.0);
     }
 }
 

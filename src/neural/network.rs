@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::crypto::hash;
+use crate::limits;
 use crate::neural::arena::Arena;
 use crate::neural::dataset::{Dataset, Labels, Target};
 use crate::neural::error::Error;
@@ -15,7 +16,8 @@ use crate::neural::stream;
 use crate::rng::Rng;
 use crate::tensor::index;
 
-/// Rows that are run together: enough for the tile kernel, few enough to stay in the cache.
+/// Rows that are run together, if the arena has room for so many: enough for the tile kernel, few
+/// enough to stay in the cache.
 const CHUNK_ROWS: usize = 64;
 
 /// A network that can be run, evaluated and trained.
@@ -142,8 +144,9 @@ impl Network {
             return Err(Error::Rows { found: outputs.len(), rows, columns });
         }
         check_words(self.specification(), inputs)?;
-        let chunks = inputs.chunks(CHUNK_ROWS * columns_in);
-        for (inputs, outputs) in chunks.zip(outputs.chunks_mut(CHUNK_ROWS * columns_out)) {
+        let chunk_rows = self.chunk_rows();
+        let chunks = inputs.chunks(chunk_rows * columns_in);
+        for (inputs, outputs) in chunks.zip(outputs.chunks_mut(chunk_rows * columns_out)) {
             let mut outputs = outputs.chunks_exact_mut(columns_out);
             self.forward(arena, inputs, &mut |result| {
                 if let Some(to) = outputs.next() {
@@ -165,7 +168,7 @@ impl Network {
         }
         let (columns_in, _) = self.columns();
         let (mut loss, mut right, mut row) = (0.0, 0_u32, 0);
-        for inputs in data.values().chunks(CHUNK_ROWS * columns_in) {
+        for inputs in data.values().chunks(self.chunk_rows() * columns_in) {
             self.forward(arena, inputs, &mut |outputs| {
                 let target = data.labels().of_row(row);
                 row += 1;
@@ -195,7 +198,14 @@ impl Network {
         check_words(self.specification(), data.values())
     }
 
-    /// Runs up to [`CHUNK_ROWS`] rows and hands each row of outputs to `each`.
+    /// As many rows as are run together.
+    fn chunk_rows(&self) -> usize {
+        let program = self.plan.forward();
+        let room = limits::NEURAL_ARENA_NUMBERS_MAX.saturating_sub(program.numbers_fixed);
+        (room / program.numbers_per_row.max(1)).clamp(1, CHUNK_ROWS)
+    }
+
+    /// Runs some rows together and hands each row of outputs to `each`.
     fn forward(
         &self,
         arena: &mut Arena,

@@ -63,6 +63,12 @@ test('two members train together what neither could alone; anybody can verify it
   assert.ok(started.samples > 600)
   assert.ok(started.alone.accuracy < 0.6, `alone ${started.alone.accuracy}`)
 
+  // While the run waits for its second member: afterwards it may have finished already.
+  const twice = await json(['run', 'join', 'digits', ...rows, '--home', founder.home], {
+    cwd: founder.home,
+  })
+  assert.deepEqual([twice.code, twice.error.code], [1, 'already-joined'])
+
   const watching = run(['run', 'watch', 'digits', '--home', founder.home, '--json'], {
     cwd: founder.home,
   })
@@ -70,10 +76,6 @@ test('two members train together what neither could alone; anybody can verify it
   const args = ['--data', files.high, '--test', files.test]
   const joined = await member.data('run', 'join', 'digits', ...args)
   assert.equal(joined.contributing, true)
-  const twice = await json(['run', 'join', 'digits', ...args, '--home', member.home], {
-    cwd: member.home,
-  })
-  assert.deepEqual([twice.code, twice.error.code], [1, 'already-joined'])
 
   const seen = await watching
   assert.equal(seen.code, 0)

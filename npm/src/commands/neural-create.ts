@@ -64,7 +64,7 @@ function specificationFor(options: CreateOptions): Specification {
     if (options.activation !== undefined) {
       throw usageError('--activation is for --layers: an architecture has its own', 'leave it out')
     }
-    const loss = lossFor(options, undefined)
+    const loss = lossFor(options, options.outputs)
     return presetSpecification(architecture, { inputs, outputs, loss })
   }
   if (layers === undefined || architecture !== undefined) {

@@ -3,6 +3,7 @@
 //! They are part of a network, because FANN files carry them (all but those of SARPROP).
 
 use super::{Activation, Error};
+use crate::limits;
 
 /// How weights change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -234,6 +235,16 @@ impl Options {
             ("cascade_candidate_limit", cascade.candidate_limit),
             ("cascade_weight_multiplier", cascade.weight_multiplier),
         ];
+        let epochs = [
+            ("cascade_max_out_epochs", cascade.out_epochs_max),
+            ("cascade_min_out_epochs", cascade.out_epochs_min),
+            ("cascade_max_cand_epochs", cascade.candidate_epochs_max),
+            ("cascade_min_cand_epochs", cascade.candidate_epochs_min),
+        ];
+        let most = limits::FANN_CASCADE_EPOCHS_MAX;
+        if let Some((name, _)) = epochs.into_iter().find(|(_, epochs)| *epochs > most) {
+            return Err(Error::Option(name));
+        }
         let steepnesses = cascade.steepnesses.iter().map(|s| ("cascade_steepnesses", *s));
         let positive = positive.into_iter().chain(steepnesses);
         let wrong = positive.filter(|(_, value)| !(value.is_finite() && *value >= 0.0));

@@ -185,6 +185,7 @@ impl Network {
         epochs: Option<u32>,
     ) -> Result<JsValue, JsValue> {
         let options = train_options(options, &data.0)?;
+        options.validate().map_err(thrown)?;
         let prepared = self.model.prepare(&data.0).map_err(thrown)?;
         // Taken out until it has succeeded: a training that failed is over, because its optimiser
         // may not be finite any more.
