@@ -122,12 +122,33 @@ export function readBounded(file: string, bytesMax: number): Buffer {
   }
 }
 
-/** Creates a directory that only its owner can enter, with its parents. */
+/**
+ * Creates a directory that only its owner can enter, with its parents.
+ *
+ * One after the other: Node's own `recursive` never ends where a directory is there and yet nothing
+ * can be made in it, such as `/proc`.
+ */
 export function makePrivateDirectory(directory: string): void {
+  const missing: string[] = []
+  let parent = path.resolve(directory)
+  while (!exists(parent) && path.dirname(parent) !== parent) {
+    missing.unshift(parent)
+    parent = path.dirname(parent)
+  }
   try {
-    fs.mkdirSync(directory, { recursive: true, mode: PRIVATE_DIRECTORY_MODE })
+    if (missing.length === 0) fs.readdirSync(directory)
+    for (const place of missing) makeDirectory(place)
   } catch (thrown) {
     throw fileError(thrown, directory)
+  }
+}
+
+/** Creates one directory, unless somebody else has just done so. */
+function makeDirectory(place: string): void {
+  try {
+    fs.mkdirSync(place, { mode: PRIVATE_DIRECTORY_MODE })
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw thrown
   }
 }
 

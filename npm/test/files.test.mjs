@@ -3,7 +3,14 @@ import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { exists, readBounded, SECRET_MODE, writeAtomic, writeNew } from '../dist/files.js'
+import {
+  exists,
+  makePrivateDirectory,
+  readBounded,
+  SECRET_MODE,
+  writeAtomic,
+  writeNew,
+} from '../dist/files.js'
 
 const root = fs.mkdtempSync(join(tmpdir(), 'files-test-'))
 after(() => fs.rmSync(root, { recursive: true }))
@@ -51,4 +58,20 @@ test('what may not be looked at is an error, not absent', {
   const directory = join(root, 'closed')
   fs.mkdirSync(directory, { mode: 0o000 })
   assert.throws(() => exists(join(directory, 'identity.key')), { code: 'no-permission' })
+})
+
+test('directories are made with their parents, for their owner only', () => {
+  const directory = join(root, 'a', 'b', 'c')
+  makePrivateDirectory(directory)
+  makePrivateDirectory(directory)
+  assert.equal(fs.statSync(join(root, 'a')).mode & 0o777, 0o700)
+  assert.equal(fs.statSync(directory).mode & 0o777, 0o700)
+  fs.writeFileSync(join(root, 'plain'), '')
+  assert.throws(() => makePrivateDirectory(join(root, 'plain', 'x')), { code: /not-a-directory/ })
+  assert.throws(() => makePrivateDirectory(join(root, 'plain')), { code: /not-a/ })
+})
+
+// Node's recursive mkdir tries for ever there.
+test('where nothing can be made an error says so', { skip: process.platform !== 'linux' }, () => {
+  assert.throws(() => makePrivateDirectory('/proc/synaptic/home'), { code: 'no-such-file' })
 })
