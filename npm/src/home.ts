@@ -7,7 +7,7 @@
  */
 import * as os from 'node:os'
 import * as path from 'node:path'
-import { SynapticError } from './errors.js'
+import { SynapticError, usageError } from './errors.js'
 import { exists } from './files.js'
 
 /** Name of the directory that `init` makes inside a project. */
@@ -122,6 +122,9 @@ export function userHome(around: Surroundings): Home {
 
 /** The home a command works on. */
 export function resolveHome(flag: string | undefined, around: Surroundings): Home {
+  if (flag === '') {
+    throw usageError('--home is empty', 'name a directory; an unset variable gives nothing')
+  }
   if (flag !== undefined) return homeAt(path.resolve(around.cwd, flag), 'flag')
   const fromEnvironment = around.env.SYNAPTIC_HOME
   if (fromEnvironment !== undefined && fromEnvironment !== '') {

@@ -123,10 +123,10 @@ function requireSameNetwork(home: Home, own: unknown, asked: string): void {
   )
 }
 
-/** A project's secrets do not belong into its repository. */
+/** Secrets in a directory that somebody chose do not belong into the repository around it. */
 function ignoreInGit(home: Home): string[] {
   const file = path.join(home.directory, '.gitignore')
-  if (home.origin !== 'project' || exists(file)) return []
+  if (home.origin === 'user' || exists(file)) return []
   writeAtomic(file, '*\n')
   return [file]
 }
