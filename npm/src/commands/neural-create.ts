@@ -42,7 +42,6 @@ export async function run({ output }: Context, options: CreateOptions): Promise<
     const created = await pool.request('model', 'create', { specification, seed })
     writeAtomic(options.output, created.model)
     const { parameters, weightsCid } = created
-    const next = `synaptic-mesh neural train --model ${options.output} --data rows.csv`
     const what = layers?.join('-') ?? `${architecture}, ${shapeText(inputs)} to ${outputs}`
     const { output: model } = options
     output.result(
@@ -50,12 +49,25 @@ export async function run({ output }: Context, options: CreateOptions): Promise<
       (paint) =>
         [
           `wrote ${model}: ${what}, ${parameters} parameters, ${task}`,
-          `next: ${paint('cyan', next)}`,
+          nextStep(model, task, outputs, (text) => paint('cyan', text)),
         ].join('\n'),
     )
   } finally {
     await pool.close()
   }
+}
+
+/** What to do with the model; a table has one label per row, so it cannot train several numbers. */
+function nextStep(
+  model: string,
+  task: Task,
+  outputs: number,
+  paint: (text: string) => string,
+): string {
+  if (task === 'regression' && outputs > 1) {
+    return `note: no command trains ${outputs} numbers per row yet; the Rust crate does`
+  }
+  return `next: ${paint(`synaptic-mesh neural train --model ${model} --data rows.csv`)}`
 }
 
 function specificationFor(options: CreateOptions): Specification {

@@ -43,7 +43,9 @@ function textOf(assessment: Assessment): string {
   const figures = [['rows', String(rows)]]
   if (accuracy !== null) figures.push(['accuracy', percent(accuracy)])
   if (meanAbsoluteError !== null) figures.push(['mean error', meanAbsoluteError.toPrecision(4)])
-  figures.push(['loss', `${loss.toFixed(4)} (${lossName})`])
+  // As in `neural train`: targets are scaled to a variance of 1.
+  const unit = classes.length === 0 ? `${lossName}, targets scaled to variance 1` : lossName
+  figures.push(['loss', `${loss.toFixed(4)} (${unit})`])
   if (classes.length === 0) return columns(figures)
   const confusion = classes.length > MATRIX_CLASSES_MAX ? pairs(assessment) : matrix(assessment)
   return [columns(figures), '', columns(confusion)].join('\n')

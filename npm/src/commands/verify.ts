@@ -25,7 +25,7 @@ export async function run({ output }: Context, _options: object, file: string): 
   }
   output.result(data, (paint) =>
     [
-      `${paint('green', 'true')}: ${rounds} rounds with ${updates} updates recomputed, bit for bit`,
+      `${paint('green', 'verified')}: ${rounds} rounds with ${updates} updates recomputed, bit for bit`,
       `weights ${weightsCid}`,
     ].join('\n'),
   )
