@@ -54,6 +54,7 @@ const USAGE = [
   [['run', 'start', 'digits', '--data', 'd.csv'], /--layers/],
   [['verify'], /missing required argument/],
   [['init', '--frob'], /unknown option/],
+  [['--home', '', 'init'], /--home is empty/],
 ]
 
 for (const [args, message] of USAGE) {
