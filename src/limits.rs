@@ -70,8 +70,8 @@ pub const FANN_NEURONS_MAX: usize = 1 << 17;
 pub const FANN_LAYERS_MAX: usize = 4_096;
 /// Candidates of one step of cascade training (count): libfann's defaults make 80.
 pub const FANN_CANDIDATES_MAX: usize = 1_024;
-/// Epochs of one phase of cascade training (count), whatever a file says. Arbitrary, sane: libfann's
-/// own bounds are 150.
+/// Epochs of one phase of cascade training (count), whatever a file says. Arbitrary, sane: those of
+/// libfann are 150.
 pub const FANN_CASCADE_EPOCHS_MAX: u32 = 100_000;
 /// Bytes of one FANN file: the most connections with 40 characters each, and the neurons.
 pub const FANN_FILE_BYTES_MAX: usize = 64 << 20;
