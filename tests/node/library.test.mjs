@@ -6,16 +6,23 @@ import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { DIGITS, data, PACKAGE, scratch } from './cli.mjs'
 
-const { createNode } = await import(pathToFileURL(join(PACKAGE, 'node.mjs')).href)
+const library = await import(pathToFileURL(join(PACKAGE, 'node.mjs')).href)
+
+/** A node that ends with its test, however that ends: a running one keeps the process alive. */
+async function createNode(t, options) {
+  const node = await library.createNode(options)
+  t.after(() => node.stop())
+  return node
+}
 
 // Every start without a network joined a new one, in which the node's history was not to be seen.
-test('a home keeps identity, network and history between starts', async () => {
+test('a home keeps identity, network and history between starts', async (t) => {
   const home = scratch()
-  const first = await createNode({ home })
+  const first = await createNode(t, { home })
   const run = { name: 'digits', data: DIGITS, layers: [64, 10], quorum: 2, updatesMin: 2 }
   await first.startRun(run)
   await first.stop()
-  const again = await createNode({ home })
+  const again = await createNode(t, { home })
   assert.deepEqual([again.nodeId, again.network], [first.nodeId, first.network])
   assert.deepEqual(
     (await again.runs()).map(({ name }) => name),
@@ -28,30 +35,30 @@ test('a home keeps identity, network and history between starts', async () => {
   assert.equal(network, first.network)
 })
 
-test('the network is the one of the settings, or the one joined first', async () => {
+test('the network is the one of the settings, or the one joined first', async (t) => {
   const settled = scratch()
   const { network } = await data(['init', '--home', settled], { cwd: settled })
-  const founder = await createNode({ home: settled })
+  const founder = await createNode(t, { home: settled })
   assert.equal(founder.network, network)
   const home = scratch()
-  const member = await createNode({ home, join: founder.joinLink })
+  const member = await createNode(t, { home, join: founder.joinLink })
   await member.stop()
   await founder.stop()
-  const alone = await createNode({ home })
+  const alone = await createNode(t, { home })
   assert.equal(alone.network, network)
   await alone.stop()
   // What is forgotten leaves nothing behind that a later start would go by.
-  const passing = await createNode({ home: scratch(), storage: 'memory' })
+  const passing = await createNode(t, { home: scratch(), storage: 'memory' })
   assert.notEqual(passing.network, network)
   await passing.stop()
 })
 
-test('a home without settings goes on in the network it was in last', async () => {
+test('a home without settings goes on in the network it was in last', async (t) => {
   const home = scratch()
-  const first = await createNode({ home })
+  const first = await createNode(t, { home })
   await first.stop()
   rmSync(join(home, 'config.json'))
-  const again = await createNode({ home })
+  const again = await createNode(t, { home })
   assert.equal(again.network, first.network)
   await again.stop()
 })
