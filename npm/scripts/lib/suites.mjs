@@ -40,6 +40,9 @@ export function cargoTest(name, args, env = {}) {
   }
 }
 
+/** A file that takes longer than this hangs; the longest takes two minutes on two busy cores. */
+const HANGS = '--test-timeout=420000'
+
 /** All `*.test.mjs` and `*.spec.mjs` directly in `folder`, by node:test. */
 export function nodeTest(name, folder, { concurrency, before } = {}) {
   return {
@@ -54,7 +57,7 @@ export function nodeTest(name, folder, { concurrency, before } = {}) {
         const reporters = ['--test-reporter=spec', '--test-reporter-destination=stdout']
         reporters.push('--test-reporter=tap', `--test-reporter-destination=${tap}`)
         const limit = concurrency ? [`--test-concurrency=${concurrency}`] : []
-        const args = ['--test', ...limit, ...reporters, ...files]
+        const args = ['--test', HANGS, ...limit, ...reporters, ...files]
         const { code, output } = await run(process.execPath, args, { allowFailure: true })
         const text = existsSync(tap) ? readFileSync(tap, 'utf8') : ''
         const total = (word) => Number(new RegExp(`^# ${word} (\\d+)$`, 'm').exec(text)?.[1] ?? 0)
