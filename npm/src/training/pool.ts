@@ -26,6 +26,10 @@ function spawnThread({ reply, end }: WorkerHandlers): WorkerPort {
   return {
     post: (request) => thread.postMessage(request),
     busy: (busy) => (busy ? thread.ref() : thread.unref()),
-    terminate: async () => void (await thread.terminate()),
+    async terminate() {
+      // Who waits for the end would wait for ever, should nothing else keep the program alive.
+      thread.ref()
+      await thread.terminate()
+    },
   }
 }
