@@ -5,7 +5,7 @@
 use super::*;
 use crate::neural::layer::Initial;
 use crate::neural::layer::testing::{
-    Single, assert_close, assert_rows_are_apart, exact, numbers, slopes,
+    Single, assert_close, assert_is_textbook, assert_rows_are_apart, exact, numbers,
     torch::{Case, cases},
 };
 use crate::neural::specification::{Layer, Shape};
@@ -138,22 +138,9 @@ fn oracle(setting: Setting, parameters: &[f64], x: &[f64]) -> Vec<f64> {
 #[test]
 fn outputs_and_gradients_are_those_of_the_textbook() {
     for setting in settings() {
-        let (single, rows) = (setting.single(), 3);
-        let x = numbers(2, rows * setting.columns(), 1.5);
-        let parameters = exact(&single.parameters());
-        let expected = oracle(setting, &parameters, &exact(&x));
-        let dy = numbers(3, expected.len(), 1.0);
-        let learned = single.learn(&x, &dy);
-        let what = format!("{setting:?}");
-        assert_close(&learned.y, &expected, 1e-6, &format!("{what} y"));
-        let loss = |parameters: &[f64], x: &[f64]| -> f64 {
-            let y = oracle(setting, parameters, x);
-            y.iter().zip(&dy).map(|(y, dy)| y * f64::from(*dy)).sum()
-        };
-        let of_parameters = slopes(&parameters, |parameters| loss(parameters, &exact(&x)));
-        assert_close(&learned.gradient, &of_parameters, 3e-6, &format!("{what} parameters"));
-        let of_x = slopes(&exact(&x), |x| loss(&parameters, x));
-        assert_close(&learned.dx, &of_x, 3e-6, &format!("{what} x"));
+        let x = numbers(2, 3 * setting.columns(), 1.5);
+        let of_setting = |parameters: &[f64], x: &[f64]| oracle(setting, parameters, x);
+        assert_is_textbook(&setting.single(), &x, 1e-6, &format!("{setting:?}"), of_setting);
     }
 }
 
