@@ -254,10 +254,8 @@ pub(crate) struct Builder {
     pub(crate) fixed_run_max: usize,
     /// The layer being compiled, counted from 1.
     pub(crate) layer: u32,
-    /// Slots of the layer being compiled that hold something from `forward` to `backward`.
+    /// Slots of the layer being compiled, kept from `forward` to `backward`.
     pub(crate) kept: Vec<Slot>,
-    /// Slots of the layer being compiled that hold something within one call.
-    pub(crate) passing: Vec<Slot>,
 }
 
 impl Builder {
@@ -267,17 +265,11 @@ impl Builder {
         Slot(narrow(self.strides.len() - 1))
     }
 
-    /// A slot for what `backward` wants of what `forward` computed.
+    /// A slot of the layer's own: for what `backward` wants of what `forward` computed, or for work
+    /// within a call.
     pub(crate) fn kept(&mut self, numbers_per_row: usize) -> Slot {
         let slot = self.slot(numbers_per_row);
         self.kept.push(slot);
-        slot
-    }
-
-    /// A slot for numbers that are needed only within one call of this layer.
-    pub(crate) fn passing(&mut self, numbers_per_row: usize) -> Slot {
-        let slot = self.slot(numbers_per_row);
-        self.passing.push(slot);
         slot
     }
 
@@ -385,6 +377,6 @@ fn compile_any(layer: &Layer, x: &Value, y: &Value, builder: &mut Builder) -> Bo
 }
 
 /// A number below the limits of a specification, all of which fit 32 bits.
-fn narrow(number: usize) -> u32 {
+pub(crate) fn narrow(number: usize) -> u32 {
     u32::try_from(number).expect("limits.rs keeps every size of a plan below 2^32")
 }

@@ -56,9 +56,7 @@ impl Network {
                 }
             }
         }
-        let mut network = Self { parameters: vec![0.0; plan.packed_len()], plan };
-        network.set_weights(&weights)?;
-        Ok(network)
+        Self::of_plan(plan, &weights)
     }
 
     /// A network with the given canonical parameters.
@@ -66,7 +64,10 @@ impl Network {
     /// # Errors
     /// As [`Network::new`] and [`Network::set_weights`].
     pub fn from_weights(specification: &Specification, weights: &[f32]) -> Result<Self, Error> {
-        let plan = Plan::of(specification)?;
+        Self::of_plan(Plan::of(specification)?, weights)
+    }
+
+    fn of_plan(plan: Arc<Plan>, weights: &[f32]) -> Result<Self, Error> {
         let mut network = Self { parameters: vec![0.0; plan.packed_len()], plan };
         network.set_weights(weights)?;
         Ok(network)

@@ -16,7 +16,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use crate::neural::layer::{self, Builder, Compiled, Slot, Tensor, Value, Wiring};
+use crate::neural::layer::{self, Builder, Compiled, Slot, Tensor, Value, Wiring, narrow};
 use crate::neural::specification::{self, Error, Loss, Specification};
 use crate::tensor::index;
 
@@ -183,8 +183,8 @@ struct Draft {
     wirings: Vec<Wiring>,
     /// For each layer the values it takes, by number.
     inputs: Vec<Vec<usize>>,
-    /// For each layer the slots it keeps from forward to backward, and those of one call.
-    own: Vec<(Vec<Slot>, Vec<Slot>)>,
+    /// For each layer the slots of its own.
+    kept: Vec<Vec<Slot>>,
 }
 
 impl Draft {
@@ -202,8 +202,7 @@ impl Draft {
         self.builder.layer += 1;
         let first = xs.first().copied().unwrap_or(y);
         self.layers.push(layer::compile(layer, &first, &y, &mut self.builder)?);
-        let kept = std::mem::take(&mut self.builder.kept);
-        self.own.push((kept, std::mem::take(&mut self.builder.passing)));
+        self.kept.push(std::mem::take(&mut self.builder.kept));
         self.values.push(y);
         self.wirings.push(Wiring { dxs: vec![None; xs.len()], xs, y, dy, cancels: false });
         self.inputs.push(inputs);
@@ -288,9 +287,8 @@ impl Draft {
                     let layer = index(*layer);
                     let Some(wiring) = self.wirings.get(layer) else { continue };
                     wiring.xs.iter().chain([&wiring.y]).for_each(|value| touch(value.slot, at));
-                    if let Some((kept, passing)) = self.own.get(layer) {
-                        kept.iter().chain(passing).for_each(|slot| touch(*slot, at));
-                    }
+                    let kept = self.kept.get(layer).into_iter().flatten();
+                    kept.for_each(|slot| touch(*slot, at));
                     if matches!(op, Op::Backward(_)) {
                         let dxs = wiring.dxs.iter().flatten();
                         dxs.chain([&wiring.dy]).for_each(|slot| touch(*slot, at));
@@ -349,11 +347,6 @@ fn widest(waiting: &[(usize, usize, (usize, usize))]) -> Option<usize> {
         }
     }
     best.map(|(at, _)| at)
-}
-
-/// A number below the limits of a specification, all of which fit 32 bits.
-fn narrow(number: usize) -> u32 {
-    u32::try_from(number).expect("limits.rs keeps every size of a plan below 2^32")
 }
 
 #[cfg(test)]

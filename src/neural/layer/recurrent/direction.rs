@@ -78,7 +78,7 @@ impl Direction {
             gates: builder.kept(all),
             products: builder.kept(if gru { all } else { 0 }),
             before: builder.kept(steps * state_len(cell, units)),
-            state: builder.passing(state_len(cell, units)),
+            state: builder.kept(state_len(cell, units)),
         }
     }
 }
