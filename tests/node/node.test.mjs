@@ -205,6 +205,7 @@ test('join without a home makes one; a home of another network moves over and ba
   const moved = join(own.place)
   await moved.event('peer', ({ state }) => state === 'connected')
   assert.equal((await moved.data('status')).network, founder.network)
+  assert.match(moved.stderr, /^this home was in network .*, whose history stays in it/m)
   await moved.stop()
   await node.stop()
 })

@@ -65,6 +65,9 @@ async function prepareHome(context: Context, target: JoinLink, link: string): Pr
   }
   const own = Config.load(home, around).get('network')
   if (own === target.network) return () => undefined
+  context.output.note(
+    `this home was in network ${shortId(own)}, whose history stays in it; now it joins ${shortId(target.network)}`,
+  )
   const settings = keep(home.configFile)
   updateConfigFile(home.configFile, {
     network: target.network,

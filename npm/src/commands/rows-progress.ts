@@ -3,15 +3,16 @@ import type { ControlClient } from '../client.js'
 import type { Context } from '../context.js'
 import { Progress, patiently } from '../progress.js'
 
-/** Shows how far the node is while `work` waits for it. */
+/** Shows how far the node is while `work` waits for it; `what` is done first. */
 export async function withRowsProgress<T>(
   { output, signal }: Context,
   client: ControlClient,
   { alone }: { readonly alone?: boolean },
+  what: string,
   work: () => Promise<T>,
 ): Promise<T> {
   if (!output.talkative) return work()
-  if (alone !== true) return patiently(output.stderr, 'reading the rows', work)
+  if (alone !== true) return patiently(output.stderr, what, work)
   const done = new AbortController()
   const watching = watch()
   try {

@@ -8,7 +8,8 @@ import { aloneLines, type Joined, type RowsOptions, rowsBody } from './run-start
 export async function run(context: Context, options: RowsOptions, name: string): Promise<void> {
   const client = ControlClient.connect(context.home)
   const body = { run: name, ...rowsBody(context, options) }
-  const joined = await withRowsProgress(context, client, options, () =>
+  const what = `waiting for run ${name}, then reading the rows`
+  const joined = await withRowsProgress(context, client, options, what, () =>
     client.call<Joined>('run.join', body, 0),
   )
   context.output.result(joined, (paint) =>

@@ -52,7 +52,7 @@ export async function run(context: Context, options: RunStartOptions, name: stri
     deadlineMs: Math.round(options.deadline * 1_000),
     seed: (options.seed ?? 1n).toString(),
   }
-  const joined = await withRowsProgress(context, client, options, () =>
+  const joined = await withRowsProgress(context, client, options, 'reading the rows', () =>
     client.call<Joined>('run.start', body, 0),
   )
   context.output.result(joined, (paint) =>
