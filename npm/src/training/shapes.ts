@@ -40,14 +40,21 @@ export function shapeText(shape: number | Sizes): string {
   return typeof shape === 'number' ? String(shape) : shape.join('x')
 }
 
-/** Every layer with its output and its parameters. */
-export function layersOf({ inputs, layers }: Shaped): LayerInfo[] {
+/** The sizes of every value: the input, then the output of each layer. */
+export function valuesOf({ inputs, layers }: Shaped): Sizes[] {
   const values = [sizesOf(inputs)]
-  return layers.map((layer) => {
-    const from = values.at(-1) ?? []
+  for (const layer of layers) {
     const joined = 'with' in layer ? [layer.with].flat().map((value) => values[value] ?? []) : []
-    const output = outputOf(layer, from, joined)
-    values.push(output)
+    values.push(outputOf(layer, values.at(-1) ?? [], joined))
+  }
+  return values
+}
+
+/** Every layer with its output and its parameters. */
+export function layersOf(specification: Shaped): LayerInfo[] {
+  const values = valuesOf(specification)
+  return specification.layers.map((layer, index) => {
+    const [from = [], output = []] = values.slice(index)
     return { type: layer.type ?? 'dense', output, parameters: parametersOf(layer, from) }
   })
 }
