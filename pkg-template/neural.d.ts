@@ -1,8 +1,16 @@
 import type { NetworkClass, Network as Trained } from './lib/neural/network.js'
 
 export { type Problem, SynapticError } from './lib/errors.js'
+export type { FormatName } from './lib/formats/formats.js'
+export type { Dtype } from './lib/formats/storage.js'
 export type { Examples, Rows } from './lib/neural/examples.js'
-export type { Algorithm, Epoch, NetworkClass, TrainOptions } from './lib/neural/network.js'
+export type {
+  Algorithm,
+  Epoch,
+  NetworkClass,
+  SaveOptions,
+  TrainOptions,
+} from './lib/neural/network.js'
 export type {
   ArchitectureOptions,
   CreateOptions,

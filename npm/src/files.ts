@@ -102,6 +102,20 @@ function flushDirectory(directory: string): void {
 }
 
 /**
+ * Refuses to replace what is there.
+ *
+ * @throws SynapticError `exists`, `no-permission`
+ */
+export function checkAbsent(file: string): void {
+  if (!exists(file)) return
+  throw new SynapticError(
+    'exists',
+    `${file} exists already`,
+    'choose another name, or add --force to replace it',
+  )
+}
+
+/**
  * Reads a whole file of at most `bytesMax` bytes.
  *
  * @throws SynapticError `no-such-file`, `no-permission`, `not-a-file`, `file-too-large`

@@ -6,6 +6,7 @@
 import { Command, Option } from 'commander'
 import * as read from './arguments.js'
 import { aborted, type CommandModule, type Context } from './context.js'
+import { DTYPES } from './formats/storage.js'
 import { columns } from './output.js'
 import { PRESET_NAMES, presetTable } from './presets.js'
 import { RUN_DEFAULTS } from './run-options.js'
@@ -178,6 +179,7 @@ function addNeuralCommands(program: Command, bind: Bind): void {
     .description('layers, parameters, scaling and classes of a model')
     .requiredOption('--model <file>', 'model file')
   bind(info, () => import('./commands/neural-info.js'))
+  bind(convertCommand(neural), () => import('./commands/neural-convert.js'))
 }
 
 function modelAndRows(command: Command, rows: string): Command {
@@ -210,6 +212,21 @@ function createCommand(neural: Command): Command {
     .option('--loss <name>', `${LOSSES.join(', ')} or quantile-0.9 (default: by task)`, read.loss)
     .addOption(seedOption())
     .addHelpText('after', () => `\nArchitectures, by default:\n${columns(presetTable())}`)
+}
+
+function convertCommand(neural: Command): Command {
+  const dtypes = 'f32, or smaller and less exact: f16, int8 (not .onnx)'
+  return neural
+    .command('convert')
+    .description('the same model in another form of file')
+    .argument('<in>', 'model file: .json or .safetensors')
+    .argument('<out>', 'file to write: .json, .safetensors or .onnx')
+    .addOption(new Option('--dtype <name>', dtypes).choices(DTYPES).default('f32'))
+    .option('--data <file>', 'CSV of labelled rows, to compare the two files with')
+    .option('--label <column>', 'label column, by name or number from 0')
+    .option('--header', 'the first row has names (found out by default)')
+    .option('--no-header', 'the first row has values')
+    .option('--force', 'replace a file that is there')
 }
 
 function trainCommand(neural: Command): Command {

@@ -9,6 +9,7 @@ import { repeatedKey } from '../dist/formats/json-keys.js'
 import { readContainer, writeContainer } from '../dist/formats/safetensors.js'
 import { readSafetensors, writeSafetensors } from '../dist/formats/safetensors-model.js'
 import { tensorsOf } from '../dist/formats/tensors.js'
+import { networkClass } from '../dist/neural/network.js'
 import { PRESET_NAMES, presetSpecification } from '../dist/presets.js'
 import { neural } from './artifact.mjs'
 import { LAYER_CASES } from './layer-cases.mjs'
@@ -414,4 +415,34 @@ test('keys that are given twice are found, at any depth and in any spelling', ()
     '{"__proto__":1,"__proto__":1}',
   ]
   for (const json of twice) assert.ok(repeatedKey(json))
+})
+
+test('programs save and load every form, and are told which cannot be', async () => {
+  const Network = networkClass(neural)
+  const made = await Network.create({ architecture: 'gru', seed: 4 })
+  const input = Float32Array.from({ length: 32 * 16 }, (_, at) => Math.sin(at))
+  for (const format of ['json', 'safetensors']) {
+    const back = await Network.load(made.save({ format }))
+    assert.deepEqual(back.run(input), made.run(input))
+    for (const dtype of ['f16', 'int8']) {
+      const file = made.save({ format, dtype })
+      const near = await Network.load(file)
+      assert.notEqual(near.weightsCid(), made.weightsCid())
+      const far = near.run(input).map((answer, at) => Math.abs(answer - made.run(input)[at]))
+      assert.ok(Math.max(...far) < 0.01, `${dtype}: ${far}`)
+    }
+  }
+  assert.deepEqual(made.save(), made.save({ format: 'json', dtype: 'f32' }))
+  const text = new TextDecoder().decode(made.save({ dtype: 'int8' }))
+  assert.equal((await Network.load(text)).parameterCount, made.parameterCount)
+  for (const options of [
+    { format: 'pt' },
+    { format: 'toString' },
+    { format: 'onnx', dtype: 'f16' },
+  ]) {
+    assert.equal(failure(() => made.save(options)).code, 'usage')
+  }
+  assert.equal(failure(() => made.save({ dtype: 'f8' })).code, 'usage')
+  const refusal = await Network.load(made.save({ format: 'onnx' })).catch((error) => error)
+  assert.equal(refusal.code, 'model-foreign')
 })

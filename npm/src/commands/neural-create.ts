@@ -1,7 +1,8 @@
 /** `neural create`: a new model file, from layer sizes or from a named architecture. */
 import type { Context } from '../context.js'
-import { SynapticError, usageError } from '../errors.js'
-import { exists, writeAtomic } from '../files.js'
+import { usageError } from '../errors.js'
+import { checkAbsent, writeAtomic } from '../files.js'
+import { formatOf, isRead } from '../formats/formats.js'
 import { type PresetName, presetSpecification } from '../presets.js'
 import { TrainingPool } from '../training/pool.js'
 import { outputCount, shapeText } from '../training/shapes.js'
@@ -27,19 +28,18 @@ export interface CreateOptions {
 export async function run({ output }: Context, options: CreateOptions): Promise<void> {
   const { architecture, layers, seed = 1n } = options
   const specification = specificationFor(options)
-  if (options.force !== true && exists(options.output)) {
-    throw new SynapticError(
-      'exists',
-      `${options.output} exists already`,
-      'choose another name, or add --force to replace it',
-    )
+  const format = formatOf(options.output)
+  if (!isRead(format)) {
+    const hint = "make it as .json or .safetensors, train it, and then 'neural convert' it"
+    throw usageError(`a .${format} file cannot be trained: it is not read`, hint)
   }
+  if (options.force !== true) checkAbsent(options.output)
   const { inputs, loss } = specification
   const outputs = outputCount(specification)
   const task = options.task ?? taskOf(loss, outputs)
   const pool = new TrainingPool(1)
   try {
-    const created = await pool.request('model', 'create', { specification, seed })
+    const created = await pool.request('model', 'create', { specification, seed, format })
     writeAtomic(options.output, created.model)
     const { parameters, weightsCid } = created
     const what = layers?.join('-') ?? `${architecture}, ${shapeText(inputs)} to ${outputs}`

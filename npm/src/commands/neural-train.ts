@@ -2,6 +2,7 @@
 import type { Context } from '../context.js'
 import { exitCodeOf, SynapticError, toSynapticError, usageError } from '../errors.js'
 import { ARTEFACT_BYTES_MAX, readBounded, writeAtomic } from '../files.js'
+import { formatOf } from '../formats/formats.js'
 import { columns, durationText, type Output, percent } from '../output.js'
 import { Progress } from '../progress.js'
 import { scalingOf } from '../run-options.js'
@@ -92,6 +93,7 @@ function requestOf(model: Uint8Array, options: TrainOptions): Argument<'fit'> {
   return {
     model,
     modelFile: options.model,
+    format: formatOf(options.output ?? options.model),
     source: { file: options.data },
     test: options.test === undefined ? undefined : { file: options.test },
     testSplit: options.testSplit ?? 0,

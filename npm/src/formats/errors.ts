@@ -9,6 +9,12 @@ export const FORMAT = 'synaptic-mesh-model'
 
 const AGAIN = 'copy the file again from where it came'
 
+/** A file that no model fills. */
+export function tooLarge(found: number): SynapticError {
+  const message = `the file has ${found} bytes; the largest model has ${MODEL_BYTES_MAX}`
+  return new SynapticError('model-too-large', message, 'is it the right file?')
+}
+
 /** The file ends before what it announces. */
 export function truncated(message: string): SynapticError {
   return new SynapticError('model-truncated', message, AGAIN)

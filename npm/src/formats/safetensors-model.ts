@@ -11,7 +11,7 @@
  * What a model does not have is left out, and so may `weightsCid` be. Other keys are passed over.
  */
 import type { Network, NeuralModule } from '../wasm.js'
-import { badVersion, damaged, FORMAT, foreign } from './errors.js'
+import { badVersion, damaged, FORMAT, foreign, MODEL_BYTES_MAX, tooLarge } from './errors.js'
 import { repeatedKey } from './json-keys.js'
 import { networkOfTensors, storedOf } from './model.js'
 import { readContainer, writeContainer } from './safetensors.js'
@@ -25,6 +25,7 @@ const VERSION = '1'
  * @throws SynapticError `model-*` and others of the core
  */
 export function readSafetensors(neural: NeuralModule, file: Uint8Array): Network {
+  if (file.length > MODEL_BYTES_MAX) throw tooLarge(file.length)
   const { metadata, tensors } = readContainer(file)
   if (metadata.get('format') !== FORMAT) {
     throw foreign(`the safetensors file has no metadata "format" of "${FORMAT}"`)

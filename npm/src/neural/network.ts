@@ -6,6 +6,8 @@
  * is collected, which is whenever the engine likes: free what you make in numbers.
  */
 import { SynapticError, toSynapticError } from '../errors.js'
+import { type FormatName, formatOfBytes, readModel, writeModel } from '../formats/formats.js'
+import type { Dtype } from '../formats/storage.js'
 import { given } from '../given.js'
 import { batchFor, type Optimiser, RATES } from '../training/optimisers.js'
 import { countOf } from '../training/shapes.js'
@@ -38,6 +40,14 @@ export interface TrainOptions extends Omit<CoreOptions, 'optimiser' | 'seed'> {
   readonly signal?: AbortSignal
 }
 
+/** How to write a model; what is absent has its default. */
+export interface SaveOptions {
+  /** "json" by default. */
+  readonly format?: FormatName
+  /** How matrices are kept: "f32" by default; "f16" and "int8" are smaller, and not for ONNX. */
+  readonly dtype?: Dtype
+}
+
 /** An epoch that is done. */
 export interface Epoch {
   /** Counted from 1. */
@@ -55,7 +65,8 @@ export interface NetworkClass {
    */
   create(options: CreateOptions): Promise<Network>
   /**
-   * The network of a model file, as `save` and the command line write it.
+   * The network of a model file, as `save` and the command line write it: JSON or safetensors,
+   * which is told by how it begins.
    *
    * @throws SynapticError `model-*`
    */
@@ -141,9 +152,14 @@ export class Network {
     }
   }
 
-  /** The model file: JSON with everything that is needed to use the network. */
-  save(): Uint8Array {
-    return this.#do((core) => core.toModel())
+  /**
+   * The model file, with everything that is needed to use the network; JSON by default. An ONNX file
+   * is for other programs, and cannot be loaded again.
+   *
+   * @throws SynapticError `usage`, `weights-too-large`, `network-freed`
+   */
+  save({ format = 'json', dtype = 'f32' }: SaveOptions = {}): Uint8Array {
+    return this.#do((core) => writeModel(this.#neural, core, format, dtype))
   }
 
   /** A copy of the parameters in canonical order. */
@@ -212,8 +228,9 @@ export function networkClass(loading: () => Promise<NeuralModule>): NetworkClass
     },
     async load(model) {
       const bytes = typeof model === 'string' ? new TextEncoder().encode(model) : model
+      const file = new Uint8Array(bytes)
       const neural = await loading()
-      return make(neural, () => neural.Network.fromModel(new Uint8Array(bytes)))
+      return make(neural, () => readModel(neural, file, formatOfBytes(file)))
     },
     [Symbol.hasInstance]: (value): value is Network => value instanceof Network,
   }

@@ -7,6 +7,7 @@
  * interrupted, or diverges after some epochs, still has a best epoch.
  */
 import { type Problem, SynapticError, toSynapticError } from '../errors.js'
+import { writeModel } from '../formats/formats.js'
 import { given } from '../given.js'
 import type { Dataset, Network, NeuralModule, TrainOptions } from '../wasm.js'
 import { batchFor } from './optimisers.js'
@@ -46,7 +47,8 @@ export async function fit(
     const raw = readParts(neural, network, source, options, work, hold)
     const parts = scaledParts(network, raw, options, hold)
     const course = await train(network, parts, options, work)
-    return resultOf(network, parts, course)
+    const result = resultOf(network, parts, course)
+    return { ...result, model: writeModel(neural, network, options.format) }
   } finally {
     for (const data of held) data.free()
   }
@@ -182,7 +184,11 @@ function settingsOf(options: FitOptions, rows: number): TrainOptions {
   })
 }
 
-function resultOf(network: Network, { train, validation, test }: Parts, course: Course): FitResult {
+function resultOf(
+  network: Network,
+  { train, validation, test }: Parts,
+  course: Course,
+): Omit<FitResult, 'model'> {
   const score = (data: Dataset | undefined): Score | undefined => data && scoreOf(network, data)
   const [onTrain, onValidation, onTest] = [scoreOf(network, train), score(validation), score(test)]
   const { specification } = network
@@ -199,6 +205,5 @@ function resultOf(network: Network, { train, validation, test }: Parts, course: 
     rows: { train: train.rows, validation: validation?.rows ?? 0, test: test?.rows ?? 0 },
     task: train.task,
     classes: [...train.classes],
-    model: network.toModel(),
   }
 }

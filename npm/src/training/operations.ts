@@ -4,11 +4,20 @@
  * Objects of the core live in its memory and are given back in `finally`, whatever happens.
  */
 import { SynapticError } from '../errors.js'
+import { isRead, readModel, writeModel } from '../formats/formats.js'
+import { largestError } from '../formats/storage.js'
 import { given } from '../given.js'
-import type { Dataset, Network, NeuralModule, Scaling, TrainOptions } from '../wasm.js'
+import type {
+  Dataset,
+  Network,
+  NeuralModule,
+  ParseOptions,
+  Scaling,
+  TrainOptions,
+} from '../wasm.js'
 import { assess, indexOfMax } from './assess.js'
 import { fit } from './fit.js'
-import type { Answer, Argument, Operation, RowsInfo } from './protocol.js'
+import type { Answer, Argument, Operation, RowsInfo, Source } from './protocol.js'
 import {
   bytesOf,
   naming,
@@ -83,10 +92,10 @@ export const OPERATIONS: Handlers = {
     })
   },
 
-  async create({ specification, seed }, work) {
+  async create({ specification, seed, format }, work) {
     const neural = await work.neural()
     return using(neural.Network.create(specification, seed), (network) => ({
-      model: network.toModel(),
+      model: writeModel(neural, network, format),
       parameters: network.parameterCount,
       weightsCid: network.weightsCid(),
     }))
@@ -102,10 +111,31 @@ export const OPERATIONS: Handlers = {
   async assess({ model, modelFile, source, parse }, work) {
     const neural = await work.neural()
     return using(openModel(neural, model, modelFile), (network) => {
-      const known = network.classes.length > 0 ? network.classes : undefined
-      const task = network.task ?? taskOfModel(network)
-      const read = given({ ...parse, task, classes: known })
-      return using(parseRows(neural, source, read, work), (data) => assess(network, data))
+      return using(rowsFor(neural, network, source, parse, work), (data) => assess(network, data))
+    })
+  },
+
+  async convert({ model, modelFile, format, dtype, source, parse }, work) {
+    const neural = await work.neural()
+    return using(openModel(neural, model, modelFile), async (network) => {
+      const file = writeModel(neural, network, format, dtype)
+      const { parameterCount: parameters } = network
+      const score = (of: Network) =>
+        source === undefined
+          ? null
+          : using(rowsFor(neural, of, source, parse, work), (data) => {
+              return { ...scoreOf(of, data), rows: data.rows }
+            })
+      const before = await score(network)
+      if (!isRead(format)) {
+        const weightsCid = network.weightsCid()
+        return { model: file, parameters, weightsCid, largestError: null, before, after: null }
+      }
+      return using(readModel(neural, file, format), async (back) => ({
+        ...{ model: file, parameters, weightsCid: back.weightsCid() },
+        largestError: largestError(network.weights(), back.weights()),
+        ...{ before, after: await score(back) },
+      }))
     })
   },
 
@@ -135,6 +165,19 @@ export const OPERATIONS: Handlers = {
       ),
     )
   },
+}
+
+/** Labelled rows as a model takes them. */
+function rowsFor(
+  neural: NeuralModule,
+  network: Network,
+  source: Source,
+  parse: ParseOptions,
+  work: Work,
+): Dataset {
+  const known = network.classes.length > 0 ? network.classes : undefined
+  const task = network.task ?? taskOfModel(network)
+  return parseRows(neural, source, given({ ...parse, task, classes: known }), work)
 }
 
 /** The inputs of rows, with the label column left out where there is one. */

@@ -4,7 +4,10 @@
  * Rows are named by the file they are in (or given once as bytes), parsed in the training thread
  * and never leave it: what comes back are updates, figures and answers.
  */
+
 import type { Problem } from '../errors.js'
+import type { FormatName } from '../formats/formats.js'
+import type { Dtype } from '../formats/storage.js'
 import type { Loss, ParseOptions, Scaling, Specification, Task, TrainedUpdate } from '../wasm.js'
 import type { Optimiser } from './optimisers.js'
 import type { LayerInfo } from './shapes.js'
@@ -58,6 +61,8 @@ export interface FitOptions {
   readonly patience: number | undefined
   readonly parse: ParseOptions
   readonly scaling: ScalingChoice
+  /** The form of the file that comes out. */
+  readonly format: FormatName
 }
 
 /** What `neural train` reports, and the model it made. */
@@ -114,6 +119,19 @@ export interface ModelInfo {
   readonly weightsCid: string
 }
 
+/** A model that was written in another form. */
+export interface Conversion {
+  readonly model: Uint8Array
+  readonly parameters: number
+  /** Of the parameters as they come back from the new file. */
+  readonly weightsCid: string
+  /** How far a parameter comes back from what it was, at most; null if the form is not read. */
+  readonly largestError: number | null
+  /** On the rows that were given, as it was and as it comes back. */
+  readonly before: (Score & { readonly rows: number }) | null
+  readonly after: (Score & { readonly rows: number }) | null
+}
+
 /** A training of one member alone, to compare with. */
 export interface AloneOptions {
   readonly specification: Specification
@@ -152,7 +170,7 @@ export interface Operations {
   alone: [{ id: string; testId: string | undefined } & AloneOptions, Score]
   /** A new model file. */
   create: [
-    { specification: Specification; seed: bigint },
+    { specification: Specification; seed: bigint; format: FormatName },
     { model: Uint8Array; parameters: number; weightsCid: string },
   ]
   /** Trains a model on rows. */
@@ -164,6 +182,19 @@ export interface Operations {
   ]
   /** What is in a model file. */
   describe: [{ model: Uint8Array; modelFile: string }, ModelInfo]
+  /** The same model in another form of file, and what that does to it. */
+  convert: [
+    {
+      model: Uint8Array
+      modelFile: string
+      format: FormatName
+      dtype: Dtype
+      /** Rows to compare the two with. */
+      source: Source | undefined
+      parse: ParseOptions
+    },
+    Conversion,
+  ]
   /** Answers for rows. */
   predict: [
     {

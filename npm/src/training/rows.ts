@@ -3,6 +3,7 @@
  * to the core's memory when they are done with.
  */
 import { SynapticError } from '../errors.js'
+import { formatOf, readModel } from '../formats/formats.js'
 import { given } from '../given.js'
 import type { Dataset, Network, NeuralModule, ParseOptions, Scaling } from '../wasm.js'
 import type { ScalingChoice, Score, Source, TrainingProgress } from './protocol.js'
@@ -41,9 +42,9 @@ export async function using<T extends { free(): void }, R>(
   }
 }
 
-/** The network of a model file; an error about its content names it. */
+/** The network of a model file, in the form of its extension; an error about it names it. */
 export function openModel(neural: NeuralModule, model: Uint8Array, file: string): Network {
-  return naming({ file }, () => neural.Network.fromModel(model))
+  return naming({ file }, () => readModel(neural, model, formatOf(file)))
 }
 
 /** The bytes of a source. */
