@@ -95,7 +95,9 @@ impl Error {
                 "pass a file that was written by 'neural create' or 'neural train'"
             }
             Error::Truncated(_) => "copy the file again from where it came",
-            Error::Version(_) => "update the program, or make the model again",
+            Error::Version(_) => {
+                "update the program; what 'neural convert' wrote as f16 or int8, convert to f32"
+            }
             Error::Field(_) | Error::Weights { .. } => {
                 "the file was changed or damaged; copy it again from where it came"
             }
