@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { MODEL_BYTES_MAX } from '../dist/formats/errors.js'
 import { halfOf, numberOf } from '../dist/formats/half.js'
 import { readJson, writeJson } from '../dist/formats/json.js'
 import { repeatedKey } from '../dist/formats/json-keys.js'
@@ -404,6 +405,16 @@ function mutated(valid, draw) {
   }
   return file
 }
+
+test('both forms are bounded by the same number of bytes', () => {
+  const spaces = new Uint8Array(MODEL_BYTES_MAX + 1).fill(32)
+  for (const [, read] of ROUND_TRIPS) {
+    const refusal = failure(() => read(core, spaces))
+    assert.equal(refusal.code, 'model-too-large')
+    assert.ok(refusal.message.includes(`${MODEL_BYTES_MAX}`))
+    assert.equal(failure(() => read(core, spaces.subarray(1)))?.code, 'model-foreign')
+  }
+})
 
 test('keys that are given twice are found, at any depth and in any spelling', () => {
   const once = ['{}', '[]', '1', '{"a":"a","b":{"a":"b"}}', '[{"a":1},{"a":2}]', '{"a":["a","a"]}']

@@ -5,7 +5,8 @@
  * ```text
  * 0       8              8 + N                                end of the file
  * [N: u64][header, N bytes][tensor][tensor]..[tensor]
- * header  {"__metadata__":{KEY:TEXT,..},NAME:{"dtype":"F32","shape":[..],"data_offsets":[from,to]},..}
+ * header  {"__metadata__":{KEY:TEXT,..},
+ *          NAME:{"dtype":"F32","shape":[..],"data_offsets":[from,to]},..}
  * ```
  *
  * Offsets count from the end of the header. Reading is total and strict: every byte belongs to one
