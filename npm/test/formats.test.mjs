@@ -259,6 +259,8 @@ const edit = (name, change) => (parts) => {
   parts.tensors.set(name, { ...tensor, ...change(tensor) })
 }
 
+const GIGANTIC = { units: 8192, activation: 'relu' }
+
 const CHANGES = [
   ['without a tensor', ({ tensors }) => tensors.delete('layers.1.bias'), 'model-tensor'],
   ['without a scale', ({ tensors }) => tensors.delete('layers.0.weight_scale'), 'model-tensor'],
@@ -328,7 +330,7 @@ const CHANGES = [
     ({ metadata }) =>
       metadata.set(
         'specification',
-        '{"inputs":3,"layers":[{"units":8192,"activation":"relu"},{"units":8192,"activation":"relu"}],"loss":"mse"}',
+        JSON.stringify({ inputs: 3, layers: Array(2).fill(GIGANTIC), loss: 'mse' }),
       ),
     'specification-invalid',
   ],

@@ -1,8 +1,8 @@
 /**
  * A model apart from any file: what every form of file is made from and read into.
  *
- * The core alone decides what a model may be. What is read here goes through it, as the JSON file it
- * would have written itself.
+ * The core alone decides what a model may be. What is read here goes through it, as the JSON file
+ * that it would have written itself.
  */
 import { toSynapticError } from '../errors.js'
 import type { Network, NeuralModule, Specification, Task } from '../wasm.js'

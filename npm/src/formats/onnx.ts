@@ -2,8 +2,8 @@
  * A model as an ONNX file (https://onnx.ai), for other runtimes; it is not read back.
  *
  * The graph takes raw rows, `input` `[batch, ..]` in the order that ours have, channels last, and
- * gives `output` `[batch, ..]` in the units of the data: scalings are a part of it. `batch` is free.
- * Numbers of words come as `f32` too. Dropout is left out. What the file says besides are its
+ * gives `output` `[batch, ..]` in the units of the data: scalings are a part of it. `batch` is
+ * free. Numbers of words come as `f32` too. Dropout is left out. What the file says besides are its
  * metadata: `task`, and `classes` as a JSON list in the order of the outputs.
  */
 import { sizesOf, valuesOf } from '../training/shapes.js'

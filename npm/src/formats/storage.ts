@@ -3,8 +3,8 @@
  *
  * What is compact are matrices: vectors (biases, scales and shifts, statistics) stay `F32`, since
  * they are few and the most is lost with them. Half precision rounds to the nearest, of two to the
- * even one. Eight bits are symmetric: a row of a matrix (of a product: what leads to one output) has
- * one scale `s`, its largest size over 127, and each number is the whole one nearest to `w / s`,
+ * even one. Eight bits are symmetric: a row of a matrix (of a product: what leads to one output)
+ * has one scale `s`, its largest size over 127, and each number is the whole one nearest to `w / s`,
  * -127 to 127. It comes back as `q s`, at most `s / 2` away and rounded to `f32`. The scales of the
  * rows of `NAME` are the tensor `NAME_scale`.
  */

@@ -11,7 +11,7 @@ import type { Attribute, Constant, Node } from './proto.js'
 /** Where the channels of a value are. */
 export type Order = 'last' | 'first'
 
-/** A value of the network: its sizes without the batch, channels last, and its name in each order. */
+/** A value of the network: its sizes without the batch, channels last; its name in each order. */
 export interface Value {
   readonly sizes: Sizes
   readonly names: Partial<Record<Order, string>>

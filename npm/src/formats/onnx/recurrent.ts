@@ -1,6 +1,6 @@
 /**
- * RNN, LSTM and GRU. ONNX wants sequences as `[steps, batch, features]`, gates in another order than
- * ours, and two biases, of which ours is the first; the second has the candidate's of a GRU.
+ * RNN, LSTM and GRU. ONNX wants sequences as `[steps, batch, features]`, gates in another order
+ * than ours, and two biases, of which ours is the first; the second has the candidate's of a GRU.
  */
 import type { Layer } from '../../wasm.js'
 import { GATES } from '../tensors.js'
