@@ -104,9 +104,7 @@ impl Network {
         if found != expected {
             return Err(Error::WeightsLength { expected, found });
         }
-        if let Some(place) = weights.iter().position(|weight| !weight.is_finite()) {
-            return Err(Error::WeightsNotFinite(place));
-        }
+        check_finite(weights)?;
         let mut rest = weights;
         for tensor in self.plan.tensors() {
             let (canonical, tail) = rest.split_at(tensor.len());
@@ -145,6 +143,9 @@ impl Network {
             return Err(Error::Rows { found: outputs.len(), rows, columns });
         }
         check_words(self.specification(), inputs)?;
+        if rows == 1 {
+            return self.forward(arena, inputs, &mut |result| outputs.copy_from_slice(result));
+        }
         let chunk_rows = self.chunk_rows();
         let chunks = inputs.chunks(chunk_rows * columns_in);
         for (inputs, outputs) in chunks.zip(outputs.chunks_mut(chunk_rows * columns_out)) {
@@ -206,7 +207,7 @@ impl Network {
         (room / program.numbers_per_row.max(1)).clamp(1, CHUNK_ROWS)
     }
 
-    /// Runs some rows together and hands each row of outputs to `each`.
+    /// Runs some rows together and hands each row of outputs to `each`, `[outputs]`.
     fn forward(
         &self,
         arena: &mut Arena,
@@ -230,10 +231,23 @@ impl Network {
         self.plan.tensors().iter().find(|tensor| bad(&tensor.range)).map(|tensor| tensor.layer)
     }
 
-    fn columns(&self) -> (usize, usize) {
+    /// Numbers of a row of inputs, and of outputs.
+    pub fn columns(&self) -> (usize, usize) {
         let (input, output) = (self.plan.input().shape, self.plan.output().shape);
         (index(input.count()), index(output.count()))
     }
+}
+
+/// Checks that every weight is finite: all together first, many at once, because they mostly are.
+///
+/// # Errors
+/// [`Error::WeightsNotFinite`] with the place of the first that is not.
+pub(crate) fn check_finite(weights: &[f32]) -> Result<(), Error> {
+    if weights.iter().fold(true, |all, weight| all & weight.is_finite()) {
+        return Ok(());
+    }
+    let place = weights.iter().position(|weight| !weight.is_finite());
+    Err(Error::WeightsNotFinite(place.unwrap_or_default()))
 }
 
 /// [`Network::check_fits`] before there is a network.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::neural::activation;
 use crate::neural::error::Error;
-use crate::neural::network::Network;
+use crate::neural::network::{Network, check_finite};
 use crate::neural::plan::Plan;
 use crate::neural::specification::{Activation, Layer, Shape, Specification};
 use crate::neural::stream;
@@ -100,9 +100,7 @@ impl Population {
         if found != expected {
             return Err(Error::WeightsLength { expected, found });
         }
-        if let Some(place) = weights.iter().position(|weight| !weight.is_finite()) {
-            return Err(Error::WeightsNotFinite(place));
-        }
+        check_finite(weights)?;
         let mut all = std::mem::take(&mut self.weights);
         self.each_parameter(member, |canonical, packed| {
             if let Some((to, from)) = all.get_mut(packed).zip(weights.get(canonical)) {
@@ -173,12 +171,7 @@ impl Population {
                 inputs.get(group * LANES * columns..).unwrap_or_default()
             };
             load(rows, columns, shared, octets_mut(&mut self.values));
-            let result = run(&self.layers, octets(weights), octets_mut(&mut self.values));
-            for (lane, outputs) in outputs.chunks_exact_mut(units).enumerate() {
-                for (to, from) in outputs.iter_mut().zip(result) {
-                    *to = from.as_flattened().get(lane).copied().unwrap_or(f32::NAN);
-                }
-            }
+            unload(run(&self.layers, octets(weights), octets_mut(&mut self.values)), outputs);
         }
         Ok(())
     }
@@ -230,13 +223,24 @@ fn dense_layers(specification: &Specification) -> Result<Vec<Dense>, Error> {
     Ok(layers)
 }
 
-/// Puts up to eight rows side by side: `[columns][8]`. Lanes without a row repeat the last one.
+/// Puts up to eight rows side by side, `[columns][8]`, or one row eight times. What is in the lanes
+/// without a row nobody reads.
 fn load(rows: &[f32], columns: usize, shared: bool, values: &mut [Octet]) {
-    let last = (rows.len() / columns).clamp(1, LANES) - 1;
+    let apart = if shared { 0 } else { columns };
     for (column, value) in values.iter_mut().take(columns).enumerate() {
         for (lane, to) in value.as_flattened_mut().iter_mut().enumerate() {
-            let row = if shared { 0 } else { lane.min(last) };
-            *to = rows.get(row * columns + column).copied().unwrap_or(0.0);
+            *to = rows.get(lane * apart + column).copied().unwrap_or(0.0);
+        }
+    }
+}
+
+/// Takes the results of up to eight networks, `[units][8]`, apart again.
+fn unload(result: &[Octet], outputs: &mut [f32]) {
+    for (unit, value) in result.iter().enumerate() {
+        for (lane, from) in value.as_flattened().iter().enumerate() {
+            if let Some(to) = outputs.get_mut(lane * result.len() + unit) {
+                *to = *from;
+            }
         }
     }
 }
@@ -246,10 +250,10 @@ fn run<'v>(layers: &[Dense], weights: &[Octet], values: &'v mut [Octet]) -> &'v 
     let (mut from, mut to) = values.split_at_mut(values.len() / 2);
     let (mut rest, mut units) = (weights, 0);
     for layer in layers {
-        let (of_layer, tail) = rest.split_at((layer.inputs + 1) * layer.units);
-        let outputs = of_layer.chunks_exact(layer.inputs + 1).zip(to.iter_mut());
-        for (weights, to) in outputs {
-            let Some((bias, weights)) = weights.split_first() else { continue };
+        for to in to.iter_mut().take(layer.units) {
+            let Some((bias, tail)) = rest.split_first() else { continue };
+            let (weights, tail) = tail.split_at(layer.inputs);
+            rest = tail;
             let mut acc = pair(bias);
             for (x, w) in from.iter().zip(weights) {
                 let ([a, b], [x0, x1], [w0, w1]) = (acc, pair(x), pair(w));
@@ -257,7 +261,7 @@ fn run<'v>(layers: &[Dense], weights: &[Octet], values: &'v mut [Octet]) -> &'v 
             }
             put(acc, to);
         }
-        (rest, units) = (tail, layer.units);
+        units = layer.units;
         activate(layer.activation, to.get_mut(..units).unwrap_or_default());
         std::mem::swap(&mut from, &mut to);
     }

@@ -17,11 +17,16 @@ pub const fn packed_len(k: usize, n: usize) -> usize {
 pub fn pack(canonical: &[f32], k: usize, n: usize, packed: &mut [f32]) {
     assert!(canonical.len() == k * n, "canonical length");
     assert!(packed.len() == packed_len(k, n), "packed length");
-    packed.fill(0.0);
-    for (row, numbers) in canonical.chunks_exact(n).enumerate() {
-        for (panel, part) in packed.chunks_exact_mut(k * LANES).zip(numbers.chunks(LANES)) {
-            let to = panel.iter_mut().skip(row * LANES);
-            to.zip(part).for_each(|(to, from)| *to = *from);
+    for (panel, rows) in packed.chunks_exact_mut(k * LANES).enumerate() {
+        for (to, row) in rows.as_chunks_mut::<LANES>().0.iter_mut().zip(canonical.chunks_exact(n)) {
+            let from = row.get(panel * LANES..).unwrap_or_default();
+            // Eight at once where there are eight: a copy of known length takes no loop.
+            if let Some(from) = from.first_chunk() {
+                *to = *from;
+            } else {
+                *to = [0.0; LANES];
+                to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+            }
         }
     }
 }
@@ -33,10 +38,14 @@ pub fn pack(canonical: &[f32], k: usize, n: usize, packed: &mut [f32]) {
 pub fn unpack(packed: &[f32], k: usize, n: usize, canonical: &mut [f32]) {
     assert!(canonical.len() == k * n, "canonical length");
     assert!(packed.len() == packed_len(k, n), "packed length");
-    for (row, numbers) in canonical.chunks_exact_mut(n).enumerate() {
-        for (panel, part) in packed.chunks_exact(k * LANES).zip(numbers.chunks_mut(LANES)) {
-            let from = panel.iter().skip(row * LANES);
-            part.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+    for (panel, rows) in packed.chunks_exact(k * LANES).enumerate() {
+        for (from, row) in rows.as_chunks::<LANES>().0.iter().zip(canonical.chunks_exact_mut(n)) {
+            let to = row.get_mut(panel * LANES..).unwrap_or_default();
+            if let Some(to) = to.first_chunk_mut() {
+                *to = *from;
+            } else {
+                to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+            }
         }
     }
 }
