@@ -27,14 +27,24 @@ pub(crate) fn load<'r>(plan: &Plan, pass: &mut Pass<'_>, rows: impl Iterator<Ite
     let input = plan.input();
     let (channels, end) = (input.channels(), input.positions() * input.step);
     for (row, from) in pass.slot(input.slot).chunks_exact_mut(input.stride).zip(rows) {
+        if input.positions() == 1 {
+            put(row, from);
+            continue;
+        }
         let (positions, padding) = row.split_at_mut(end.min(input.stride));
         for (to, from) in positions.chunks_mut(input.step).zip(from.chunks(channels)) {
-            to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
-            // What another pass left here may be a NaN, which no weight of 0 makes harmless.
-            to.iter_mut().skip(channels).for_each(|padding| *padding = 0.0);
+            put(to, from);
         }
         padding.fill(0.0);
     }
+}
+
+/// The numbers of a position, and its padding: what another pass left there may be a NaN, which no
+/// weight of 0 makes harmless.
+fn put(to: &mut [f32], from: &[f32]) {
+    let (numbers, padding) = to.split_at_mut(from.len().min(to.len()));
+    numbers.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+    padding.fill(0.0);
 }
 
 /// Hands each row of the plan's output to `each`, `[outputs]`.

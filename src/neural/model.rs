@@ -216,6 +216,26 @@ impl Model {
         Ok(outputs)
     }
 
+    /// As [`Model::run`] into `outputs`; scales the rows where they stand and takes no memory.
+    ///
+    /// # Errors
+    /// As [`Network::run`]; the rows may then be scaled already.
+    pub fn run_in_place(
+        &self,
+        arena: &mut Arena,
+        rows: &mut [f32],
+        outputs: &mut [f32],
+    ) -> Result<(), NetworkError> {
+        if let Some(scaling) = &self.scaling {
+            scaling.apply(rows);
+        }
+        self.network.run(arena, rows, outputs)?;
+        if let Some(targets) = &self.target_scaling {
+            targets.undo(outputs);
+        }
+        Ok(())
+    }
+
     /// Loss and accuracy over data that is scaled as the model's was, or not scaled yet.
     ///
     /// # Errors
