@@ -9,6 +9,8 @@
 
 mod dataset;
 
+mod exchange;
+
 mod file;
 
 mod network;
@@ -18,6 +20,7 @@ mod object;
 mod population;
 
 pub use dataset::Dataset;
+pub use exchange::exchange;
 pub use network::Network;
 pub use population::Population;
 

@@ -10,7 +10,6 @@ import { type FormatName, formatOfBytes, readModel, writeModel } from '../format
 import type { Dtype } from '../formats/storage.js'
 import { given } from '../given.js'
 import { batchFor, type Optimiser, RATES } from '../training/optimisers.js'
-import { countOf } from '../training/shapes.js'
 import type {
   TrainOptions as CoreOptions,
   Dataset,
@@ -19,6 +18,7 @@ import type {
   Specification,
 } from '../wasm.js'
 import { datasetOf, type Examples, flatRows, type Rows } from './examples.js'
+import { Exchange, type Sizes } from './exchange.js'
 import { type CreateOptions, specificationFor } from './specification.js'
 
 type Core = import('../wasm.js').Network
@@ -81,14 +81,18 @@ const BUSY_MS_MAX = 8
 /** A network with its weights. */
 export class Network {
   readonly #neural: NeuralModule
+  readonly #exchange: Exchange
   #core: Core | undefined
+  /** Asked for once: it never changes, and every `run` wants it. */
+  #sizes: Sizes | undefined
   /** Which training it is in; an older one notices that it is over. */
   #training = 0
 
   /** @internal */
-  constructor(neural: NeuralModule, core: Core) {
+  constructor(neural: NeuralModule, core: Core, exchange: Exchange) {
     this.#neural = neural
     this.#core = core
+    this.#exchange = exchange
   }
 
   /** What it is: inputs, layers, loss. */
@@ -106,16 +110,37 @@ export class Network {
     return this.#open().classes
   }
 
-  /** The outputs for one row. */
-  run(input: ArrayLike<number>): Float32Array {
+  /** Numbers that `run` takes. */
+  get inputCount(): number {
+    return this.#sizesOf(this.#open()).inputs
+  }
+
+  /** Numbers that `run` gives. */
+  get outputCount(): number {
+    return this.#sizesOf(this.#open()).outputs
+  }
+
+  /**
+   * The outputs for one row: in a new array, or in `output`, which saves the time to make one.
+   *
+   * @throws SynapticError `rows-invalid`, `network-freed`
+   */
+  run(input: ArrayLike<number>, output?: Float32Array): Float32Array {
+    const core = this.#open()
+    const outputs = this.#exchange.run(core, input, this.#sizesOf(core), output)
+    if (outputs !== undefined) return outputs
     const row = input instanceof Float32Array ? input : Float32Array.from(input)
-    return this.#do((core) => core.run(row))
+    const found = coded(() => core.run(row))
+    if (output === undefined) return found
+    if (output.length === found.length) output.set(found)
+    else throw badOutput(output.length, found.length)
+    return output
   }
 
   /** The outputs for many rows, one after the other; the same bits as `run` row by row. */
   runBatch(inputs: Rows): Float32Array {
     return this.#do((core) => {
-      const width = countOf(core.specification.inputs)
+      const width = core.inputCount
       const flat = flatRows(inputs, width, 'inputs')
       return core.runBatch(flat, flat.length / width)
     })
@@ -162,6 +187,14 @@ export class Network {
     return this.#do((core) => writeModel(this.#neural, core, format, dtype))
   }
 
+  /**
+   * A network of its own with the same weights. It shares what was worked out of the specification,
+   * so that many networks of one kind are made in no time: clones, and `setWeights`.
+   */
+  clone(): Network {
+    return this.#do((core) => new Network(this.#neural, core.clone(), this.#exchange))
+  }
+
   /** A copy of the parameters in canonical order. */
   weights(): Float32Array {
     return this.#do((core) => core.weights())
@@ -185,6 +218,11 @@ export class Network {
 
   [Symbol.dispose](): void {
     this.free()
+  }
+
+  #sizesOf(core: Core): Sizes {
+    this.#sizes ??= { inputs: core.inputCount, outputs: core.outputCount }
+    return this.#sizes
   }
 
   #epoch(training: number, data: Dataset, settings: CoreOptions): number {
@@ -218,7 +256,11 @@ export class Network {
 
 /** The class of networks whose core `loading` loads when it is first needed. */
 export function networkClass(loading: () => Promise<NeuralModule>): NetworkClass {
-  const make = (neural: NeuralModule, core: () => Core): Network => new Network(neural, coded(core))
+  let exchange: Exchange | undefined
+  const make = (neural: NeuralModule, core: () => Core): Network => {
+    exchange ??= new Exchange(neural)
+    return new Network(neural, coded(core), exchange)
+  }
   return {
     async create(options) {
       const specification = specificationFor(options)
@@ -258,6 +300,14 @@ function settingsOf(options: TrainOptions, rows: number): CoreOptions {
   }
   const own = { batch: batchFor(rows), learningRate, optimiser: algorithm, seed: seedOf(seed) }
   return { ...own, ...given(settings) }
+}
+
+function badOutput(found: number, expected: number): SynapticError {
+  return new SynapticError(
+    'rows-invalid',
+    `the outputs are ${expected} numbers, the array for them has ${found}`,
+    'give an array of as many numbers as outputCount says',
+  )
 }
 
 function seedOf(seed: number | bigint = 0n): bigint {

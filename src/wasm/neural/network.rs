@@ -5,6 +5,7 @@
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
+use super::exchange::with_exchange;
 use super::object::{self, Reader, object, of_scaling, of_specification, or_null, texts};
 use super::{Dataset, with_arena};
 use crate::limits;
@@ -47,6 +48,14 @@ impl Network {
         Ok(Self { model, trainer: None })
     }
 
+    /// A network of its own with the same weights, scaling and classes, in the middle of no
+    /// training. It shares everything that does not change, and takes memory for the weights only.
+    #[must_use]
+    #[wasm_bindgen(js_name = clone)]
+    pub fn copied(&self) -> Network {
+        Self { model: self.model.clone(), trainer: None }
+    }
+
     /// The model file: JSON with everything that is needed to use the network.
     #[wasm_bindgen(js_name = toModel)]
     pub fn to_model(&self) -> Vec<u8> {
@@ -57,6 +66,18 @@ impl Network {
     #[wasm_bindgen(getter, js_name = parameterCount)]
     pub fn parameter_count(&self) -> usize {
         self.model.network.parameter_count()
+    }
+
+    /// Numbers of a row of inputs.
+    #[wasm_bindgen(getter, js_name = inputCount)]
+    pub fn input_count(&self) -> usize {
+        self.model.network.columns().0
+    }
+
+    /// Numbers of a row of outputs.
+    #[wasm_bindgen(getter, js_name = outputCount)]
+    pub fn output_count(&self) -> usize {
+        self.model.network.columns().1
     }
 
     /// What the network is.
@@ -122,6 +143,20 @@ impl Network {
     /// The outputs for one row, which is in the units of the data the network was trained with.
     pub fn run(&self, input: &[f32]) -> Result<Vec<f32>, JsValue> {
         self.run_batch(input, 1)
+    }
+
+    /// As `run`, without arrays: the row stands at the beginning of `exchange()`, the outputs stand
+    /// behind it afterwards. False if that cannot be; then `run` says why, or does it.
+    #[wasm_bindgen(js_name = runExchanged)]
+    pub fn run_exchanged(&self) -> bool {
+        let (inputs, outputs) = self.model.network.columns();
+        with_exchange(|numbers| {
+            let parts = numbers.get_mut(..inputs + outputs);
+            let Some((row, outputs)) = parts.map(|parts| parts.split_at_mut(inputs)) else {
+                return false;
+            };
+            with_arena(|arena| self.model.run_in_place(arena, row, outputs)).is_ok()
+        })
     }
 
     /// The outputs for many rows, one after the other; the same bits as `run` row by row.
