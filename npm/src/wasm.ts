@@ -25,6 +25,9 @@ export type MeshModule = Omit<MeshGlue, Loading>
 /** Longer than any loading takes; the timer never fires. */
 const AWAKE_MS = 3_600_000
 
+/** What is smaller is compiled at once: `neural`, in 5 ms. */
+const AT_ONCE_BYTES_MAX = 1_000_000
+
 const loaded = new Map<string, Promise<unknown>>()
 
 /** The artifact that trains and runs networks. */
@@ -48,6 +51,11 @@ function load<T>(name: string): Promise<T> {
   return module as Promise<T>
 }
 
+/** The module, or its bytes if `initSync` shall compile them: for few, other threads cost more. */
+function compiled(bytes: Uint8Array<ArrayBuffer>): object | Promise<object> {
+  return bytes.length < AT_ONCE_BYTES_MAX ? bytes : WebAssembly.compile(bytes)
+}
+
 async function instantiate(name: string): Promise<unknown> {
   const directory = new URL('../wasm/', import.meta.url)
   // While nothing but V8's own threads is at work, Node finds its event loop empty and waits for
@@ -58,7 +66,7 @@ async function instantiate(name: string): Promise<unknown> {
     const bytes = readFileSync(new URL(`${name}_bg.wasm`, directory))
     const [glue, module] = await Promise.all([
       import(new URL(`${name}.js`, directory).href) as Promise<Pick<NeuralGlue, 'initSync'>>,
-      WebAssembly.compile(bytes),
+      compiled(bytes),
     ])
     glue.initSync({ module })
     return glue
