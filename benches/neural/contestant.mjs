@@ -4,7 +4,8 @@
 // same. Replies begin with `ok`, `no` (it cannot do that) or `error`.
 //
 //   prepare FOLDER        loads the network of the folder, writes its outputs to `outputs.f32`
-//   measure run|epoch MS  microseconds per call, from calls during MS milliseconds
+//   measure WHAT MS       microseconds per call of `run`, `epoch` or what else a network has, from
+//                         calls during MS milliseconds
 //   accuracy SEED EPOCHS  trains anew; the share of the test rows that it then tells right
 //   idle FOLDER COUNT     bytes of memory and microseconds for each of COUNT networks
 //

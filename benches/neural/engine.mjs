@@ -1,8 +1,7 @@
 // Our engine as a contestant. The only file here that knows its interface.
 
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { DIST } from '../../npm/scripts/lib/paths.mjs'
+/** Spelled here rather than imported: the first inference of a process pays for every module. */
+const LIBRARY = new URL('../../dist/lib/', import.meta.url)
 
 const TRAINING = { batch: 32, learningRate: 1e-3, optimiser: 'adam', shuffle: true }
 
@@ -19,18 +18,31 @@ const layerKinds = {
   lstm: ({ units }) => ({ type: 'lstm', units }),
 }
 
+const library = (path) => import(new URL(path, LIBRARY).href)
+
 export async function open() {
-  const library = pathToFileURL(join(DIST, 'lib', 'wasm.js'))
-  const { loadNeural } = await import(library.href)
+  const { loadNeural } = await library('wasm.js')
+  const { networkClass } = await library('neural/network.js')
   const neural = await loadNeural()
+  const Network = networkClass(async () => neural)
+  let first = null
   return {
-    load: (folder) => (folder.count > 1 ? population(neural, folder) : single(neural, folder)),
-    create(folder) {
-      const network = neural.Network.create(specificationOf(folder), 1n)
-      const row = folder.numbers
-      return { run: () => network.run(row) }
+    load(folder) {
+      if (folder.count > 1) return population(neural, folder)
+      return folder.rows > 1 ? batch(neural, folder) : single(Network, folder)
+    },
+    /** As a program makes many of one kind: one of its specification, then clones of that. */
+    async create(folder) {
+      first ??= await Network.create(specificationOf(folder))
+      return clone(first, folder)
     },
   }
+}
+
+function clone(first, { weights, numbers }) {
+  const network = first.clone()
+  network.setWeights(weights)
+  return { run: () => network.run(numbers) }
 }
 
 function specificationOf({ inputs, layers }) {
@@ -41,11 +53,22 @@ function specificationOf({ inputs, layers }) {
   }
 }
 
-function single(neural, folder) {
+/** One row per call, through the class that programs use. */
+async function single(Network, folder) {
+  const network = await Network.create(specificationOf(folder))
+  const { numbers, layers, weights } = folder
+  network.setWeights(weights)
+  const run = () => network.run(numbers)
+  const output = new Float32Array(layers.at(-1).kernel.at(-1))
+  return { run, outputs: run, runInto: () => network.run(numbers, output) }
+}
+
+/** Many rows per call, and training, through the core. */
+function batch(neural, folder) {
   const network = neural.Network.create(specificationOf(folder), 1n)
   const { numbers, rows } = folder
   network.setWeights(folder.weights)
-  const run = rows === 1 ? () => network.run(numbers) : () => network.runBatch(numbers, rows)
+  const run = () => network.runBatch(numbers, rows)
   return { run, outputs: run, ...training(neural, folder, network) }
 }
 

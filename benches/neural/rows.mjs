@@ -14,6 +14,11 @@ const forward = [
     peers: { 'onnxruntime-web': 25, ...BATCHES, ...BY_HAND, candle: 2 },
   },
   {
+    title: '64-128-32, batch 1, into a given array',
+    ...{ network: 'mlp', rows: 1, what: 'runInto', goal: 1.1 },
+    peers: {},
+  },
+  {
     title: '64-128-32, batch 256',
     ...{ network: 'mlp', rows: 256 },
     peers: { 'wasm mul+add peak': 0.75, 'onnxruntime-web': 1.7, ...BATCHES, ...BY_HAND },
