@@ -131,6 +131,9 @@ pub enum Error {
         sigmoid, or use mse"
     )]
     LossOfOutput,
+    /// A quantile that is not between 0 and 1.
+    #[error("a quantile is 1 to 999 thousandths, not {0}")]
+    Quantile(u32),
     /// Offset and scale are not both as long as the network's inputs.
     #[error("the scaling is for {scaling} features, the network takes {inputs}")]
     ScalingLength {
@@ -289,6 +292,7 @@ impl Specification {
         let fits = match self.loss {
             Loss::CrossEntropy => matches!(last, Some(Activation::Softmax | Activation::Sigmoid)),
             Loss::Bce => last == Some(Activation::Sigmoid),
+            Loss::Quantile(q) if !(1..1_000).contains(&q) => return Err(Error::Quantile(q)),
             _ => true,
         };
         if fits { Ok(()) } else { Err(Error::LossOfOutput) }
@@ -424,7 +428,7 @@ mod tests {
     #[test]
     fn every_bound_is_checked() {
         type Break = fn(&mut Specification);
-        let table: [(Break, Error); 9] = [
+        let table: [(Break, Error); 11] = [
             (|s| s.inputs = Shape::Flat(0), Error::Inputs(0)),
             (|s| s.inputs = Shape::Flat(u32::MAX), Error::Inputs(u32::MAX)),
             (|s| s.layers.clear(), Error::Layers(0)),
@@ -443,6 +447,8 @@ mod tests {
             ),
             (|s| s.layers[1] = Layer::dense(1, Activation::Softmax), Error::SoftmaxOfOne(2)),
             (|s| s.layers[1] = Layer::dense(10, Activation::Tanh), Error::LossOfOutput),
+            (|s| s.loss = Loss::Quantile(0), Error::Quantile(0)),
+            (|s| s.loss = Loss::Quantile(1_000), Error::Quantile(1_000)),
         ];
         for (break_it, error) in table {
             let mut spec = digits();

@@ -83,6 +83,8 @@ pub struct Trainer {
 /// (2^64 over the golden ratio, Knuth, volume 3, section 6.4).
 const STEP_SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
+const NO_CLASSES: &str = "class weights are for classes, and the data has numbers to predict";
+
 impl Options {
     /// Checks the range of every option.
     ///
@@ -120,14 +122,20 @@ impl Options {
 
     /// What the rows of a data set count, so that every class counts the same in sum and a row
     /// counts 1 on average; a class without rows counts 1.
+    ///
+    /// # Errors
+    /// [`Error::Option`] for numbers to predict.
     #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "rows are below 2^24")]
-    pub fn balanced(data: &Dataset) -> Vec<f32> {
+    pub fn balanced(data: &Dataset) -> Result<Vec<f32>, Error> {
+        if data.classes().is_empty() {
+            return Err(Error::Option(NO_CLASSES));
+        }
         let counts = data.class_counts();
         let classes = counts.iter().filter(|count| **count > 0).count() as f32;
         let rows = data.rows() as f32;
         let weight =
             |count: &usize| if *count == 0 { 1.0 } else { rows / (classes * *count as f32) };
-        counts.iter().map(weight).collect()
+        Ok(counts.iter().map(weight).collect())
     }
 }
 
@@ -169,7 +177,8 @@ impl Trainer {
     /// # Errors
     /// [`Error::NoRows`], those of [`Network::check_fits`], [`Error::WeightsLength`] for a network
     /// of another plan, [`Error::ArenaTooLarge`]; [`Error::Diverged`] if weights or loss are not
-    /// finite any more, in which case the network keeps its weights of before the epoch.
+    /// finite any more. After any error the network has its weights of before the epoch; after
+    /// [`Error::Diverged`] the optimiser begins anew with the next one.
     pub fn epoch(
         &mut self,
         network: &mut Network,
@@ -180,6 +189,9 @@ impl Trainer {
         if data.rows() == 0 {
             return Err(Error::NoRows);
         }
+        if !self.options.class_weights.is_empty() && data.classes().is_empty() {
+            return Err(Error::Option(NO_CLASSES));
+        }
         if network.parameters.len() != self.gradient.len() {
             let (expected, found) = (self.gradient.len(), network.parameters.len());
             return Err(Error::WeightsLength { expected, found });
@@ -187,19 +199,42 @@ impl Trainer {
         self.put_in_order(data.rows());
         self.before.copy_from_slice(&network.parameters);
         self.epochs += 1;
-        let mut loss = 0.0;
         let order = std::mem::take(&mut self.order);
-        for rows in order.chunks(index(self.options.batch)) {
-            loss += self.step(network, arena, data, rows)?;
-        }
+        let loss = self.pass(network, arena, data, &order);
         self.order = order;
         let layer = network.first_not_finite();
-        if layer.is_some() || !loss.is_finite() {
-            network.parameters.copy_from_slice(&self.before);
-            return Err(Error::Diverged { epoch: self.epochs, layer });
+        let failure = match loss {
+            Ok(loss) if layer.is_none() && loss.is_finite() => {
+                let rows = u32::try_from(data.rows()).unwrap_or(u32::MAX);
+                return Ok(Epoch { epoch: self.epochs, loss: loss / f64::from(rows) });
+            }
+            Ok(_) => {
+                // What the optimiser remembers is not finite either.
+                self.state = State::new(self.options.optimiser, network.plan.packed_len());
+                Error::Diverged { epoch: self.epochs, layer }
+            }
+            Err(error) => error,
+        };
+        network.parameters.copy_from_slice(&self.before);
+        Err(failure)
+    }
+
+    /// The steps of an epoch, up to the first loss that is not finite; the sum of the losses.
+    fn pass(
+        &mut self,
+        network: &mut Network,
+        arena: &mut Arena,
+        data: &Dataset,
+        order: &[u32],
+    ) -> Result<f64, Error> {
+        let mut loss = 0.0;
+        for rows in order.chunks(index(self.options.batch)) {
+            loss += self.step(network, arena, data, rows)?;
+            if !loss.is_finite() {
+                break;
+            }
         }
-        let rows = u32::try_from(data.rows()).unwrap_or(u32::MAX);
-        Ok(Epoch { epoch: self.epochs, loss: loss / f64::from(rows) })
+        Ok(loss)
     }
 
     /// One step on some rows; the sum of their losses.
@@ -222,6 +257,10 @@ impl Trainer {
             seed: self.options.seed.wrapping_add(self.steps.wrapping_mul(STEP_SPREAD)),
         };
         let loss = execute::training(plan, &mut network.parameters, &mut pass, &mut work);
+        if !loss.is_finite() && network.first_not_finite().is_some() {
+            // A step would spread what is not finite over all layers, and hide where it began.
+            return Ok(loss);
+        }
         if self.options.clip_norm < f32::INFINITY {
             optimiser::clip(self.options.clip_norm, &mut self.gradient);
         }

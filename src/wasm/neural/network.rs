@@ -266,21 +266,21 @@ fn train_options(options: &JsValue, data: &neural::Dataset) -> Result<Options, J
         },
         weight_decay: reader.real("weightDecay", Some(weight_decay)),
         clip_norm: reader.real("clipNorm", Some(default.clip_norm)),
-        class_weights: class_weights(&mut reader, data),
+        class_weights: class_weights(&mut reader, data)?,
         seed: reader.seed("seed"),
         shuffle: reader.truth("shuffle").unwrap_or(default.shuffle),
     };
     reader.finish(Some(options))
 }
 
-fn class_weights(reader: &mut Reader<'_>, data: &neural::Dataset) -> Vec<f32> {
+fn class_weights(reader: &mut Reader<'_>, data: &neural::Dataset) -> Result<Vec<f32>, JsValue> {
     let given = reader.value("classWeights");
     if given.is_undefined() {
-        Vec::new()
+        Ok(Vec::new())
     } else if given.as_string().as_deref() == Some("balanced") {
-        Options::balanced(data)
+        Options::balanced(data).map_err(thrown)
     } else {
-        reader.numbers("classWeights")
+        Ok(reader.numbers("classWeights"))
     }
 }
 

@@ -243,7 +243,8 @@ impl<'a> Reader<'a> {
         if !Array::is_array(&value) {
             return self.size(name).map(Sizes::One);
         }
-        let sizes = self.numbers(name).iter().map(|size| whole(f64::from(*size))).collect();
+        let numbers = value.unchecked_into::<Array>();
+        let sizes = numbers.iter().map(|size| size.as_f64().and_then(whole)).collect();
         self.known(name, sizes, "whole numbers").map(Sizes::Many)
     }
 
