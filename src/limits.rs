@@ -15,6 +15,9 @@ pub const NEURAL_UNITS_MAX: u32 = 8_192;
 /// Trainable parameters of one network (count): micro-networks are 10^2 to 10^6 parameters, and a
 /// blob of 4 MiB is what one member may ask the others to carry per round.
 pub const NEURAL_PARAMETERS_MAX: usize = 1 << 20;
+/// Trainable parameters of a network that is made with force (count), for oneself: 64 MiB of
+/// weights, and a trainer with its copies stays below half a gigabyte. No run takes it.
+pub const NEURAL_PARAMETERS_FORCED_MAX: usize = 1 << 24;
 /// Words of one embedding (count): with one unit each they are all parameters that a network may
 /// have, and `f32` counts as far.
 pub const NEURAL_VOCABULARY_MAX: u32 = 1 << 20;
@@ -53,13 +56,20 @@ pub const DATASET_QUOTED_BYTES_MAX: usize = 40;
 pub const CLASSES_MAX: usize = 1_000;
 /// Bytes of one class name; the same in a run's specification.
 pub const CLASS_NAME_BYTES_MAX: usize = 64;
+/// Categories of one column (count): each is an input. As many as classes: a column with more is
+/// free text or an identifier.
+pub const DATASET_CATEGORIES_MAX: usize = 1_000;
+/// Bytes of the names of all columns together that a model keeps, to show them; arbitrary, sane: a
+/// thousand names.
+pub const DATASET_COLUMN_NAMES_BYTES_MAX: usize = 64 << 10;
 /// Members of one Dirichlet split (count). Arbitrary, sane: simulations, not meshes, use it.
 pub const DATASET_MEMBERS_MAX: usize = 1_024;
 
 // ---- neural: model files ----------------------------------------------------------------------
 
-/// Bytes of one model file: base64 of the largest weights and scaling, names, and JSON around it.
-pub const MODEL_FILE_BYTES_MAX: usize = 8 << 20;
+/// Bytes of one model file: base64 of the largest weights, scaling, names of classes and of
+/// categories (each an input), and JSON around it.
+pub const MODEL_FILE_BYTES_MAX: usize = 128 << 20;
 
 // ---- neural: FANN networks --------------------------------------------------------------------
 
@@ -82,8 +92,10 @@ const _: () = {
     assert!(NEURAL_VOCABULARY_MAX as usize <= NEURAL_PARAMETERS_MAX);
     assert!(DATASET_ROWS_MAX < u32::MAX as usize);
     assert!(DATASET_VALUES_MAX >= NEURAL_INPUTS_MAX as usize);
-    let largest_bytes = NEURAL_WEIGHTS_BYTES_MAX + 8 * NEURAL_INPUTS_MAX as usize;
-    assert!(MODEL_FILE_BYTES_MAX > largest_bytes / 3 * 4);
+    assert!(NEURAL_PARAMETERS_MAX <= NEURAL_PARAMETERS_FORCED_MAX);
+    let largest_bytes = 4 * NEURAL_PARAMETERS_FORCED_MAX + 64 * NEURAL_INPUTS_MAX as usize;
+    let names_bytes = 6 * CLASS_NAME_BYTES_MAX * NEURAL_INPUTS_MAX as usize;
+    assert!(MODEL_FILE_BYTES_MAX > largest_bytes / 3 * 4 + names_bytes);
     assert!(FANN_FILE_BYTES_MAX > 48 * NEURAL_PARAMETERS_MAX + 48 * FANN_NEURONS_MAX);
 };
 

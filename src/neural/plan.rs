@@ -97,7 +97,7 @@ impl Plan {
                 return Ok(plan);
             }
         }
-        specification.validate()?;
+        specification.validate_forced()?;
         plans.retain(|plan| plan.strong_count() > 0);
         let plan = Arc::new(Self::compile(specification.clone())?);
         plans.push(Arc::downgrade(&plan));

@@ -115,8 +115,8 @@ pub enum Error {
         what: &'static str,
     },
     /// The weights and biases together are too many.
-    #[error("the layers have {0} parameters; the largest network has {max}",
-        max = limits::NEURAL_PARAMETERS_MAX)]
+    #[error("the layers have {0} parameters; the limit is {max}, with force {forced}",
+        max = limits::NEURAL_PARAMETERS_MAX, forced = limits::NEURAL_PARAMETERS_FORCED_MAX)]
     Parameters(u64),
     /// A row costs too much.
     #[error("a row takes {0} multiplications; the most are {max}: make the layers smaller",
@@ -152,6 +152,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Error::ScalingLength { .. } | Error::ScalingValue(_) => "scaling-invalid",
+            Error::Parameters(_) => "parameters-too-many",
             _ => "specification-invalid",
         }
     }
@@ -248,11 +249,24 @@ impl TryFrom<String> for Loss {
 }
 
 impl Specification {
-    /// Checks every bound; the other methods take a validated specification.
+    /// Checks every bound, for a network of which others may have to carry the weights; the other
+    /// methods take a validated specification.
     ///
     /// # Errors
     /// The first thing that is wrong, in the order of [`Error`].
     pub fn validate(&self) -> Result<(), Error> {
+        self.validate_up_to(limits::NEURAL_PARAMETERS_MAX)
+    }
+
+    /// [`Specification::validate`] for a network of one's own, which may be larger.
+    ///
+    /// # Errors
+    /// As [`Specification::validate`].
+    pub fn validate_forced(&self) -> Result<(), Error> {
+        self.validate_up_to(limits::NEURAL_PARAMETERS_FORCED_MAX)
+    }
+
+    fn validate_up_to(&self, parameters_max: usize) -> Result<(), Error> {
         let inputs = self.inputs.count();
         if self.inputs.sizes().contains(&0) || inputs > limits::NEURAL_INPUTS_MAX {
             return Err(Error::Inputs(inputs));
@@ -276,7 +290,7 @@ impl Specification {
             return Err(Error::Layer { layer: self.layers.len(), what });
         }
         let parameters = self.parameters_u64(&shapes);
-        if usize::try_from(parameters).map_or(true, |n| n > limits::NEURAL_PARAMETERS_MAX) {
+        if usize::try_from(parameters).map_or(true, |n| n > parameters_max) {
             return Err(Error::Parameters(parameters));
         }
         let multiply_adds = self.multiply_adds(&shapes);
@@ -305,7 +319,7 @@ impl Specification {
         let shapes = infer(self.inputs, &self.layers).unwrap_or_default();
         usize::try_from(self.parameters_u64(&shapes))
             .ok()
-            .filter(|count| *count <= limits::NEURAL_PARAMETERS_MAX)
+            .filter(|count| *count <= limits::NEURAL_PARAMETERS_FORCED_MAX)
             .unwrap_or(0)
     }
 
@@ -455,6 +469,19 @@ mod tests {
             break_it(&mut spec);
             assert_eq!(spec.validate(), Err(error));
         }
+    }
+
+    #[test]
+    fn a_network_of_ones_own_may_be_larger_up_to_a_limit() {
+        let of = |units: u32| Specification {
+            inputs: Shape::Flat(units),
+            layers: vec![Layer::dense(units, Activation::Linear)],
+            loss: Loss::Mse,
+        };
+        assert_eq!(of(1_000).validate(), Ok(()));
+        assert_eq!(of(2_000).validate(), Err(Error::Parameters(4_002_000)));
+        assert_eq!(of(2_000).validate_forced(), Ok(()));
+        assert_eq!(of(5_000).validate_forced(), Err(Error::Parameters(25_005_000)));
     }
 
     #[test]
