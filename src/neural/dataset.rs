@@ -3,11 +3,16 @@
 //! A data set is read from CSV ([`Dataset::parse`]) or made from parts, split (stratified, or over
 //! the members of a simulated mesh), and scaled. Its numbers are row-major `[rows, features]`. All
 //! of it is deterministic, bounded by `limits.rs`, and total: no CSV, however broken, panics.
-//! Not here: text features, missing values and images; a column is a number in every row.
+//! Columns of text become an input for each category, and gaps are filled, where that is asked for
+//! ([`Options`]). Not here: free text and images.
+
+mod columns;
 
 mod csv;
 
 mod error;
+
+mod features;
 
 mod labels;
 
@@ -19,12 +24,14 @@ mod scaling;
 
 mod split;
 
+pub use columns::Column;
 pub use error::Error;
 pub use labels::{Labels, Target};
 pub use parse::{Label, Options};
 pub use scaling::Kind;
 pub use split::MEMBER_ROWS_MIN;
 
+pub(in crate::neural) use columns::{agree as columns_agree, fit as columns_fit};
 pub(in crate::neural) use number::parse as parse_number;
 
 use serde::{Deserialize, Serialize};
@@ -40,6 +47,8 @@ pub enum Task {
     Classification,
     /// Numbers.
     Regression,
+    /// The inputs themselves, through a network that has less room in between (an autoencoder).
+    Reconstruction,
 }
 
 impl Task {
@@ -48,6 +57,7 @@ impl Task {
         match self {
             Task::Classification => "classification",
             Task::Regression => "regression",
+            Task::Reconstruction => "reconstruction",
         }
     }
 }
@@ -61,6 +71,9 @@ pub struct Dataset {
     classes: Vec<String>,
     scaling: Option<Scaling>,
     target_scaling: Option<Scaling>,
+    columns: Vec<Column>,
+    gaps: bool,
+    reconstructs: bool,
 }
 
 impl Dataset {
@@ -75,6 +88,17 @@ impl Dataset {
         values: Vec<f32>,
         labels: Labels,
         classes: Vec<String>,
+    ) -> Result<Self, Error> {
+        Self::of_parts(features, values, labels, classes, false)
+    }
+
+    /// As [`Dataset::from_parts`], where numbers may be missing if there are `gaps`.
+    fn of_parts(
+        features: usize,
+        values: Vec<f32>,
+        labels: Labels,
+        classes: Vec<String>,
+        gaps: bool,
     ) -> Result<Self, Error> {
         let rows = labels.rows();
         bound("rows", rows, limits::DATASET_ROWS_MAX)?;
@@ -94,11 +118,25 @@ impl Dataset {
                 if !classes.is_empty() || !values.len().is_multiple_of((*width).max(1)) {
                     return Err(Error::Parts("targets are not whole rows, or there are classes"));
                 }
-                finite(values)?;
+                if !gaps {
+                    finite(values)?;
+                }
             }
         }
-        finite(&values)?;
-        Ok(Self { features, values, labels, classes, scaling: None, target_scaling: None })
+        if !gaps {
+            finite(&values)?;
+        }
+        Ok(Self {
+            features,
+            values,
+            labels,
+            classes,
+            scaling: None,
+            target_scaling: None,
+            columns: Vec::new(),
+            gaps,
+            reconstructs: false,
+        })
     }
 
     /// Number of rows.
@@ -127,7 +165,7 @@ impl Dataset {
         &self.labels
     }
 
-    /// The names of the classes in the order of the outputs; empty for a regression.
+    /// The names of the classes in the order of the outputs; empty for numbers to predict.
     pub fn classes(&self) -> &[String] {
         &self.classes
     }
@@ -135,6 +173,7 @@ impl Dataset {
     /// What is told from a row.
     pub fn task(&self) -> Task {
         match self.labels {
+            _ if self.reconstructs => Task::Reconstruction,
             Labels::Classes(_) => Task::Classification,
             Labels::Numbers { .. } => Task::Regression,
         }
@@ -173,6 +212,9 @@ impl Dataset {
         }
         Self {
             features: self.features,
+            gaps: self.gaps && values.iter().any(|value| value.is_nan()),
+            reconstructs: self.reconstructs,
+            columns: self.columns.clone(),
             values,
             labels: self.labels.select(&rows),
             classes: self.classes.clone(),

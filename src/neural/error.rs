@@ -40,10 +40,15 @@ pub enum Error {
         vocabulary: u32,
     },
     /// The data has another number of features than the network has inputs.
-    #[error("the data has {features} features, the network takes {inputs} inputs")]
+    #[error(
+        "the data has {features} features{}, the network takes {inputs} inputs: make it {features}",
+        of_columns(*columns, *features)
+    )]
     InputsDoNotFit {
-        /// Features of the data.
+        /// Features of the data, one for each category of a column of text.
         features: usize,
+        /// Columns of its table.
+        columns: usize,
         /// Inputs of the network.
         inputs: u32,
     },
@@ -72,6 +77,20 @@ pub enum Error {
     /// The data names other classes than the network was trained with.
     #[error("the data has other classes than the network was trained with")]
     ClassesDiffer,
+    /// The data has other categories than the network was trained with.
+    #[error("the columns of the data are not those the network was trained with")]
+    ColumnsDiffer,
+    /// Values are missing.
+    #[error("values are missing in the data")]
+    Gaps,
+    /// A target that is no probability, for a loss of probabilities.
+    #[error(
+        "row {row} has a target that is not from 0 to 1, which the loss takes for a probability"
+    )]
+    Target {
+        /// Which row of the data, counted from 1.
+        row: usize,
+    },
     /// A batch of no rows, or too many.
     #[error("a batch has 1 to {max} rows, not {0}", max = limits::NEURAL_BATCH_MAX)]
     Batch(u32),
@@ -129,7 +148,9 @@ impl Error {
             Error::Word { .. } => "word-invalid",
             Error::InputsDoNotFit { .. } => "inputs-do-not-fit",
             Error::ClassesDoNotFit { .. } | Error::TargetsDoNotFit { .. } => "outputs-do-not-fit",
-            Error::ScalingDiffers | Error::ClassesDiffer => "data-differs",
+            Error::ScalingDiffers | Error::ClassesDiffer | Error::ColumnsDiffer => "data-differs",
+            Error::Gaps => "data-missing",
+            Error::Target { .. } => "targets-invalid",
             Error::Batch(_)
             | Error::Epochs(_)
             | Error::LearningRate(_)
@@ -145,6 +166,10 @@ impl Error {
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
+            Error::Specification(specification::Error::Parameters(_)) => {
+                "make the layers smaller, or force it (--force): such a network trains for \
+                 itself, not in a run"
+            }
             Error::Specification(_) => {
                 "change the layers, the loss or the scaling as the message says"
             }
@@ -155,7 +180,8 @@ impl Error {
                 "number the words from 0, pass them unscaled, or make the vocabulary larger"
             }
             Error::InputsDoNotFit { .. } => {
-                "the first size of the layers is the number of columns without the label"
+                "the first size of the layers is the number of columns without the labels, where a \
+                 column of text counts once for each of its categories"
             }
             Error::ClassesDoNotFit { .. } | Error::TargetsDoNotFit { .. } => {
                 "the last size of the layers must be the one the message says; if the label is a \
@@ -163,6 +189,9 @@ impl Error {
             }
             Error::ScalingDiffers => "scale the data with the scaling of the network's first data",
             Error::ClassesDiffer => "read the data with the class names of the network",
+            Error::ColumnsDiffer => "read the data with the columns of the network",
+            Error::Gaps => "fill them first",
+            Error::Target { .. } => "scale the targets, or choose another loss",
             Error::Batch(_) | Error::Epochs(_) | Error::Option(_) | Error::Member { .. } => {
                 "choose a number in the range"
             }
@@ -173,6 +202,10 @@ impl Error {
             Error::ArenaTooLarge { .. } => "make the batch smaller",
         }
     }
+}
+
+fn of_columns(columns: usize, features: usize) -> String {
+    if columns == features { String::new() } else { format!(" in {columns} columns") }
 }
 
 fn of_layer(layer: Option<u32>) -> String {

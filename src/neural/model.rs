@@ -8,9 +8,12 @@
 //!                   "loss":"cross-entropy"},
 //!  "task":"classification","classes":["0","1"],
 //!  "scaling":{"offset":[4.5,...],"scale":[0.2,...]},"targetScaling":null,
+//!  "columns":[{"name":"age","fill":41.5},{"name":"colour","categories":["blue","red"],"fill":1}],
 //!  "weights":"<base64>","weightsCid":"bafkr4i..."}
 //! ```
 //!
+//! `columns` are those of the tables it takes (see [`Column`]); it is absent where they are numbers
+//! without names.
 //! The fields may come in any order. `weights` is the weights blob (little-endian `f32`) in base64
 //! (RFC 4648 section 4, with padding), and `weightsCid` its content id. Reading is total: a
 //! truncated, foreign, newer or tampered file is an error that says which.
@@ -23,10 +26,10 @@ use std::borrow::Cow;
 
 use crate::limits;
 use crate::neural::arena::Arena;
-use crate::neural::dataset::{Dataset, Task};
+use crate::neural::dataset::{self, Column, Dataset, Labels, Task};
 use crate::neural::error::Error as NetworkError;
 use crate::neural::network::{Evaluation, Network};
-use crate::neural::specification::Scaling;
+use crate::neural::specification::{Activation, Layer, Scaling};
 use crate::tensor::index;
 
 /// A network, how its inputs are scaled, and what its outputs mean.
@@ -36,6 +39,7 @@ pub struct Model {
     pub network: Network,
     scaling: Option<Scaling>,
     target_scaling: Option<Scaling>,
+    columns: Vec<Column>,
     classes: Vec<String>,
     task: Option<Task>,
 }
@@ -109,7 +113,13 @@ impl Error {
 impl Model {
     /// A model that was not trained yet: it takes inputs as they are, and has no class names.
     pub fn new(network: Network) -> Self {
-        Self { network, scaling: None, target_scaling: None, classes: Vec::new(), task: None }
+        let (scaling, target_scaling, task) = (None, None, None);
+        Self { network, scaling, target_scaling, columns: Vec::new(), classes: Vec::new(), task }
+    }
+
+    /// What the columns of its tables become; empty if they are numbers without names.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
     }
 
     /// The scaling of the inputs, if the network was trained with one.
@@ -132,26 +142,57 @@ impl Model {
         self.task
     }
 
-    /// Data as the network takes it, for training. With the first data the model takes on its task,
-    /// its classes and its scaling, and fits a scaling to the targets of a regression; later data
-    /// must be of the same task and classes, and is scaled like the first if it is not yet.
+    /// Data as the network takes it, for training; what is prepared already is lent as it is. With
+    /// the first data the model takes on its task, its classes, its columns and its scaling; and a
+    /// regression whose outputs can be any number fits a scaling to its targets. Outputs with
+    /// bounds, such as those of sigmoid, would never reach targets of mean 0 and deviation 1: those
+    /// stay as they are. Later data must be of the same task and classes, and is scaled like the
+    /// first if it is not yet.
     ///
     /// # Errors
     /// [`NetworkError::ClassesDiffer`], [`NetworkError::ScalingDiffers`], [`NetworkError::NoRows`],
-    /// or that of [`Network::check_fits`]; the model is then unchanged.
+    /// [`NetworkError::Target`] or that of [`Network::check_fits`]; the model is then unchanged.
     pub fn prepare<'a>(&mut self, data: &'a Dataset) -> Result<Cow<'a, Dataset>, NetworkError> {
         self.network.check_fits(data)?;
         if self.task.is_none() {
             let target_scaling = match data.target_scaling() {
                 Some(scaling) => Some(scaling.clone()),
+                None if self.is_bounded() => None,
                 None => data.fit_target_scaling().map_err(|_| NetworkError::NoRows)?,
             };
+            self.check_targets(data)?;
+            self.columns = data.columns().to_vec();
             self.task = Some(data.task());
             self.classes = data.classes().to_vec();
             self.scaling = data.scaling().cloned();
             self.target_scaling = target_scaling;
         }
-        self.matching(data)
+        let matching = self.matching(data)?;
+        if self.task == Some(Task::Regression) {
+            self.check_targets(&matching)?;
+        }
+        Ok(matching)
+    }
+
+    /// Whether there are numbers that the outputs cannot be.
+    fn is_bounded(&self) -> bool {
+        let last = self.network.specification().layers.last().map(Layer::activation);
+        !matches!(last, Some(Activation::Linear | Activation::LeakyRelu))
+    }
+
+    /// Checks that targets are probabilities where the loss takes them for such.
+    fn check_targets(&self, data: &Dataset) -> Result<(), NetworkError> {
+        let Labels::Numbers { values, width } = data.labels() else { return Ok(()) };
+        // A scaling to 0 to 1 is exact up to rounding.
+        let slack = 1e-5;
+        let is_probability = |value: &f32| (-slack..=1.0 + slack).contains(value);
+        if !self.network.specification().loss.is_of_probabilities() {
+            return Ok(());
+        }
+        match values.iter().position(|value| !is_probability(value)) {
+            Some(place) => Err(NetworkError::Target { row: place / width + 1 }),
+            None => Ok(()),
+        }
     }
 
     /// Data as the network takes it: scaled like the data the model was first trained with.
@@ -161,13 +202,16 @@ impl Model {
         if task != data.task() || self.classes != data.classes() {
             return Err(NetworkError::ClassesDiffer);
         }
+        if !dataset::columns_agree(&self.columns, data.columns()) {
+            return Err(NetworkError::ColumnsDiffer);
+        }
         let differs = |_| NetworkError::ScalingDiffers;
         let mut matching = Cow::Borrowed(data);
         if data.scaling() != self.scaling() {
             let scaling = self.scaling().ok_or(NetworkError::ScalingDiffers)?;
             matching = Cow::Owned(matching.scaled(scaling).map_err(differs)?);
         }
-        if data.target_scaling() != self.target_scaling() {
+        if matching.target_scaling() != self.target_scaling() {
             let scaling = self.target_scaling().ok_or(NetworkError::ScalingDiffers)?;
             matching = Cow::Owned(matching.targets_scaled(scaling).map_err(differs)?);
         }
@@ -189,7 +233,7 @@ impl Model {
         }
         let task = if classes.is_empty() { Task::Regression } else { Task::Classification };
         (self.scaling, self.target_scaling) = (Some(scaling), None);
-        (self.classes, self.task) = (classes, Some(task));
+        (self.classes, self.task, self.columns) = (classes, Some(task), Vec::new());
         Ok(())
     }
 

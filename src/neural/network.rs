@@ -273,7 +273,12 @@ fn check_words(specification: &Specification, inputs: &[f32]) -> Result<(), Erro
 
 fn fits(inputs: u32, units: u32, data: &Dataset) -> Result<(), Error> {
     if index(inputs) != data.features() {
-        return Err(Error::InputsDoNotFit { features: data.features(), inputs });
+        let features = data.features();
+        let columns = if data.columns().is_empty() { features } else { data.columns().len() };
+        return Err(Error::InputsDoNotFit { features, columns, inputs });
+    }
+    if data.has_gaps() {
+        return Err(Error::Gaps);
     }
     match data.labels() {
         Labels::Classes(_) if data.classes().len() != index(units) => {

@@ -108,7 +108,10 @@ export type Loss = "mse" | "mae" | "huber" | "bce" | "cross-entropy" | `quantile
 export interface Specification {
   /** What it takes per row: a number of features, or a shape; at most 65536 numbers. */
   readonly inputs: number | Shape;
-  /** From the input to the output; at most 32 layers of at most 8192 units, 1048576 parameters. */
+  /**
+   * From the input to the output; at most 32 layers of at most 8192 units, 1048576 parameters
+   * (16777216 with force).
+   */
   readonly layers: readonly Layer[];
   readonly loss: Loss;
 }
@@ -119,19 +122,40 @@ export interface Scaling {
   readonly scale: Float32Array | readonly number[];
 }
 
-/** Classes to tell apart, or numbers to predict. */
-export type Task = "classification" | "regression";
+/** Classes to tell apart, numbers to predict, or the inputs to give back (an autoencoder). */
+export type Task = "classification" | "regression" | "reconstruction";
+
+/** A column of a table: a number, or categories that become one input each. */
+export interface Column {
+  /** Its name in the header. */
+  readonly name?: string;
+  /** In the order of their inputs; absent for numbers. */
+  readonly categories?: readonly string[];
+  /** What stands in for a missing value: a number, or the place of a category. */
+  readonly fill?: number;
+}
 
 /** How a CSV is read; what is absent is found out. */
 export interface ParseOptions {
-  /** The label's column by name, or by index from 0; the last one by default. */
-  readonly label?: string | number;
+  /**
+   * The label's column by name, or by index from 0; the last one by default. Several are numbers to
+   * predict. For a reconstruction they are left out.
+   */
+  readonly label?: string | number | readonly (string | number)[];
   /** By default whole numbers and text are classes, other numbers are to be predicted. */
   readonly task?: Task;
   /** Whether the first row names the columns. */
   readonly header?: boolean;
   /** The classes in the order of the outputs, when they are known beforehand. */
   readonly classes?: readonly string[];
+  /** Whether a column of text becomes an input for each category; false by default. */
+  readonly encode?: boolean;
+  /** Columns that are categories even where they are numbers. */
+  readonly categories?: readonly (string | number)[];
+  /** Whether values may be missing: nothing, NA, N/A, NaN, null or ?; false by default. */
+  readonly gaps?: boolean;
+  /** The columns of a model, whose rows these are. */
+  readonly columns?: readonly Column[];
 }
 
 /** How to train. */

@@ -121,6 +121,6 @@ test('text takes bytes as they are, and tells words apart', async () => {
 
 test('a network that is too large is refused by the core', async () => {
   const { code, error } = await create(scratch(), '--architecture', 'mlp', '--inputs', '60000')
-  assert.deepEqual([code, error.code], [1, 'specification-invalid'])
+  assert.deepEqual([code, error.code], [1, 'parameters-too-many'])
   assert.match(error.message, /parameters/)
 })

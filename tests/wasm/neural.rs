@@ -64,7 +64,7 @@ fn two_classes() -> Dataset {
 fn small_network() -> Network {
     let specification = r#"{"inputs":2,"layers":[{"units":3,"activation":"tanh"},
         {"units":2,"activation":"softmax"}],"loss":"cross-entropy"}"#;
-    Network::create(&js(specification), 1).unwrap()
+    Network::create(&js(specification), 1, None).unwrap()
 }
 
 #[wasm_bindgen_test]
@@ -76,7 +76,7 @@ fn training_on_digits_gives_the_weights_it_gives_natively() {
     let (training, test) =
         (training.standardise(&scaling).unwrap(), test.standardise(&scaling).unwrap());
     let layers = [(128, "relu"), (10, "softmax")];
-    let mut network = Network::create(&specification(&layers, "cross-entropy"), 1).unwrap();
+    let mut network = Network::create(&specification(&layers, "cross-entropy"), 1, None).unwrap();
     for epoch in 1..=20 {
         let options = js(r#"{"seed":"1n"}"#).unchecked_into();
         let done = network.train_epoch(&training, Some(options)).unwrap();
@@ -85,7 +85,7 @@ fn training_on_digits_gives_the_weights_it_gives_natively() {
     assert_eq!(network.weights_cid(), expected("digits", "weightsCid"));
     assert!(number(&network.evaluate(&test).unwrap(), "accuracy") >= 0.97);
 
-    let mut again = Network::create(&specification(&layers, "cross-entropy"), 1).unwrap();
+    let mut again = Network::create(&specification(&layers, "cross-entropy"), 1, None).unwrap();
     again.train(&training, &js(r#"{"seed":"1n","epochs":20}"#)).unwrap();
     assert_eq!(again.weights_cid(), network.weights_cid());
 }
@@ -101,7 +101,7 @@ fn every_activation_and_momentum_give_the_weights_they_give_natively() {
     let data = Dataset::parse(DIGITS, None).unwrap();
     let data = data.standardise(&data.scaling("range").unwrap()).unwrap();
     let layers = [(24, "tanh"), (17, "sigmoid"), (12, "linear"), (9, "softmax"), (10, "softmax")];
-    let mut network = Network::create(&specification(&layers, "mse"), 7).unwrap();
+    let mut network = Network::create(&specification(&layers, "mse"), 7, None).unwrap();
     let options = r#"{"seed":"7n","epochs":3,"batch":50,"learningRate":0.5,"momentum":0.9,
         "optimiser":"sgd"}"#;
     network.train(&data, &js(options)).unwrap();
@@ -112,7 +112,7 @@ fn every_activation_and_momentum_give_the_weights_they_give_natively() {
 fn local_training_gives_the_update_it_gives_natively() {
     let data = Dataset::parse(DIGITS, None).unwrap();
     let specification = specification(&[(32, "relu"), (10, "softmax")], "cross-entropy");
-    let base = Network::create(&specification, 3).unwrap().weights();
+    let base = Network::create(&specification, 3, None).unwrap().weights();
     let base = neural::bytes_of_weights(&base);
     let options = r#"{"seed":"3n","epochs":2,"batch":32,"learningRate":0.005,"momentum":0.9}"#;
     let update = train_update(&specification, &base, &data, &js(options)).unwrap();
@@ -241,11 +241,11 @@ fn wrong_arguments_are_refused_with_a_code() {
     assert_eq!(code(network.train(&data, &js(r#"{"epochs":0}"#))), "option-invalid");
     assert_eq!(code(network.set_weights(&[0.0])), "weights-invalid");
     assert_eq!(code(network.run(&[0.0])), "rows-invalid");
-    assert_eq!(code(Network::create(&js(r#"{"inputs":2}"#), 1)), "bad-argument");
-    assert_eq!(code(Network::create(&JsValue::NULL, 1)), "bad-argument");
+    assert_eq!(code(Network::create(&js(r#"{"inputs":2}"#), 1, None)), "bad-argument");
+    assert_eq!(code(Network::create(&JsValue::NULL, 1, None)), "bad-argument");
     let unknown =
         r#"{"inputs":2,"layers":[{"units":2,"activation":"tanh","bias":1}],"loss":"mse"}"#;
-    assert_eq!(code(Network::create(&js(unknown), 1)), "bad-argument");
+    assert_eq!(code(Network::create(&js(unknown), 1, None)), "bad-argument");
     let parse = |json: &str| Dataset::parse(b"1,a\n2,b\n", Some(js(json).unchecked_into()));
     assert_eq!(code(parse(r#"{"label":"z"}"#)), "data-no-label");
     assert_eq!(code(parse(r#"{"label":true}"#)), "bad-argument");
@@ -264,7 +264,7 @@ fn wrong_arguments_are_refused_with_a_code() {
 #[wasm_bindgen_test]
 fn a_training_that_diverges_keeps_the_weights_before_it() {
     let specification = r#"{"inputs":2,"layers":[{"units":1,"activation":"linear"}],"loss":"mse"}"#;
-    let mut network = Network::create(&js(specification), 1).unwrap();
+    let mut network = Network::create(&js(specification), 1, None).unwrap();
     let weights = network.weights();
     let data = Dataset::parse(b"1000,2000,0.5\n3000,-1000,1.5\n", None).unwrap();
     let options = || js(r#"{"optimiser":"sgd","learningRate":100,"epochs":50}"#);

@@ -57,6 +57,50 @@ pub enum Error {
         /// The text, shortened.
         value: String,
     },
+    /// Text in a column that has numbers elsewhere.
+    #[error(
+        "row {row}, column {column}: '{value}' is not a number, and other rows have numbers there"
+    )]
+    Mixed {
+        /// Line of the file.
+        row: usize,
+        /// Name of the column, or its number counted from 1.
+        column: String,
+        /// The text, shortened.
+        value: String,
+    },
+    /// A category that a column of the model does not have.
+    #[error("row {row}, column {column}: '{value}' is none of its categories ({categories})")]
+    UnknownCategory {
+        /// Line of the file.
+        row: usize,
+        /// Name of the column, or its number counted from 1.
+        column: String,
+        /// The text, shortened.
+        value: String,
+        /// The first few categories, shortened.
+        categories: String,
+    },
+    /// A column of more categories than the limit.
+    #[error("column {column} has more than {max} categories")]
+    Categories {
+        /// Name of the column, or its number counted from 1.
+        column: String,
+        /// The limit.
+        max: usize,
+    },
+    /// Several label columns, and classes.
+    #[error("{0} label columns are numbers to predict, not classes")]
+    Labels(usize),
+    /// Values are missing where a scaling is to be found or applied.
+    #[error("values are missing in the data")]
+    Gaps,
+    /// A column in which every value is missing.
+    #[error("every value of column {column} is missing")]
+    NoValues {
+        /// Which of the features, counted from 1.
+        column: usize,
+    },
     /// Infinity, NaN, or a number too large for `f32`.
     #[error("row {row}, column {column}: '{value}' is not a finite number")]
     NotFinite {
@@ -89,8 +133,8 @@ pub enum Error {
     /// Every row has the same class.
     #[error("every row has the class '{0}'")]
     OneClass(String),
-    /// A class name longer than the limit.
-    #[error("row {row}: the class '{name}' has more than {max} bytes")]
+    /// The name of a class or category longer than the limit.
+    #[error("row {row}: the name '{name}' has more than {max} bytes")]
     ClassName {
         /// Line of the file.
         row: usize,
@@ -110,11 +154,11 @@ pub enum Error {
         classes: String,
     },
     /// Rows to run with another number of columns than the network has inputs.
-    #[error("the rows have {found} columns, the network takes {expected}")]
+    #[error("the rows have {found} columns of features, the network takes {expected}")]
     Columns {
         /// Columns of the rows, without a label if one was named.
         found: usize,
-        /// Inputs of the network.
+        /// Columns the network was trained with, or its inputs.
         expected: usize,
     },
     /// Parts that do not belong together.
@@ -162,7 +206,11 @@ impl Error {
             Error::RowTooLong { .. } => "data-row-too-long",
             Error::Quote { .. } => "data-quote",
             Error::Ragged { .. } => "data-ragged",
-            Error::NotANumber { .. } => "data-not-a-number",
+            Error::NotANumber { .. } | Error::Mixed { .. } => "data-not-a-number",
+            Error::UnknownCategory { .. } => "data-unknown-category",
+            Error::Categories { .. } => "data-categories",
+            Error::Labels(_) => "data-labels",
+            Error::Gaps | Error::NoValues { .. } => "data-missing",
             Error::NotFinite { .. } => "data-not-finite",
             Error::EmptyField { .. } => "data-field-empty",
             Error::NoLabel { .. } => "data-no-label",
@@ -195,15 +243,36 @@ impl Error {
                 "if the first row names the columns, say that there is a header; if this column is \
                  the label, name it"
             }
-            Error::NotANumber { .. } => {
-                "write text features as numbers, or name this column as the label"
+            Error::NotANumber { .. } => "write text as numbers, or name this column as the label",
+            Error::Mixed { .. } => {
+                "write a number there; if the column is of categories that may be numbers, say so \
+                 (--categories); if the value is missing, have it filled (--missing mean)"
             }
+            Error::UnknownCategory { row: 1, .. } => {
+                "if the first row names the columns, say that there is a header; if not, the model \
+                 knows only the categories it was trained with"
+            }
+            Error::UnknownCategory { .. } => {
+                "the model knows only the categories it was trained with: use one of them, or \
+                 train a model on rows with all of them"
+            }
+            Error::Categories { .. } => {
+                "free text and identifiers tell a network nothing: remove the column, or group \
+                 what it says"
+            }
+            Error::Labels(_) => "name one column for classes, or set the task to regression",
+            Error::Gaps => "fill them first",
+            Error::NoValues { .. } => "remove the column",
             Error::NotFinite { .. } => "remove the row or put a number there",
-            Error::EmptyField { .. } => "fill the gap or remove the row",
+            Error::EmptyField { .. } => {
+                "remove the row, or have gaps in features filled (--missing mean)"
+            }
             Error::NoLabel { .. } => "name one of the columns, or give its index counted from 0",
             Error::NoFeatures => "add a column, or check the separator: comma, semicolon or tab",
             Error::OneClass(_) => "a classification needs rows of at least two classes",
-            Error::ClassName { .. } => "shorten the class names, or name another column as label",
+            Error::ClassName { .. } => {
+                "shorten the names of classes and categories, or name another column as label"
+            }
             Error::UnknownClass { .. } => {
                 "the label must be one of the classes of the model or run"
             }

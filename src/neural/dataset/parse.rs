@@ -7,29 +7,44 @@
 
 use std::cmp::Ordering;
 
+use super::columns::{self, Column};
 use super::csv::{Record, Records};
 use super::error::Error;
+use super::features::{self, Features, Place};
 use super::labels::Labels;
 use super::number;
 use super::{Dataset, Task, bound};
 use crate::limits;
 use crate::tensor::index as to_index;
 
-/// Columns of one file: the most inputs and a label.
-pub(super) const COLUMNS_MAX: usize = to_index(limits::NEURAL_INPUTS_MAX) + 1;
+/// Columns of one file: the most inputs, and as many labels as a layer may have units.
+pub(super) const COLUMNS_MAX: usize =
+    to_index(limits::NEURAL_INPUTS_MAX) + to_index(limits::NEURAL_UNITS_MAX);
 
-/// How to read a CSV file; the default finds out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// How to read a CSV file; the default finds out, and takes features that are numbers.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Options {
-    /// Which column is the label; the last one by default.
-    pub label: Option<Label>,
-    /// Whether labels are classes. By default they are if they are whole numbers or not numbers.
+    /// Which columns are labels, in the order of the outputs; the last one by default. Several are
+    /// numbers to predict. A reconstruction has none: what is named is left out.
+    pub labels: Vec<Label>,
+    /// What is told from a row. By default labels are classes if they are whole numbers or not
+    /// numbers.
     pub task: Option<Task>,
     /// Whether the first row names the columns; found out by default.
     pub header: Option<bool>,
     /// The classes in the order of the outputs, as a model or a run has them. Without it they are
     /// those that occur, numbers by size and names by their bytes, and there must be two.
     pub classes: Option<Vec<String>>,
+    /// Whether a column of text becomes an input for each of its categories, which come in the
+    /// order that classes come in. Otherwise it is an error.
+    pub encode: bool,
+    /// Columns that are categories even where they are numbers, such as months.
+    pub categories: Vec<Label>,
+    /// Whether values may be missing: a field that is empty or, in any case, `NA`, `N/A`, `NaN`,
+    /// `null` or `?`. They stay gaps until [`Dataset::filled`].
+    pub gaps: bool,
+    /// The columns as a model has them; found out if there are none.
+    pub columns: Vec<Column>,
 }
 
 /// A column of a CSV file.
@@ -49,10 +64,12 @@ struct Texts {
 }
 
 /// What is known after the first row.
-struct Columns {
+pub(super) struct Table {
     names: Option<Vec<String>>,
     count: usize,
-    label: Option<usize>,
+    labels: Vec<usize>,
+    /// Columns that are said to be categories.
+    pub(super) categories: Vec<usize>,
 }
 
 impl Dataset {
@@ -61,156 +78,207 @@ impl Dataset {
     /// # Errors
     /// Whatever is wrong with the file first, from the top; see [`Error`].
     pub fn parse(csv: &[u8], options: &Options) -> Result<Self, Error> {
-        let mut labels = Texts::default();
-        let (columns, values) = read(csv, options, Select::LabelOrLast, &mut labels)?;
-        let features = columns.count - 1;
-        let (labels, classes) = labels.into_labels(options, &columns)?;
-        Dataset::from_parts(features, values, labels, classes)
+        let mut texts = Texts::default();
+        let reconstructs = options.task == Some(Task::Reconstruction);
+        let (table, (values, columns, gaps)) = read(csv, options, !reconstructs, &mut texts)?;
+        let features = match columns.len() {
+            0 => table.features().count(),
+            _ => columns::width(&columns),
+        };
+        let (labels, classes) = if reconstructs {
+            (Labels::Numbers { values: values.clone(), width: features }, Vec::new())
+        } else {
+            texts.into_labels(options, &table)?
+        };
+        let mut data = Dataset::of_parts(features, values, labels, classes, gaps)?;
+        (data.columns, data.reconstructs) = (columns, reconstructs);
+        Ok(data)
     }
 
-    /// Reads rows to run a network on, `[rows, inputs]`: features only, unless a label is named,
-    /// which is then left out.
+    /// Reads rows to run a network on, `[rows, inputs]`: features only, unless labels are named,
+    /// which are then left out.
     ///
     /// # Errors
-    /// As [`Dataset::parse`], and [`Error::Columns`] if the file does not have `inputs` columns.
+    /// As [`Dataset::parse`], and [`Error::Columns`] if the file does not have `inputs` columns, or
+    /// those of [`Options::columns`].
     pub fn parse_rows(csv: &[u8], inputs: usize, options: &Options) -> Result<Vec<f32>, Error> {
-        let select = match options.label {
-            Some(_) => Select::LabelOrLast,
-            None => Select::None,
-        };
-        let (columns, values) = read(csv, options, select, &mut Texts::default())?;
-        let found = columns.count - usize::from(columns.label.is_some());
-        if found == inputs { Ok(values) } else { Err(Error::Columns { found, expected: inputs }) }
+        let (table, (values, ..)) = read(csv, options, false, &mut Texts::default())?;
+        let found = table.features().count();
+        if options.columns.is_empty() && found != inputs {
+            return Err(Error::Columns { found, expected: inputs });
+        }
+        Ok(values)
     }
 }
 
-/// Which column is a label.
-#[derive(Clone, Copy, PartialEq)]
-enum Select {
-    LabelOrLast,
-    None,
-}
-
-/// Reads the whole file: its columns and its features, the labels into `labels`.
+/// Reads the whole file: what its columns are and its features, the labels into `labels`.
+#[expect(clippy::type_complexity, reason = "the parts of a data set")]
 fn read(
     csv: &[u8],
     options: &Options,
-    select: Select,
+    labelled: bool,
     labels: &mut Texts,
-) -> Result<(Columns, Vec<f32>), Error> {
-    let columns = columns(csv, options, select)?;
+) -> Result<(Table, (Vec<f32>, Vec<Column>, bool)), Error> {
+    let table = Table::of_first_rows(csv, options, labelled)?;
+    let (found, expected) = (table.features().count(), options.columns.len());
+    if expected != 0 && found != expected {
+        return Err(Error::Columns { found, expected });
+    }
     let mut records = Records::new(csv)?;
-    if columns.names.is_some() {
+    if table.names.is_some() {
         records.next()?;
     }
-    let mut values = Vec::new();
+    let mut features = Features::new(options, &table);
     let mut rows = 0;
     while let Some(record) = records.next()? {
         rows += 1;
         bound("rows", rows, limits::DATASET_ROWS_MAX)?;
-        bound("numbers", values.len() + record.len(), limits::DATASET_VALUES_MAX)?;
-        if record.len() != columns.count {
-            let (row, found, expected) = (record.row, record.len(), columns.count);
-            return Err(Error::Ragged { row, found, expected });
+        bound("numbers", features.len() + record.len(), limits::DATASET_VALUES_MAX)?;
+        let row = record.row;
+        if record.len() != table.count {
+            return Err(Error::Ragged { row, found: record.len(), expected: table.count });
         }
-        for (index, field) in record.fields().enumerate() {
-            if columns.label == Some(index) {
-                labels.push(field, &record, &columns)?;
-            } else {
-                values.push(number(field, record.row, index, &columns)?);
-            }
+        for (feature, index) in table.features().enumerate() {
+            features.push(feature, record.field(index), Place { table: &table, row, index })?;
+        }
+        for index in &table.labels {
+            labels.push(record.field(*index), Place { table: &table, row, index: *index })?;
         }
     }
-    if rows == 0 { Err(Error::Empty) } else { Ok((columns, values)) }
+    if rows == 0 {
+        return Err(Error::Empty);
+    }
+    let features = features.finish(&table)?;
+    Ok((table, features))
 }
 
-/// Looks at the first two rows.
-fn columns(csv: &[u8], options: &Options, select: Select) -> Result<Columns, Error> {
-    let mut records = Records::new(csv)?;
-    let first: Vec<String> = match records.next()? {
-        Some(record) => record.fields().map(str::to_string).collect(),
-        None => return Err(Error::Empty),
-    };
-    let count = first.len();
-    let index = match (&options.label, select) {
-        (_, Select::None) => None,
-        (None, Select::LabelOrLast) => Some(count - 1),
-        (Some(Label::Index(index)), _) => Some(to_index(*index)),
-        (Some(Label::Name(name)), _) => first.iter().position(|column| column == name),
-    };
-    let by_name = matches!(options.label, Some(Label::Name(_))) && index.is_some();
-    let header = match options.header {
-        Some(header) => header,
-        None if by_name => true,
-        None => match records.next()? {
-            Some(second) => is_header(&first, &second, index),
-            None => first.iter().all(|field| number::parse(field).is_none()),
-        },
-    };
-    let names = header.then_some(first);
-    if let (Some(label), true) = (&options.label, select == Select::LabelOrLast) {
-        let missing = matches!(label, Label::Name(_)) && names.is_none();
-        if missing || index.is_none_or(|index| index >= count) {
-            let label = match label {
-                Label::Name(name) => shorten(name),
-                Label::Index(index) => index.to_string(),
-            };
-            let columns = match &names {
-                Some(names) => shorten_list(names),
-                None => format!("{count}, without names"),
-            };
-            return Err(Error::NoLabel { label, columns });
+impl Table {
+    /// Looks at the first two rows. Without a named label the last column is one if it is
+    /// `labelled`.
+    fn of_first_rows(csv: &[u8], options: &Options, labelled: bool) -> Result<Self, Error> {
+        let mut records = Records::new(csv)?;
+        let first: Vec<String> = match records.next()? {
+            Some(record) => record.fields().map(str::to_string).collect(),
+            None => return Err(Error::Empty),
+        };
+        let count = first.len();
+        let mut table = Self { names: None, count, labels: Vec::new(), categories: Vec::new() };
+        let named = options.labels.iter().chain(&options.categories);
+        let by_name = named.clone().any(|label| match label {
+            Label::Name(name) => first.contains(name),
+            Label::Index(_) => false,
+        });
+        if options.labels.is_empty() && labelled {
+            table.labels.push(count - 1);
+        }
+        table.labels.extend(options.labels.iter().filter_map(|label| place(label, &first)));
+        let header = match options.header {
+            Some(header) => header,
+            None if by_name => true,
+            None => match table.known_header(&first, &options.columns) {
+                Some(header) => header,
+                None => match records.next()? {
+                    Some(second) => is_header(&first, &second, &table.labels),
+                    None => first.iter().all(|field| number::parse(field).is_none()),
+                },
+            },
+        };
+        for label in named {
+            let missing = matches!(label, Label::Name(_)) && !header;
+            if missing || place(label, &first).is_none() {
+                return Err(no_label(label, &first, header));
+            }
+        }
+        table.categories.extend(options.categories.iter().filter_map(|one| place(one, &first)));
+        let twice = |index: &usize| table.labels.iter().filter(|one| *one == index).count() > 1;
+        if table.labels.iter().any(twice) {
+            return Err(Error::Parts("a column is named twice as a label"));
+        }
+        if table.labels.len() == count {
+            return Err(Error::NoFeatures);
+        }
+        table.names = header.then_some(first);
+        Ok(table)
+    }
+
+    /// The places of the features, from left to right.
+    pub(super) fn features(&self) -> impl Iterator<Item = usize> {
+        (0..self.count).filter(|index| !self.labels.contains(index))
+    }
+
+    /// Whether the first row names the columns of a model, if that shows.
+    fn known_header(&self, first: &[String], columns: &[Column]) -> Option<bool> {
+        let fields = self.features().filter_map(|index| first.get(index));
+        let pairs: Vec<(&String, &Column)> = fields.zip(columns).collect();
+        if pairs.is_empty() {
+            return None;
+        }
+        let named = |(field, column): &(&String, &Column)| {
+            !column.name.is_empty() && column.name == shorten(field)
+        };
+        let fits = |(field, column): &(&String, &Column)| {
+            if column.categories.is_empty() {
+                number::parse(field).is_some()
+            } else {
+                column.categories.contains(field) || column.categories.contains(&class_name(field))
+            }
+        };
+        if pairs.iter().all(named) {
+            return Some(true);
+        }
+        pairs.iter().all(|pair| fits(pair) || features::is_gap(pair.0)).then_some(false)
+    }
+
+    /// A column's name for a message.
+    pub(super) fn name(&self, index: usize) -> String {
+        match self.names.as_ref().and_then(|names| names.get(index)) {
+            Some(name) if !name.is_empty() => format!("{} ({})", index + 1, shorten(name)),
+            _ => (index + 1).to_string(),
         }
     }
-    if count == 1 && index.is_some() {
-        return Err(Error::NoFeatures);
+
+    /// A column's name in the header, shortened; empty without one.
+    pub(super) fn header(&self, index: usize) -> String {
+        let name = self.names.as_ref().and_then(|names| names.get(index));
+        name.map(|name| shorten(name)).unwrap_or_default()
     }
-    Ok(Columns { names, count, label: index })
+}
+
+/// Which of the columns a label is.
+fn place(label: &Label, first: &[String]) -> Option<usize> {
+    match label {
+        Label::Index(index) => Some(to_index(*index)).filter(|index| *index < first.len()),
+        Label::Name(name) => first.iter().position(|column| column == name),
+    }
+}
+
+fn no_label(label: &Label, first: &[String], header: bool) -> Error {
+    let label = match label {
+        Label::Name(name) => shorten(name),
+        Label::Index(index) => index.to_string(),
+    };
+    let columns =
+        if header { shorten_list(first) } else { format!("{}, without names", first.len()) };
+    Error::NoLabel { label, columns }
 }
 
 /// Whether `first` names the columns of which `second` is the first row.
-fn is_header(first: &[String], second: &Record<'_>, label: Option<usize>) -> bool {
+fn is_header(first: &[String], second: &Record<'_>, labels: &[usize]) -> bool {
     let text = |field: &str| number::parse(field).is_none();
     let turns = |(index, name): (usize, &String)| text(name) && !text(second.field(index));
     let turning = first.iter().enumerate().filter(|column| turns(*column)).count();
-    let label_turns =
-        label.and_then(|index| first.get(index).map(|name| (index, name))).is_some_and(turns);
+    let label = |index: &usize| first.get(*index).is_some_and(|name| turns((*index, name)));
     let all_text = first.iter().all(|name| text(name));
-    turning > 0 && (all_text || label_turns || turning * 2 >= first.len())
-}
-
-/// One feature. Read in double precision and rounded, as JavaScript would.
-#[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "rounds on purpose")]
-fn number(field: &str, row: usize, index: usize, columns: &Columns) -> Result<f32, Error> {
-    let column = || columns.name(index);
-    match number::parse(field).map(|number| number as f32) {
-        Some(number) if number.is_finite() => Ok(number),
-        Some(_) => Err(Error::NotFinite { row, column: column(), value: shorten(field) }),
-        None if field.is_empty() => Err(Error::EmptyField { row, column: column() }),
-        None => Err(Error::NotANumber { row, column: column(), value: shorten(field) }),
-    }
-}
-
-impl Columns {
-    /// A column's name for a message.
-    fn name(&self, index: usize) -> String {
-        let name = self.names.as_ref().and_then(|names| names.get(index));
-        match name.filter(|name| !name.is_empty()) {
-            Some(name) => format!("{} ({})", index + 1, shorten(name)),
-            None => (index + 1).to_string(),
-        }
-    }
+    turning > 0 && (all_text || labels.iter().any(label) || turning * 2 >= first.len())
 }
 
 impl Texts {
-    fn push(&mut self, field: &str, record: &Record<'_>, columns: &Columns) -> Result<(), Error> {
-        let row = record.row;
+    fn push(&mut self, field: &str, at: Place<'_>) -> Result<(), Error> {
         if field.is_empty() {
-            let column = columns.name(columns.label.unwrap_or_default());
-            return Err(Error::EmptyField { row, column });
+            return Err(Error::EmptyField { row: at.row, column: at.table.name(at.index) });
         }
         self.text.push_str(field);
-        self.ends.push((self.text.len(), row));
+        self.ends.push((self.text.len(), at.row));
         Ok(())
     }
 
@@ -223,16 +291,14 @@ impl Texts {
         })
     }
 
-    fn into_labels(
-        self,
-        options: &Options,
-        columns: &Columns,
-    ) -> Result<(Labels, Vec<String>), Error> {
-        let task = options.task.unwrap_or_else(|| self.task(options));
-        match (task, &options.classes) {
-            (Task::Regression, _) => self.numbers(columns).map(|labels| (labels, Vec::new())),
+    fn into_labels(self, options: &Options, table: &Table) -> Result<(Labels, Vec<String>), Error> {
+        let several = table.labels.len() > 1;
+        let own = || if several { Task::Regression } else { self.task(options) };
+        match (options.task.unwrap_or_else(own), &options.classes) {
+            (Task::Classification, _) if several => Err(Error::Labels(table.labels.len())),
             (Task::Classification, Some(classes)) => self.known_classes(classes),
             (Task::Classification, None) => self.new_classes(),
+            _ => self.numbers(table).map(|labels| (labels, Vec::new())),
         }
     }
 
@@ -252,13 +318,12 @@ impl Texts {
         task
     }
 
-    fn numbers(&self, columns: &Columns) -> Result<Labels, Error> {
-        let index = columns.label.unwrap_or_default();
+    fn numbers(&self, table: &Table) -> Result<Labels, Error> {
         let mut values = Vec::with_capacity(self.ends.len());
-        for (field, row) in self.iter() {
-            values.push(number(field, row, index, columns)?);
+        for ((field, row), index) in self.iter().zip(table.labels.iter().cycle()) {
+            values.push(features::number(field, Place { table, row, index: *index })?);
         }
-        Ok(Labels::Numbers { values, width: 1 })
+        Ok(Labels::Numbers { values, width: table.labels.len() })
     }
 
     /// Classes in a given order, in which a whole number may be written in any way.
@@ -303,13 +368,13 @@ impl Texts {
 }
 
 /// The order of classes: whole numbers by size, then names by their bytes.
-fn compare(a: &str, b: &str) -> Ordering {
+pub(super) fn compare(a: &str, b: &str) -> Ordering {
     let number = |name: &str| number::parse(name).and_then(whole).unwrap_or(i64::MAX);
     number(a).cmp(&number(b)).then_with(|| a.cmp(b))
 }
 
 /// A class as it is written in a model: whole numbers without decimals, names as they are.
-fn class_name(field: &str) -> String {
+pub(super) fn class_name(field: &str) -> String {
     match number::parse(field).and_then(whole) {
         Some(number) => number.to_string(),
         None => field.to_string(),
@@ -324,7 +389,7 @@ fn whole(number: f64) -> Option<i64> {
 }
 
 /// The start of a text, for a message.
-fn shorten(text: &str) -> String {
+pub(super) fn shorten(text: &str) -> String {
     let mut end = text.len().min(limits::DATASET_QUOTED_BYTES_MAX);
     while !text.is_char_boundary(end) {
         end -= 1;
@@ -336,7 +401,7 @@ fn shorten(text: &str) -> String {
 }
 
 /// The first few of some names, for a message.
-fn shorten_list(names: &[String]) -> String {
+pub(super) fn shorten_list(names: &[String]) -> String {
     let mut list = String::new();
     for (place, name) in names.iter().enumerate() {
         if place > 0 {

@@ -31,10 +31,14 @@ impl Dataset {
     /// The scaling that fits this data. A feature that never varies is only shifted, to 0.
     ///
     /// # Errors
-    /// [`Error::Empty`] without rows, [`Error::ScaledTwice`] if the data is scaled already.
+    /// [`Error::Empty`] without rows, [`Error::ScaledTwice`] if the data is scaled already,
+    /// [`Error::Gaps`] if values are missing.
     pub fn fit_scaling(&self, kind: Kind) -> Result<Scaling, Error> {
         if self.scaling.is_some() {
             return Err(Error::ScaledTwice);
+        }
+        if self.gaps {
+            return Err(Error::Gaps);
         }
         fit(&self.values, self.features, kind)
     }
@@ -51,15 +55,19 @@ impl Dataset {
         }
     }
 
-    /// The same rows with scaled inputs.
+    /// The same rows with scaled inputs; the targets of a reconstruction are scaled along.
     ///
     /// # Errors
-    /// [`Error::Scaling`] if the scaling does not fit, [`Error::ScaledTwice`] if the inputs are
-    /// scaled already, [`Error::Parts`] if a number becomes too large.
+    /// [`Error::Gaps`] if values are missing, [`Error::Scaling`] if the scaling does not fit,
+    /// [`Error::ScaledTwice`] if the inputs are scaled already, [`Error::Parts`] if a number
+    /// becomes too large.
     pub fn scaled(&self, scaling: &Scaling) -> Result<Self, Error> {
+        if self.gaps {
+            return Err(Error::Gaps);
+        }
         let mut scaled = self.clone();
         apply(scaling, self.features, &mut scaled.values, &mut scaled.scaling)?;
-        Ok(scaled)
+        if self.reconstructs { scaled.targets_scaled(scaling) } else { Ok(scaled) }
     }
 
     /// The same rows with scaled targets; unchanged for a classification.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Error, Model, base64};
 use crate::crypto::hash;
 use crate::limits;
-use crate::neural::dataset::Task;
+use crate::neural::dataset::{self, Column, Task};
 use crate::neural::error::Error as NetworkError;
 use crate::neural::network::{Network, weights_of_bytes};
 use crate::neural::specification::{Scaling, Specification};
@@ -39,6 +39,9 @@ pub struct File {
     pub scaling: Option<Scaling>,
     /// How the targets of a regression are scaled.
     pub target_scaling: Option<Scaling>,
+    /// The columns of its tables.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<Column>,
     /// The weights blob in base64.
     pub weights: String,
     /// The content id of the weights blob.
@@ -64,6 +67,7 @@ impl File {
             classes: model.classes.clone(),
             scaling: model.scaling.clone(),
             target_scaling: model.target_scaling.clone(),
+            columns: model.columns.clone(),
             weights_cid: hash::blob_cid_text(&bytes),
             weights: base64::encode(&bytes),
         }
@@ -74,7 +78,7 @@ impl File {
     /// # Errors
     /// What does not; see [`Error`].
     pub fn into_model(self) -> Result<Model, Error> {
-        self.specification.validate().map_err(NetworkError::from)?;
+        self.specification.validate_forced().map_err(NetworkError::from)?;
         let blob = base64::decode(&self.weights).ok_or(Error::Field("weights"))?;
         let found = hash::blob_cid_text(&blob);
         if found != self.weights_cid {
@@ -89,19 +93,22 @@ impl File {
         if !fits(self.target_scaling.as_ref(), outputs) {
             return Err(Error::Field("targetScaling"));
         }
+        if !dataset::columns_fit(&self.columns, inputs) {
+            return Err(Error::Field("columns"));
+        }
         let short = |name: &String| name.len() <= limits::CLASS_NAME_BYTES_MAX;
         let fitting = match self.task {
             Some(Task::Classification) => {
                 self.classes.len() == index(outputs) && self.classes.iter().all(short)
             }
-            Some(Task::Regression) | None => self.classes.is_empty(),
+            Some(Task::Regression | Task::Reconstruction) | None => self.classes.is_empty(),
         };
         if !fitting {
             return Err(Error::Field("classes"));
         }
         let network = Network::from_weights(&self.specification, &weights)?;
-        let Self { task, classes, scaling, target_scaling, .. } = self;
-        Ok(Model { network, scaling, target_scaling, classes, task })
+        let Self { task, classes, scaling, target_scaling, columns, .. } = self;
+        Ok(Model { network, scaling, target_scaling, columns, classes, task })
     }
 }
 

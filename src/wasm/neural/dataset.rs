@@ -3,11 +3,11 @@
 #![expect(clippy::missing_errors_doc, reason = "what is thrown is declared in TypeScript")]
 
 use js_sys::{Array, Float32Array, Uint32Array};
-use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast, JsValue};
 
 use super::bad_argument;
-use super::object::{Reader, of_scaling, scaling, texts};
+use super::object::{Reader, columns, of_columns, of_scaling, scaling, texts, texts_of, whole_of};
 use crate::neural::dataset::{Kind, Label, Options};
 use crate::neural::{self, Labels, Scaling};
 use crate::wasm::error::thrown;
@@ -29,8 +29,28 @@ pub struct Dataset(pub(super) neural::Dataset);
 impl Dataset {
     /// Reads a CSV: one row per example, features and a label. A header, the separator (comma,
     /// semicolon, tab), the label's column (the last) and the task are found out unless given.
+    /// Values that may be missing are gaps, unless `columns` say what to put there.
     pub fn parse(csv: &[u8], options: Option<ParseOptions>) -> Result<Dataset, JsValue> {
         neural::Dataset::parse(csv, &parse_options(options)?).map(Dataset).map_err(thrown)
+    }
+
+    /// A data set of rows of `features` inputs and of `width` targets; with `classes` the targets
+    /// are one index into them for each row.
+    #[wasm_bindgen(js_name = fromNumbers)]
+    pub fn from_numbers(
+        inputs: Vec<f32>,
+        features: usize,
+        targets: Vec<f32>,
+        width: usize,
+        #[wasm_bindgen(unchecked_param_type = "readonly string[] | undefined")] classes: &JsValue,
+    ) -> Result<Dataset, JsValue> {
+        let (labels, classes) = if classes.is_undefined() {
+            (Labels::Numbers { values: targets, width }, Vec::new())
+        } else {
+            let place = |class: &f32| whole_of(&(*class).into()).unwrap_or(u32::MAX);
+            (Labels::Classes(targets.iter().map(place).collect()), texts_of(classes)?)
+        };
+        neural::Dataset::from_parts(features, inputs, labels, classes).map(Dataset).map_err(thrown)
     }
 
     /// Reads the inputs of rows to run a network on: features only, unless `options.label` names a
@@ -67,6 +87,25 @@ impl Dataset {
     #[wasm_bindgen(getter, unchecked_return_type = "Task")]
     pub fn task(&self) -> JsValue {
         self.0.task().name().into()
+    }
+
+    /// What the columns of the table became; empty if they are numbers without names.
+    #[wasm_bindgen(getter, unchecked_return_type = "Column[]")]
+    pub fn columns(&self) -> JsValue {
+        of_columns(self.0.columns())
+    }
+
+    /// Whether values are missing.
+    #[wasm_bindgen(getter, js_name = hasGaps)]
+    pub fn has_gaps(&self) -> bool {
+        self.0.has_gaps()
+    }
+
+    /// The columns with what stands in for their missing values by these rows: the mean of numbers,
+    /// the most frequent category. Rows that are parsed with these columns have no gaps.
+    #[wasm_bindgen(js_name = fitColumns, unchecked_return_type = "Column[]")]
+    pub fn fit_columns(&self) -> Result<JsValue, JsValue> {
+        self.0.fit_columns().map(|columns| of_columns(&columns)).map_err(thrown)
     }
 
     /// A copy of the numbers, row by row.
@@ -143,12 +182,35 @@ impl Dataset {
 fn parse_options(options: Option<ParseOptions>) -> Result<Options, JsValue> {
     let options = options.map_or(JsValue::UNDEFINED, JsValue::from);
     let mut reader = Reader::new("options", &options);
-    let label = if reader.value("label").as_f64().is_some() {
-        Some(Label::Index(reader.whole("label", None)))
-    } else {
-        reader.text("label").map(Label::Name)
+    let (labels, categories) = (labels(&mut reader, "label"), labels(&mut reader, "categories"));
+    let known = reader.value("columns");
+    let columns = if known.is_undefined() { Vec::new() } else { columns(&known)? };
+    let parsed = Options {
+        labels,
+        task: reader.task(),
+        header: reader.truth("header"),
+        classes: reader.texts("classes"),
+        encode: reader.truth("encode").unwrap_or_default() || !categories.is_empty(),
+        categories,
+        gaps: reader.truth("gaps").unwrap_or_default(),
+        columns,
     };
-    let task = reader.task();
-    let (header, classes) = (reader.truth("header"), reader.texts("classes"));
-    reader.finish(Some(Options { label, task, header, classes }))
+    reader.finish(Some(parsed))
+}
+
+/// Columns by name or index, one or an array of them.
+fn labels(reader: &mut Reader<'_>, name: &str) -> Vec<Label> {
+    let value = reader.value(name);
+    let label = |value: JsValue| match whole_of(&value) {
+        Some(index) => Some(Label::Index(index)),
+        None => value.as_string().map(Label::Name),
+    };
+    let labels = if value.is_undefined() {
+        Some(Vec::new())
+    } else if Array::is_array(&value) {
+        value.unchecked_into::<Array>().iter().map(label).collect()
+    } else {
+        label(value).map(|label| vec![label])
+    };
+    reader.known(name, labels, "a column by name or index, or an array of them").unwrap_or_default()
 }

@@ -17,6 +17,7 @@ const FIELDS: &[&str] = &[
     "classes",
     "scaling",
     "targetScaling",
+    "columns",
     "weights",
     "weightsCid",
 ];
@@ -41,6 +42,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Model, JsValue> {
 /// The file of a model.
 pub(super) fn write(model: &Model) -> Vec<u8> {
     let file = File::of_model(model);
+    let columns = match file.columns.as_slice() {
+        [] => JsValue::UNDEFINED,
+        columns => object::of_columns(columns),
+    };
     let json = object(&[
         ("format", file.format.into()),
         ("version", file.version.into()),
@@ -49,6 +54,8 @@ pub(super) fn write(model: &Model) -> Vec<u8> {
         ("classes", texts(&file.classes)),
         ("scaling", of_scaling(file.scaling.as_ref())),
         ("targetScaling", of_scaling(file.target_scaling.as_ref())),
+        // `JSON` leaves out what is undefined.
+        ("columns", columns),
         ("weights", file.weights.into()),
         ("weightsCid", file.weights_cid.into()),
     ]);
@@ -63,6 +70,8 @@ fn fields(json: &JsValue) -> Result<File, JsValue> {
     let specification = object::specification(&reader.value("specification"))?;
     let scaling_of_inputs = scaling(&reader.value("scaling"))?;
     let target_scaling = scaling(&reader.value("targetScaling"))?;
+    let known = reader.value("columns");
+    let columns = if known.is_undefined() { Vec::new() } else { object::columns(&known)? };
     let file = File {
         format: file::FORMAT.to_string(),
         version: file::VERSION,
@@ -71,6 +80,7 @@ fn fields(json: &JsValue) -> Result<File, JsValue> {
         classes: reader.texts("classes").unwrap_or_default(),
         scaling: scaling_of_inputs,
         target_scaling,
+        columns,
         weights: reader.text("weights").unwrap_or_default(),
         weights_cid: reader.text("weightsCid").unwrap_or_default(),
     };

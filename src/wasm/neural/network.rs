@@ -6,7 +6,9 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::exchange::with_exchange;
-use super::object::{self, Reader, object, of_scaling, of_specification, or_null, texts};
+use super::object::{
+    self, Reader, object, of_columns, of_scaling, of_specification, or_null, texts,
+};
 use super::{Dataset, with_arena};
 use crate::limits;
 use crate::neural::{self, Decay, Model, Optimiser, Options, Schedule, Task, Trainer};
@@ -31,12 +33,18 @@ pub struct Network {
 
 #[wasm_bindgen]
 impl Network {
-    /// A new network; the same seed gives the same weights.
+    /// A new network; the same seed gives the same weights. With `force` it may have 16 times as
+    /// many parameters as one that takes part in runs.
     pub fn create(
         #[wasm_bindgen(unchecked_param_type = "Specification")] specification: &JsValue,
         seed: u64,
+        force: Option<bool>,
     ) -> Result<Network, JsValue> {
         let specification = object::specification(specification)?;
+        if force != Some(true) {
+            let checked = specification.validate().map_err(neural::Error::from);
+            checked.map_err(thrown)?;
+        }
         let network = neural::Network::new(&specification, seed).map_err(thrown)?;
         Ok(Self { model: Model::new(network), trainer: None })
     }
@@ -90,6 +98,12 @@ impl Network {
     #[wasm_bindgen(getter, unchecked_return_type = "Scaling | undefined")]
     pub fn scaling(&self) -> JsValue {
         self.model.scaling().map_or(JsValue::UNDEFINED, of_scaling)
+    }
+
+    /// What the columns of its tables become; empty if they are numbers without names.
+    #[wasm_bindgen(getter, unchecked_return_type = "Column[]")]
+    pub fn columns(&self) -> JsValue {
+        of_columns(self.model.columns())
     }
 
     /// The classes it tells apart in the order of the outputs; empty for a regression and before
@@ -168,6 +182,13 @@ impl Network {
             return Err(thrown(neural::Error::Rows { found: inputs.len(), rows, columns }));
         }
         with_arena(|arena| self.model.run(arena, inputs)).map_err(thrown)
+    }
+
+    /// A new data set as the network takes it, for training and `evaluate`: the first one gives it
+    /// task, classes, columns and scaling. What is not prepared is prepared in every call.
+    pub fn prepare(&mut self, data: &Dataset) -> Result<Dataset, JsValue> {
+        let prepared = self.model.prepare(&data.0).map_err(thrown)?;
+        Ok(Dataset(prepared.into_owned()))
     }
 
     /// One epoch. A sequence of calls with the same options is one training: the optimiser and the

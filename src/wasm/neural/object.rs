@@ -4,6 +4,7 @@ use js_sys::{Array, Float32Array, Object, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::bad_argument;
+use crate::neural::dataset::Column;
 use crate::neural::specification::{Kind, Padding, Position, Record, Returns, Sizes};
 use crate::neural::{Activation, Layer, Loss, Scaling, Shape, Specification, Task};
 use crate::tensor::index;
@@ -30,6 +31,14 @@ pub(super) fn texts(texts: &[String]) -> JsValue {
         array.push(&JsValue::from_str(text));
     }
     array.into()
+}
+
+/// Texts out of an array.
+pub(super) fn texts_of(value: &JsValue) -> Result<Vec<String>, JsValue> {
+    let holder = object(&[("texts", value.clone())]);
+    let mut reader = Reader::new("classes", &holder);
+    let texts = reader.texts("texts");
+    reader.finish(texts)
 }
 
 /// A specification out of a plain object; unknown properties are refused, because they would be a
@@ -169,6 +178,36 @@ pub(super) fn of_scaling(scaling: &Scaling) -> JsValue {
     ])
 }
 
+/// Columns out of an array of plain objects.
+pub(super) fn columns(value: &JsValue) -> Result<Vec<Column>, JsValue> {
+    let list = Array::is_array(value).then(|| value.unchecked_ref::<Array>());
+    let list = list.ok_or_else(|| bad_argument("columns must be an array"))?;
+    let column = |value: JsValue| {
+        let mut reader = Reader::new("column", &value);
+        reader.only(&COLUMN);
+        let column = Column {
+            name: reader.text("name").unwrap_or_default(),
+            categories: reader.texts("categories").unwrap_or_default(),
+            fill: (!reader.value("fill").is_undefined()).then(|| reader.real("fill", None)),
+        };
+        reader.finish(Some(column))
+    };
+    list.iter().map(column).collect()
+}
+
+const COLUMN: [&str; 3] = ["name", "categories", "fill"];
+
+/// Columns as plain objects.
+pub(super) fn of_columns(columns: &[Column]) -> JsValue {
+    let of_column = |column: &Column| {
+        let name = (!column.name.is_empty()).then(|| column.name.as_str().into());
+        let categories = (!column.categories.is_empty()).then(|| texts(&column.categories));
+        let set = COLUMN.iter().zip([name, categories, column.fill.map(JsValue::from)]);
+        object(&set.filter_map(|(name, value)| Some((*name, value?))).collect::<Vec<_>>())
+    };
+    columns.iter().map(of_column).collect::<Array>().into()
+}
+
 /// Reads the properties of an object; absent and `undefined` are the same.
 ///
 /// The first property that is not as it must be is remembered, and [`Reader::finish`] throws it:
@@ -244,7 +283,7 @@ impl<'a> Reader<'a> {
             return self.size(name).map(Sizes::One);
         }
         let numbers = value.unchecked_into::<Array>();
-        let sizes = numbers.iter().map(|size| size.as_f64().and_then(whole)).collect();
+        let sizes = numbers.iter().map(|size| whole_of(&size)).collect();
         self.known(name, sizes, "whole numbers").map(Sizes::Many)
     }
 
@@ -315,9 +354,10 @@ impl<'a> Reader<'a> {
         let task = match name.as_deref() {
             Some("classification") => Some(Task::Classification),
             Some("regression") => Some(Task::Regression),
+            Some("reconstruction") => Some(Task::Reconstruction),
             _ => None,
         };
-        self.known("task", task, "\"classification\" or \"regression\"")
+        self.known("task", task, "\"classification\", \"regression\" or \"reconstruction\"")
     }
 
     /// An array of numbers.
@@ -342,6 +382,11 @@ impl<'a> Reader<'a> {
             self.wrong = Some(bad_argument(&format!("{}.{name} must be {kind}", self.what)));
         }
     }
+}
+
+/// A whole number of 32 bits, if it is one.
+pub(super) fn whole_of(value: &JsValue) -> Option<u32> {
+    value.as_f64().and_then(whole)
 }
 
 #[expect(
