@@ -114,6 +114,76 @@ test('several outputs learn classes, and numbers are learned as they are', async
   assert.ok(Math.abs(line.run([3])[0] - 160) < 1, line.run([3])[0])
 })
 
+test('several numbers are learned at once, the same as each by itself', async () => {
+  const inputs = Array.from({ length: 30 }, (_, n) => [n / 10, (n % 7) / 7])
+  const both = inputs.map(([a, b]) => [2 * a - b, 100 + b])
+  const options = { epochs: 300, learningRate: 0.1, batch: 30 }
+  const together = await Network.create({ layers: [2, 2], seed: 1 })
+  await trained(together, { inputs, targets: both }, options)
+  assert.deepEqual([together.classes, together.specification.loss], [[], 'mse'])
+  // Without hidden layers the outputs share nothing, and mse is the mean of their losses: under
+  // Adam, which does not care for the size of a gradient, each learns what it would alone.
+  const weights = together.weights()
+  for (const place of [0, 1]) {
+    const alone = await Network.create({ layers: [2, 1], seed: 1 })
+    alone.setWeights(
+      (await Network.create({ layers: [2, 2], seed: 1 }))
+        .weights()
+        .filter((_, n) => n % 2 === place),
+    )
+    await trained(alone, { inputs, targets: both.map((row) => [row[place]]) }, options)
+    const expected = weights.filter((_, n) => n % 2 === place)
+    alone.weights().forEach((one, n) => {
+      assert.ok(
+        Math.abs(one - expected[n]) < 1e-3 * Math.max(1, Math.abs(one)),
+        `${one} ${expected[n]}`,
+      )
+    })
+  }
+})
+
+test('the preset autoencoder gives back what it was shown', async () => {
+  const network = await Network.create({ architecture: 'autoencoder', inputs: 12, seed: 1 })
+  const inputs = Array.from({ length: 40 }, (_, n) =>
+    Array.from({ length: 12 }, (_, at) => Math.sin(n / 5 + at) * ((n % 3) + 1)),
+  )
+  const epochs = await trained(network, { inputs, targets: 'inputs' }, { epochs: 200 })
+  const same = await Network.create({ architecture: 'autoencoder', inputs: 12, seed: 1 })
+  await trained(same, { inputs, targets: inputs }, { epochs: 200 })
+  assert.equal(network.weightsCid(), same.weightsCid())
+  assert.ok(epochs.at(-1).loss < epochs[0].loss / 20, `${epochs[0].loss} ${epochs.at(-1).loss}`)
+  const [worst] = inputs.map((row) =>
+    Math.max(...network.run(row).map((one, at) => Math.abs(one - row[at]))),
+  )
+  assert.ok(worst < 0.5, `${worst}`)
+})
+
+test('answers that do not exclude each other, and shares of classes, are targets', async () => {
+  const labels = await Network.create({ layers: [2, 8, 2], loss: 'bce', seed: 1 })
+  const targets = XOR.targets.map(([one], n) => [one, Number(n > 1)])
+  await trained(labels, { inputs: XOR.inputs, targets }, { epochs: 300, learningRate: 0.05 })
+  assert.deepEqual(
+    XOR.inputs.map((row) => [...labels.run(row)].map(Math.round)),
+    targets,
+  )
+  const shares = await Network.create({ layers: [1, 3], loss: 'cross-entropy', seed: 1 })
+  const rows = {
+    inputs: [[0], [1]],
+    targets: [
+      [0.2, 0.3, 0.5],
+      [0.6, 0.3, 0.1],
+    ],
+  }
+  await trained(shares, rows, { epochs: 600, learningRate: 0.05 })
+  assert.ok(Math.abs(shares.run([0])[2] - 0.5) < 0.02 && Math.abs(shares.run([1])[0] - 0.6) < 0.02)
+})
+
+// They went through single precision, which rounded them to a size that was allowed.
+test('sizes beyond single precision are refused as they were given', async () => {
+  const inputs = [2 ** 24 + 1, 1]
+  await assert.rejects(Network.create({ inputs, layers: [{ type: 'flatten' }] }), /16777217/)
+})
+
 test('a loss given to the training stays with the network', async () => {
   const network = await Network.create({ layers: [2, 8, 1], outputActivation: 'sigmoid', seed: 1 })
   const before = network.weightsCid()
@@ -200,6 +270,8 @@ test('what cannot be is refused with a code, never a trap', async () => {
   const train = (examples, options) => () => trained(network, examples, options)
   const { inputs, targets } = XOR
   const wide = await Network.create({ layers: [2, 3] })
+  const classes = await Network.create({ layers: [2, 2], loss: 'cross-entropy' })
+  await trained(classes, { inputs: [[1, 2]], targets: [[0, 1]] }, { epochs: 1 })
   const table = [
     [() => Network.create({}), 'usage'],
     [() => Network.create({ layers: [2] }), 'usage'],
@@ -207,7 +279,8 @@ test('what cannot be is refused with a code, never a trap', async () => {
     [() => Network.create({ layers: [0, 1] }), 'specification-invalid'],
     [() => Network.create({ layers: [2, -1] }), 'bad-argument'],
     [() => Network.create({ layers: [2, 1.5] }), 'bad-argument'],
-    [() => Network.create({ layers: [60_000, 8_000, 1] }), 'specification-invalid'],
+    [() => Network.create({ layers: [60_000, 8_000, 1] }), 'parameters-too-many'],
+    [() => Network.create({ layers: [2, 8_000, 8_000, 1], force: true }), 'parameters-too-many'],
     [() => Network.create({ layers: [2, 2, 1], activation: 'rely' }), 'bad-argument'],
     [() => Network.create({ layers: [2, 1], seed: 0.5 }), 'option-invalid'],
     [() => Network.create({ layers: [2, 1], seed: -1n }), 'option-invalid'],
@@ -221,7 +294,10 @@ test('what cannot be is refused with a code, never a trap', async () => {
     [train({ inputs: [[0, Number.NaN]], targets: [[1]] }), 'rows-invalid'],
     [train({ inputs: [[0, 1e39]], targets: [[1]] }), 'rows-invalid'],
     [train({ inputs, targets: [[0], [1], [2], [0]] }), 'targets-invalid'],
-    [() => trained(wide, { inputs: [[1, 2]], targets: [[1, 0.5, 0]] }), 'targets-invalid'],
+    [() => trained(classes, { inputs: [[1, 2]], targets: [[0.5, 0.5]] }), 'targets-invalid'],
+    [() => trained(classes, { inputs: [[1, 2]], targets: [[0, 0]] }), 'targets-invalid'],
+    [() => trained(classes, { inputs: [[1, 2]], targets: 'inputs' }), 'targets-invalid'],
+    [() => trained(wide, { inputs: [[1, 2]], targets: 'inputs' }), 'rows-invalid'],
     [train(XOR, { algorithm: 'lion' }), 'option-invalid'],
     [train(XOR, { learningRate: -1 }), 'option-invalid'],
     [train(XOR, { batch: 0 }), 'option-invalid'],
@@ -233,8 +309,16 @@ test('a training that diverges says so, and the weights stay finite', async () =
   const network = await Network.create({ layers: [1, 8, 1], activation: 'linear', seed: 1 })
   const rows = { inputs: [[1], [2], [3]], targets: [[10], [200], [3000]] }
   const options = { algorithm: 'sgd', learningRate: 5, epochs: 1000 }
-  assert.equal(await codeOf(() => trained(network, rows, options)), 'training-diverged')
+  let kept = network.weightsCid()
+  const training = async () => {
+    for await (const _ of network.train(rows, options)) kept = network.weightsCid()
+  }
+  await assert.rejects(training, {
+    code: 'training-diverged',
+    message: /epoch \d+: the weights of layer [12] are no longer finite/,
+  })
   assert.ok(network.weights().every(Number.isFinite))
+  assert.equal(network.weightsCid(), kept, 'the weights of the last good epoch')
 })
 
 test('a freed network says so', async () => {

@@ -3,19 +3,20 @@
  */
 import { SynapticError } from '../errors.js'
 import { countOf } from '../training/shapes.js'
-import { isOfProbabilities, outputOf } from '../training/specification.js'
+import { outputOf } from '../training/specification.js'
 import type { Dataset, Network, NeuralModule, Scaling } from '../wasm.js'
 
 /** Rows of numbers: one after the other in one array, or each in an array of its own. */
 export type Rows = Float32Array | readonly ArrayLike<number>[]
 
 /**
- * What to learn: inputs, and what the outputs should be. Several outputs are classes: one of them
- * is 1 and the others are 0.
+ * What to learn: inputs, and what the outputs should be, a number for each output. After softmax,
+ * rows that are 1 at one place and 0 elsewhere are classes.
  */
 export interface Examples {
   readonly inputs: Rows
-  readonly targets: Rows
+  /** "inputs": to give back the inputs, as an autoencoder does. */
+  readonly targets: Rows | 'inputs'
 }
 
 /** The numbers of rows one after the other, checked to be whole rows of finite numbers. */
@@ -41,71 +42,53 @@ function joined(rows: readonly ArrayLike<number>[], width: number, what: string)
 }
 
 /**
- * A data set of examples, scaled as the network's data was. A network that has learned nothing yet
- * takes numbers as they are from now on.
+ * A data set of examples, as the network takes it. A network that has learned nothing yet takes
+ * numbers as they are from now on.
  *
  * @throws SynapticError `rows-invalid`, `targets-invalid`
  */
 export function datasetOf(neural: NeuralModule, network: Network, examples: Examples): Dataset {
   const { specification } = network
-  const { units } = outputOf(specification)
+  const { units, activation } = outputOf(specification)
   const features = countOf(specification.inputs)
   const inputs = flatRows(examples.inputs, features, 'inputs')
-  const targets = flatRows(examples.targets, units, 'targets')
+  const targets =
+    examples.targets === 'inputs' ? inputs : flatRows(examples.targets, units, 'targets')
   const rows = inputs.length / features
   if (rows !== targets.length / units || rows === 0) {
     throw badRows(`there are ${rows} rows of inputs and ${targets.length / units} of targets`)
   }
-  if (isOfProbabilities(specification.loss) && targets.some((one) => one < 0 || one > 1)) {
-    throw badTargets(`${specification.loss} takes targets from 0 to 1`)
-  }
-  const classes = units > 1 ? classesOf(network, units) : undefined
-  const labels = classes === undefined ? [...targets] : labelsOf(targets, classes)
-  if (network.task === undefined) {
-    network.describe({ scaling: unscaled(features), classes: classes ?? [] })
-  }
-  const task = classes === undefined ? 'regression' : 'classification'
-  const options = { task, header: false, label: features, ...(classes && { classes }) } as const
-  const data = neural.Dataset.parse(csvOf(inputs, features, labels), options)
-  const { scaling } = network
-  if (scaling === undefined) return data
+  const places = activation === 'softmax' ? placesOf(targets, units) : undefined
+  const { task = places === undefined ? 'regression' : 'classification' } = network
+  if (task === 'classification' && places === undefined) throw notClasses()
+  const classes = task === 'classification' ? classesOf(network, units) : []
+  if (network.task === undefined) network.describe({ scaling: unscaled(features), classes })
+  const data =
+    places !== undefined && task === 'classification'
+      ? neural.Dataset.fromNumbers(inputs, features, places, 1, classes)
+      : neural.Dataset.fromNumbers(inputs, features, targets, units, undefined)
   try {
-    return data.standardise(scaling)
+    return network.prepare(data)
   } finally {
     data.free()
   }
 }
 
 function classesOf(network: Network, units: number): readonly string[] {
-  if (network.task === 'regression') throw severalNumbers()
   if (network.classes.length > 0) return network.classes
   return Array.from({ length: units }, (_, index) => String(index))
 }
 
-/** The class of each row, by the place of its 1. */
-function labelsOf(targets: Float32Array, classes: readonly string[]): string[] {
-  const width = classes.length
-  return Array.from({ length: targets.length / width }, (_, row) => {
-    const target = targets.subarray(row * width, (row + 1) * width)
+/** The class of each row by the place of its 1, unless there is a row of something else. */
+function placesOf(targets: Float32Array, units: number): Float32Array | undefined {
+  const places = new Float32Array(targets.length / units)
+  for (let row = 0; row < places.length; row += 1) {
+    const target = targets.subarray(row * units, (row + 1) * units)
     const place = target.indexOf(1)
-    if (place < 0 || target.some((one, index) => one !== 0 && index !== place)) {
-      throw severalNumbers()
-    }
-    return classes[place] ?? ''
-  })
-}
-
-/** The form in which the core takes rows; every number comes out with the bits it had. */
-function csvOf(inputs: Float32Array, width: number, labels: readonly (string | number)[]) {
-  const lines = labels.map((label, row) => {
-    const numbers = inputs.subarray(row * width, (row + 1) * width).join(',')
-    return `${numbers},${typeof label === 'number' ? label : quoted(label)}`
-  })
-  return new TextEncoder().encode(`${lines.join('\n')}\n`)
-}
-
-function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
+    if (place < 0 || target.some((one, index) => one !== 0 && index !== place)) return undefined
+    places[row] = place
+  }
+  return places
 }
 
 function unscaled(features: number): Scaling {
@@ -119,14 +102,10 @@ function badRows(message: string): SynapticError {
   return new SynapticError('rows-invalid', message, 'give one array per row, or all in one array')
 }
 
-function badTargets(message: string): SynapticError {
-  return new SynapticError('targets-invalid', message, 'scale them, or choose another loss')
-}
-
-function severalNumbers(): SynapticError {
+function notClasses(): SynapticError {
   return new SynapticError(
     'targets-invalid',
-    'the targets of several outputs are one 1 per row, and 0 elsewhere',
-    'to predict several numbers, use a network with one output for each',
+    'this network tells classes apart: its targets are one 1 per row, and 0 elsewhere',
+    'give each row its class, or train a new network for other targets',
   )
 }

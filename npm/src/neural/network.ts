@@ -61,7 +61,8 @@ export interface NetworkClass {
   /**
    * A new network; the same seed gives the same weights.
    *
-   * @throws SynapticError `usage`, `specification-invalid`, `wasm-unavailable`
+   * @throws SynapticError `usage`, `specification-invalid`, `parameters-too-many`,
+   *   `wasm-unavailable`
    */
   create(options: CreateOptions): Promise<Network>
   /**
@@ -266,7 +267,7 @@ export function networkClass(loading: () => Promise<NeuralModule>): NetworkClass
       const specification = specificationFor(options)
       const seed = seedOf(options.seed)
       const neural = await loading()
-      return make(neural, () => neural.Network.create(specification, seed))
+      return make(neural, () => neural.Network.create(specification, seed, options.force))
     },
     async load(model) {
       const bytes = typeof model === 'string' ? new TextEncoder().encode(model) : model

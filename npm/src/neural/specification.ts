@@ -38,6 +38,8 @@ export type CreateOptions = (DenseOptions | LayersOptions | ArchitectureOptions)
   readonly loss?: Loss | undefined
   /** Where the first weights come from; 0 by default. */
   readonly seed?: number | bigint | undefined
+  /** Allows 16777216 parameters instead of 1048576, which no run would take; false by default. */
+  readonly force?: boolean | undefined
 }
 
 /** The specification of a network to be made. */
