@@ -78,6 +78,15 @@ export function classWeights(text: string): readonly number[] | 'balanced' {
   throw new InvalidArgumentError('Give balanced, or a number above 0 for each class, such as 1,4.')
 }
 
+/** Batch sizes, separated by commas. */
+export function batches(text: string): number[] {
+  const sizes = text.split(',').map((part) => (/^\d{1,6}$/.test(part.trim()) ? Number(part) : 0))
+  if (sizes.length <= 16 && sizes.every((size) => size >= 1 && size <= 65_536)) return sizes
+  throw new InvalidArgumentError(
+    'Give whole numbers from 1 to 65536, at most 16, such as 1,32,256.',
+  )
+}
+
 /** Class names, separated by commas. */
 export function classNames(text: string): string[] {
   const names = text.split(',').map((name) => name.trim())

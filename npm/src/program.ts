@@ -144,9 +144,19 @@ function activationOption(text = 'of the hidden layers'): Option {
   return new Option('--activation <name>', text).choices(ACTIVATIONS)
 }
 
-function taskOption(): Option {
-  const kinds = ['classification', 'regression']
-  return new Option('--task <kind>', 'overrides what the labels look like').choices(kinds)
+function taskOption(text = 'overrides what the labels look like', more: string[] = []): Option {
+  const kinds = ['classification', 'regression', ...more]
+  return new Option('--task <kind>', text).choices(kinds)
+}
+
+/** For one's own networks only: a run is of classes, or of one number. */
+function ownTaskOption(): Option {
+  const text = 'overrides what the labels look like; reconstruction has none (autoencoder)'
+  return taskOption(text, ['reconstruction'])
+}
+
+function labelsOption(text: string): Option {
+  return new Option('--label <columns>', `${text}, by name or number from 0`)
 }
 
 function rangeOption(): Option {
@@ -167,12 +177,12 @@ function addNeuralCommands(program: Command, bind: Bind): void {
   const run = modelAndRows(
     neural.command('run').description('answers of a model for rows'),
     'CSV of rows, with or without the label column',
-  ).option('--label <column>', 'label column to leave out, by name or number from 0')
+  ).addOption(labelsOption('label columns to leave out'))
   bind(run, () => import('./commands/neural-run.js'))
   const assess = modelAndRows(
     neural.command('eval').description('how well a model does on rows, and what it mixes up'),
     'CSV of rows; the last column is the label',
-  ).option('--label <column>', 'label column, by name or number from 0')
+  ).addOption(labelsOption('label column, or numbers a,b to predict'))
   bind(assess, () => import('./commands/neural-eval.js'))
   const info = neural
     .command('info')
@@ -180,6 +190,20 @@ function addNeuralCommands(program: Command, bind: Bind): void {
     .requiredOption('--model <file>', 'model file')
   bind(info, () => import('./commands/neural-info.js'))
   bind(convertCommand(neural), () => import('./commands/neural-convert.js'))
+  bind(benchCommand(neural), () => import('./commands/neural-bench.js'))
+}
+
+function benchCommand(neural: Command): Command {
+  return neural
+    .command('bench')
+    .description('how long a model takes on this machine: run, runBatch, an epoch')
+    .requiredOption('--model <file>', 'model file')
+    .option('--batch <sizes>', 'rows at once (default: 1,32,256)', read.batches)
+    .option('--data <file>', 'CSV of rows, to time an epoch over them')
+    .addOption(labelsOption('their label column, or numbers a,b to predict'))
+    .addOption(ownTaskOption())
+    .option('--header', 'the first row has names (found out by default)')
+    .option('--no-header', 'the first row has values')
 }
 
 function modelAndRows(command: Command, rows: string): Command {
@@ -202,7 +226,7 @@ function createCommand(neural: Command): Command {
     .option('--inputs <shape>', 'of an architecture: 64, 32x16 (steps), 28x28x1', read.shape)
     .option('--outputs <n>', 'of an architecture', read.integer(1, UNITS_MAX))
     .requiredOption('--output <file>', 'model file to write')
-    .option('--force', 'replace a file that is there')
+    .option('--force', 'replace a file that is there; allow 16777216 parameters, not 1048576')
     .addOption(activationOption('of the hidden layers of --layers (default relu)'))
     .addOption(
       new Option('--task <kind>', 'what the outputs are (default: one output is a number)').choices(
@@ -236,8 +260,14 @@ function trainCommand(neural: Command): Command {
     .requiredOption('--model <file>', 'model file to train')
     .requiredOption('--data <file>', 'CSV of rows; the last column is the label')
     .option('--output <file>', 'where to write the trained model (default: the same file)')
-    .option('--label <column>', 'label column, by name or number from 0')
-    .addOption(taskOption())
+    .addOption(labelsOption('label column, or numbers a,b to predict'))
+    .addOption(ownTaskOption())
+    .option('--categories <columns>', 'columns that are categories though they are numbers')
+    .addOption(
+      new Option('--missing <how>', 'mean: fill gaps, categories with the most frequent one')
+        .choices(['error', 'mean'])
+        .default('error'),
+    )
     .option('--classes <names>', 'all classes, where the rows do not show them', read.classNames)
     .option('--header', 'the first row has names (found out by default)')
     .option('--no-header', 'the first row has values')

@@ -20,7 +20,7 @@ export interface CreateOptions {
   readonly task?: Task
   readonly loss?: Loss
   readonly seed?: bigint
-  /** Replace a file that is there. */
+  /** Replace a file that is there, and allow more parameters than take part in runs. */
   readonly force?: boolean
 }
 
@@ -39,7 +39,10 @@ export async function run({ output }: Context, options: CreateOptions): Promise<
   const task = options.task ?? taskOf(loss, outputs)
   const pool = new TrainingPool(1)
   try {
-    const created = await pool.request('model', 'create', { specification, seed, format })
+    const created = await pool.request('model', 'create', {
+      ...{ specification, seed, format },
+      force: options.force === true,
+    })
     writeAtomic(options.output, created.model)
     const { parameters, weightsCid } = created
     const what = layers?.join('-') ?? `${architecture}, ${shapeText(inputs)} to ${outputs}`
@@ -49,7 +52,7 @@ export async function run({ output }: Context, options: CreateOptions): Promise<
       (paint) =>
         [
           `wrote ${model}: ${what}, ${parameters} parameters, ${task}`,
-          nextStep(model, task, outputs, (text) => paint('cyan', text)),
+          nextStep(model, task, { architecture, outputs }, (text) => paint('cyan', text)),
         ].join('\n'),
     )
   } finally {
@@ -57,17 +60,17 @@ export async function run({ output }: Context, options: CreateOptions): Promise<
   }
 }
 
-/** What to do with the model; a table has one label per row, so it cannot train several numbers. */
+/** What to do with the model. */
 function nextStep(
   model: string,
   task: Task,
-  outputs: number,
+  { architecture, outputs }: { architecture: PresetName | undefined; outputs: number },
   paint: (text: string) => string,
 ): string {
-  if (task === 'regression' && outputs > 1) {
-    return `note: no command trains ${outputs} numbers per row yet; the Rust crate does`
-  }
-  return `next: ${paint(`synaptic-mesh neural train --model ${model} --data rows.csv`)}`
+  const command = `synaptic-mesh neural train --model ${model} --data rows.csv`
+  if (architecture === 'autoencoder') return `next: ${paint(`${command} --task reconstruction`)}`
+  if (task === 'classification' || outputs === 1) return `next: ${paint(command)}`
+  return `next: ${paint(`${command} --label a,b`)}, with the ${outputs} columns to predict`
 }
 
 function specificationFor(options: CreateOptions): Specification {

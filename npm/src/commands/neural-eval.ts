@@ -5,7 +5,7 @@ import { given } from '../given.js'
 import { columns, percent } from '../output.js'
 import { TrainingPool } from '../training/pool.js'
 import type { Assessment } from '../training/protocol.js'
-import { columnOf } from './column.js'
+import { columnsOf } from './column.js'
 
 /** Options of `neural eval`. */
 export interface EvalOptions {
@@ -30,7 +30,7 @@ export async function run({ output }: Context, options: EvalOptions): Promise<vo
       model,
       modelFile: options.model,
       source: { file: options.data },
-      parse: given({ label: label === undefined ? undefined : columnOf(label), header }),
+      parse: given({ label: label === undefined ? undefined : columnsOf(label), header }),
     })
     output.result(assessment, () => textOf(assessment))
   } finally {
@@ -39,12 +39,12 @@ export async function run({ output }: Context, options: EvalOptions): Promise<vo
 }
 
 function textOf(assessment: Assessment): string {
-  const { rows, loss, lossName, accuracy, meanAbsoluteError, classes } = assessment
+  const { rows, loss, lossName, accuracy, meanAbsoluteError, classes, targetsScaled } = assessment
   const figures = [['rows', String(rows)]]
   if (accuracy !== null) figures.push(['accuracy', percent(accuracy)])
   if (meanAbsoluteError !== null) figures.push(['mean error', meanAbsoluteError.toPrecision(4)])
   // As in `neural train`: targets are scaled to a variance of 1.
-  const unit = classes.length === 0 ? `${lossName}, targets scaled to variance 1` : lossName
+  const unit = targetsScaled ? `${lossName}, targets scaled to variance 1` : lossName
   figures.push(['loss', `${loss.toFixed(4)} (${unit})`])
   if (classes.length === 0) return columns(figures)
   const confusion = classes.length > MATRIX_CLASSES_MAX ? pairs(assessment) : matrix(assessment)

@@ -5,13 +5,15 @@ import { bytesText, columns } from '../output.js'
 import { TrainingPool } from '../training/pool.js'
 import type { ModelInfo } from '../training/protocol.js'
 import { shapeText } from '../training/shapes.js'
-import type { Layer, Scaling } from '../wasm.js'
+import type { Column, Layer, Scaling } from '../wasm.js'
 
 /** Options of `neural info`. */
 export interface InfoOptions {
   readonly model: string
 }
 
+/** Columns of a table that is still a table to read. */
+const COLUMNS_SHOWN_MAX = 40
 /** Enough class names to recognise them by. */
 const CLASSES_SHOWN_MAX = 12
 
@@ -29,14 +31,15 @@ export async function run({ output }: Context, options: InfoOptions): Promise<vo
 }
 
 function textOf(info: ModelInfo, bytes: number): string {
-  const { specification, layers, parameters, task, classes, scaling, weightsCid } = info
+  const { specification, layers, parameters, task, classes, scaling, columns: table } = info
+  const { weightsCid } = info
   const rows = layers.map(({ type, output, parameters: count }, index) => {
     const layer = specification.layers[index]
     const what = layer === undefined ? '' : detailOf(layer)
     return [String(index + 1), type, what, shapeText(output), String(count)]
   })
   const inputs = ['0', 'input', '', shapeText(specification.inputs), '']
-  const table = [['#', 'layer', '', 'output', 'parameters'], inputs, ...rows]
+  const network = [['#', 'layer', '', 'output', 'parameters'], inputs, ...rows]
   const facts = [
     ['parameters', String(parameters)],
     ['loss', specification.loss],
@@ -46,7 +49,22 @@ function textOf(info: ModelInfo, bytes: number): string {
     ['weights', weightsCid],
     ['file', bytesText(bytes)],
   ]
-  return [columns(table), '', columns(facts)].join('\n')
+  const parts = [columns(network), columns(facts)]
+  if (table.length > 0) parts.push(columns(columnRows(table)))
+  return parts.join('\n\n')
+}
+
+/** The columns of the tables a model takes: inputs, and what stands in for a missing value. */
+function columnRows(table: readonly Column[]): string[][] {
+  const rows = table.slice(0, COLUMNS_SHOWN_MAX).map(({ name = '', categories, fill }, index) => {
+    const missing =
+      fill === undefined ? 'an error' : (categories?.[fill] ?? String(Number(fill.toPrecision(4))))
+    const what = categories === undefined ? 'number' : classesText(categories)
+    return [String(index), name, String(categories?.length ?? 1), missing, what]
+  })
+  const more = table.length - COLUMNS_SHOWN_MAX
+  if (more > 0) rows.push(['', `and ${more} more`])
+  return [['column', 'name', 'inputs', 'missing', 'what'], ...rows]
 }
 
 /** The settings of a layer besides its type and its size. */

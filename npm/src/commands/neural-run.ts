@@ -3,7 +3,7 @@ import type { Context } from '../context.js'
 import { ARTEFACT_BYTES_MAX, readBounded } from '../files.js'
 import { columns } from '../output.js'
 import { TrainingPool } from '../training/pool.js'
-import { columnOf } from './column.js'
+import { columnsOf } from './column.js'
 
 /** Options of `neural run`. */
 export interface RunOptions {
@@ -23,7 +23,7 @@ export async function run({ output }: Context, options: RunOptions): Promise<voi
       modelFile: options.model,
       source: { file: options.data },
       header: options.header,
-      label: options.label === undefined ? undefined : columnOf(options.label),
+      label: options.label === undefined ? undefined : columnsOf(options.label),
     })
     output.result(answers, () => {
       const { outputs, classes } = answers

@@ -3,6 +3,7 @@ import type { Context } from '../context.js'
 import { exitCodeOf, SynapticError, toSynapticError, usageError } from '../errors.js'
 import { ARTEFACT_BYTES_MAX, readBounded, writeAtomic } from '../files.js'
 import { formatOf } from '../formats/formats.js'
+import { given } from '../given.js'
 import { columns, durationText, type Output, percent } from '../output.js'
 import { Progress } from '../progress.js'
 import { scalingOf } from '../run-options.js'
@@ -10,7 +11,7 @@ import { hasMomentum, type Optimiser, RATES } from '../training/optimisers.js'
 import { TrainingPool } from '../training/pool.js'
 import type { Argument, FitResult, Score, TrainingProgress } from '../training/protocol.js'
 import type { ParseOptions, Task } from '../wasm.js'
-import { columnOf } from './column.js'
+import { columnsOf } from './column.js'
 
 /** Options of `neural train`. */
 export interface TrainOptions {
@@ -20,6 +21,8 @@ export interface TrainOptions {
   readonly label?: string
   readonly task?: Task
   readonly classes?: readonly string[]
+  readonly categories?: string
+  readonly missing?: 'error' | 'mean'
   readonly header?: boolean
   readonly testSplit?: number
   readonly test?: string
@@ -82,6 +85,9 @@ function checkOptions(options: TrainOptions, output: Output): void {
   if (patience !== undefined && !validationSplit) {
     throw usageError('--patience looks at rows that are held out', 'add --validation-split 0.1')
   }
+  if (options.test !== undefined && options.testSplit !== undefined) {
+    throw usageError('--test and --test-split are two ways to the same rows', 'give one of them')
+  }
   if (options.progress === true && !output.json) {
     throw usageError('--progress is for programs', 'add --json, or leave it out')
   }
@@ -100,7 +106,7 @@ function requestOf(model: Uint8Array, options: TrainOptions): Argument<'fit'> {
     validationSplit: options.validationSplit ?? 0,
     patience,
     parse: parseOf(options),
-    scaling: scalingOf(options.range),
+    scaling: options.range && scalingOf(options.range),
     epochs,
     batch,
     learningRate: options.lr ?? RATES[optimizer],
@@ -116,13 +122,14 @@ function requestOf(model: Uint8Array, options: TrainOptions): Argument<'fit'> {
   }
 }
 
-function parseOf({ label, task, classes, header }: TrainOptions): ParseOptions {
-  return {
-    ...(label === undefined ? {} : { label: columnOf(label) }),
-    ...(task === undefined ? {} : { task }),
-    ...(classes === undefined ? {} : { classes }),
-    ...(header === undefined ? {} : { header }),
-  }
+function parseOf(options: TrainOptions): ParseOptions {
+  const { label, categories, task, classes, header, missing } = options
+  return given({
+    label: label === undefined ? undefined : columnsOf(label),
+    categories: categories === undefined ? undefined : columnsOf(categories),
+    gaps: missing === 'mean' ? true : undefined,
+    ...{ task, classes, header },
+  })
 }
 
 /** Progress for people on stderr, and as events for programs that ask for them. */
@@ -162,10 +169,10 @@ function tell({ output, signal }: Context, result: FitResult, target: string): n
 }
 
 function resultText(result: FitResult, target: string): string {
-  const { epochs, bestEpoch, ended, weightsCid, rows, task, lossName } = result
-  const numbers = task === 'regression'
+  const { epochs, bestEpoch, ended, weightsCid, rows, task, lossName, targetsScaled } = result
+  const numbers = task !== 'classification'
   // Numbers have no accuracy, and their squares are in units of the variance of the targets.
-  const unit = numbers && lossName === 'mse' ? 'loss / variance' : 'loss'
+  const unit = targetsScaled && lossName === 'mse' ? 'loss / variance' : 'loss'
   const table = [numbers ? ['', 'rows', unit] : ['', 'rows', 'accuracy', unit]]
   const add = (name: string, count: number, loss: number | null, accuracy: number | null): void => {
     if (loss === null) return

@@ -1,7 +1,7 @@
 /** How well a model does on labelled rows, and what it takes for what. */
 import type { Dataset, Network } from '../wasm.js'
 import type { Assessment } from './protocol.js'
-import { scoreOf } from './rows.js'
+import { scalesTargets, scoreOf } from './rows.js'
 
 /** Runs a model over rows as they are, and compares. */
 export function assess(network: Network, data: Dataset): Assessment {
@@ -9,10 +9,11 @@ export function assess(network: Network, data: Dataset): Assessment {
   const { rows, task, classes } = data
   const outputs = network.runBatch(data.values(), rows)
   const labels = data.labels()
-  const numbers = task === 'regression'
+  const numbers = task !== 'classification'
   return {
     ...{ rows, task, loss, accuracy },
     lossName: network.specification.loss,
+    targetsScaled: scalesTargets(network),
     meanAbsoluteError: numbers ? meanAbsoluteError(outputs, labels) : null,
     classes: [...classes],
     confusion: numbers ? [] : confusionOf(outputs, labels, classes.length),

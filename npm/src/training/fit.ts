@@ -9,10 +9,17 @@
 import { type Problem, SynapticError, toSynapticError } from '../errors.js'
 import { writeModel } from '../formats/formats.js'
 import { given } from '../given.js'
-import type { Dataset, Network, NeuralModule, TrainOptions } from '../wasm.js'
+import type { Column, Dataset, Network, NeuralModule, TrainOptions } from '../wasm.js'
 import { batchFor } from './optimisers.js'
-import type { FitOptions, FitResult, Score, Source, TrainingProgress } from './protocol.js'
-import { parseRows, scalingOf, scoreOf, taskOfModel, type Work } from './rows.js'
+import type {
+  FitOptions,
+  FitResult,
+  ScalingChoice,
+  Score,
+  Source,
+  TrainingProgress,
+} from './protocol.js'
+import { parseFor, parseRows, scalesTargets, scalingOf, scoreOf, type Work } from './rows.js'
 import { outputOf } from './specification.js'
 
 /** The rows of a training, each part in a data set of its own. */
@@ -44,8 +51,9 @@ export async function fit(
     return data
   }
   try {
-    const raw = readParts(neural, network, source, options, work, hold)
-    const parts = scaledParts(network, raw, options, hold)
+    refuseWhatIsKnown(network, options)
+    const read = readerOf(neural, network, source, options, work, hold)
+    const parts = preparedParts(network, read, options, hold)
     const course = await train(network, parts, options, work)
     const result = resultOf(network, parts, course)
     return { ...result, model: writeModel(neural, network, options.format) }
@@ -54,61 +62,96 @@ export async function fit(
   }
 }
 
-function readParts(
+/** Options that the first training has decided, and that would do nothing now. */
+function refuseWhatIsKnown(network: Network, { parse, scaling }: FitOptions): void {
+  if (network.task === undefined) return
+  const refuse = (option: string, what: string): never => {
+    throw new SynapticError(
+      'model-trained',
+      `${option}: the model keeps the ${what} of its first training`,
+      'leave the option out, or train a new model',
+    )
+  }
+  const { task, classes, categories, gaps } = parse
+  if (task !== undefined && task !== network.task) refuse('--task', 'task')
+  if (classes !== undefined && String(classes) !== String(network.classes)) {
+    refuse('--classes', 'classes')
+  }
+  if (categories !== undefined) refuse('--categories', 'columns')
+  if (gaps === true && network.columns.every(({ fill }) => fill === undefined)) {
+    refuse('--missing', 'columns')
+  }
+  if (scaling?.kind === 'range') {
+    const { min, max } = scaling
+    const { offset = [], scale = [] } = network.scaling ?? {}
+    const same = (numbers: ArrayLike<number>, one: number): boolean =>
+      Array.from(numbers).includes(Math.fround(one))
+    if (!same(offset, min) || !same(scale, 1 / (max - min))) refuse('--range', 'scaling')
+  }
+}
+
+type Read = (columns: readonly Column[] | undefined) => Parts
+
+/** What reads the rows and divides them: the same rows each time, with these columns if any. */
+function readerOf(
   neural: NeuralModule,
   network: Network,
   source: Source,
   options: FitOptions,
   work: Work,
   hold: (data: Dataset) => Dataset,
-): Parts {
-  const known = network.classes.length > 0 ? network.classes : options.parse.classes
-  const task = options.parse.task ?? taskOfModel(network)
-  const parse = given({ ...options.parse, task, classes: known })
+): Read {
   const split = (data: Dataset, share: number): [Dataset, Dataset | undefined] => {
     if (share === 0) return [data, undefined]
     const [rest, part] = data.split(share, options.seed)
     return [hold(rest), hold(part)]
   }
-  const all = hold(parseRows(neural, source, parse, work))
-  const classes = all.classes
-  const [seen, apart] = split(all, options.test === undefined ? options.testSplit : 0)
-  const test =
-    options.test === undefined
-      ? apart
-      : hold(parseRows(neural, options.test, given({ ...parse, classes }), work))
-  const [rows, validation] = split(seen, options.validationSplit)
-  return { train: rows, validation, test }
+  return (columns) => {
+    const parse = { ...parseFor(network, options.parse), ...given({ columns }) }
+    const all = hold(parseRows(neural, source, parse, work))
+    const [seen, apart] = split(all, options.test === undefined ? options.testSplit : 0)
+    const [train, validation] = split(seen, options.validationSplit)
+    if (options.test === undefined) return { train, validation, test: apart }
+    // Rows for the test have the classes and categories of the others, even where none occurs.
+    const names = all.classes.length > 0 ? { classes: all.classes } : {}
+    const known = all.columns.length > 0 ? { columns: all.columns } : {}
+    const test = hold(parseRows(neural, options.test, { ...parse, ...names, ...known }, work))
+    return { train, validation, test }
+  }
 }
 
-/** The rows as the network takes them; a new one takes on the scaling of the rows to train on. */
-function scaledParts(
+/**
+ * The rows as the network takes them. A new one takes on columns and scaling of the rows to train
+ * on; one that has learned goes on as it began.
+ */
+function preparedParts(
   network: Network,
-  raw: Parts,
+  read: Read,
   options: FitOptions,
   hold: (data: Dataset) => Dataset,
 ): Parts {
-  const { specification } = network
-  // A model that has learned goes on as it began: if that was with rows as they are, so be it.
-  let { scaling } = network
+  let raw = read(undefined)
   if (network.task === undefined) {
-    // Words are numbers by name only.
-    const words = specification.layers[0]?.type === 'embedding'
-    scaling = scalingOf(raw.train, words ? { kind: 'none' } : options.scaling)
-    const bounded = outputOf(specification).activation !== 'linear'
-    if (raw.train.task === 'regression' && bounded) {
-      // Outputs that cannot take every value would never reach targets of mean 0 and deviation 1.
-      network.describe({ scaling, classes: [] })
-    }
+    // Gaps are filled by the rows to train on alone, which only now are known.
+    if (options.parse.gaps === true) raw = read(raw.train.fitColumns())
+    const scaling = scalingOf(raw.train, options.scaling ?? usualScaling(network, raw.train))
+    hold(network.prepare(hold(raw.train.standardise(scaling))))
   }
-  if (scaling === undefined) return raw
-  const by = scaling
-  const scaled = (data: Dataset | undefined) => data && hold(data.standardise(by))
+  const prepared = (data: Dataset | undefined) => data && hold(network.prepare(data))
   return {
-    train: hold(raw.train.standardise(by)),
-    validation: scaled(raw.validation),
-    test: scaled(raw.test),
+    train: hold(network.prepare(raw.train)),
+    validation: prepared(raw.validation),
+    test: prepared(raw.test),
   }
+}
+
+/** How inputs are scaled unless the user says so. */
+function usualScaling({ specification }: Network, { task }: Dataset): ScalingChoice {
+  // Words are numbers by name only.
+  if (specification.layers[0]?.type === 'embedding') return { kind: 'none' }
+  // What such outputs give back must be within their bounds.
+  const bounded = outputOf(specification).activation !== 'linear'
+  return { kind: task === 'reconstruction' && bounded ? 'unit' : 'standard' }
 }
 
 /** Goes through the epochs, and leaves the network with the weights of the best one. */
@@ -200,6 +243,7 @@ function resultOf(
     validationLoss: onValidation?.loss ?? null,
     testLoss: onTest?.loss ?? null,
     lossName: specification.loss,
+    targetsScaled: scalesTargets(network),
     ...course,
     weightsCid: network.weightsCid(),
     rows: { train: train.rows, validation: validation?.rows ?? 0, test: test?.rows ?? 0 },

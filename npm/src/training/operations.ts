@@ -22,14 +22,15 @@ import {
   bytesOf,
   naming,
   openModel,
+  parseFor,
   parseRows,
   scalingOf,
   scoreOf,
-  taskOfModel,
   using,
   type Work,
 } from './rows.js'
-import { countOf, layersOf } from './shapes.js'
+import { countOf, layersOf, outputCount } from './shapes.js'
+import { timeEpoch, timeRun } from './timing.js'
 
 type Handlers = {
   readonly [O in Operation]: (argument: Argument<O>, work: Work) => Promise<Answer<O>>
@@ -92,9 +93,9 @@ export const OPERATIONS: Handlers = {
     })
   },
 
-  async create({ specification, seed, format }, work) {
+  async create({ specification, seed, force, format }, work) {
     const neural = await work.neural()
-    return using(neural.Network.create(specification, seed), (network) => ({
+    return using(neural.Network.create(specification, seed, force), (network) => ({
       model: writeModel(neural, network, format),
       parameters: network.parameterCount,
       weightsCid: network.weightsCid(),
@@ -111,7 +112,8 @@ export const OPERATIONS: Handlers = {
   async assess({ model, modelFile, source, parse }, work) {
     const neural = await work.neural()
     return using(openModel(neural, model, modelFile), (network) => {
-      return using(rowsFor(neural, network, source, parse, work), (data) => assess(network, data))
+      const read = parseFor(network, parse)
+      return using(parseRows(neural, source, read, work), (data) => assess(network, data))
     })
   },
 
@@ -123,7 +125,7 @@ export const OPERATIONS: Handlers = {
       const score = (of: Network) =>
         source === undefined
           ? null
-          : using(rowsFor(neural, of, source, parse, work), (data) => {
+          : using(parseRows(neural, source, parseFor(of, parse), work), (data) => {
               return { ...scoreOf(of, data), rows: data.rows }
             })
       const before = await score(network)
@@ -150,6 +152,7 @@ export const OPERATIONS: Handlers = {
         task: network.task ?? null,
         classes: [...network.classes],
         scaling: scaling === undefined ? null : plainScaling(scaling),
+        columns: network.columns,
         weightsCid: network.weightsCid(),
       }
     })
@@ -165,42 +168,48 @@ export const OPERATIONS: Handlers = {
       ),
     )
   },
-}
 
-/** Labelled rows as a model takes them. */
-function rowsFor(
-  neural: NeuralModule,
-  network: Network,
-  source: Source,
-  parse: ParseOptions,
-  work: Work,
-): Dataset {
-  const known = network.classes.length > 0 ? network.classes : undefined
-  const task = network.task ?? taskOfModel(network)
-  return parseRows(neural, source, given({ ...parse, task, classes: known }), work)
+  async bench({ model, modelFile, batches, source, parse }, work) {
+    const neural = await work.neural()
+    return using(openModel(neural, model, modelFile), async (network) => {
+      const run = batches.map((batch) => timeRun(network, batch))
+      const { parameterCount: parameters } = network
+      if (source === undefined) return { parameters, run, epoch: null }
+      const rows = parseRows(neural, source, parseFor(network, parse), work)
+      return using(rows, (data) => ({ parameters, run, epoch: timeEpoch(network, data) }))
+    })
+  },
 }
 
 /** The inputs of rows, with the label column left out where there is one. */
 function inputsOf(
   neural: NeuralModule,
-  { specification }: Network,
+  network: Network,
   csv: Uint8Array,
-  { header, label }: { header: boolean | undefined; label: string | number | undefined },
+  { header, label }: { header: boolean | undefined; label: ParseOptions['label'] },
 ): Float32Array {
+  const { specification, columns, task } = network
   const inputs = countOf(specification.inputs)
-  const read = (column: string | number | undefined): Float32Array =>
-    neural.Dataset.parseRows(csv, inputs, given({ header, label: column }))
+  const known = columns.length === 0 ? {} : { columns }
+  const read = (column: ParseOptions['label']): Float32Array =>
+    neural.Dataset.parseRows(csv, inputs, { ...given({ header, label: column }), ...known })
   try {
     return read(label)
   } catch (thrown) {
     if (label !== undefined) throw thrown
-    try {
-      // One column too many is most likely the label, where training looks for it too. As text it
-      // fails as a number before the columns are counted, so the cause does not tell.
-      return read(inputs)
-    } catch {
-      throw thrown
+    // Columns too many are most likely the label, or as many labels as there are numbers to
+    // predict, where training looks for them too. As text a label fails as a number before the
+    // columns are counted, so the cause does not tell.
+    const first = columns.length === 0 ? inputs : columns.length
+    const several = task === 'regression' ? outputCount(specification) : 1
+    for (const count of new Set([1, several])) {
+      try {
+        return read(Array.from({ length: count }, (_, place) => first + place))
+      } catch {
+        // The first error says more than that of a guess.
+      }
     }
+    throw thrown
   }
 }
 

@@ -8,7 +8,15 @@
 import type { Problem } from '../errors.js'
 import type { FormatName } from '../formats/formats.js'
 import type { Dtype } from '../formats/storage.js'
-import type { Loss, ParseOptions, Scaling, Specification, Task, TrainedUpdate } from '../wasm.js'
+import type {
+  Column,
+  Loss,
+  ParseOptions,
+  Scaling,
+  Specification,
+  Task,
+  TrainedUpdate,
+} from '../wasm.js'
 import type { Optimiser } from './optimisers.js'
 import type { LayerInfo } from './shapes.js'
 
@@ -19,6 +27,8 @@ export type Source = { readonly file: string } | { readonly bytes: Uint8Array }
 export type ScalingChoice =
   | { readonly kind: 'standard' }
   | { readonly kind: 'range'; readonly min: number; readonly max: number }
+  /** Measured: the smallest number of the rows becomes 0, the largest 1. */
+  | { readonly kind: 'unit' }
   | { readonly kind: 'none' }
 
 /** What is known about rows without seeing them. */
@@ -59,8 +69,10 @@ export interface FitOptions {
   readonly validationSplit: number
   /** Epochs without a better one after which the training ends. */
   readonly patience: number | undefined
+  /** How rows are read; `gaps` asks for values that are missing to be filled. */
   readonly parse: ParseOptions
-  readonly scaling: ScalingChoice
+  /** Undefined for the usual: standardised, or as the network needs it. */
+  readonly scaling: ScalingChoice | undefined
   /** The form of the file that comes out. */
   readonly format: FormatName
 }
@@ -76,6 +88,8 @@ export interface FitResult {
   readonly testLoss: number | null
   /** Which loss it is. */
   readonly lossName: Loss
+  /** Whether the targets were scaled to a variance of 1, and the losses are in its units. */
+  readonly targetsScaled: boolean
   /** Epochs that were trained. */
   readonly epochs: number
   /** The epoch whose weights these are, counted from 1. */
@@ -98,6 +112,8 @@ export interface Assessment {
   readonly loss: number
   /** Which loss it is. */
   readonly lossName: Loss
+  /** Whether the loss is in units of the variance of the targets. */
+  readonly targetsScaled: boolean
   /** Share of the rows that are told right; null for numbers. */
   readonly accuracy: number | null
   /** How far off the answers are on average, in units of the label; null for classes. */
@@ -116,6 +132,8 @@ export interface ModelInfo {
   readonly task: Task | null
   readonly classes: readonly string[]
   readonly scaling: Scaling | null
+  /** What the columns of its tables become; empty if they are numbers without names. */
+  readonly columns: readonly Column[]
   readonly weightsCid: string
 }
 
@@ -130,6 +148,31 @@ export interface Conversion {
   /** On the rows that were given, as it was and as it comes back. */
   readonly before: (Score & { readonly rows: number }) | null
   readonly after: (Score & { readonly rows: number }) | null
+}
+
+/** Durations of one thing, each in microseconds. */
+export interface Timing {
+  readonly samples: number
+  /** Half of the samples took less. */
+  readonly medianUs: number
+  /** A tenth of them took less. */
+  readonly p10Us: number
+  /** Nine tenths of them took less. */
+  readonly p90Us: number
+}
+
+/** How long a model takes on this machine. */
+export interface Bench {
+  readonly parameters: number
+  /** For each batch: `run` for one row, `runBatch` for more; rows through the network per second. */
+  readonly run: readonly (Timing & {
+    readonly batch: number
+    readonly networksPerSecond: number
+  })[]
+  /** An epoch over the given rows; null without rows. */
+  readonly epoch:
+    | (Timing & { readonly rows: number; readonly batch: number; readonly rowsPerSecond: number })
+    | null
 }
 
 /** A training of one member alone, to compare with. */
@@ -170,7 +213,7 @@ export interface Operations {
   alone: [{ id: string; testId: string | undefined } & AloneOptions, Score]
   /** A new model file. */
   create: [
-    { specification: Specification; seed: bigint; format: FormatName },
+    { specification: Specification; seed: bigint; force: boolean; format: FormatName },
     { model: Uint8Array; parameters: number; weightsCid: string },
   ]
   /** Trains a model on rows. */
@@ -202,9 +245,20 @@ export interface Operations {
       modelFile: string
       source: Source
       header: boolean | undefined
-      label: string | number | undefined
+      label: ParseOptions['label']
     },
     { outputs: number[][]; classes: string[] },
+  ]
+  /** Times a model, and an epoch over rows if there are any. */
+  bench: [
+    {
+      model: Uint8Array
+      modelFile: string
+      batches: readonly number[]
+      source: Source | undefined
+      parse: ParseOptions
+    },
+    Bench,
   ]
 }
 

@@ -5,7 +5,7 @@
 import { SynapticError } from '../errors.js'
 import { formatOf, readModel } from '../formats/formats.js'
 import { given } from '../given.js'
-import type { Dataset, Network, NeuralModule, ParseOptions, Scaling } from '../wasm.js'
+import type { Dataset, Network, NeuralModule, ParseOptions, Scaling, Task } from '../wasm.js'
 import type { ScalingChoice, Score, Source, TrainingProgress } from './protocol.js'
 import { isOfProbabilities, outputOf } from './specification.js'
 
@@ -24,10 +24,32 @@ export interface Work {
 }
 
 /** The task that rows for a model have; undefined where their labels tell. */
-export function taskOfModel({ specification }: Network): 'regression' | undefined {
+export function taskOfModel({ specification, task }: Network): Task | undefined {
+  if (task !== undefined) return task
   const { units } = outputOf(specification)
   // A model that predicts numbers takes whole numbers as such, not as names of classes.
   return isOfProbabilities(specification.loss) && units > 1 ? undefined : 'regression'
+}
+
+/**
+ * How rows for a model are read: as it was trained, or, if it was not, with a column of text as
+ * categories.
+ */
+export function parseFor(network: Network, parse: ParseOptions): ParseOptions {
+  const { classes, columns, task } = network
+  const known = task === undefined ? { encode: true } : columns.length === 0 ? {} : { columns }
+  const names = classes.length > 0 ? { classes } : {}
+  return { ...given({ task: taskOfModel(network) }), ...given(parse), ...known, ...names }
+}
+
+/**
+ * Whether targets of the model are scaled to a variance of 1, so that its loss is in units of it.
+ *
+ * As the core does it for a regression: outputs that cannot be every number take them as they are.
+ */
+export function scalesTargets({ specification, task }: Network): boolean {
+  const { activation } = outputOf(specification)
+  return task === 'regression' && (activation === 'linear' || activation === 'leaky-relu')
 }
 
 /** Runs `work` and frees the object afterwards. */
@@ -82,12 +104,21 @@ function inFile(thrown: unknown, file: string): unknown {
 
 /** The scaling that the user's choice means for these rows. */
 export function scalingOf(data: Dataset, choice: ScalingChoice): Scaling {
+  if (choice.kind === 'unit') return data.scaling('range')
   if (choice.kind !== 'range') return data.scaling(choice.kind)
   const { min, max } = choice
+  const inputs = inputsOf(data)
   return {
-    offset: new Array<number>(data.features).fill(min),
-    scale: new Array<number>(data.features).fill(1 / (max - min)),
+    // A category is 0 or 1 whatever range the numbers have.
+    offset: inputs.map((isNumber) => (isNumber ? min : 0)),
+    scale: inputs.map((isNumber) => (isNumber ? 1 / (max - min) : 1)),
   }
+}
+
+/** Whether each input is a number, and not a category. */
+function inputsOf({ columns, features }: Dataset): boolean[] {
+  if (columns.length === 0) return new Array<boolean>(features).fill(true)
+  return columns.flatMap(({ categories }) => categories?.map(() => false) ?? [true])
 }
 
 /** How well a network does on rows. */
