@@ -77,3 +77,26 @@ fn class_weights_are_refused_where_there_are_no_classes() {
     assert_eq!(error.code(), "option-invalid");
     assert!(error.to_string().contains("numbers to predict"), "{error}");
 }
+
+/// Counted by hand: the batch is the whole table, so every row is told by the weights of before.
+#[test]
+fn the_accuracy_of_an_epoch_is_that_of_before_its_steps() {
+    let layers = vec![Layer::dense(2, Activation::Softmax)];
+    let specification = Specification { inputs: Shape::Flat(1), layers, loss: Loss::CrossEntropy };
+    let mut network = Network::new(&specification, 1).unwrap();
+    network.set_weights(&[-1.0, 1.0, 0.0, 0.0]).unwrap();
+    let classes = vec!["below".to_owned(), "above".to_owned()];
+    let labels = Labels::Classes(vec![0, 0, 1, 1, 0]);
+    let inputs = vec![-2.0, -1.0, 1.0, 2.0, 3.0];
+    let data = Dataset::from_parts(1, inputs, labels, classes).unwrap();
+    let mut trainer = Trainer::new(&network, Options::default()).unwrap();
+    let mut arena = Arena::new();
+    let before = network.evaluate(&mut arena, &data).unwrap();
+    let epoch = trainer.epoch(&mut network, &mut arena, &data).unwrap();
+    assert_eq!(epoch.accuracy, Some(0.8));
+    assert_eq!(epoch.accuracy, before.accuracy);
+    let data = numbers(&[1.0], &[1.0]);
+    let mut network = Network::new(&linear(&[1]), 1).unwrap();
+    let mut trainer = Trainer::new(&network, Options::default()).unwrap();
+    assert_eq!(trainer.epoch(&mut network, &mut arena, &data).unwrap().accuracy, None);
+}

@@ -4,6 +4,7 @@ use crate::neural::arena::Pass;
 use crate::neural::dataset::{Labels, Target};
 use crate::neural::layer::{Parameters, Slot, Step};
 use crate::neural::loss;
+use crate::neural::network::index_of_largest;
 use crate::neural::plan::{Op, Plan};
 use crate::tensor::index;
 
@@ -20,6 +21,8 @@ pub(crate) struct Training<'a> {
     pub(crate) class_weights: &'a [f32],
     /// Randomness of this step.
     pub(crate) seed: u64,
+    /// Rows whose largest output is that of their class, counted up.
+    pub(crate) right: &'a mut u32,
 }
 
 /// Puts rows where the plan's input is: `[rows, inputs]`, one slice for each row.
@@ -100,7 +103,7 @@ pub(crate) fn training(
 }
 
 /// The gradient of the outputs, and the sum of the losses of the rows.
-fn loss_gradient(plan: &Plan, d: Slot, pass: &mut Pass<'_>, work: &Training<'_>) -> f64 {
+fn loss_gradient(plan: &Plan, d: Slot, pass: &mut Pass<'_>, work: &mut Training<'_>) -> f64 {
     let (specification, output) = (plan.specification(), plan.output());
     let rows = pass.rows();
     let ([outputs, d], _) = pass.slots([output.slot, d]);
@@ -110,7 +113,10 @@ fn loss_gradient(plan: &Plan, d: Slot, pass: &mut Pass<'_>, work: &Training<'_>)
         let outputs = outputs.get(..output.channels()).unwrap_or(outputs);
         let target = work.labels.of_row(index(*row));
         let weight = match target {
-            Target::Class(class) => work.class_weights.get(index(class)).copied().unwrap_or(1.0),
+            Target::Class(class) => {
+                *work.right += u32::from(index_of_largest(outputs) == index(class));
+                work.class_weights.get(index(class)).copied().unwrap_or(1.0)
+            }
             Target::Numbers(_) => 1.0,
         };
         sum += f64::from(weight) * loss::of_row(specification, outputs, target);

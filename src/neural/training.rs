@@ -63,6 +63,8 @@ pub struct Epoch {
     pub epoch: u64,
     /// Mean loss per row, each measured just before the step that its row took part in.
     pub loss: f64,
+    /// Share of the rows that were told right at that moment; `None` without classes.
+    pub accuracy: Option<f64>,
 }
 
 /// Everything a training remembers between steps; made once, so that a step takes no memory.
@@ -204,9 +206,11 @@ impl Trainer {
         self.order = order;
         let layer = network.first_not_finite();
         let failure = match loss {
-            Ok(loss) if layer.is_none() && loss.is_finite() => {
-                let rows = u32::try_from(data.rows()).unwrap_or(u32::MAX);
-                return Ok(Epoch { epoch: self.epochs, loss: loss / f64::from(rows) });
+            Ok((loss, right)) if layer.is_none() && loss.is_finite() => {
+                let rows = f64::from(u32::try_from(data.rows()).unwrap_or(u32::MAX));
+                let right = (!data.classes().is_empty()).then_some(f64::from(right));
+                let accuracy = right.map(|right| right / rows);
+                return Ok(Epoch { epoch: self.epochs, loss: loss / rows, accuracy });
             }
             Ok(_) => {
                 // What the optimiser remembers is not finite either.
@@ -219,22 +223,23 @@ impl Trainer {
         Err(failure)
     }
 
-    /// The steps of an epoch, up to the first loss that is not finite; the sum of the losses.
+    /// The steps of an epoch, up to the first loss that is not finite; the sum of the losses, and
+    /// how many rows were told right.
     fn pass(
         &mut self,
         network: &mut Network,
         arena: &mut Arena,
         data: &Dataset,
         order: &[u32],
-    ) -> Result<f64, Error> {
-        let mut loss = 0.0;
+    ) -> Result<(f64, u32), Error> {
+        let (mut loss, mut right) = (0.0, 0);
         for rows in order.chunks(index(self.options.batch)) {
-            loss += self.step(network, arena, data, rows)?;
+            loss += self.step(network, arena, data, rows, &mut right)?;
             if !loss.is_finite() {
                 break;
             }
         }
-        Ok(loss)
+        Ok((loss, right))
     }
 
     /// One step on some rows; the sum of their losses.
@@ -244,6 +249,7 @@ impl Trainer {
         arena: &mut Arena,
         data: &Dataset,
         rows: &[u32],
+        right: &mut u32,
     ) -> Result<f64, Error> {
         let plan = &*network.plan;
         let mut pass = arena.pass(plan.training(), rows.len())?;
@@ -255,6 +261,7 @@ impl Trainer {
             rows,
             class_weights: &self.options.class_weights,
             seed: self.options.seed.wrapping_add(self.steps.wrapping_mul(STEP_SPREAD)),
+            right,
         };
         let loss = execute::training(plan, &mut network.parameters, &mut pass, &mut work);
         if !loss.is_finite() && network.first_not_finite().is_some() {

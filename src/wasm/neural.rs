@@ -186,6 +186,16 @@ export interface TrainOptions {
   readonly shuffle?: boolean;
 }
 
+/** An epoch that is done. */
+export interface TrainedEpoch {
+  /** Counted from 1. */
+  readonly epoch: number;
+  /** Mean loss per row, each measured just before the step that its row took part in. */
+  readonly loss: number;
+  /** Share of the rows that were told right at that moment; null without classes. */
+  readonly accuracy: number | null;
+}
+
 /** How well a network does. */
 export interface Evaluation {
   /**

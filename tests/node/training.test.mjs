@@ -153,7 +153,8 @@ test('with --progress every epoch is an event before the result', async () => {
     lines.map(({ event, data }) => [event, data.epoch, data.epochs]),
     [1, 2, 3, 4, 5].map((epoch) => ['epoch', epoch, 5]),
   )
-  const { loss, validation, secondsLeft } = lines[4].data
+  const { loss, accuracy, validation, secondsLeft } = lines[4].data
+  assert.ok(accuracy > 0 && accuracy <= 1)
   assert.ok(loss > 0 && validation.loss > 0 && validation.accuracy >= 0)
   assert.equal(secondsLeft, 0)
 })
@@ -184,7 +185,7 @@ test('Ctrl-C ends a training with 130 and keeps what it has learned', async () =
   const { code, stderr, answer } = await interrupted(cwd, ['--model', file, '--data', DIGITS])
   assert.equal(code, 130)
   assert.equal(answer.error.code, 'interrupted')
-  assert.match(stderr, /^training: \d+\/1000000 loss \d\.\d+, \d[\d.]* (s|min|h) left\n/)
+  assert.match(stderr, /^training: \d+\/1000000 loss \d\.\d+, accuracy [\d.]+ %, \d[\d.]* (s|min|h) left\n/)
   assert.match(stderr, /wrote .*m\.json after \d+ epochs\n/)
   const { data } = answer
   assert.equal(data.ended, 'interrupted')

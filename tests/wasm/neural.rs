@@ -273,3 +273,50 @@ fn a_training_that_diverges_keeps_the_weights_before_it() {
     network.set_weights(&weights).unwrap();
     network.train_epoch(&data, None).unwrap();
 }
+
+#[wasm_bindgen_test]
+fn columns_and_gaps_are_those_of_the_native_model() {
+    let csv = b"size,colour,told\n1,red,a\n,blue,b\n3,red,a\n8,,b\n";
+    let options = js(r#"{"encode":true,"gaps":true}"#);
+    let raw = Dataset::parse(csv, Some(options.clone().unchecked_into())).unwrap();
+    assert!(raw.has_gaps());
+    let mut network = Network::create(
+        &js(r#"{"inputs":3,"layers":[{"units":2,"activation":"softmax"}],"loss":"cross-entropy"}"#),
+        1,
+        None,
+    )
+    .unwrap();
+    assert_eq!(code(network.train_epoch(&raw, None)), "data-missing");
+    Reflect::set(&options, &"columns".into(), &raw.fit_columns().unwrap()).unwrap();
+    let data = Dataset::parse(csv, Some(options.clone().unchecked_into())).unwrap();
+    assert_eq!(data.values(), [1., 0., 1., 4., 1., 0., 3., 0., 1., 8., 0., 1.]);
+    let prepared = network.prepare(&data).unwrap();
+    network.train_epoch(&prepared, None).unwrap();
+    let file = network.to_model();
+    let native = neural::Model::from_file(&file).unwrap();
+    assert_eq!(native.columns().len(), 2);
+    assert_eq!((native.columns()[0].fill, native.columns()[1].fill), (Some(4.0), Some(1.0)));
+    assert_eq!(Network::from_model(&native.to_file()).unwrap().to_model(), file);
+    let text = String::from_utf8(file).unwrap();
+    for (from, to) in [
+        ("\"fill\":1", "\"fill\":2"),
+        ("[\"blue\",\"red\"]", "[\"blue\"]"),
+        ("[\"blue\",\"red\"]", "7"),
+        ("\"columns\":[", "\"columns\":[{},"),
+        ("\"name\":\"size\"", "\"named\":\"size\""),
+    ] {
+        let changed = text.replacen(from, to, 1);
+        assert_ne!(changed, text, "{from}");
+        let native = neural::Model::from_file(changed.as_bytes()).unwrap_err().code();
+        assert_eq!(code(Network::from_model(changed.as_bytes())), native, "{from} {to}");
+    }
+}
+
+/// They went through single precision.
+#[wasm_bindgen_test]
+fn sizes_are_read_as_they_are_given() {
+    let specification = r#"{"inputs":[16777217,1],"layers":[{"type":"flatten"}],"loss":"mse"}"#;
+    let thrown = Network::create(&js(specification), 1, None).err().unwrap();
+    let message = get(&thrown, "message").as_string().unwrap();
+    assert!(message.contains("16777217"), "{message}");
+}

@@ -140,11 +140,12 @@ function showing(
 ): (done: TrainingProgress) => void {
   const startedMs = performance.now()
   return (done) => {
-    const { epoch, epochs, loss, validation } = done
+    const { epoch, epochs, loss, accuracy, validation } = done
+    const told = accuracy === null ? '' : `, accuracy ${percent(accuracy)}`
     const seconds = ((performance.now() - startedMs) / 1_000 / epoch) * (epochs - epoch)
     const held = validation === undefined ? '' : `, validation ${scoreText(validation)}`
     const left = epoch < epochs ? `, ${durationText(seconds)} left` : ''
-    progress.update(epoch, `loss ${loss.toFixed(4)}${held}${left}`)
+    progress.update(epoch, `loss ${loss.toFixed(4)}${told}${held}${left}`)
     if (options.progress === true) output.event('epoch', { ...done, secondsLeft: seconds })
   }
 }

@@ -16,6 +16,7 @@ import type {
   Loss,
   NeuralModule,
   Specification,
+  TrainedEpoch,
 } from '../wasm.js'
 import { datasetOf, type Examples, flatRows, type Rows } from './examples.js'
 import { Exchange, type Sizes } from './exchange.js'
@@ -54,6 +55,8 @@ export interface Epoch {
   readonly epoch: number
   /** Mean loss per row during the epoch. */
   readonly loss: number
+  /** Share of the rows that were told right during the epoch; null without classes. */
+  readonly accuracy: number | null
 }
 
 /** What there is before a network: the ways to one. */
@@ -167,7 +170,8 @@ export class Network {
       let heardMs = performance.now()
       for (let epoch = 1; epoch <= epochs; epoch += 1) {
         signal?.throwIfAborted()
-        yield { epoch, loss: this.#epoch(training, data, settings) }
+        const { loss, accuracy } = this.#epoch(training, data, settings)
+        yield { epoch, loss, accuracy }
         if (performance.now() - heardMs > BUSY_MS_MAX) {
           await new Promise((resolve) => setTimeout(resolve))
           heardMs = performance.now()
@@ -226,9 +230,9 @@ export class Network {
     return this.#sizes
   }
 
-  #epoch(training: number, data: Dataset, settings: CoreOptions): number {
+  #epoch(training: number, data: Dataset, settings: CoreOptions): TrainedEpoch {
     return this.#do((core) => {
-      if (training === this.#training) return core.trainEpoch(data, settings).loss
+      if (training === this.#training) return core.trainEpoch(data, settings)
       throw new SynapticError('training-replaced', 'another training of this network has begun')
     })
   }

@@ -179,7 +179,8 @@ async function train(
     if (score !== undefined && score.loss < (best?.loss ?? Number.POSITIVE_INFINITY)) {
       best = { epoch, loss: score.loss, weights: network.weights() }
     }
-    const progress = { epoch, epochs: options.epochs, loss: step.loss }
+    const { loss, accuracy } = step
+    const progress = { epoch, epochs: options.epochs, loss, accuracy }
     const goesOn = await told(
       work,
       score === undefined ? progress : { ...progress, validation: score },
@@ -193,12 +194,12 @@ async function train(
   return { epochs: epoch, bestEpoch: best?.epoch ?? epoch, ended, problem }
 }
 
-type Step = { readonly loss: number } | { readonly problem: Problem; readonly thrown: unknown }
+type Step = Score | { readonly problem: Problem; readonly thrown: unknown }
 
 /** One epoch; a divergence is an answer, because the network still has the weights before it. */
 function nextEpoch(network: Network, rows: Dataset, settings: TrainOptions): Step {
   try {
-    return { loss: network.trainEpoch(rows, settings).loss }
+    return network.trainEpoch(rows, settings)
   } catch (thrown) {
     const error = toSynapticError(thrown)
     if (error.code !== 'training-diverged') throw thrown

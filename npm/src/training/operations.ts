@@ -249,8 +249,8 @@ async function epochByEpoch(
   work: Work,
 ): Promise<void> {
   for (let epoch = 1; epoch <= epochs; epoch += 1) {
-    const { loss } = network.trainEpoch(data, options)
-    await work.report({ epoch, epochs, loss })
+    const { loss, accuracy } = network.trainEpoch(data, options)
+    await work.report({ epoch, epochs, loss, accuracy })
   }
 }
 

@@ -273,7 +273,10 @@ export type Answer<O extends Operation> = Operations[O][1]
 export interface TrainingProgress {
   readonly epoch: number
   readonly epochs: number
+  /** Mean over the rows, each measured just before the step that it took part in. */
   readonly loss: number
+  /** Share of the rows told right at that moment; null for numbers. */
+  readonly accuracy: number | null
   /** On the rows held out for validation, if there are any. */
   readonly validation?: Score
 }

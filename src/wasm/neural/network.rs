@@ -195,7 +195,7 @@ impl Network {
     /// order of the rows go on. Other options, `setWeights` and `train` begin a new one.
     #[wasm_bindgen(
         js_name = trainEpoch,
-        unchecked_return_type = "{ readonly epoch: number; readonly loss: number }"
+        unchecked_return_type = "TrainedEpoch"
     )]
     pub fn train_epoch(
         &mut self,
@@ -207,7 +207,7 @@ impl Network {
     }
 
     /// A whole training: as many epochs as `options.epochs` says, with a fresh optimiser.
-    #[wasm_bindgen(unchecked_return_type = "{ readonly epoch: number; readonly loss: number }")]
+    #[wasm_bindgen(unchecked_return_type = "TrainedEpoch")]
     pub fn train(
         &mut self,
         data: &Dataset,
@@ -250,15 +250,18 @@ impl Network {
             Some(trainer) => trainer,
             None => Trainer::new(&self.model.network, options).map_err(thrown)?,
         };
-        let (mut epoch, mut loss) = (0, f64::NAN);
+        let mut last = None;
         for _ in 0..epochs.unwrap_or(1) {
             let network = &mut self.model.network;
             let done = with_arena(|arena| trainer.epoch(network, arena, &prepared));
-            let done = done.map_err(thrown)?;
-            (epoch, loss) = (u32::try_from(done.epoch).unwrap_or(u32::MAX), done.loss);
+            last = Some(done.map_err(thrown)?);
         }
         self.trainer = Some(trainer);
-        Ok(object(&[("epoch", epoch.into()), ("loss", loss.into())]))
+        let (epoch, loss, accuracy) =
+            last.map_or((0, f64::NAN, None), |last| (last.epoch, last.loss, last.accuracy));
+        let epoch = u32::try_from(epoch).unwrap_or(u32::MAX);
+        let accuracy = or_null(accuracy);
+        Ok(object(&[("epoch", epoch.into()), ("loss", loss.into()), ("accuracy", accuracy)]))
     }
 }
 
