@@ -1,13 +1,17 @@
 //! Gradients and optimisers, seen from outside: what a step changes against finite differences of
 //! the loss that `evaluate` reports, for every activation, loss and optimiser.
 //!
-//! A step of plain descent with rate 1 is the negative gradient, so no private function is called.
+//! `evaluate` is in `f32`, so the differences have three digits; `tests/layers/gradients.rs` holds
+//! gradients against definitions in `f64`, for every layer.
 
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     reason = "clippy allows these in tests, not in their helpers"
 )]
+
+#[path = "layers/step.rs"]
+mod step;
 
 use synaptic_mesh::neural::{
     Activation, Arena, Dataset, Labels, Layer, Loss, Network, Optimiser, Options, Shape,
@@ -62,26 +66,8 @@ fn network(specification: &Specification) -> Network {
     network
 }
 
-/// One step over all rows in their order.
-fn step(network: &mut Network, data: &Dataset, optimiser: Optimiser, learning_rate: f32) {
-    let options = Options {
-        batch: 64,
-        learning_rate,
-        optimiser,
-        seed: 0,
-        shuffle: false,
-        ..Options::default()
-    };
-    let mut trainer = Trainer::new(network, options).unwrap();
-    trainer.epoch(network, &mut Arena::new(), data).unwrap();
-}
-
-/// The gradient, from what one step of plain descent with rate 1 changes.
 fn gradient(network: &Network, data: &Dataset) -> Vec<f64> {
-    let mut moved = network.clone();
-    step(&mut moved, data, Optimiser::Sgd { momentum: 0.0 }, 1.0);
-    let difference = |(before, after): (&f32, &f32)| f64::from(*before) - f64::from(*after);
-    network.weights().iter().zip(&moved.weights()).map(difference).collect()
+    step::gradient(network, data).0
 }
 
 /// The gradient by differences of the reported loss: below and above each parameter.

@@ -8,7 +8,9 @@
     reason = "clippy allows these in tests, not in their helpers; counts are small"
 )]
 
-use synaptic_mesh::neural::specification::{Extent, Norm, Padding, Pooling, Position};
+use synaptic_mesh::neural::specification::{
+    Cell, Extent, Norm, Padding, Pooling, Position, Returns,
+};
 use synaptic_mesh::neural::{
     Activation, Arena, Dataset, Labels, Layer, Loss, Network, Optimiser, Options, Shape,
     Specification, Trainer, dataset,
@@ -308,4 +310,37 @@ fn a_network_that_is_large_per_row_runs_many_rows() {
     let mut outputs = vec![0.0; 70];
     network.run(&mut Arena::new(), &row.repeat(70), &mut outputs).unwrap();
     assert!(outputs.iter().all(|output| output.to_bits() == outputs[0].to_bits()));
+}
+
+/// Which of two marks came first, told after the sequence: what a state is for.
+#[test]
+fn gates_keep_what_was_long_ago() {
+    let mut rng = Rng::from_u64(3);
+    let (mut values, mut labels) = (Vec::new(), Vec::new());
+    for row in 0..64_u32 {
+        let mark = if row % 2 == 0 { 1.0 } else { -1.0 };
+        values.push(mark);
+        values.extend((0..15).map(|_| 0.2 * rng.normal_f32()));
+        labels.push(row % 2);
+    }
+    let classes = ["plus", "minus"].map(String::from).to_vec();
+    let data = Dataset::from_parts(16, values, Labels::Classes(labels), classes).unwrap();
+    for cell in [Cell::Lstm, Cell::Gru] {
+        let returns = Returns::Last;
+        let layer = Layer::Recurrent { cell, units: 8, bidirectional: false, returns };
+        let specification = Specification {
+            inputs: Shape::Sequence { steps: 16, features: 1 },
+            layers: vec![layer, Layer::dense(2, Activation::Softmax)],
+            loss: Loss::CrossEntropy,
+        };
+        let mut network = Network::new(&specification, 1).unwrap();
+        let mut arena = Arena::new();
+        let options = Options { learning_rate: 0.02, batch: 16, ..Options::default() };
+        let mut trainer = Trainer::new(&network, options).unwrap();
+        for _ in 0..60 {
+            trainer.epoch(&mut network, &mut arena, &data).unwrap();
+        }
+        let accuracy = network.evaluate(&mut arena, &data).unwrap().accuracy;
+        assert_eq!(accuracy, Some(1.0), "{cell:?}");
+    }
 }

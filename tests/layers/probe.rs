@@ -5,8 +5,7 @@
 //! the input. Any gradient of the outputs is asked for by targets of the mean square.
 
 use synaptic_mesh::neural::{
-    Activation, Arena, Dataset, Labels, Layer, Loss, Network, Optimiser, Options, Shape,
-    Specification, Trainer,
+    Activation, Arena, Dataset, Labels, Layer, Loss, Network, Shape, Specification,
 };
 
 /// Layers to be shown some rows.
@@ -14,19 +13,7 @@ pub(crate) struct Probe {
     pub(crate) from: Shape,
     pub(crate) layers: Vec<Layer>,
     pub(crate) rows: usize,
-    network: Network,
-}
-
-/// What a step takes off.
-pub(crate) struct Gradients {
-    /// `[rows, numbers]`.
-    pub(crate) x: Vec<f32>,
-    /// Canonical.
-    pub(crate) parameters: Vec<f32>,
-    /// The parameters after the step.
-    pub(crate) after: Vec<f32>,
-    /// The mean loss that the trainer reports.
-    pub(crate) loss: f64,
+    pub(crate) network: Network,
 }
 
 /// The number of the probed layers' input among the values: see `Layer::with`.
@@ -63,39 +50,13 @@ impl Probe {
         (together, rows.flat_map(|row| run(&network, row, 1)).collect())
     }
 
-    /// The gradients when that of the outputs `y` is `dy`; `y` are the outputs in training.
-    pub(crate) fn gradients(&self, y: &[f32], dy: &[f32]) -> Gradients {
-        self.gradients_of_step(y, dy, 0)
-    }
-
-    pub(crate) fn gradients_of_step(&self, y: &[f32], dy: &[f32], seed: u64) -> Gradients {
+    /// Data whose targets make `dy` the gradient of the outputs, if those are `y` in training.
+    pub(crate) fn data(&self, y: &[f32], dy: &[f32]) -> Dataset {
         let half = y.len() as f64 / 2.0;
         let target = |(y, dy): (&f32, &f32)| (f64::from(*y) - half * f64::from(*dy)) as f32;
         let values = y.iter().zip(dy).map(target).collect();
         let labels = Labels::Numbers { values, width: y.len() / self.rows };
-        let data = Dataset::from_parts(self.rows, unit(self.rows), labels, Vec::new()).unwrap();
-        let options = Options {
-            batch: u32::try_from(self.rows).unwrap(),
-            learning_rate: 1.0,
-            optimiser: Optimiser::Sgd { momentum: 0.0 },
-            shuffle: false,
-            seed,
-            ..Options::default()
-        };
-        let mut moved = self.network.clone();
-        let mut trainer = Trainer::new(&moved, options).unwrap();
-        let epoch = trainer.epoch(&mut moved, &mut Arena::new(), &data).unwrap();
-        let (before, after) = (self.network.weights(), moved.weights());
-        let all: Vec<f32> = before.iter().zip(&after).map(|(a, b)| a - b).collect();
-        let count = index(self.from.count());
-        let (x, rest) = all.split_at(self.rows * count);
-        let skipped = (self.rows + 1) * count;
-        Gradients {
-            x: x.to_vec(),
-            parameters: rest[count..].to_vec(),
-            after: after[skipped..].to_vec(),
-            loss: epoch.loss,
-        }
+        Dataset::from_parts(self.rows, unit(self.rows), labels, Vec::new()).unwrap()
     }
 }
 

@@ -202,47 +202,7 @@ pub(super) fn assert_rows_are_apart(single: &Single, x: &[f32], columns: usize) 
         let among = &together[row * alone.len()..(row + 1) * alone.len()];
         assert!(alone.iter().zip(among).all(|(a, b)| a.to_bits() == b.to_bits()), "row {row}");
     }
-    let learned = single.learn(x, &vec![0.0; together.len()]);
+    let learned = single.learn(x, &numbers(3, together.len(), 1.0));
     let same = together.iter().zip(&learned.y).all(|(a, b)| a.to_bits() == b.to_bits());
     assert!(same && rows > 1, "training computes what inference does");
-}
-
-/// Checks outputs and all gradients of a layer against `oracle(parameters, x)` in `f64` and the
-/// slopes of what it gives.
-pub(super) fn assert_is_textbook(
-    single: &Single,
-    x: &[f32],
-    tolerance: f64,
-    what: &str,
-    oracle: impl Fn(&[f64], &[f64]) -> Vec<f64>,
-) {
-    let (parameters, exact_x) = (exact(&single.parameters()), exact(x));
-    let expected = oracle(&parameters, &exact_x);
-    let dy = numbers(3, expected.len(), 1.0);
-    let learned = single.learn(x, &dy);
-    assert_close(&learned.y, &expected, tolerance, &format!("{what} y"));
-    let loss = |parameters: &[f64], x: &[f64]| -> f64 {
-        let y = oracle(parameters, x);
-        y.iter().zip(&dy).map(|(y, dy)| y * f64::from(*dy)).sum()
-    };
-    let of_parameters = slopes(&parameters, |parameters| loss(parameters, &exact_x));
-    assert_close(&learned.gradient, &of_parameters, 3e-6, &format!("{what} parameters"));
-    let of_x = slopes(&exact_x, |x| loss(&parameters, x));
-    assert_close(&learned.dx, &of_x, 3e-6, &format!("{what} x"));
-}
-
-/// The gradient of `loss`, by differences of an oracle in `f64`, for each number of `at`.
-pub(super) fn slopes(at: &[f64], loss: impl Fn(&[f64]) -> f64) -> Vec<f64> {
-    let (mut at, mut slopes) = (at.to_vec(), Vec::with_capacity(at.len()));
-    let change = 1e-5;
-    for place in 0..at.len() {
-        let here = at[place];
-        at[place] = here + change;
-        let above = loss(&at);
-        at[place] = here - change;
-        let below = loss(&at);
-        at[place] = here;
-        slopes.push((above - below) / (2.0 * change));
-    }
-    slopes
 }

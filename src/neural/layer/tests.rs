@@ -32,7 +32,8 @@ fn conv(rng: &mut Rng) -> (Shape, Layer) {
         dilation: extent(rng, 2),
         padding: if rng.below(2) == 0 { Padding::Same } else { Padding::Valid },
         groups,
-        activation: Activation::ALL[index(rng.below(8))],
+        activation: Activation::ALL
+            [index(rng.below(u32::try_from(Activation::ALL.len()).unwrap()))],
     };
     (image(rng, channels), layer)
 }
@@ -50,7 +51,13 @@ fn steady(rng: &mut Rng) -> (Shape, Layer) {
         3 => (sequence, Layer::Position { kind: Position::Sinusoidal }),
         4 => (sequence, Layer::Position { kind: Position::Learned }),
         5 => (shape, Layer::Flatten),
-        _ => (shape, Layer::Activation { activation: Activation::ALL[index(rng.below(8))] }),
+        _ => (
+            shape,
+            Layer::Activation {
+                activation: Activation::ALL
+                    [index(rng.below(u32::try_from(Activation::ALL.len()).unwrap()))],
+            },
+        ),
     }
 }
 

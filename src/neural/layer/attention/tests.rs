@@ -1,8 +1,9 @@
-//! Attention against the textbook in `f64`, and against PyTorch.
+//! Attention alone: the contracts of a layer, and PyTorch's numbers. `tests/layers` holds it
+//! against its definition.
 
 use super::*;
 use crate::neural::layer::testing::{
-    Single, assert_close, assert_is_textbook, assert_rows_are_apart, exact, numbers,
+    Single, assert_close, assert_rows_are_apart, exact, numbers,
     torch::{Case, cases},
 };
 use crate::neural::specification::{Layer, Shape};
@@ -37,56 +38,6 @@ fn settings() -> Vec<Setting> {
         }
     }
     settings
-}
-
-/// `x W + b` at each step.
-fn projection(parameters: &[f64], features: usize, x: &[f64]) -> Vec<f64> {
-    let (weights, bias) = parameters.split_at(features * features);
-    let mut y = Vec::new();
-    for x in x.chunks(features) {
-        for (column, bias) in bias.iter().enumerate() {
-            let product = |(row, x): (usize, &f64)| x * weights[row * features + column];
-            y.push(bias + x.iter().enumerate().map(product).sum::<f64>());
-        }
-    }
-    y
-}
-
-/// One row, as a textbook has it.
-fn oracle_of_row(setting: Setting, parameters: &[f64], x: &[f64]) -> Vec<f64> {
-    let (steps, features) = (index(setting.steps), index(setting.features));
-    let width = features / index(setting.heads);
-    let parts: Vec<&[f64]> = parameters.chunks((features + 1) * features).collect();
-    let [q, k, v] = [0, 1, 2].map(|part| projection(parts[part], features, x));
-    let mut context = vec![0.0; steps * features];
-    for (place, context) in context.iter_mut().enumerate() {
-        let (step, column) = (place / features, place % features);
-        let first = column / width * width;
-        let seen = if setting.causal { step + 1 } else { steps };
-        let score = |other: usize| -> f64 {
-            let one = &q[step * features + first..][..width];
-            let products = one.iter().zip(&k[other * features + first..]).map(|(q, k)| q * k);
-            products.sum::<f64>() / f64::from(setting.features / setting.heads).sqrt()
-        };
-        let shares: Vec<f64> = (0..seen).map(|other| score(other).exp()).collect();
-        let total: f64 = shares.iter().sum();
-        let values = shares.iter().enumerate();
-        *context = values.map(|(other, share)| share / total * v[other * features + column]).sum();
-    }
-    projection(parts[3], features, &context)
-}
-
-fn oracle(setting: Setting, parameters: &[f64], x: &[f64]) -> Vec<f64> {
-    x.chunks(setting.columns()).flat_map(|x| oracle_of_row(setting, parameters, x)).collect()
-}
-
-#[test]
-fn outputs_and_gradients_are_those_of_the_textbook() {
-    for setting in settings() {
-        let x = numbers(2, 2 * setting.columns(), 1.5);
-        let of_setting = |parameters: &[f64], x: &[f64]| oracle(setting, parameters, x);
-        assert_is_textbook(&setting.single(), &x, 3e-6, &format!("{setting:?}"), of_setting);
-    }
 }
 
 #[test]

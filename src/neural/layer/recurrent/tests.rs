@@ -1,11 +1,10 @@
-//! Recurrent layers against the textbook in `f64`, and against PyTorch.
-
-#![expect(clippy::many_single_char_names, reason = "the letters of the papers")]
+//! Recurrent layers alone: the contracts of a layer, and PyTorch's numbers. `tests/layers` holds
+//! them against their definitions.
 
 use super::*;
 use crate::neural::layer::Initial;
 use crate::neural::layer::testing::{
-    Single, assert_close, assert_is_textbook, assert_rows_are_apart, exact, numbers,
+    Single, assert_close, assert_rows_are_apart, exact, numbers,
     torch::{Case, cases},
 };
 use crate::neural::specification::{Layer, Shape};
@@ -49,99 +48,6 @@ fn settings() -> Vec<Setting> {
         }
     }
     settings
-}
-
-fn sigmoid(x: f64) -> f64 {
-    1.0 / (1.0 + (-x).exp())
-}
-
-/// `vector x matrix`: `[k] x [k, columns] -> [columns]`.
-fn product(vector: &[f64], matrix: &[f64], columns: usize) -> Vec<f64> {
-    let mut sums = vec![0.0; columns];
-    for (x, row) in vector.iter().zip(matrix.chunks(columns)) {
-        sums.iter_mut().zip(row).for_each(|(sum, weight)| *sum += x * weight);
-    }
-    sums
-}
-
-/// One direction over the steps of one row in the order given, the outputs in the same order.
-fn one_direction(setting: Setting, parameters: &[f64], x: &[&[f64]]) -> Vec<Vec<f64>> {
-    let (inputs, units) = (index(setting.inputs), index(setting.units));
-    let gates = match setting.cell {
-        Cell::Rnn => 1,
-        Cell::Gru => 3,
-        Cell::Lstm => 4,
-    };
-    let columns = gates * units;
-    let (w, rest) = parameters.split_at(inputs * columns);
-    let (u, rest) = rest.split_at(units * columns);
-    let (b, candidate) = rest.split_at(columns);
-    let (mut h, mut c) = (vec![0.0; units], vec![0.0; units]);
-    let mut outputs = Vec::new();
-    for x in x {
-        let outer: Vec<f64> =
-            product(x, w, columns).iter().zip(b).map(|(sum, b)| sum + b).collect();
-        let inner = product(&h, u, columns);
-        let sum = |gate: usize, j: usize| outer[gate * units + j] + inner[gate * units + j];
-        let mut next = h.clone();
-        for j in 0..units {
-            next[j] = match setting.cell {
-                Cell::Rnn => sum(0, j).tanh(),
-                Cell::Lstm => {
-                    c[j] = sigmoid(sum(1, j)) * c[j] + sigmoid(sum(0, j)) * sum(2, j).tanh();
-                    sigmoid(sum(3, j)) * c[j].tanh()
-                }
-                Cell::Gru => {
-                    let (r, z) = (sigmoid(sum(0, j)), sigmoid(sum(1, j)));
-                    let inner = inner[2 * units + j] + candidate[j];
-                    let n = (outer[2 * units + j] + r * inner).tanh();
-                    (1.0 - z) * n + z * h[j]
-                }
-            };
-        }
-        h.clone_from(&next);
-        outputs.push(next);
-    }
-    outputs
-}
-
-/// The layer over rows of `x`, as a textbook has it.
-fn oracle(setting: Setting, parameters: &[f64], x: &[f64]) -> Vec<f64> {
-    let directions = if setting.bidirectional { 2 } else { 1 };
-    let halves: Vec<&[f64]> = parameters.chunks(parameters.len() / directions).collect();
-    let mut y = Vec::new();
-    for row in x.chunks(setting.columns()) {
-        let mut steps: Vec<&[f64]> = row.chunks(index(setting.inputs)).collect();
-        let forwards = one_direction(setting, halves[0], &steps);
-        let mut backwards = Vec::new();
-        if setting.bidirectional {
-            steps.reverse();
-            backwards = one_direction(setting, halves[1], &steps);
-            backwards.reverse();
-        }
-        match setting.returns {
-            Returns::Last => {
-                y.extend(forwards.last().unwrap());
-                y.extend(backwards.first().into_iter().flatten());
-            }
-            Returns::All => {
-                for (at, forwards) in forwards.iter().enumerate() {
-                    y.extend(forwards);
-                    y.extend(backwards.get(at).into_iter().flatten());
-                }
-            }
-        }
-    }
-    y
-}
-
-#[test]
-fn outputs_and_gradients_are_those_of_the_textbook() {
-    for setting in settings() {
-        let x = numbers(2, 3 * setting.columns(), 1.5);
-        let of_setting = |parameters: &[f64], x: &[f64]| oracle(setting, parameters, x);
-        assert_is_textbook(&setting.single(), &x, 1e-6, &format!("{setting:?}"), of_setting);
-    }
 }
 
 #[test]
