@@ -146,5 +146,54 @@ pub fn softplus<L: Lanes>(x: L) -> L {
     x.max(zero).add(two.mul(s.mul(sum)))
 }
 
+/// `x Phi(x)`, with the distribution function `Phi` of the normal distribution.
+///
+/// Domain: every number; worst error 7 ulp for `x > -3`, absolutely 1e-8 below, where the rounding
+/// of `x^2` shows. Above 0 it is `x - x Phi(-x)`, so nothing cancels, as it does in `1 + erf`.
+/// Below -13.2 it stays at about -1e-38.
+#[inline]
+pub fn gelu<L: Lanes>(x: L) -> L {
+    let (size, tail, _) = normal_tail(x);
+    x.max(L::splat(0.0)).sub(size.mul(tail))
+}
+
+/// The derivative of [`gelu`], `Phi(x) + x phi(x)` with the density `phi`; worst error 3e-7.
+#[inline]
+pub fn gelu_slope<L: Lanes>(x: L) -> L {
+    let (zero, one) = (L::splat(0.0), L::splat(1.0));
+    let (size, tail, bell) = normal_tail(x);
+    // 1 / sqrt(2 pi)
+    let density = bell.mul(L::splat(0.398_942_3)).mul(size);
+    x.select_below(zero, tail.sub(density), one.sub(tail).add(density))
+}
+
+/// `|x|`, at most 13.2; `Phi(-|x|)`; and `exp(-x^2 / 2)`.
+///
+/// The tail is the exponential times a polynomial in `t = 1 / (1 + 0.35 |x|)`, the form of Hastings
+/// (1955, sheets 43 to 45), with the degree raised to 8 and the coefficients fitted anew: relative
+/// error 3.2e-8 from 0 to 13.3 before rounding.
+#[inline]
+fn normal_tail<L: Lanes>(x: L) -> (L, L, L) {
+    let one = L::splat(1.0);
+    let size = L::splat(0.0).sub(x).max(x).min(L::splat(13.2));
+    let bell = exp(size.mul(size).mul(L::splat(-0.5)));
+    let t = one.div(one.add(size.mul(L::splat(0.35))));
+    let mut p = L::splat(-0.029_115_023);
+    let coefficients = [
+        0.143_818_45,
+        -0.255_391_06,
+        0.158_796_64,
+        -0.022_843_47,
+        0.105_392_165,
+        0.119_863_085,
+        0.139_857_56,
+        0.139_621_66,
+    ];
+    for coefficient in coefficients {
+        p = p.mul(t).add(L::splat(coefficient));
+    }
+    (size, bell.mul(p.mul(t)), bell)
+}
+
 #[cfg(test)]
 mod tests;

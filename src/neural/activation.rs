@@ -2,7 +2,8 @@
 //!
 //! Derivatives are told from the *outputs*, which is all that a pass keeps: for `y = tanh x` it is
 //! `1 - y^2`, for sigmoid `y (1 - y)`, for relu `1` where `y > 0` (so 0 at the kink), for elu
-//! `y + 1` where `y < 0`, for softplus `1 - exp -y`.
+//! `y + 1` where `y < 0`, for softplus `1 - exp -y`. Only gelu falls before it rises, so that two
+//! sums have one output: its derivative is told from the sums.
 
 use crate::neural::specification::Activation;
 use crate::simd::{self, F32x4, Lanes};
@@ -21,8 +22,14 @@ pub(crate) fn apply(activation: Activation, numbers: &mut [f32]) {
             x.select_below(F32x4::splat(0.0), below, x)
         }),
         Activation::Softplus => map(numbers, simd::softplus),
+        Activation::Gelu => map(numbers, simd::gelu),
         Activation::Relu | Activation::Linear | Activation::Softmax => {}
     }
+}
+
+/// Whether a derivative is told from the sums before the activation.
+pub(crate) fn wants_sums(activation: Activation) -> bool {
+    activation == Activation::Gelu
 }
 
 /// The floor of a layer's sums: 0 for relu, which happens where they are stored.
@@ -46,7 +53,8 @@ pub(crate) fn finish(activation: Activation, numbers: &mut [f32], step: usize, n
     }
 }
 
-/// From the gradient of the outputs `y` to that of the sums before the activation.
+/// From the gradient of the outputs `y` to that of the sums before the activation; `y` are the sums
+/// themselves of one that [`wants_sums`].
 pub(crate) fn undo(activation: Activation, y: &[f32], d: &mut [f32], step: usize) {
     if activation == Activation::Softmax {
         softmax_gradient(y, d, step);
@@ -64,7 +72,7 @@ fn map(numbers: &mut [f32], f: impl Fn(F32x4) -> F32x4) {
     }
 }
 
-/// `d *= f'`, from the outputs `y`, number by number.
+/// `d *= f'`, from the outputs or sums `y`, number by number.
 pub(crate) fn gradient(activation: Activation, y: &[f32], d: &mut [f32]) {
     let (zero, one) = (F32x4::splat(0.0), F32x4::splat(1.0));
     for (y, to) in y.as_chunks::<4>().0.iter().zip(d.as_chunks_mut::<4>().0) {
@@ -76,6 +84,7 @@ pub(crate) fn gradient(activation: Activation, y: &[f32], d: &mut [f32]) {
             Activation::LeakyRelu => zero.select_below(y, d, d.mul(F32x4::splat(LEAK))),
             Activation::Elu => y.select_below(zero, d.mul(y.add(one)), d),
             Activation::Softplus => d.mul(one.sub(simd::exp(zero.sub(y)))),
+            Activation::Gelu => d.mul(simd::gelu_slope(y)),
             Activation::Linear | Activation::Softmax => d,
         };
         result.store(to);

@@ -20,6 +20,8 @@
 
 mod dense;
 
+mod finish;
+
 #[cfg(feature = "layers")]
 mod recurrent;
 
@@ -369,7 +371,7 @@ fn compile_any(layer: &Layer, x: &Value, y: &Value, builder: &mut Builder) -> Bo
         }
         Layer::Position { kind } => Box::new(position::compile(*kind, y, builder)),
         Layer::Flatten | Layer::Reshape { .. } => Box::new(reshape::Reshape),
-        Layer::Activation { activation } => Box::new(activate::Activate(*activation)),
+        Layer::Activation { activation } => Box::new(activate::compile(*activation, y, builder)),
         Layer::Add { .. } => Box::new(join::Add),
         Layer::Gate { .. } => Box::new(join::gate(y, builder)),
         Layer::Concat { .. } => Box::new(join::Concat),

@@ -50,6 +50,9 @@ pub enum Activation {
     Elu,
     /// `ln(1 + exp x)`: relu without its bend (Dugas et al. 2001).
     Softplus,
+    /// `x Phi(x)`, with the distribution function of the normal distribution (Hendrycks and Gimpel
+    /// 2016): the exact form, not that with tanh.
+    Gelu,
 }
 
 /// The function that training makes small, averaged over the rows of a batch.
@@ -160,7 +163,7 @@ impl Error {
 
 impl Activation {
     /// Every activation, in the order of the declaration.
-    pub const ALL: [Activation; 8] = [
+    pub const ALL: [Activation; 9] = [
         Activation::Relu,
         Activation::Tanh,
         Activation::Sigmoid,
@@ -169,6 +172,7 @@ impl Activation {
         Activation::LeakyRelu,
         Activation::Elu,
         Activation::Softplus,
+        Activation::Gelu,
     ];
 
     /// Its name in files and in JavaScript.
@@ -182,6 +186,7 @@ impl Activation {
             Activation::LeakyRelu => "leaky-relu",
             Activation::Elu => "elu",
             Activation::Softplus => "softplus",
+            Activation::Gelu => "gelu",
         }
     }
 

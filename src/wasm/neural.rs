@@ -43,6 +43,7 @@ export type Activation =
   | "leaky-relu"
   | "elu"
   | "softplus"
+  | "gelu"
   | "tanh"
   | "sigmoid"
   | "linear"

@@ -24,7 +24,7 @@ use crate::step;
 const ROWS: u32 = 3;
 const UNITS: u32 = 3;
 /// Of how many networks the best is taken.
-const SEEDS: usize = 8;
+const SEEDS: usize = 12;
 const LOSSES: [Loss; 6] =
     [Loss::Mse, Loss::Mae, Loss::Huber, Loss::Bce, Loss::CrossEntropy, Loss::Quantile(800)];
 

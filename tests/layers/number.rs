@@ -50,6 +50,13 @@ pub(crate) trait Number:
         self.map(root, 0.5 / root)
     }
 
+    /// The distribution function of the normal distribution.
+    fn phi(self) -> Self {
+        let x = self.value();
+        let density = (-x * x / 2.0).exp() / std::f64::consts::TAU.sqrt();
+        self.map(distribution(x, density), density)
+    }
+
     fn sigmoid(self) -> Self {
         Self::from(1.0) / (Self::from(1.0) + (-self).exp())
     }
@@ -66,6 +73,23 @@ pub(crate) trait Number:
         note_bend(self.value() - other.value());
         if self.value() < other.value() { other } else { self }
     }
+}
+
+/// The integral of the normal distribution's density up to `x`: the series of Abramowitz and Stegun
+/// (1964), 26.2.11, near 0 and the continued fraction 26.2.14 far from it.
+fn distribution(x: f64, density: f64) -> f64 {
+    if x.abs() > 3.0 {
+        let fraction = (1..200).rev().fold(0.0, |below, n| f64::from(n) / (x.abs() + below));
+        let tail = density / (x.abs() + fraction);
+        return if x < 0.0 { tail } else { 1.0 - tail };
+    }
+    let (mut term, mut sum, mut odd) = (x, x, 1.0);
+    while term.abs() > 1e-18 {
+        odd += 2.0;
+        term *= x * x / odd;
+        sum += term;
+    }
+    0.5 + density * sum
 }
 
 /// The sum of some numbers.

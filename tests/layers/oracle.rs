@@ -101,6 +101,7 @@ fn activate<N: Number>(activation: Activation, x: &[N], channels: usize) -> Vec<
         Activation::Sigmoid => N::sigmoid,
         Activation::Elu => |x| if x.value() < 0.0 { x.exp_m1() } else { x },
         Activation::Softplus => |x| x.exp().ln_1p(),
+        Activation::Gelu => |x| x * x.phi(),
         Activation::Linear => |x| x,
         Activation::Softmax => return x.chunks(channels).flat_map(softmax).collect(),
     };

@@ -11,6 +11,7 @@ export const ACTIVATIONS: readonly Activation[] = [
   'leaky-relu',
   'elu',
   'softplus',
+  'gelu',
   'tanh',
   'sigmoid',
   'linear',

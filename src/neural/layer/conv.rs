@@ -9,10 +9,10 @@
 use std::ops::Range;
 
 use super::dense::initial;
+use super::finish::Finish;
 use super::grid::{Frame, Lie, Slide, pair, sides};
 use super::{Builder, Compiled, Initial, Step, Value};
-use crate::neural::activation;
-use crate::neural::specification::{Activation, Layer};
+use crate::neural::specification::Layer;
 use crate::simd::F32x4;
 use crate::tensor::grouped::{self, Groups};
 use crate::tensor::windows::{self, Columns, Windows};
@@ -20,7 +20,7 @@ use crate::tensor::{LANES, index, matmul, pack, padded};
 
 #[derive(Debug)]
 struct Conv {
-    activation: Activation,
+    finish: Finish,
     weights: Range<usize>,
     bias: Range<usize>,
     frame: Option<Frame>,
@@ -73,7 +73,8 @@ pub(super) fn compile(
         let windows = slide.windows(lie, y.shape, step, false);
         (windows, Kernel::Lanes(Groups::new(groups, channels, filters)))
     };
-    Conv { activation, weights, bias, frame, windows, kernel }
+    let finish = Finish::new(activation, y, builder);
+    Conv { finish, weights, bias, frame, windows, kernel }
 }
 
 /// A copy of `x` with positions of `step` numbers and zeros around, unless it is like that itself.
@@ -104,7 +105,7 @@ impl Compiled for Conv {
         let ([from, out], _) = step.pass.slots([slot, y.slot]);
         let weights = step.parameters.get(&self.weights);
         let bias = step.parameters.get(&self.bias);
-        let floor = activation::floor(self.activation);
+        let floor = self.finish.floor();
         match &self.kernel {
             Kernel::Lanes(groups) => {
                 let weights = (weights, bias);
@@ -120,17 +121,15 @@ impl Compiled for Conv {
                 }
             }
         }
-        activation::finish(self.activation, out, y.step, y.channels());
+        self.finish.forward(step);
     }
 
     fn backward(&self, step: &mut Step<'_>) {
         let wiring = step.wiring;
         let (x, y) = (wiring.x(), &wiring.y);
         let slot = self.frame.map_or(x.slot, |frame| frame.slot);
-        let ([from, out, d], _) = step.pass.slots([slot, y.slot, wiring.dy]);
-        if !wiring.cancels {
-            activation::undo(self.activation, out, d, y.step);
-        }
+        self.finish.backward(step);
+        let ([from, d], _) = step.pass.slots([slot, wiring.dy]);
         let bias = step.gradient.get_mut(self.bias.clone()).unwrap_or_default();
         matmul::column_sums::<F32x4>(d, bias);
         let weights = step.gradient.get_mut(self.weights.clone()).unwrap_or_default();

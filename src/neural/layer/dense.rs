@@ -2,15 +2,15 @@
 
 use std::ops::Range;
 
+use super::finish::Finish;
 use super::{Builder, Compiled, Initial, Step, Value};
-use crate::neural::activation;
 use crate::neural::specification::Activation;
 use crate::simd::F32x4;
 use crate::tensor::{matmul, pack, padded};
 
 #[derive(Debug)]
 struct Dense {
-    activation: Activation,
+    finish: Finish,
     k: usize,
     n: usize,
     weights: Range<usize>,
@@ -28,7 +28,7 @@ pub(super) fn compile(
     let bias = builder.vector(n, Initial::Constant(0.0));
     // The transposed weights, and a bias of zeros for the product with them.
     builder.fixed(pack::packed_len(n, k) + padded(k));
-    Dense { activation, k, n, weights, bias }
+    Dense { finish: Finish::new(activation, y, builder), k, n, weights, bias }
 }
 
 /// Uniform within `sqrt(6 / in)` before relu (He et al. 2015), within `sqrt(6 / (in + out))`
@@ -48,18 +48,14 @@ impl Compiled for Dense {
         let ([from, out], _) = step.pass.slots([x.slot, y.slot]);
         let weights = step.parameters.get(&self.weights);
         let bias = step.parameters.get(&self.bias);
-        let floor = activation::floor(self.activation);
-        matmul::matmul::<F32x4>(from, x.step, self.k, weights, bias, out, floor);
-        activation::finish(self.activation, out, y.step, self.n);
+        matmul::matmul::<F32x4>(from, x.step, self.k, weights, bias, out, self.finish.floor());
+        self.finish.forward(step);
     }
 
     fn backward(&self, step: &mut Step<'_>) {
-        let wiring = step.wiring;
-        let (x, y) = (wiring.x(), &wiring.y);
-        let ([from, out, d], _) = step.pass.slots([x.slot, y.slot, wiring.dy]);
-        if !wiring.cancels {
-            activation::undo(self.activation, out, d, y.step);
-        }
+        let (wiring, x) = (step.wiring, step.wiring.x());
+        self.finish.backward(step);
+        let ([from, d], _) = step.pass.slots([x.slot, wiring.dy]);
         let weights = step.gradient.get_mut(self.weights.clone()).unwrap_or_default();
         matmul::weight_gradient::<F32x4>(from, x.step, self.k, d, self.n, weights);
         let bias = step.gradient.get_mut(self.bias.clone()).unwrap_or_default();

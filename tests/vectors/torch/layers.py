@@ -187,7 +187,7 @@ ACTIVATIONS = {
     "tanh": (torch.tanh, {}),
     "sigmoid": (torch.sigmoid, {}),
     "softmax": (functional.softmax, {"dim": -1}),
-    "gelu": (functional.gelu, {"approximate": "tanh"}),
+    "gelu": (functional.gelu, {"approximate": "none"}),
     "elu": (functional.elu, {"alpha": 1.0}),
     "softplus": (functional.softplus, {"beta": 1.0}),
 }
