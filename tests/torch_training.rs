@@ -14,12 +14,13 @@
 
 use serde_json::Value;
 use synaptic_mesh::neural::{
-    Activation, Arena, Dataset, Labels, Layer, Loss, Network, Optimiser, Options, Shape,
-    Specification, Trainer,
+    Activation, Arena, Dataset, Decay, Labels, Layer, Loss, Network, Optimiser, Options, Schedule,
+    Shape, Specification, Trainer,
 };
 
 const LOSSES: &str = include_str!("vectors/torch/losses.json");
 const OPTIMISERS: &str = include_str!("vectors/torch/optimisers.json");
+const SCHEDULES: &str = include_str!("vectors/torch/schedules.json");
 const ACTIVATIONS: &str = include_str!("vectors/torch/activations.json");
 
 fn cases(file: &str) -> Vec<Value> {
@@ -38,9 +39,13 @@ fn shape(tensor: &Value) -> Vec<usize> {
 }
 
 fn assert_close(ours: &[f32], theirs: &[f32], what: &str) {
+    assert_close_to(ours, theirs, 1e-5, what);
+}
+
+fn assert_close_to(ours: &[f32], theirs: &[f32], tolerance: f32, what: &str) {
     assert_eq!(ours.len(), theirs.len(), "{what}");
     for (place, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
-        let near = 1e-5 * theirs.abs().max(1.0);
+        let near = tolerance * theirs.abs().max(1.0);
         assert!((ours - theirs).abs() <= near, "{what} at {place}: {ours}, PyTorch {theirs}");
     }
 }
@@ -230,4 +235,55 @@ fn optimisers_go_where_those_of_pytorch_go() {
             assert_close(&network.weights()[..width], after, name);
         }
     }
+}
+
+/// The rate of each epoch: what a step changes where the slope is 1. `None` where it is refused.
+fn rates(learning_rate: f32, decay: Decay, epochs: usize) -> Option<Vec<f32>> {
+    let layers = vec![Layer::dense(1, Activation::Linear)];
+    let specification = Specification { inputs: Shape::Flat(1), layers, loss: Loss::Mae };
+    let labels = Labels::Numbers { values: vec![1e9], width: 1 };
+    let data = Dataset::from_parts(1, vec![0.0], labels, Vec::new()).unwrap();
+    let mut network = Network::new(&specification, 1).unwrap();
+    let schedule = Schedule { decay, ..Schedule::default() };
+    let optimiser = Optimiser::Sgd { momentum: 0.0 };
+    let options = Options { learning_rate, optimiser, schedule, ..Options::default() };
+    let mut trainer = Trainer::new(&network, options).ok()?;
+    let mut bias = || {
+        let before = network.weights()[1];
+        trainer.epoch(&mut network, &mut Arena::new(), &data).unwrap();
+        network.weights()[1] - before
+    };
+    Some((0..epochs).map(|_| bias()).collect())
+}
+
+#[test]
+fn a_cosine_falls_as_that_of_pytorch_and_then_stays() {
+    for case in cases(SCHEDULES) {
+        let setting = |name: &str| case["settings"][name].as_f64().unwrap();
+        let (lr, epochs) = (setting("lr"), setting("T_max") as u32);
+        let decay = Decay::Cosine { epochs, least: (setting("eta_min") / lr) as f32 };
+        let theirs = numbers(&case["rates"]);
+        let ours = rates(lr as f32, decay, theirs.len() + 3).unwrap();
+        let (during, after) = ours.split_at(theirs.len());
+        let name = case["name"].as_str().unwrap();
+        assert_close_to(during, &theirs, 1e-6, name);
+        assert_close_to(after, &[during[theirs.len() - 1]; 3], 1e-6, name);
+    }
+}
+
+#[test]
+fn a_schedule_out_of_its_range_is_refused() {
+    let (epochs, nan) = (3, f32::NAN);
+    for decay in [
+        Decay::Cosine { epochs: 0, least: 0.0 },
+        Decay::Cosine { epochs, least: -0.1 },
+        Decay::Cosine { epochs, least: 1.1 },
+        Decay::Cosine { epochs, least: nan },
+        Decay::Step { epochs: 0, factor: 0.5 },
+        Decay::Step { epochs, factor: 0.0 },
+        Decay::Step { epochs, factor: nan },
+    ] {
+        assert_eq!(rates(0.5, decay, 1), None, "{decay:?}");
+    }
+    assert!(rates(0.5, Decay::Cosine { epochs, least: 1.0 }, 1).is_some());
 }

@@ -315,6 +315,11 @@ function addStepOptions(command: Command): Command {
       read.number(1e-6, 1),
     )
     .option(
+      '--cosine [share]',
+      'the learning rate falls along half a cosine over all epochs, to a share (default 0)',
+      read.number(0, 1),
+    )
+    .option(
       '--class-weights <weights>',
       'balanced, or what a row of each class counts: 1,4',
       read.classWeights,

@@ -179,6 +179,10 @@ export interface TrainOptions {
   readonly decayEpochs?: number;
   /** By what it is multiplied then; 0.5 by default. */
   readonly decayFactor?: number;
+  /** Epochs in which the learning rate falls along half a cosine; not with `decayEpochs`. */
+  readonly cosineEpochs?: number;
+  /** The part of the learning rate that is left then, 0 to 1; 0 by default. */
+  readonly cosineLeast?: number;
   /** What a row of each class counts, or "balanced"; all count 1 by default. */
   readonly classWeights?: readonly number[] | "balanced";
   /** Where the order of the rows comes from; 0n by default. */

@@ -60,6 +60,8 @@ test('every setting of a step changes what is learned', async () => {
     ['--warm-up', '20'],
     ['--decay-epochs', '1'],
     ['--decay-epochs', '1', '--decay-factor', '0.1'],
+    ['--cosine'],
+    ['--cosine', '0.5'],
     ['--weight-decay', '0.3'],
     ['--class-weights', 'balanced'],
     ['--class-weights', '1,4'],
@@ -94,6 +96,8 @@ test('what cannot be meant is a mistake of the command line', async () => {
   const mistakes = [
     [['--momentum', '0.9'], /sgd and nesterov/],
     [['--decay-factor', '0.1'], /--decay-epochs/],
+    [['--cosine', '--decay-epochs', '2'], /two ways/],
+    [['--cosine', '1.5'], /cosine/],
     [['--patience', '3'], /held out/],
     [['--optimizer', 'lion'], /adamw/],
     [['--class-weights', '1,-1'], /balanced/],

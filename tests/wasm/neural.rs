@@ -236,6 +236,8 @@ fn wrong_arguments_are_refused_with_a_code() {
         (r#"{"batch":0}"#, "option-invalid"),
         (r#"{"learningRate":-1}"#, "option-invalid"),
         (r#"{"optimiser":"sgd","momentum":1}"#, "option-invalid"),
+        (r#"{"cosineEpochs":3,"decayEpochs":2}"#, "bad-argument"),
+        (r#"{"cosineEpochs":3,"cosineLeast":2}"#, "option-invalid"),
     ] {
         let options = js(json).unchecked_into();
         assert_eq!(code(network.train_epoch(&data, Some(options))), expected, "{json}");

@@ -39,11 +39,15 @@ export interface TrainOptions {
   readonly warmUp?: number
   readonly decayEpochs?: number
   readonly decayFactor?: number
+  /** The share of the learning rate that is left after all epochs; `true` for none. */
+  readonly cosine?: number | true
   readonly classWeights?: readonly number[] | 'balanced'
   readonly seed?: bigint
   /** With `--json`: every epoch as an event. */
   readonly progress?: boolean
 }
+
+type CosineOptions = Pick<Argument<'fit'>, 'cosineEpochs' | 'cosineLeast'>
 
 /** It ends in order when it is interrupted. */
 export const endsItself = true
@@ -82,6 +86,9 @@ function checkOptions(options: TrainOptions, output: Output): void {
   if (decayFactor !== undefined && decayEpochs === undefined) {
     throw usageError('--decay-factor says nothing without --decay-epochs', 'add --decay-epochs 10')
   }
+  if (options.cosine !== undefined && decayEpochs !== undefined) {
+    throw usageError('--cosine and --decay-epochs are two ways to fall', 'choose one of them')
+  }
   if (patience !== undefined && !validationSplit) {
     throw usageError('--patience looks at rows that are held out', 'add --validation-split 0.1')
   }
@@ -117,9 +124,15 @@ function requestOf(model: Uint8Array, options: TrainOptions): Argument<'fit'> {
     warmUpSteps: warmUp,
     decayEpochs,
     decayFactor,
+    ...cosineOf(options),
     classWeights,
     seed,
   }
+}
+
+function cosineOf({ cosine, epochs }: TrainOptions): CosineOptions {
+  if (cosine === undefined) return { cosineEpochs: undefined, cosineLeast: undefined }
+  return { cosineEpochs: epochs, cosineLeast: cosine === true ? 0 : cosine }
 }
 
 function parseOf(options: TrainOptions): ParseOptions {

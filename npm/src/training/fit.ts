@@ -220,10 +220,11 @@ async function told(work: Work, progress: TrainingProgress): Promise<boolean> {
 
 function settingsOf(options: FitOptions, rows: number): TrainOptions {
   const { learningRate, momentum, optimiser, weightDecay, clipNorm, seed } = options
-  const { warmUpSteps, decayEpochs, decayFactor, classWeights } = options
+  const { warmUpSteps, decayEpochs, decayFactor, cosineEpochs, cosineLeast } = options
   return given({
     ...{ learningRate, momentum, optimiser, weightDecay, clipNorm, seed },
-    ...{ warmUpSteps, decayEpochs, decayFactor, classWeights },
+    ...{ warmUpSteps, decayEpochs, decayFactor, cosineEpochs, cosineLeast },
+    classWeights: options.classWeights,
     batch: options.batch ?? batchFor(rows),
   })
 }

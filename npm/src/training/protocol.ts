@@ -59,6 +59,8 @@ export interface FitOptions {
   readonly warmUpSteps: number | undefined
   readonly decayEpochs: number | undefined
   readonly decayFactor: number | undefined
+  readonly cosineEpochs: number | undefined
+  readonly cosineLeast: number | undefined
   readonly classWeights: readonly number[] | 'balanced' | undefined
   readonly seed: bigint
   /** Share of the rows held out for the test, 0 for none. */

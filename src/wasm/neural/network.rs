@@ -283,10 +283,7 @@ fn train_options(options: &JsValue, data: &neural::Dataset) -> Result<Options, J
         },
         schedule: Schedule {
             warm_up_steps: reader.whole("warmUpSteps", Some(0)),
-            decay: match reader.whole("decayEpochs", Some(0)) {
-                0 => Decay::None,
-                epochs => Decay::Step { epochs, factor: reader.real("decayFactor", Some(0.5)) },
-            },
+            decay: decay(&mut reader),
         },
         weight_decay: reader.real("weightDecay", Some(weight_decay)),
         clip_norm: reader.real("clipNorm", Some(default.clip_norm)),
@@ -295,6 +292,21 @@ fn train_options(options: &JsValue, data: &neural::Dataset) -> Result<Options, J
         shuffle: reader.truth("shuffle").unwrap_or(default.shuffle),
     };
     reader.finish(Some(options))
+}
+
+/// One of the two ways to fall: the options of the other are refused.
+fn decay(reader: &mut Reader<'_>) -> Decay {
+    let cosine = reader.whole("cosineEpochs", Some(0));
+    let step = reader.whole("decayEpochs", Some(0));
+    match (cosine, step) {
+        (0, 0) => Decay::None,
+        (0, epochs) => Decay::Step { epochs, factor: reader.real("decayFactor", Some(0.5)) },
+        (epochs, 0) => Decay::Cosine { epochs, least: reader.real("cosineLeast", Some(0.0)) },
+        _ => {
+            reader.must_be("decayEpochs", "absent where there are 'cosineEpochs'");
+            Decay::None
+        }
+    }
 }
 
 fn class_weights(reader: &mut Reader<'_>, data: &neural::Dataset) -> Result<Vec<f32>, JsValue> {

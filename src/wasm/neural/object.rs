@@ -377,7 +377,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Remembers that a property must be of some `kind`.
-    fn must_be(&mut self, name: &str, kind: &str) {
+    pub(super) fn must_be(&mut self, name: &str, kind: &str) {
         if self.wrong.is_none() {
             self.wrong = Some(bad_argument(&format!("{}.{name} must be {kind}", self.what)));
         }

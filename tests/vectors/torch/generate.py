@@ -38,6 +38,7 @@ FAMILIES = {
     "attention": sequences.attention,
     "losses": training.losses,
     "optimisers": training.optimisers,
+    "schedules": training.schedules,
 }
 
 

@@ -114,3 +114,29 @@ def path(kind, settings, start, gradients):
         optimiser.step()
         after.append(parameter.detach().clone())
     return torch.stack(after)
+
+
+# ---- schedules --------------------------------------------------------------------------------
+
+SCHEDULES = {
+    "cosine": {"T_max": 10, "eta_min": 0.0},
+    "cosine_to_a_tenth": {"T_max": 7, "eta_min": 0.05},
+    "cosine_of_one_epoch": {"T_max": 1, "eta_min": 0.25},
+}
+RATE = 0.5
+
+
+def schedules():
+    """The rate of every epoch, from the first to that after the last of the fall."""
+    for name, settings in SCHEDULES.items():
+        optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], RATE)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, **settings)
+        rates = []
+        for _ in range(settings["T_max"] + 1):
+            rates.append(schedule.get_last_lr()[0])
+            optimiser.step()
+            schedule.step()
+        yield {
+            "name": name, "layer": "cosine", "settings": {"lr": RATE, **settings},
+            "rates": torch.tensor(rates), "error": 0.0,
+        }
