@@ -16,6 +16,8 @@
 mod determinism_layers;
 #[path = "../determinism_sequence.rs"]
 mod determinism_sequence;
+#[path = "../determinism_shapes.rs"]
+mod determinism_shapes;
 mod fann;
 #[cfg(feature = "mesh")]
 mod host;
