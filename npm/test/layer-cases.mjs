@@ -12,6 +12,7 @@ const dense = (units, activation = 'linear') => ({ units, activation })
 
 const ACTIVATIONS = [
   'relu',
+  'gelu',
   'leaky-relu',
   'elu',
   'softplus',

@@ -5,7 +5,7 @@
  *
  * ```json
  * {"format":"synaptic-mesh-model","version":2,"specification":{..},"task":..,"classes":[..],
- *  "scaling":..,"targetScaling":..,"weightsCid":"bafkr4i...",
+ *  "scaling":..,"targetScaling":..,"columns":[..],"weightsCid":"bafkr4i...",
  *  "tensors":{"layers.0.weight":{"dtype":"I8","shape":[10,64],"data":"<base64>"},..}}
  * ```
  *
@@ -28,6 +28,7 @@ const FIELDS = [
   'classes',
   'scaling',
   'targetScaling',
+  'columns',
   'weightsCid',
   'tensors',
 ]
@@ -67,8 +68,8 @@ function readCompact(neural: NeuralModule, bytes: Uint8Array): Network {
   if (repeated !== undefined) throw damaged(`the file gives ${quoted(repeated)} twice`)
   const unknown = Object.keys(file).find((key) => !FIELDS.includes(key))
   if (unknown !== undefined) throw foreign(`the model file has a field ${quoted(unknown)}`)
-  const { specification, task, classes, scaling, targetScaling, weightsCid } = file
-  const description = { specification, task, classes, scaling, targetScaling }
+  const { specification, task, classes, scaling, targetScaling, columns = [], weightsCid } = file
+  const description = { specification, task, classes, scaling, targetScaling, columns }
   const tensors = Object.entries(objectOf(file.tensors, 'tensors')).map(
     ([name, tensor]): [string, StoredTensor] => [name, tensorOf(name, objectOf(tensor, name))],
   )

@@ -5,7 +5,7 @@
  * that it would have written itself.
  */
 import { toSynapticError } from '../errors.js'
-import type { Network, NeuralModule, Specification, Task } from '../wasm.js'
+import type { Column, Network, NeuralModule, Specification, Task } from '../wasm.js'
 import { damaged, FORMAT } from './errors.js'
 import { bytesOf, type Dtype, restore, type Stored, store } from './storage.js'
 
@@ -26,6 +26,8 @@ export interface Description {
   readonly scaling: PlainScaling | null
   /** Of the targets of a regression. */
   readonly targetScaling: PlainScaling | null
+  /** Of the tables it was trained on; none where it was trained on numbers alone. */
+  readonly columns: readonly Column[]
 }
 
 /** A model with its parameters in canonical order. */
@@ -37,8 +39,8 @@ export interface Model {
 /** The model of a network. */
 export function modelOf(network: Network): Model {
   const file = JSON.parse(new TextDecoder().decode(network.toModel()))
-  const { specification, task, classes, scaling, targetScaling } = file
-  const description = { specification, task, classes, scaling, targetScaling }
+  const { specification, task, classes, scaling, targetScaling, columns = [] } = file
+  const description = { specification, task, classes, scaling, targetScaling, columns }
   return { description, weights: network.weights() }
 }
 
@@ -79,10 +81,10 @@ export function networkOfTensors(
       'copy the file again from where it came; if they were changed on purpose, leave it out',
     )
   }
-  const { task, classes, scaling, targetScaling } = description
+  const { task, classes, scaling, targetScaling, columns } = description
   const file = {
     ...{ format: FORMAT, version: 1, specification, task, classes, scaling, targetScaling },
-    ...{ weights: base64Of(bytes), weightsCid: found },
+    ...{ columns, weights: base64Of(bytes), weightsCid: found },
   }
   return neural.Network.fromModel(new TextEncoder().encode(JSON.stringify(file)))
 }

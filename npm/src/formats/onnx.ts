@@ -3,8 +3,9 @@
  *
  * The graph takes raw rows, `input` `[batch, ..]` in the order that ours have, channels last, and
  * gives `output` `[batch, ..]` in the units of the data: scalings are a part of it. `batch` is
- * free. Numbers of words come as `f32` too. Dropout is left out. What the file says besides are its
- * metadata: `task`, and `classes` as a JSON list in the order of the outputs.
+ * free. Numbers of words come as `f32` too. Dropout is left out. Columns of categories are to be
+ * encoded before. What the file says besides are its metadata: `task`, and as JSON lists `classes`, in
+ * the order of the outputs, and `columns`.
  */
 import { sizesOf, valuesOf } from '../training/shapes.js'
 import type { Network } from '../wasm.js'
@@ -21,7 +22,7 @@ const OUTPUT = 'output'
 /** The file of a network. */
 export function writeOnnx(network: Network): Uint8Array {
   const { description, weights } = modelOf(network)
-  const { specification, scaling, targetScaling, task, classes } = description
+  const { specification, scaling, targetScaling, task, classes, columns } = description
   const builder = new Builder()
   const sizes = valuesOf(specification)
   const parameters = parametersOf(specification, weights)
@@ -44,6 +45,7 @@ export function writeOnnx(network: Network): Uint8Array {
   const properties = new Map<string, string>()
   if (task !== null) properties.set('task', task)
   if (classes.length > 0) properties.set('classes', JSON.stringify(classes))
+  if (columns.length > 0) properties.set('columns', JSON.stringify(columns))
   const { nodes, constants } = builder
   const graph = {
     ...{ name: 'network', nodes, constants },

@@ -4,8 +4,8 @@
  * | key | text |
  * |---|---|
  * | `format`, `version` | "synaptic-mesh-model", "1" |
- * | `specification`, `classes`, `scaling`, `targetScaling` | JSON, as in our own files |
- * | `task` | "classification" or "regression" |
+ * | `specification`, `classes`, `scaling`, `targetScaling`, `columns` | JSON, as in our own files |
+ * | `task` | "classification", "regression" or "reconstruction" |
  * | `weightsCid` | the content id of the parameters as they come back |
  *
  * What a model does not have is left out, and so may `weightsCid` be. Other keys are passed over.
@@ -37,6 +37,7 @@ export function readSafetensors(neural: NeuralModule, file: Uint8Array): Network
     classes: jsonOf(metadata, 'classes') ?? [],
     scaling: jsonOf(metadata, 'scaling'),
     targetScaling: jsonOf(metadata, 'targetScaling'),
+    columns: jsonOf(metadata, 'columns') ?? [],
   }
   return networkOfTensors(neural, description, tensors, metadata.get('weightsCid'))
 }
@@ -44,7 +45,7 @@ export function readSafetensors(neural: NeuralModule, file: Uint8Array): Network
 /** The file of a network. */
 export function writeSafetensors(neural: NeuralModule, network: Network, dtype: Dtype): Uint8Array {
   const { description, tensors, weightsCid } = storedOf(neural, network, dtype)
-  const { specification, task, classes, scaling, targetScaling } = description
+  const { specification, task, classes, scaling, targetScaling, columns } = description
   const metadata = new Map([
     ['format', FORMAT],
     ['version', VERSION],
@@ -55,6 +56,7 @@ export function writeSafetensors(neural: NeuralModule, network: Network, dtype: 
   if (classes.length > 0) metadata.set('classes', JSON.stringify(classes))
   if (scaling !== null) metadata.set('scaling', JSON.stringify(scaling))
   if (targetScaling !== null) metadata.set('targetScaling', JSON.stringify(targetScaling))
+  if (columns.length > 0) metadata.set('columns', JSON.stringify(columns))
   return writeContainer({ metadata, tensors })
 }
 

@@ -74,7 +74,7 @@ function dense(layer: Dense, place: Place): Value {
   return activated(builder, { sizes, names: { last: sums } }, layer.activation)
 }
 
-const OPERATORS: Readonly<Record<Exclude<Activation, 'linear'>, string>> = {
+const OPERATORS: Readonly<Record<Exclude<Activation, 'linear' | 'gelu'>, string>> = {
   relu: 'Relu',
   tanh: 'Tanh',
   sigmoid: 'Sigmoid',
@@ -87,12 +87,25 @@ const OPERATORS: Readonly<Record<Exclude<Activation, 'linear'>, string>> = {
 function activated(builder: Builder, value: Value, activation: Activation | undefined): Value {
   if (activation === undefined || activation === 'linear') return value
   const order = builder.orderOf(value)
+  const input = builder.lying(value, order)
+  if (activation === 'gelu') return { sizes: value.sizes, names: { [order]: gelu(builder, input) } }
   const attributes: Record<string, Attribute> = {}
   if (activation === 'softmax') attributes.axis = order === 'last' ? value.sizes.length : 1
   if (activation === 'leaky-relu') attributes.alpha = { real: 0.01 }
   if (activation === 'elu') attributes.alpha = { real: 1 }
-  const name = builder.node(OPERATORS[activation], [builder.lying(value, order)], attributes)
+  const name = builder.node(OPERATORS[activation], [input], attributes)
   return { sizes: value.sizes, names: { [order]: name } }
+}
+
+/** `x / 2 * (1 + erf(x / sqrt(2)))`; an operator of its own came with opset 20 only. */
+function gelu(builder: Builder, input: string): string {
+  const constant = (name: string, number: number): string =>
+    builder.constant(name, [], Float32Array.of(number))
+  const error = builder.node('Erf', [
+    builder.node('Mul', [input, constant('rootOfHalf', Math.SQRT1_2)]),
+  ])
+  const share = builder.node('Add', [error, constant('one', 1)])
+  return builder.node('Mul', [builder.node('Mul', [input, constant('half', 0.5)]), share])
 }
 
 function convolution(layer: Convolution, { builder, from, sizes, parameter }: Place): Value {
