@@ -189,7 +189,10 @@ test('Ctrl-C ends a training with 130 and keeps what it has learned', async () =
   const { code, stderr, answer } = await interrupted(cwd, ['--model', file, '--data', DIGITS])
   assert.equal(code, 130)
   assert.equal(answer.error.code, 'interrupted')
-  assert.match(stderr, /^training: \d+\/1000000 loss \d\.\d+, accuracy [\d.]+ %, \d[\d.]* (s|min|h) left\n/)
+  assert.match(
+    stderr,
+    /^training: \d+\/1000000 loss \d\.\d+, accuracy [\d.]+ %, \d[\d.]* (s|min|h) left\n/,
+  )
   assert.match(stderr, /wrote .*m\.json after \d+ epochs\n/)
   const { data } = answer
   assert.equal(data.ended, 'interrupted')
