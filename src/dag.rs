@@ -28,6 +28,7 @@ mod error;
 mod graph;
 mod id;
 mod payload;
+mod timeline;
 mod vertex;
 
 pub use crate::identity::{Binding, NetworkId};
@@ -37,6 +38,7 @@ pub use error::{Error, Fault};
 pub use graph::{Chain, Graph, Insert, Notice, Source};
 pub use id::{BlobId, VertexId};
 pub use payload::{Aggregate, Payload, RunSpec, Update};
+pub use timeline::{Key, Sum, Timeline};
 pub use vertex::{SignedVertex, VERSION, Vertex};
 
 #[cfg(test)]

@@ -31,7 +31,9 @@ mod past;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::{EquivocationProof, Error, Payload, SignedVertex, VERSION, Vertex, VertexId};
+use super::{
+    EquivocationProof, Error, Key, Payload, SignedVertex, Timeline, VERSION, Vertex, VertexId,
+};
 use crate::clock::Now;
 use crate::identity::{AuthorId, NetworkId, TransportId};
 use crate::limits;
@@ -92,6 +94,7 @@ pub struct Graph {
     index: BTreeMap<VertexId, usize>,
     /// Places of each one's parents: walks take ten times as long by name.
     parents: Vec<Box<[usize]>>,
+    timeline: Timeline,
     heads: BTreeSet<VertexId>,
     chains: BTreeMap<AuthorId, Chain>,
     /// Authors known to have equivocated, and at which position.
@@ -115,6 +118,7 @@ impl Graph {
             order: Vec::new(),
             index: BTreeMap::new(),
             parents: Vec::new(),
+            timeline: Timeline::new(),
             heads: BTreeSet::new(),
             chains: BTreeMap::new(),
             ended: BTreeMap::new(),
@@ -311,6 +315,12 @@ impl Graph {
         self.order.iter()
     }
 
+    /// The names of the accepted vertices in the causal order that is the same on every node that
+    /// has the same vertices, whatever order they came in: by Lamport time, then by id.
+    pub fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
     /// Number of accepted vertices.
     pub fn len(&self) -> usize {
         self.order.len()
@@ -419,6 +429,7 @@ impl Graph {
         self.heads.insert(id);
         self.lamport_max = self.lamport_max.max(vertex.vertex().lamport);
         self.bytes += vertex.size_bytes();
+        self.timeline.insert(Key { lamport: vertex.vertex().lamport, id });
         self.index.insert(id, self.order.len());
         self.order.push(vertex);
         accepted.push(id);
