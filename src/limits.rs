@@ -213,6 +213,17 @@ pub const SYNC_REFUSED_MAX: usize = 4_096;
 /// Answers in a row with nothing new that are taken from a peer which says that it has more
 /// (count): 8,192 vertices that both sides have and neither knows of.
 pub const SYNC_REPEATS_MAX: u32 = 64;
+/// Bytes of one message of a reconciliation by ranges: 3,000 ranges or 1,800 ids, and half of a
+/// request.
+pub const RANGES_BYTES_MAX: usize = 60 << 10;
+/// Messages to one peer in one reconciliation (count): a newcomer is told of 100,000 vertices in
+/// so many, and one who lacks the last hundred of them needs three.
+pub const RANGES_ROUNDS_MAX: u32 = 64;
+/// Milliseconds for these messages; the slow one is left for another. Two requests in time.
+pub const RANGES_MS_MAX: u64 = 2 * SYNC_REQUEST_MS_MAX;
+/// Vertices to fetch that one reconciliation is followed for (count): 1 MiB of names; what is
+/// beyond is found by the next one.
+pub const RANGES_NEEDED_MAX: usize = 1 << 14;
 /// Milliseconds until a peer that answered nothing useful is asked again; doubles each time.
 pub const SYNC_BACKOFF_MS_MIN: u64 = 500;
 /// Milliseconds: where that doubling stops.
@@ -228,6 +239,7 @@ pub const SYNC_ATTEMPTS_MAX: u32 = 8;
 const _: () = assert!(DATASET_ROWS_MAX >= 1 << 20, "RUN_SAMPLES_MAX rows must fit a data set");
 const _: () = assert!(AGGREGATE_UPDATES_MAX * 41 < VERTEX_BYTES_MAX);
 const _: () = assert!(2 * CLAIM_BYTES_MAX < VERTEX_BYTES_MAX);
+const _: () = assert!(RANGES_BYTES_MAX < REQUEST_BYTES_MAX - 64);
 const _: () = assert!(RESPONSE_VERTICES_BYTES_MAX >= SIGNED_VERTEX_BYTES_MAX);
 const _: () = assert!(ORPHANS_BYTES_MAX >= ORPHANS_PER_PEER_MAX * 4_096);
 const _: () = assert!(CAR_BLOCK_BYTES_MAX >= NEURAL_WEIGHTS_BYTES_MAX);

@@ -20,6 +20,8 @@
 //! one that makes up names fills its own share and nobody else's. Set reconciliation by ranges, for
 //! large differences between large histories, is not here.
 
+pub mod negentropy;
+
 mod serve;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -29,6 +29,7 @@ export async function setup({ check = false, chromium = 'no' } = {}) {
   await requireCargoTools()
   await requireNodeModules()
   if (check) await wantFann()
+  if (check) await wantReference()
   return chromium === 'no' ? findBrowser() : await requireChromium(chromium === 'required')
 }
 
@@ -130,6 +131,23 @@ async function wantFann() {
     say(
       'setup: no libfann; its comparison is left out. Get it with: sudo apt-get install libfann-dev',
     )
+  }
+}
+
+/** negentropy's reference, which tests/negentropy_interop.rs compares with; ignored without. */
+async function wantReference() {
+  const place = join(ROOT, 'tests/interop/reference')
+  const lock = readFileSync(join(place, 'package-lock.json'))
+  const digest = createHash('sha256').update(lock).digest('hex')
+  const stamp = join(place, 'node_modules/.installed-from')
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return
+  say('setup: npm ci in tests/interop/reference (the reference implementation of negentropy)')
+  const quiet = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund']
+  try {
+    await npm(['ci', ...quiet], { cwd: place })
+    writeFileSync(stamp, digest)
+  } catch (error) {
+    report(error)
   }
 }
 
