@@ -9,16 +9,21 @@ use std::sync::OnceLock;
 
 use synaptic_mesh::clock::Now;
 use synaptic_mesh::crypto::sign::{PublicKey, Signature};
-use synaptic_mesh::dag::{BlobId, Graph, NetworkId, Payload, SignedVertex, Source, VertexId, car};
+use synaptic_mesh::dag::{
+    BlobId, Graph, Key, NetworkId, Payload, SignedVertex, Source, Timeline, VertexId, car,
+};
 use synaptic_mesh::effect::{Effect, Input};
 use synaptic_mesh::federated::replay;
 use synaptic_mesh::identity::{AuthorId, Secrets, TransportId};
-use synaptic_mesh::message::{Heads, Request, Response, WantAncestors, WantBlob, WantVertices};
+use synaptic_mesh::message::{
+    Heads, Ranges, Request, Response, WantAncestors, WantBlob, WantVertices,
+};
 use synaptic_mesh::neural::dataset::{Dataset, Options};
 use synaptic_mesh::neural::fann;
 use synaptic_mesh::neural::{Activation, Layer, Loss, Model, Network, Shape, Specification};
 use synaptic_mesh::node::{Config, Node, Restored};
 use synaptic_mesh::rng::Rng;
+use synaptic_mesh::sync::negentropy;
 
 /// A target: any bytes in, nothing out, no panic.
 pub(crate) type Target = fn(&[u8]);
@@ -33,6 +38,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("message", message),
     ("model_load", model_load),
     ("node_input", node_input),
+    ("ranges", ranges),
     ("secrets", secrets),
     ("signed_vertex", signed_vertex),
 ];
@@ -155,6 +161,22 @@ pub(crate) fn node_input(data: &[u8]) {
     }
 }
 
+/// A message of a reconciliation by ranges, as a question and as an answer: both fit a frame, and
+/// the other side can read what is said to it.
+pub(crate) fn ranges(data: &[u8]) {
+    let (timeline, frame) = (small_timeline(), Some(negentropy::FRAME_BYTES_MIN));
+    if let Ok((reply, _)) = negentropy::answer(&timeline, data, frame) {
+        assert!(reply.len() <= negentropy::FRAME_BYTES_MIN);
+        negentropy::reconcile(&timeline, &reply, frame).expect("an own message can be read");
+    }
+    if let Ok(found) = negentropy::reconcile(&timeline, data, frame)
+        && let Some(next) = found.next
+    {
+        assert!(next.len() <= negentropy::FRAME_BYTES_MIN);
+        negentropy::answer(&timeline, &next, frame).expect("an own message can be read");
+    }
+}
+
 /// An identity file, a public key and a signature.
 pub(crate) fn secrets(data: &[u8]) {
     if let Ok(secrets) = Secrets::decode(data) {
@@ -194,9 +216,25 @@ pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
             let gossip = [1_u8].into_iter().cycle().zip(vertices());
             requests.chain(gossip).map(|(kind, bytes)| [vec![kind], bytes].concat()).collect()
         }
+        "ranges" => {
+            let timeline = small_timeline();
+            let everything = vec![negentropy::PROTOCOL_VERSION, 0, 0, 2, 0];
+            let frame = Some(negentropy::FRAME_BYTES_MIN);
+            let answer = negentropy::answer(&timeline, &everything, frame);
+            let (list, _) = answer.expect("a sound question");
+            vec![negentropy::initiate(&timeline), everything, list]
+        }
         "secrets" => vec![fixture.secrets.encode().to_vec()],
         _ => Vec::new(),
     }
+}
+
+fn small_timeline() -> Timeline {
+    let mut timeline = Timeline::new();
+    for number in 0..300_u64 {
+        timeline.insert(Key { lamport: number / 3, id: VertexId::of(&number.to_be_bytes()) });
+    }
+    timeline
 }
 
 /// Behind its length in two bytes.
@@ -276,6 +314,7 @@ impl Fixture {
             Request::Heads(Heads { heads: ids.clone(), peers: Vec::new() }),
             Request::Vertices(WantVertices { ids: ids.clone() }),
             Request::Ancestors(WantAncestors { of: ids.clone(), known: Vec::new() }),
+            Request::Ranges(Ranges { message: negentropy::initiate(&small_timeline()) }),
             Request::Blob(WantBlob { blob, offset: 0 }),
         ];
         let encoded = requests.iter().map(Request::encode);

@@ -25,7 +25,7 @@ const MESSAGE_ITEMS_MAX: usize = 2 * (limits::REQUEST_VERTICES_MAX + limits::HEA
 const MESSAGE_DEPTH_MAX: usize = 4;
 
 /// The request-response protocol between two nodes.
-pub const SYNC_PROTOCOL: &str = "/synaptic-mesh/sync/1";
+pub const SYNC_PROTOCOL: &str = "/synaptic-mesh/sync/2";
 
 /// The gossip topic on which the members of a network push new vertices to one another.
 pub fn vertices_topic(network: &NetworkId) -> String {
@@ -44,6 +44,8 @@ pub enum Request {
     Vertices(WantVertices),
     /// Send me what is behind these vertices that I do not have.
     Ancestors(WantAncestors),
+    /// Compare your history with mine by ranges.
+    Ranges(Ranges),
     /// Send me a piece of a blob.
     Blob(WantBlob),
 }
@@ -58,6 +60,8 @@ pub enum Response {
     Heads(Heads),
     /// Vertices in causal order.
     Vertices(Vertices),
+    /// Where our histories differ.
+    Ranges(Ranges),
     /// A piece of a blob.
     Blob(BlobPiece),
     /// No, and why.
@@ -110,6 +114,16 @@ pub struct WantAncestors {
     pub of: Vec<VertexId>,
     /// What the asker has already, with everything behind it.
     pub known: Vec<VertexId>,
+}
+
+/// One step of a reconciliation by ranges, in either direction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ranges {
+    /// A message of the negentropy protocol ([`crate::sync::negentropy`]), at most
+    /// [`limits::RANGES_BYTES_MAX`] bytes. Only its size is checked here.
+    #[serde(with = "serde_bytes")]
+    pub message: Vec<u8>,
 }
 
 /// A request for a piece of a blob.
@@ -246,6 +260,7 @@ impl Request {
                 count("of", want.of.len(), limits::REQUEST_VERTICES_MAX)?;
                 count("known", want.known.len(), limits::HEADS_MAX)?;
             }
+            Request::Ranges(ranges) => ranges.check()?,
             Request::Blob(_) => {}
         }
         Ok(request)
@@ -270,6 +285,7 @@ impl Response {
             Response::Vertices(answer) => {
                 count("vertices", answer.vertices.len(), limits::RESPONSE_VERTICES_MAX)?;
             }
+            Response::Ranges(ranges) => ranges.check()?,
             Response::Blob(piece) => {
                 count("bytes", piece.bytes.len(), limits::BLOB_PIECE_BYTES_MAX)?;
             }
@@ -285,6 +301,12 @@ impl Hello {
         count("identity", self.identity.len(), limits::SIGNED_VERTEX_BYTES_MAX)?;
         self.addresses.iter().try_for_each(|text| address(text))?;
         self.heads.check()
+    }
+}
+
+impl Ranges {
+    fn check(&self) -> Result<(), Error> {
+        count("message", self.message.len(), limits::RANGES_BYTES_MAX)
     }
 }
 

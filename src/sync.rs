@@ -17,11 +17,15 @@
 //! ancestors at a time (two would send the same), backs off from a peer that answers nothing new,
 //! and forgets a wanted vertex that was not given in several attempts. What is wanted is kept for
 //! each peer that mentioned it, and asked of those alone: an honest peer has what it mentions, and
-//! one that makes up names fills its own share and nobody else's. Set reconciliation by ranges, for
-//! large differences between large histories, is not here.
+//! one that makes up names fills its own share and nobody else's.
+//!
+//! A sketch tells little about histories that grew apart for long, and heads that are too many for
+//! one message tell nothing about those left out. Then the two compare their histories by ranges
+//! ([`negentropy`]), one peer at a time, and what turns out to be missing is fetched by id.
 
 pub mod negentropy;
 
+mod ranges;
 mod serve;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -56,6 +60,11 @@ pub enum Want {
         /// ascending.
         known: Vec<VertexId>,
     },
+    /// How the histories differ. Answered by [`negentropy::answer`], not by [`serve`].
+    Ranges {
+        /// At most [`limits::RANGES_BYTES_MAX`] bytes.
+        message: Vec<u8>,
+    },
 }
 
 /// One decision: ask this of that peer.
@@ -88,6 +97,8 @@ pub struct State {
     refused: VecDeque<VertexId>,
     /// The peer that was asked last, so that the next one has its turn.
     last: Option<TransportId>,
+    /// The reconciliation by ranges; one at a time, like a walk back.
+    ranges: Option<ranges::Session>,
 }
 
 #[derive(Debug, Default)]
@@ -99,6 +110,8 @@ struct Peer {
     wanted: BTreeMap<VertexId, Wanted>,
     /// Whether asking by id led to vertices with more missing parents.
     walking: bool,
+    /// Whether heads and sketches are not enough to find out what is missing.
+    apart: bool,
     /// Answers in a row that brought only what was known, and said that there is more.
     repeats: u32,
     failures: u32,
@@ -108,8 +121,19 @@ struct Peer {
 #[derive(Debug)]
 struct UnderWay {
     ids: Vec<VertexId>,
-    ancestors: bool,
+    kind: Kind,
     since_mono_ms: u64,
+}
+
+/// Why something was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A parent is missing.
+    Parents,
+    /// Walking back.
+    Ancestors,
+    /// Comparing histories, or fetching what that has shown to be missing.
+    Ranges,
 }
 
 #[derive(Debug, Default)]
@@ -127,12 +151,15 @@ impl State {
 
     /// A peer told its heads, which replace those it told before; it is followed from now on.
     /// Beyond [`limits::SYNC_PEERS_MAX`] peers a new one is not.
+    ///
+    /// As many heads as a message holds are not all there are, so histories are compared.
     pub fn on_heads(&mut self, peer: &TransportId, heads: &[VertexId], graph: &Graph) {
         if !self.peers.contains_key(peer) && self.peers.len() >= limits::SYNC_PEERS_MAX {
             return;
         }
         let heads = heads.get(..limits::HEADS_MAX).unwrap_or(heads);
         let known = self.peers.entry(peer.clone()).or_default();
+        known.apart |= heads.len() >= limits::HEADS_MAX;
         known.wanted.retain(|id, wanted| !wanted.head || heads.contains(id));
         for head in heads {
             if graph.contains(head) {
@@ -171,22 +198,33 @@ impl State {
     /// A peer is gone, and what only it mentioned is forgotten: others that have it will tell so
     /// with their heads.
     pub fn on_disconnected(&mut self, peer: &TransportId) {
+        self.end_ranges(peer);
         self.peers.remove(peer);
     }
 
-    /// A request was answered and the answer is in the graph.
-    pub fn on_answer(&mut self, peer: &TransportId, answer: &Answer, graph: &Graph, now: Now) {
-        let Some(state) = self.peers.get_mut(peer) else { return };
-        let Some(done) = state.under_way.take() else { return };
+    /// A request was answered and the answer is in the graph. `false` when the peer kept back a
+    /// vertex that it had listed itself in a reconciliation.
+    pub fn on_answer(
+        &mut self,
+        peer: &TransportId,
+        answer: &Answer,
+        graph: &Graph,
+        now: Now,
+    ) -> bool {
+        let Some(state) = self.peers.get_mut(peer) else { return true };
+        let Some(done) = state.under_way.take() else { return true };
         for id in frontier(&answer.received, graph) {
             state.share(id);
         }
         let parked = answer.received.iter().any(|id| !graph.contains(id));
-        state.walking = if done.ancestors { false } else { parked };
+        state.walking = done.kind == Kind::Parents && parked;
         // Histories that grew apart long ago share more than a sketch can tell, and what is shared
-        // comes first. But a peer that repeats itself without end is no better than a silent one.
+        // comes first: comparing them is cheaper. A peer that does not, and repeats itself without
+        // end, is no better than a silent one.
         let repeats = answer.news == 0 && answer.more && !answer.received.is_empty();
         state.repeats = if repeats { state.repeats.saturating_add(1) } else { 0 };
+        state.apart |=
+            done.kind == Kind::Ancestors && answer.more && answer.news * 2 < answer.received.len();
         let useful = answer.news > 0 || (repeats && state.repeats <= limits::SYNC_REPEATS_MAX);
         if answer.held {
             state.not_before_mono_ms = now.mono_ms.saturating_add(limits::SYNC_HELD_MS);
@@ -195,7 +233,13 @@ impl State {
         } else {
             state.back_off(now);
         }
+        if done.kind == Kind::Ranges {
+            let came = |id: &VertexId| answer.received.contains(id) || graph.contains(id);
+            let is_cut = answer.held || (answer.more && !answer.received.is_empty());
+            return self.settle_needs(peer, &done.ids, came, is_cut);
+        }
         state.settle(&done, useful || answer.held, graph);
+        true
     }
 
     /// A request failed: no connection, a refusal, an unreadable answer.
@@ -203,6 +247,9 @@ impl State {
         let Some(state) = self.peers.get_mut(peer) else { return };
         let Some(done) = state.under_way.take() else { return };
         state.back_off(now);
+        if done.kind == Kind::Ranges {
+            return self.end_ranges(peer);
+        }
         state.settle(&done, false, graph);
     }
 
@@ -223,7 +270,8 @@ impl State {
     /// When to call [`State::next`] again although nothing happened, on the monotonic clock: the
     /// first time-out or end of a back-off after `now`.
     pub fn wake_at_mono_ms(&self, now: Now) -> Option<u64> {
-        let idle = |peer: &&Peer| peer.under_way.is_none() && !peer.wanted.is_empty();
+        let asks = |peer: &Peer| peer.apart || !peer.wanted.is_empty();
+        let idle = |peer: &&Peer| peer.under_way.is_none() && asks(peer);
         let retries = self.peers.values().filter(idle).map(|peer| peer.not_before_mono_ms);
         let timeouts = self
             .peers
@@ -252,6 +300,10 @@ impl State {
         if state.under_way.is_some() || now.mono_ms < state.not_before_mono_ms {
             return None;
         }
+        if let Some(want) = self.want_ranges(peer, graph, now) {
+            return self.asked(peer, want, Kind::Ranges, now);
+        }
+        let state = self.peers.get(peer)?;
         let asked: Vec<&UnderWay> =
             self.peers.values().filter_map(|peer| peer.under_way.as_ref()).collect();
         let free = |id: &VertexId| !asked.iter().any(|other| other.ids.contains(id));
@@ -264,16 +316,26 @@ impl State {
             .collect();
         let heads = ids.iter().any(|id| state.wanted.get(id).is_some_and(|wanted| wanted.head));
         let ancestors = heads || state.walking;
-        if ids.is_empty() || (ancestors && asked.iter().any(|other| other.ancestors)) {
+        let walks = |other: &&UnderWay| other.kind == Kind::Ancestors;
+        if ids.is_empty() || (ancestors && asked.iter().any(walks)) {
             return None;
         }
-        let want = if ancestors {
-            Want::Ancestors { of: ids.clone(), known: sketch(graph, &state.common) }
-        } else {
-            Want::Vertices { ids: ids.clone() }
+        if ancestors {
+            let known = sketch(graph, &state.common);
+            return self.asked(peer, Want::Ancestors { of: ids, known }, Kind::Ancestors, now);
+        }
+        self.asked(peer, Want::Vertices { ids }, Kind::Parents, now)
+    }
+
+    /// Remembers what is being asked.
+    fn asked(&mut self, peer: &TransportId, want: Want, kind: Kind, now: Now) -> Option<Ask> {
+        let ids = match &want {
+            Want::Vertices { ids } => ids.clone(),
+            Want::Ancestors { of, .. } => of.clone(),
+            Want::Ranges { .. } => Vec::new(),
         };
         let state = self.peers.get_mut(peer)?;
-        state.under_way = Some(UnderWay { ids, ancestors, since_mono_ms: now.mono_ms });
+        state.under_way = Some(UnderWay { ids, kind, since_mono_ms: now.mono_ms });
         self.last = Some(peer.clone());
         Some(Ask { peer: peer.clone(), want })
     }

@@ -45,6 +45,7 @@ fn requests() -> Vec<(&'static str, Request)> {
         ("request-heads", Request::Heads(heads())),
         ("request-vertices", Request::Vertices(WantVertices { ids: vec![id] })),
         ("request-ancestors", Request::Ancestors(WantAncestors { of: vec![id], known: vec![] })),
+        ("request-ranges", Request::Ranges(Ranges { message: vec![0x61, 0, 0, 2, 0] })),
         ("request-blob", Request::Blob(WantBlob { blob: BlobId::of(b"blob"), offset: 300_000 })),
     ]
 }
@@ -63,6 +64,7 @@ fn responses() -> Vec<(&'static str, Response)> {
         ("response-hello", Response::Hello(hello(None))),
         ("response-heads", Response::Heads(Heads::default())),
         ("response-vertices", Response::Vertices(Vertices { vertices, more: true })),
+        ("response-ranges", Response::Ranges(Ranges { message: vec![0x61] })),
         ("response-blob", Response::Blob(BlobPiece { total: 9, bytes: vec![7, 8, 9] })),
     ];
     let refused = |(name, reason)| (name, Response::Refused(Refused { reason }));

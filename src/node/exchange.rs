@@ -9,7 +9,7 @@ use crate::dag::{self, Insert, Notice, SignedVertex, Source, VertexId};
 use crate::effect::{Effect, RequestFailed, Verdict};
 use crate::event::Problem;
 use crate::identity::{AuthorId, TransportId};
-use crate::message::{Refusal, Request, Response, Vertices, WantAncestors, WantVertices};
+use crate::message::{Ranges, Refusal, Request, Response, Vertices, WantAncestors, WantVertices};
 use crate::sync::{self, Want};
 
 /// How much of one author is taken in.
@@ -265,6 +265,7 @@ impl Node {
                     let message = Request::Ancestors(WantAncestors { of, known });
                     (Asked::Vertices { ids: None }, message)
                 }
+                Want::Ranges { message } => (Asked::Ranges, Request::Ranges(Ranges { message })),
             };
             if !self.request(&peer, asked, &message, now, out) {
                 self.sync.on_failed(&peer, &self.graph, now);
@@ -307,6 +308,12 @@ impl Node {
             (Ok(Response::Heads(heads)), Asked::Heads) => self.on_heads(&peer, &heads, now),
             (Ok(Response::Vertices(answer)), Asked::Vertices { ids }) => {
                 self.on_vertices(&peer, ids.as_deref(), &answer, now, out);
+            }
+            (Ok(Response::Ranges(Ranges { message })), Asked::Ranges) => {
+                if let Err(error) = self.sync.on_ranges(&peer, &message, &self.graph, now) {
+                    self.counters.count(error.code());
+                    self.penalise(&peer, Offence::Malformed, now, out);
+                }
             }
             (Ok(Response::Blob(piece)), Asked::Blob { blob, offset }) => {
                 self.on_piece(&peer, (*blob, *offset), &piece, now, out);
@@ -352,7 +359,9 @@ impl Node {
     /// A request has no useful answer.
     pub(super) fn give_up(&mut self, open: &Open, now: Now) {
         match &open.asked {
-            Asked::Vertices { .. } => self.sync.on_failed(&open.peer, &self.graph, now),
+            Asked::Vertices { .. } | Asked::Ranges => {
+                self.sync.on_failed(&open.peer, &self.graph, now);
+            }
             Asked::Blob { blob, .. } => self.blobs.give_up(blob, &open.peer),
             Asked::Hello | Asked::Heads => {}
         }
@@ -403,7 +412,10 @@ impl Node {
             self.penalise(peer, Offence::UselessAnswer, now, out);
         }
         let answer = sync::Answer { received, news, more: answer.more, held };
-        self.sync.on_answer(peer, &answer, &self.graph, now);
+        if !self.sync.on_answer(peer, &answer, &self.graph, now) {
+            self.counters.count("listed-vertex-kept-back");
+            self.penalise(peer, Offence::UselessAnswer, now, out);
+        }
     }
 
     /// This node's identity is used by somebody else, or was used before this store began.

@@ -54,6 +54,8 @@ pub(super) enum Asked {
     Vertices {
         ids: Option<Vec<VertexId>>,
     },
+    /// How the histories differ.
+    Ranges,
     /// The piece of this blob that begins here.
     Blob {
         blob: BlobId,

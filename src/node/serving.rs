@@ -14,10 +14,10 @@ use crate::effect::Effect;
 use crate::identity::TransportId;
 use crate::limits;
 use crate::message::{
-    BlobPiece, Hello, Refusal, Refused, Request, Response, Vertices, WantAncestors, WantBlob,
-    WantVertices,
+    BlobPiece, Hello, Ranges, Refusal, Refused, Request, Response, Vertices, WantAncestors,
+    WantBlob, WantVertices,
 };
-use crate::sync::{self, Want};
+use crate::sync::{self, Want, negentropy};
 
 /// Requests whose answer has to wait.
 #[derive(Debug, Default)]
@@ -107,6 +107,7 @@ impl Node {
             Request::Ancestors(WantAncestors { of, known }) => {
                 self.serve_vertices(peer, token, &Want::Ancestors { of, known }, now, out);
             }
+            Request::Ranges(ranges) => self.serve_ranges(peer, token, &ranges, now, out),
             Request::Blob(want) => self.serve_blob(peer, token, want, out),
         }
     }
@@ -151,6 +152,34 @@ impl Node {
         from.walks.spend(served.walked);
         let vertices = served.vertices.iter().map(|signed| signed.encode().into()).collect();
         respond(token, &Response::Vertices(Vertices { vertices, more: served.more }), out);
+    }
+
+    /// Costs a peer from the same share as a walk.
+    fn serve_ranges(
+        &mut self,
+        peer: &TransportId,
+        token: u64,
+        ranges: &Ranges,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(from) = self.peers.get_mut(peer) else { return };
+        if !from.walks.has_one(now.mono_ms, limits::WALK_BURST, limits::WALK_PER_SECOND) {
+            self.counters.count("walk-rate");
+            return refuse(token, Refusal::Busy, out);
+        }
+        let frame = Some(limits::RANGES_BYTES_MAX);
+        match negentropy::answer(self.graph.timeline(), &ranges.message, frame) {
+            Ok((message, cost)) => {
+                from.walks.spend(cost);
+                respond(token, &Response::Ranges(Ranges { message }), out);
+            }
+            Err(error) => {
+                self.counters.count(error.code());
+                refuse(token, Refusal::Malformed, out);
+                self.penalise(peer, Offence::Malformed, now, out);
+            }
+        }
     }
 
     fn serve_blob(

@@ -11,6 +11,7 @@ mod bounds;
 mod exports;
 mod hostile;
 mod mesh;
+mod ranges;
 mod runs;
 mod stores;
 mod stranger;

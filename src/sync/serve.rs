@@ -25,6 +25,7 @@ pub fn serve<'a>(graph: &'a Graph, want: &Want) -> Served<'a> {
             let known = known.get(..limits::HEADS_MAX).unwrap_or(known);
             graph.ancestors(of, known)
         }
+        Want::Ranges { .. } => (Vec::new(), 0),
     };
     let mut bytes = 0;
     let fits = chosen

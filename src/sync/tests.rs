@@ -14,6 +14,8 @@ struct Replica {
     state: State,
     /// Vertices that arrived and were there already.
     repeated: usize,
+    /// Messages of reconciliations that were answered.
+    ranges: usize,
 }
 
 impl Replica {
@@ -23,6 +25,7 @@ impl Replica {
             graph: graph_of(authors),
             state: State::new(),
             repeated: 0,
+            ranges: 0,
         }
     }
 
@@ -53,6 +56,13 @@ impl Replica {
     fn step(&mut self, others: &[&Replica], now: Now) -> bool {
         let Some(ask) = self.state.next(&self.graph, now) else { return false };
         let other = others.iter().find(|other| other.peer == ask.peer).unwrap();
+        if let Want::Ranges { message } = &ask.want {
+            let frame = Some(limits::RANGES_BYTES_MAX);
+            let (reply, _) = negentropy::answer(other.graph.timeline(), message, frame).unwrap();
+            self.ranges += 1;
+            self.state.on_ranges(&ask.peer, &reply, &self.graph, now).unwrap();
+            return true;
+        }
         let served = serve(&other.graph, &ask.want);
         let received: Vec<VertexId> = served.vertices.iter().map(|signed| signed.id()).collect();
         let news = served.vertices.iter().filter(|signed| self.take(signed, &ask.peer)).count();
@@ -338,6 +348,137 @@ fn a_peer_that_repeats_itself_without_end_is_left_alone() {
         assert!(requests < 10_000, "it ends");
     }
     assert!(new.state.wake_at_mono_ms(NOW).is_some(), "after a while it has another chance");
+}
+
+/// Chains of authors who do not know one another, each so long.
+fn chains(authors: &[Author], length: usize) -> Vec<Vec<SignedVertex>> {
+    let chain = |author: &Author| {
+        let mut graph = graph_of(&[author]);
+        for number in 1..length {
+            author.write(&mut graph, vec![note(u8::try_from(number).unwrap())]);
+        }
+        graph.iter().cloned().collect()
+    };
+    authors.iter().map(chain).collect()
+}
+
+fn put_back(replica: &mut Replica, vertices: &[SignedVertex]) {
+    for vertex in vertices {
+        replica.graph.restore(vertex.clone()).unwrap();
+    }
+}
+
+/// More heads than one message has room for: those left out were never mentioned by anybody.
+#[test]
+fn more_heads_than_fit_a_message_are_found_by_comparing_histories() {
+    let authors: Vec<Author> = (1..=90).map(Author::new).collect();
+    let mut replicas = [Replica::new(1, &[]), Replica::new(2, &[])];
+    for (number, chain) in chains(&authors, 6).iter().enumerate() {
+        put_back(&mut replicas[number % 2], chain);
+        put_back(&mut replicas[1 - number % 2], &chain[..2 + number % 3]);
+    }
+    let [mut left, mut right] = replicas;
+    let missing = 540 - left.graph.len();
+    assert!(missing > 50);
+    left.hear_heads(&right);
+    let requests = left.catch_up(&[&right]);
+    right.hear_heads(&left);
+    right.catch_up(&[&left]);
+    assert_eq!((left.graph.len(), right.graph.len()), (540, 540));
+    assert!(left.graph.timeline().iter().eq(right.graph.timeline().iter()));
+    assert!(left.ranges <= 3, "{}", left.ranges);
+    assert!(requests <= left.ranges + missing.div_ceil(limits::REQUEST_VERTICES_MAX) + 1);
+    assert!(!left.state.is_reconciling() && left.repeated == 0);
+}
+
+/// The answerer's sketch knows nothing of what the asker wrote, so it sent all they share first.
+#[test]
+fn histories_that_grew_apart_for_long_are_compared_after_one_fruitless_answer() {
+    let (a, b) = (Author::new(1), Author::new(2));
+    let mut left = Replica::new(1, &[&a, &b]);
+    write(&mut left, &a, 400);
+    let shared: Vec<SignedVertex> = left.graph.iter().cloned().collect();
+    let mut right = Replica::new(2, &[&a, &b]);
+    put_back(&mut right, &shared);
+    write(&mut left, &a, 700);
+    write(&mut right, &b, 100);
+    left.hear_heads(&right);
+    let requests = left.catch_up(&[&right]);
+    assert_eq!(left.graph.len(), 402 + 700 + 100);
+    assert!(left.ranges > 0 && left.repeated <= limits::RESPONSE_VERTICES_MAX);
+    assert!(requests <= 1 + left.ranges + 2, "{requests}, {} of them ranges", left.ranges);
+    assert!(left.ranges <= 4, "{}", left.ranges);
+}
+
+/// A replica that hears so many heads that it compares histories with a peer.
+fn comparing(peer: &TransportId) -> Replica {
+    let a = Author::new(1);
+    let mut replica = Replica::new(2, &[&a]);
+    write(&mut replica, &a, 100);
+    let known = replica.graph.heads();
+    replica.state.on_heads(peer, &vec![known[0]; limits::HEADS_MAX], &replica.graph);
+    replica
+}
+
+#[test]
+fn a_peer_that_lists_what_it_does_not_have_is_asked_for_it_once() {
+    let liar = TransportId::from_bytes(&[1, 9]).unwrap();
+    let mut new = comparing(&liar);
+    let ask = new.state.next(&new.graph, NOW).unwrap();
+    assert!(matches!(ask.want, Want::Ranges { .. }));
+    // Up to infinity, a list of 1,800 names that nothing has.
+    let mut message = vec![0x61, 0, 0, 2, 0x8e, 0x08];
+    (0..1_800_u16).for_each(|n| message.extend(VertexId::of(&n.to_le_bytes()).0.0));
+    assert_eq!(new.state.on_ranges(&liar, &message, &new.graph, NOW), Ok(()));
+    let Want::Vertices { ids } = new.state.next(&new.graph, NOW).unwrap().want else { panic!() };
+    assert_eq!(ids.len(), limits::REQUEST_VERTICES_MAX);
+    assert!(!new.state.on_answer(&liar, &Answer::default(), &new.graph, NOW), "it kept them back");
+    assert!(!new.state.is_reconciling());
+    assert_eq!(new.state.next(&new.graph, NOW.plus_ms(1 << 40)), None);
+}
+
+#[test]
+fn a_peer_that_compares_without_end_is_left_alone() {
+    let liar = TransportId::from_bytes(&[1, 9]).unwrap();
+    let mut new = comparing(&liar);
+    let mut rounds = 0;
+    while let Some(ask) = new.state.next(&new.graph, NOW) {
+        assert!(matches!(ask.want, Want::Ranges { .. }));
+        // Another fingerprint of everything, whatever was asked.
+        let message = [vec![0x61, 0, 0, 1], vec![7; 16]].concat();
+        assert_eq!(new.state.on_ranges(&liar, &message, &new.graph, NOW), Ok(()));
+        rounds += 1;
+    }
+    assert_eq!(rounds, limits::RANGES_ROUNDS_MAX);
+    assert!(!new.state.is_reconciling());
+    // And one that takes its time has only so much of it.
+    let mut new = comparing(&liar);
+    let (mut now, mut rounds) = (NOW, 0);
+    while new.state.next(&new.graph, now).is_some() {
+        now = now.plus_ms(limits::SYNC_REQUEST_MS_MAX - 1);
+        let message = [vec![0x61, 0, 0, 1], vec![7; 16]].concat();
+        assert_eq!(new.state.on_ranges(&liar, &message, &new.graph, now), Ok(()));
+        rounds += 1;
+    }
+    assert!(rounds <= 3, "{rounds}");
+}
+
+#[test]
+fn what_can_not_be_read_ends_a_comparison_and_so_does_silence() {
+    let peer = TransportId::from_bytes(&[1, 9]).unwrap();
+    let mut new = comparing(&peer);
+    assert!(new.state.next(&new.graph, NOW).is_some() && new.state.is_reconciling());
+    assert!(new.state.on_ranges(&peer, &[0x61, 0, 0, 9], &new.graph, NOW).is_err());
+    assert!(!new.state.is_reconciling());
+    let mut new = comparing(&peer);
+    assert!(new.state.next(&new.graph, NOW).is_some());
+    let late = NOW.plus_ms(limits::SYNC_REQUEST_MS_MAX);
+    assert_eq!(new.state.next(&new.graph, late), None);
+    assert!(!new.state.is_reconciling());
+    let mut new = comparing(&peer);
+    assert!(new.state.next(&new.graph, NOW).is_some());
+    new.state.on_disconnected(&peer);
+    assert!(!new.state.is_reconciling());
 }
 
 proptest! {

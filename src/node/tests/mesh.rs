@@ -16,7 +16,7 @@ use crate::event::{Event, Problem, Reply, RunView};
 use crate::federated::Run;
 use crate::identity::{AuthorId, Secrets, TransportId};
 use crate::limits;
-use crate::message::Response;
+use crate::message::{Request, Response};
 use crate::neural::{
     self, Activation, Dataset, Labels, Layer, LocalTraining, Loss, Scaling, Shape,
 };
@@ -38,6 +38,8 @@ pub(super) struct Mesh {
     tokens: BTreeMap<u64, (usize, u64, u64)>,
     last_token: u64,
     gossip: BTreeMap<u64, Vec<u8>>,
+    /// Requests that were sent, by asker and kind.
+    pub(super) asked: BTreeMap<(usize, &'static str), usize>,
     /// Own vertices that were sent, by author and position.
     sent: BTreeMap<(AuthorId, u64), VertexId>,
 }
@@ -129,6 +131,7 @@ impl Mesh {
             tokens: BTreeMap::new(),
             last_token: 0,
             gossip: BTreeMap::new(),
+            asked: BTreeMap::new(),
             sent: BTreeMap::new(),
             rng,
         };
@@ -534,6 +537,7 @@ impl Mesh {
         if self.is_lost() {
             return self.post(member, 5_000, fail(RequestFailed::Timeout));
         }
+        *self.asked.entry((member, kind(&bytes))).or_default() += 1;
         self.last_token += 1;
         let token = self.last_token;
         self.tokens.insert(token, (member, self.members[member].life, request));
@@ -633,6 +637,17 @@ impl Mesh {
 }
 
 /// Whether a store takes a write as one batch.
+fn kind(request: &[u8]) -> &'static str {
+    match Request::decode(request).expect("nodes send what they can read") {
+        Request::Hello(_) => "hello",
+        Request::Heads(_) => "heads",
+        Request::Vertices(_) => "vertices",
+        Request::Ancestors(_) => "ancestors",
+        Request::Ranges(_) => "ranges",
+        Request::Blob(_) => "blob",
+    }
+}
+
 fn fits_batch(write: &Write) -> bool {
     let vertices = write.vertices.iter().map(|(_, bytes)| (32, bytes.len()));
     let blobs = write.blobs.iter().map(|(_, bytes)| (32, bytes.len()));
