@@ -12,13 +12,15 @@ use synaptic_mesh::identity::{Binding, Secrets, Terms, TransportId};
 
 const NETWORK: NetworkId = NetworkId::from_bytes([7; 32]);
 const NOW: Now = Now { mono_ms: 0, unix_ms: 1_700_000_000_000 };
+/// Payloads of a full vertex (count).
+const BATCH: usize = 64;
 
 fn main() {
     let full = std::env::args().any(|argument| argument == "--bench");
     let count = if full { 3_000 } else { 20 };
     let secrets = Secrets::from_entropy([1; 96]);
     let key = secrets.signing_key();
-    let encoded = history(&secrets, &key, count);
+    let encoded = history(&secrets, &key, count, 1);
     let bytes = encoded.iter().map(Vec::len).sum::<usize>() / encoded.len();
     println!("{count} vertices of {bytes} bytes on average, one core");
 
@@ -48,10 +50,25 @@ fn main() {
         restored.restore(decode()).expect("accepted");
     });
     assert_eq!(restored.heads(), graph.heads());
+    ingest_batches(&secrets, &key, count / 3);
 }
 
-/// An identity and then vertices of two statements each.
-fn history(secrets: &Secrets, key: &SigningKey, count: usize) -> Vec<Vec<u8>> {
+/// Vertices as busy members write them: one signature for many payloads.
+fn ingest_batches(secrets: &Secrets, key: &SigningKey, count: usize) {
+    let encoded = history(secrets, key, count, BATCH / 2);
+    let peer = Source::Peer(TransportId::from_bytes(&[1]).expect("one byte is enough"));
+    let mut graph = Graph::new(NETWORK);
+    let mut turn = encoded.iter();
+    let per_second = rate("the same, 64 payloads each", count, |_| {
+        let bytes = turn.next().expect("as many as there are");
+        let signed = SignedVertex::decode(bytes).expect("valid");
+        graph.insert(signed, &peer, NOW).expect("accepted");
+    });
+    println!("{:<26} {:>9.0} / s", "  payloads", per_second * 64.0);
+}
+
+/// An identity and then vertices of so many pairs of statements each.
+fn history(secrets: &Secrets, key: &SigningKey, count: usize, pairs: usize) -> Vec<Vec<u8>> {
     let terms = Terms {
         transport: secrets.transport_id(),
         epoch: 0,
@@ -67,20 +84,22 @@ fn history(secrets: &Secrets, key: &SigningKey, count: usize) -> Vec<Vec<u8>> {
         let vertex = SignedVertex::sign(&fields, key, [0; 32]).expect("valid");
         graph.restore(vertex).expect("accepted");
         let run = VertexId::of(&number.to_be_bytes());
-        let payloads = vec![Payload::RunJoin { run, samples: 100 }, Payload::RunLeave { run }];
+        let pair = [Payload::RunJoin { run, samples: 100 }, Payload::RunLeave { run }];
+        let payloads = std::iter::repeat_n(pair, pairs).flatten().collect();
         fields = graph.next_vertex(author, payloads, NOW).expect("an own chain");
     }
     graph.iter().map(SignedVertex::encode).collect()
 }
 
-/// Runs `step` for each round and prints how many went into a second of processor time.
-fn rate(what: &str, rounds: usize, mut step: impl FnMut(usize)) {
+/// Runs `step` for each round; prints, and gives, how many went into a second of processor time.
+fn rate(what: &str, rounds: usize, mut step: impl FnMut(usize)) -> f64 {
     let clock = Clock::start();
     (0..rounds).for_each(&mut step);
     let seconds = clock.seconds();
     #[allow(clippy::as_conversions, clippy::cast_precision_loss, reason = "a count of rounds")]
     let per_second = rounds as f64 / seconds;
     println!("{what:<26} {per_second:>9.0} / s   {:>8.1} us", 1.0e6 / per_second);
+    per_second
 }
 
 /// Processor time of this thread where Linux tells it, so that other work on the machine does not
