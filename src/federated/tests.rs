@@ -302,6 +302,100 @@ fn any_causal_order_folds_to_the_same_runs() {
     }
 }
 
+/// Everything that a node shows of its runs.
+fn picture_of(runs: &Runs) -> Vec<String> {
+    let of = |run: &Run| {
+        let standings: Vec<_> = run.aggregates().map(|(id, it)| (*id, it.standing)).collect();
+        let (head, round, members) = (run.head(), run.round(), run.members());
+        format!("{} {head} {round} {standings:?} {members:?}", run.id())
+    };
+    runs.iter().map(of).collect()
+}
+
+/// Statements of all kinds, right and wrong, of authors who see only a part of what the others say.
+fn random_history(rng: &mut Rng) -> Bench {
+    let mut bench = Bench::new(4);
+    let pick = |rng: &mut Rng, count: usize| {
+        usize::try_from(rng.below(u32::try_from(count).unwrap())).unwrap()
+    };
+    let (mut runs, mut bases) = (vec![bench.start(0)], Vec::new());
+    let mut updates: Vec<VertexId> = Vec::new();
+    let mut replicas: Vec<Graph> = (0..4).map(|_| copy(&bench.graph)).collect();
+    for _ in 0..30 {
+        let who = pick(rng, 4);
+        std::mem::swap(&mut bench.graph, &mut replicas[who]);
+        let run = runs[pick(rng, runs.len())];
+        let base = if bases.is_empty() { run } else { bases[pick(rng, bases.len())] };
+        let round = 1 + rng.below(2);
+        match rng.below(8) {
+            0 => runs.push(bench.start(who)),
+            1 => drop(bench.say(who, vec![Payload::RunLeave { run }])),
+            2..4 => drop(bench.join(who, run)),
+            4..7 => {
+                let base = if round == 1 { run } else { base };
+                updates.push(bench.update(who, run, base, round));
+            }
+            _ => {
+                let some =
+                    updates.iter().filter(|_| rng.below(2) == 0).copied().collect::<Vec<_>>();
+                if !some.is_empty() {
+                    bases.push(bench.aggregate(who, run, run, 1, &some));
+                }
+            }
+        }
+        std::mem::swap(&mut bench.graph, &mut replicas[who]);
+        let (from, to) = (pick(rng, 4), pick(rng, 4));
+        let news: Vec<SignedVertex> = replicas[from].iter().cloned().collect();
+        for signed in news {
+            replicas[to].restore(signed).unwrap();
+        }
+    }
+    for replica in &replicas {
+        replica.iter().for_each(|signed| bench.graph.restore(signed.clone()).unwrap());
+    }
+    bench
+}
+
+fn copy(graph: &Graph) -> Graph {
+    let mut copy = Graph::new(NETWORK);
+    graph.iter().for_each(|signed| copy.restore(signed.clone()).unwrap());
+    copy
+}
+
+/// What a node keeps up to date vertex by vertex, parked ones included, is at every moment what it
+/// would be if it were made anew from the history in its one order.
+#[test]
+fn runs_kept_up_to_date_are_those_of_a_rebuild_from_scratch() {
+    let seed = std::env::var("SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    let mut aggregates = 0;
+    for seed in seed..seed + 20_u64 {
+        let mut rng = Rng::from_u64(seed);
+        let bench = random_history(&mut rng);
+        let from = Source::Peer(TransportId::from_bytes(&[1]).unwrap());
+        let mut order: Vec<&SignedVertex> = bench.graph.iter().collect();
+        let (mut graph, mut runs) = (Graph::new(NETWORK), Runs::new());
+        while graph.len() < bench.graph.len() {
+            rng.shuffle(&mut order);
+            for signed in &order {
+                let inserted = graph.insert((*signed).clone(), &from, NOW);
+                let Ok(crate::dag::Insert::Accepted(accepted)) = inserted else { continue };
+                for id in accepted {
+                    let changes = runs.apply(graph.get(&id).unwrap());
+                    judge_all(&mut runs, changes);
+                }
+                let mut anew = Runs::new();
+                for key in graph.timeline().iter() {
+                    let changes = anew.apply(graph.get(&key.id).unwrap());
+                    judge_all(&mut anew, changes);
+                }
+                assert_eq!(picture_of(&runs), picture_of(&anew), "SEED={seed}");
+            }
+        }
+        aggregates += runs.iter().map(|run| run.aggregates().count()).sum::<usize>();
+    }
+    assert!(aggregates > 20, "{aggregates} are too few to try the order of");
+}
+
 #[test]
 fn training_seeds_differ_by_round_author_and_run() {
     let mut bench = Bench::new(2);
