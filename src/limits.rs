@@ -155,6 +155,13 @@ pub const GRAPH_VERTICES_MAX: usize = 1 << 16;
 pub const GRAPH_BYTES_MAX: usize = 512 << 20;
 /// Authors one node knows (count): an expanded key takes 8 KiB, so this is 32 MiB.
 pub const GRAPH_AUTHORS_MAX: usize = 4_096;
+/// Vertices of one author that one node holds (count): half, so that nobody fills a history alone.
+pub const AUTHOR_VERTICES_MAX: usize = GRAPH_VERTICES_MAX / 2;
+/// Bytes of the vertices and signatures of one author that one node holds: half, as above.
+pub const AUTHOR_BYTES_MAX: usize = GRAPH_BYTES_MAX / 2;
+/// Milliseconds that a vertex's time may be ahead of the clock before its author is slowed down,
+/// and that an own one may be ahead because a parent is: a clock set by hand is as good.
+pub const TIME_AHEAD_MS_MAX: u64 = 10_000;
 /// How far ahead of everything known a parked vertex's Lamport time may be (count): more than one
 /// exchange with a peer that was away brings.
 pub const LAMPORT_WINDOW: u64 = 1 << 16;
@@ -348,6 +355,12 @@ pub const AUTHOR_PER_SECOND: u32 = 20;
 pub const ANSWERED_BURST: u32 = 2_048;
 /// Such vertices per second after that (count). One author needs 20 minutes to fill a history.
 pub const ANSWERED_PER_SECOND: u32 = 50;
+/// Vertices of one author that are ahead of time at once (count): a member whose clock is wrong
+/// takes part in some rounds before it is noticed.
+pub const AHEAD_BURST: u32 = 64;
+/// Such vertices per second after that (count): what a busy member writes in a round. They are
+/// delayed, and never refused for good: whose clock is wrong cannot be told.
+pub const AHEAD_PER_SECOND: u32 = 2;
 /// Authors whose rate is remembered (count); the longest idle is forgotten.
 pub const AUTHOR_RATES_MAX: usize = 1_024;
 /// Penalty points at which a peer is banned (no unit): each offence costs a share of 100.

@@ -74,7 +74,8 @@ pub enum Response {
 pub struct Hello {
     /// The network it belongs to.
     pub network: NetworkId,
-    /// Its clock, milliseconds since 1970; used only to warn about a wrong one.
+    /// Its clock, milliseconds since 1970: a warning when it is far off, and one voice among peers
+    /// when a vertex seems ahead of time.
     pub time_ms: u64,
     /// Its identity vertex, encoded and signed.
     #[serde(with = "serde_bytes")]

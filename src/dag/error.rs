@@ -242,6 +242,21 @@ pub enum Error {
         /// The limit.
         max: usize,
     },
+    /// An author has written as much as one author may.
+    #[error(
+        "author {author} has {held} {what} in the history, one author may have {max}; it is not \
+         taken until another author cites it"
+    )]
+    AuthorFull {
+        /// Who.
+        author: AuthorId,
+        /// Vertices or bytes.
+        what: &'static str,
+        /// How many there are.
+        held: usize,
+        /// The limit.
+        max: usize,
+    },
     /// A vertex of the node's own does not connect to what was restored before it.
     #[error("own vertex {id} lacks {missing} of its parents; the store is damaged, restore it")]
     Restore {
@@ -281,6 +296,7 @@ impl Error {
             Self::Ended { .. } => "author-ended",
             Self::OrphansFull { .. } => "orphans-full",
             Self::GraphFull { .. } => "graph-full",
+            Self::AuthorFull { .. } => "author-full",
             Self::Restore { .. } => "store-damaged",
             Self::Id(source) => source.code(),
         }
@@ -311,7 +327,10 @@ impl Error {
             Self::FutureLamport { .. } => Fault::FutureLamport,
             Self::BindingEpoch { .. } => Fault::Replay,
             Self::Ended { .. } => Fault::Ended,
-            Self::OrphansFull { .. } | Self::GraphFull { .. } | Self::Restore { .. } => Fault::Full,
+            Self::OrphansFull { .. }
+            | Self::GraphFull { .. }
+            | Self::AuthorFull { .. }
+            | Self::Restore { .. } => Fault::Full,
         }
     }
 }

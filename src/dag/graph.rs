@@ -24,10 +24,22 @@
 //! # Cost
 //! Insertion is O(log n) per parent, plus one signature check. Asking whether an ended author's
 //! vertex comes after a proof walks its causal past down to the proof.
+//!
+//! # Policy
+//! One author may fill half of what a node holds ([`limits::AUTHOR_VERTICES_MAX`]); what it writes
+//! beyond is refused without blame, unless another author cites it. Vertices of this node's own are
+//! no exception: nobody else would take them.
+//!
+//! # Time
+//! `time_ms` is a hybrid clock (Kulkarni et al., *Logical Physical Clocks*, 2014): an honest author
+//! never writes an earlier one than those of the parents, nor one that is further ahead of its own
+//! clock than [`limits::TIME_AHEAD_MS_MAX`]. So times grow along a chain of honest causes, and who
+//! lies about the time drags nobody along. Validity does not depend on it.
 
 mod chain;
 mod orphans;
 mod past;
+mod room;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -102,6 +114,8 @@ pub struct Graph {
     /// Accepted vertices that carry a proof, by the accused.
     proofs: BTreeMap<AuthorId, BTreeSet<VertexId>>,
     orphans: Orphans,
+    /// [`limits::AUTHOR_VERTICES_MAX`]; less in tests.
+    author_vertices_max: usize,
     /// Greatest accepted Lamport time.
     lamport_max: u64,
     bytes: usize,
@@ -127,6 +141,7 @@ impl Graph {
             lamport_max: 0,
             bytes: 0,
             vertices_max: limits::GRAPH_VERTICES_MAX,
+            author_vertices_max: limits::AUTHOR_VERTICES_MAX,
             notices: VecDeque::new(),
         }
     }
@@ -135,6 +150,12 @@ impl Graph {
     #[cfg(test)]
     pub(crate) fn with_room(network: NetworkId, vertices_max: usize) -> Self {
         Self { vertices_max, ..Self::new(network) }
+    }
+
+    /// An empty graph with room for fewer vertices of one author.
+    #[cfg(test)]
+    pub(crate) fn with_share(network: NetworkId, author_vertices_max: usize) -> Self {
+        Self { author_vertices_max, ..Self::new(network) }
     }
 
     /// Takes in a vertex from anywhere: verifies its signature with the author's key from the
@@ -172,6 +193,7 @@ impl Graph {
                 return Ok(Insert::Equivocated(proof));
             }
         }
+        self.check_share(&vertex)?;
         let missing = self.missing_parents(&vertex);
         if !missing.is_empty() {
             return self.park(vertex, from, keyed, missing, now);
@@ -232,11 +254,12 @@ impl Graph {
     }
 
     /// The fields of this author's next vertex: its position, `prev`, the heads as parents (its
-    /// own last vertex and the oldest heads when there are more than 16) and the Lamport time.
+    /// own last vertex and the oldest heads when there are more than 16), the Lamport time and the
+    /// hybrid one.
     ///
     /// # Errors
     /// [`Error::Identity`] before the author's identity vertex is accepted, [`Error::Ended`] when
-    /// the author equivocated.
+    /// the author equivocated, [`Error::AuthorFull`] when it has written its share.
     pub fn next_vertex(
         &self,
         author: AuthorId,
@@ -250,6 +273,7 @@ impl Graph {
         if let Some(seq) = self.ended.get(&author) {
             return Err(Error::Ended { author, seq: *seq });
         }
+        self.check_own_share(&author, chain)?;
         let mut heads: Vec<(u64, VertexId)> = self
             .heads
             .iter()
@@ -262,6 +286,7 @@ impl Graph {
         parents.push(chain.tip);
         parents.sort_unstable();
         let lamport = 1 + parents.iter().map(|id| self.lamport(id)).max().unwrap_or(0);
+        let time_ms = self.time_after(&parents, now);
         Ok(Vertex {
             version: VERSION,
             network: self.network,
@@ -270,7 +295,7 @@ impl Graph {
             prev: Some(chain.tip),
             parents,
             lamport,
-            time_ms: now.unix_ms.min(limits::VERTEX_NUMBER_MAX),
+            time_ms,
             payloads,
         })
     }
@@ -360,6 +385,14 @@ impl Graph {
         self.get(id).map_or(0, |signed| signed.vertex().lamport)
     }
 
+    /// The hybrid clock: this host's, or that of a parent which is a little ahead of it.
+    fn time_after(&self, parents: &[VertexId], now: Now) -> u64 {
+        let parents = parents.iter().filter_map(|id| self.get(id));
+        let ahead_ms = parents.map(|signed| signed.vertex().time_ms).max().unwrap_or(0);
+        let most_ms = now.unix_ms.saturating_add(limits::TIME_AHEAD_MS_MAX);
+        ahead_ms.clamp(now.unix_ms, most_ms).min(limits::VERTEX_NUMBER_MAX)
+    }
+
     fn missing_parents(&self, vertex: &SignedVertex) -> BTreeSet<VertexId> {
         vertex.vertex().parents.iter().filter(|id| !self.contains(id)).copied().collect()
     }
@@ -436,34 +469,6 @@ impl Graph {
         Ok(())
     }
 
-    /// A vertex of somebody else has to leave room for one own vertex: that may be signed already
-    /// and on its way through the store.
-    fn check_room(&self, vertex: &SignedVertex, from: &Source) -> Result<(), Error> {
-        let authors = usize::from(vertex.vertex().seq == 0);
-        match from {
-            Source::Own => self.check_bounds(0, authors, vertex.size_bytes()),
-            Source::Peer(_) => {
-                let bytes = vertex.size_bytes() + limits::SIGNED_VERTEX_BYTES_MAX;
-                self.check_bounds(1, 2 * authors, bytes)
-            }
-        }
-    }
-
-    /// Whether one more vertex and `spare` others fit, with so many more authors and bytes.
-    fn check_bounds(&self, spare: usize, authors: usize, bytes: usize) -> Result<(), Error> {
-        let full = |what, held, max| Err(Error::GraphFull { what, held, max });
-        if self.order.len() + spare >= self.vertices_max {
-            return full("vertices", self.order.len(), self.vertices_max);
-        }
-        if self.bytes + bytes > limits::GRAPH_BYTES_MAX {
-            return full("bytes", self.bytes, limits::GRAPH_BYTES_MAX);
-        }
-        if authors > 0 && self.chains.len() + authors > limits::GRAPH_AUTHORS_MAX {
-            return full("authors", self.chains.len(), limits::GRAPH_AUTHORS_MAX);
-        }
-        Ok(())
-    }
-
     /// Accepts, in causal order, what waited for the vertices in `accepted`.
     fn release(&mut self, accepted: &mut Vec<VertexId>) {
         let mut next = 0;
@@ -505,6 +510,7 @@ impl Graph {
         {
             return Err(Error::Ended { author, seq: *seq });
         }
+        self.check_share(&vertex)?;
         self.check_and_accept(vertex, &from, accepted)
     }
 

@@ -19,6 +19,8 @@ pub(super) struct Rates {
     gossip: Bucket,
     /// In answers to own requests, where an author's whole past may come at once.
     answers: Bucket,
+    /// Vertices whose time has not come yet, either way.
+    ahead: Bucket,
 }
 
 /// What became of a vertex that a peer sent.
@@ -81,11 +83,14 @@ impl Node {
         };
         let (burst, per_second) = (limits::AUTHOR_BURST, limits::AUTHOR_PER_SECOND);
         let author = signed.vertex().author;
-        if !self.graph.contains(&signed.id())
-            && !self.rates(&author, now).gossip.take(now.mono_ms, burst, per_second)
-        {
-            self.counters.count("gossip-author-rate");
-            return Verdict::Ignore;
+        if !self.graph.contains(&signed.id()) {
+            if !self.rates(&author, now).gossip.take(now.mono_ms, burst, per_second) {
+                self.counters.count("gossip-author-rate");
+                return Verdict::Ignore;
+            }
+            if !self.is_in_time(&signed, now) {
+                return Verdict::Ignore;
+            }
         }
         match self.take_vertex(peer, signed, now, out) {
             Taken::News(id) if self.graph.contains(&id) => Verdict::Accept,
@@ -98,14 +103,20 @@ impl Node {
         if self.author_rates.len() >= limits::AUTHOR_RATES_MAX
             && !self.author_rates.contains_key(author)
         {
-            let used_ms = |rates: &Rates| rates.gossip.at_ms().max(rates.answers.at_ms());
+            let used_ms = |rates: &Rates| {
+                rates.gossip.at_ms().max(rates.answers.at_ms()).max(rates.ahead.at_ms())
+            };
             let idle = self.author_rates.iter().min_by_key(|(_, rates)| used_ms(rates));
             if let Some(idle) = idle.map(|(author, _)| *author) {
                 self.author_rates.remove(&idle);
             }
         }
         let full = Bucket::new(now.mono_ms);
-        self.author_rates.entry(*author).or_insert(Rates { gossip: full, answers: full })
+        self.author_rates.entry(*author).or_insert(Rates {
+            gossip: full,
+            answers: full,
+            ahead: full,
+        })
     }
 
     /// Whether a vertex in an answer may be taken in now. One that may not is not refused: the
@@ -115,7 +126,30 @@ impl Node {
             return true;
         }
         let (burst, per_second) = (limits::ANSWERED_BURST, limits::ANSWERED_PER_SECOND);
-        self.rates(&signed.vertex().author, now).answers.take(now.mono_ms, burst, per_second)
+        let rates = self.rates(&signed.vertex().author, now);
+        if !rates.answers.take(now.mono_ms, burst, per_second) {
+            self.counters.count("answer-author-rate");
+            return false;
+        }
+        self.is_in_time(signed, now)
+    }
+
+    /// Whether a vertex is not ahead of time, or is one of the few that may be. Its author's clock
+    /// may be wrong, and so may this one: of what is ahead, the median of what peers said about
+    /// their clocks is taken off.
+    fn is_in_time(&mut self, signed: &SignedVertex, now: Now) -> bool {
+        let clock_ms = now.unix_ms.saturating_add(self.peers.ahead_ms());
+        let most_ms = clock_ms.saturating_add(limits::TIME_AHEAD_MS_MAX);
+        let fields = signed.vertex();
+        if fields.time_ms <= most_ms {
+            return true;
+        }
+        let (burst, per_second) = (limits::AHEAD_BURST, limits::AHEAD_PER_SECOND);
+        let within = self.rates(&fields.author, now).ahead.take(now.mono_ms, burst, per_second);
+        if !within {
+            self.counters.count("vertex-ahead-of-time");
+        }
+        within
     }
 
     /// Puts a vertex from a peer into the graph and follows up on what that led to.
@@ -392,7 +426,6 @@ impl Node {
                 break;
             }
             if !self.takes_answered(&signed, now) {
-                self.counters.count("answer-author-rate");
                 held = true;
                 break;
             }

@@ -181,6 +181,7 @@ impl Node {
         self.check_clock(hello.time_ms, now, out);
         let Some(known) = self.peers.get_mut(peer) else { return Ok(()) };
         let is_new = known.author.replace(author).is_none();
+        known.ahead_ms = hello.time_ms.saturating_sub(now.unix_ms);
         let is_its_own = |address: &&String| book::peer_of(address).as_ref() == Some(peer);
         known.listens = hello.addresses.iter().filter(is_its_own).cloned().collect();
         let (address, listens) = (known.address.clone(), known.listens.clone());

@@ -29,6 +29,8 @@ pub(super) struct Peer {
     /// Where others can dial it, as it says.
     pub(super) listens: Vec<String>,
     pub(super) rtt_ms: Option<u32>,
+    /// How far its clock is ahead of this one, as its hello said; 0 when it is behind.
+    pub(super) ahead_ms: u64,
     /// Its requests that wait for the store.
     pub(super) serving: usize,
     pub(super) requests: Bucket,
@@ -82,6 +84,7 @@ impl Peers {
             author: None,
             listens: Vec::new(),
             rtt_ms: None,
+            ahead_ms: 0,
             serving: 0,
             requests: Bucket::new(now_ms),
             gossip: Bucket::new(now_ms),
@@ -133,6 +136,13 @@ impl Peers {
         let known: Vec<_> = self.known().map(|(id, _, _)| id).collect();
         let count = u32::try_from(known.len()).ok().filter(|count| *count > 0)?;
         known.get(usize::try_from(rng.below(count)).ok()?).map(|id| (*id).clone())
+    }
+
+    /// The median of how far the clocks of peers are ahead of this one; 0 without any.
+    pub(super) fn ahead_ms(&self) -> u64 {
+        let mut ahead: Vec<u64> = self.known().map(|(_, peer, _)| peer.ahead_ms).collect();
+        ahead.sort_unstable();
+        ahead.get(ahead.len().saturating_sub(1) / 2).copied().unwrap_or(0)
     }
 
     /// The connection of an author.

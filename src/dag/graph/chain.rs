@@ -16,6 +16,9 @@ pub struct Chain {
     pub next_seq: u64,
     /// The author's binding with the greatest epoch.
     pub binding: Binding,
+    /// Accepted vertices, and the bytes of them and their signatures.
+    pub(super) vertices: usize,
+    pub(super) bytes: usize,
     /// Accepted vertices by position. Where an author equivocated, the first that was accepted.
     slots: Vec<VertexId>,
 }
@@ -170,6 +173,8 @@ impl Graph {
                 tip: id,
                 next_seq: 0,
                 binding,
+                vertices: 0,
+                bytes: 0,
                 slots: Vec::new(),
             });
         }
@@ -177,6 +182,8 @@ impl Graph {
             .chains
             .get_mut(&fields.author)
             .ok_or(Error::Identity { reason: "the author's chain begins with its identity" })?;
+        chain.vertices += 1;
+        chain.bytes += vertex.size_bytes();
         if u64::try_from(chain.slots.len()) == Ok(fields.seq) {
             chain.slots.push(id);
         }

@@ -51,6 +51,15 @@ impl Orphans {
         children.any(|child| self.by_id.get(child).is_some_and(|orphan| orphan.proven))
     }
 
+    /// The same, counting only what somebody else than `author` wrote.
+    pub(super) fn is_cited_by_another(&self, id: &VertexId, author: &AuthorId) -> bool {
+        let mut children = self.waiting.get(id).into_iter().flatten();
+        children.any(|child| {
+            let other = |orphan: &Orphan| orphan.vertex.vertex().author != *author;
+            self.by_id.get(child).is_some_and(|orphan| orphan.proven && other(orphan))
+        })
+    }
+
     /// Verifies what is parked of an author whose key is known now; gives what failed, taken out.
     pub(super) fn prove(
         &mut self,

@@ -420,6 +420,58 @@ fn the_pool_is_bounded_and_makes_room_at_the_expense_of_who_fills_it() {
 }
 
 #[test]
+fn one_author_fills_no_more_than_its_share_unless_others_cite_it() {
+    let (busy, other) = (Author::new(1), Author::new(2));
+    let vertices = chain(&busy, 5);
+    let mut graph = Graph::with_share(NETWORK, 3);
+    for vertex in vertices[..3].iter().chain([&other.identity()]) {
+        insert(&mut graph, vertex).unwrap();
+    }
+    let error = insert(&mut graph, &vertices[3]).unwrap_err();
+    assert_eq!((error.code(), error.fault()), ("author-full", Fault::Full));
+    assert!(!error.fault().blames_sender());
+    let own = graph.next_vertex(busy.id, vec![note(9)], NOW).unwrap_err();
+    assert_eq!(own.code(), "author-full", "nobody would take it");
+    // Its own next vertex, sent first, is no reason to take one more.
+    assert_eq!(insert(&mut graph, &vertices[4]).unwrap_err().code(), "author-full");
+    assert_eq!(insert(&mut graph, &vertices[3]).unwrap_err().code(), "author-full");
+    // Somebody who had room for it cites it, and is not cut off for that.
+    let mut roomy = graph_of(&[&other]);
+    vertices.iter().take(4).for_each(|vertex| drop(insert(&mut roomy, vertex).unwrap()));
+    let cites = other.next(&roomy, vec![note(1)]);
+    assert!(matches!(insert(&mut graph, &cites), Ok(Insert::Parked { .. })));
+    assert_eq!(
+        insert(&mut graph, &vertices[3]),
+        Ok(Insert::Accepted(vec![vertices[3].id(), cites.id()]))
+    );
+    assert_eq!(
+        view(&graph),
+        view(&{
+            let mut whole = roomy;
+            insert(&mut whole, &cites).unwrap();
+            whole
+        })
+    );
+}
+
+#[test]
+fn an_own_time_never_goes_back_behind_a_parent_and_nobody_drags_it_far_ahead() {
+    let (a, b) = (Author::new(1), Author::new(2));
+    let mut graph = graph_of(&[&a, &b]);
+    let time_of =
+        |graph: &Graph, now: Now| graph.next_vertex(b.id, vec![note(1)], now).unwrap().time_ms;
+    let later = NOW.plus_ms(5_000);
+    let ahead = graph.next_vertex(a.id, vec![note(1)], later).unwrap();
+    insert(&mut graph, &a.sign(&ahead)).unwrap();
+    assert_eq!(time_of(&graph, NOW), later.unix_ms, "a parent's clock was a little ahead");
+    assert_eq!(time_of(&graph, NOW.plus_ms(6_000)), NOW.unix_ms + 6_000);
+    let century = graph.next_vertex(a.id, vec![note(2)], NOW).unwrap();
+    let century = a.sign(&Vertex { time_ms: limits::VERTEX_NUMBER_MAX, ..century });
+    insert(&mut graph, &century).expect("valid all the same");
+    assert_eq!(time_of(&graph, NOW), NOW.unix_ms + limits::TIME_AHEAD_MS_MAX);
+}
+
+#[test]
 fn parked_vertices_are_forgotten_after_a_while() {
     let author = Author::new(1);
     let vertices = chain(&author, 3);
@@ -505,9 +557,9 @@ fn ancestors_are_what_is_behind_one_side_and_not_behind_the_other() {
     assert_eq!(found(&[one.id()], &[VertexId::of(b"unknown"), b.identity().id()]).len(), 2);
 }
 
-/// Everything about a graph that must not depend on the order of arrival: its vertices, its heads,
+/// Everything about a graph that must not depend on the order of arrival: its timeline, its heads,
 /// and each author's last vertex, next position and epoch.
-type View = (BTreeSet<VertexId>, Vec<VertexId>, Vec<(AuthorId, VertexId, u64, u32)>);
+type View = (Vec<Key>, Vec<VertexId>, Vec<(AuthorId, VertexId, u64, u32)>);
 
 fn view(graph: &Graph) -> View {
     let chains = graph
@@ -515,7 +567,7 @@ fn view(graph: &Graph) -> View {
         .iter()
         .map(|(id, chain)| (*id, chain.tip, chain.next_seq, chain.binding.epoch))
         .collect();
-    (graph.iter().map(SignedVertex::id).collect(), graph.heads(), chains)
+    (graph.timeline().iter().collect(), graph.heads(), chains)
 }
 
 /// Offers vertices again and again, in a new random order each time, as peers would, until nothing
@@ -597,5 +649,38 @@ proptest! {
         let (one, other) = (deliver(&vertices, &mut rng), deliver(&vertices, &mut rng));
         prop_assert_eq!(one.len(), vertices.len());
         prop_assert_eq!(view(&one), view(&other));
+    }
+
+    #[test]
+    fn what_is_behind_what_is_what_a_plain_walk_finds(seed: u64, liars in 0_usize..3) {
+        let mut rng = Rng::from_u64(seed);
+        let authors: Vec<Author> = (1..=4).map(Author::new).collect();
+        let vertices = history(&authors, 24, liars, &mut rng);
+        let graph = deliver(&vertices, &mut rng);
+        // Whatever is behind each vertex, by name, itself included.
+        let mut past: BTreeMap<VertexId, BTreeSet<VertexId>> = BTreeMap::new();
+        for signed in graph.iter() {
+            let parents = &signed.vertex().parents;
+            let before = parents.iter().flat_map(|id| past[id].clone());
+            let mut all: BTreeSet<VertexId> = before.collect();
+            all.insert(signed.id());
+            past.insert(signed.id(), all);
+        }
+        for (head, behind) in &past {
+            for id in past.keys() {
+                prop_assert_eq!(graph.is_behind(id, &[*head]), behind.contains(id));
+            }
+            let (found, _) = graph.ancestors(&[*head], &[]);
+            prop_assert_eq!(found.len(), behind.len());
+        }
+        let unknown = VertexId::of(b"unknown");
+        prop_assert!(!graph.is_behind(&unknown, &graph.heads()));
+        // The timeline is a causal order: whatever is behind a vertex comes before it.
+        let place: BTreeMap<VertexId, usize> =
+            graph.timeline().iter().enumerate().map(|(place, key)| (key.id, place)).collect();
+        prop_assert_eq!(place.len(), graph.len());
+        for (head, behind) in &past {
+            prop_assert!(behind.iter().all(|id| place[id] <= place[head]));
+        }
     }
 }

@@ -280,6 +280,59 @@ fn one_author_cannot_fill_the_history_at_once() {
     assert!(is_connected(&mesh, &stranger), "a rate delays, it does not condemn");
 }
 
+/// A clock that is a century ahead, or an author who says so, delays its author and nobody else.
+#[test]
+fn an_author_who_is_ahead_of_time_is_slowed_down_and_not_refused() {
+    let mut mesh = lone_node();
+    let mut strangers = [1, 2].map(|seed| Stranger::new(seed, mesh.network()));
+    let mut last = strangers.each_ref().map(|stranger| stranger.identity.clone());
+    for stranger in &mut strangers {
+        stranger.greet(&mut mesh, 0);
+    }
+    let mut accepted = [0, 0];
+    let ahead_ms = [UNIX_MS + 4_000_000_000_000, mesh.now(0).unix_ms + 9_000];
+    for index in 0..limits::AHEAD_BURST + 10 {
+        for who in 0..2 {
+            let mut vertex = strangers[who].vertex(&last[who], &[], (index % 256) as u8);
+            vertex.time_ms = ahead_ms[who];
+            let signed = strangers[who].sign(&vertex);
+            if strangers[who].gossip(&mut mesh, 0, &signed.encode()) == Verdict::Accept {
+                accepted[who] += 1;
+                last[who] = signed;
+            }
+        }
+    }
+    assert_eq!(accepted, [limits::AHEAD_BURST, limits::AHEAD_BURST + 10]);
+    assert_eq!(count(&mesh, 0, "vertex-ahead-of-time"), 10);
+    mesh.run_for(1_000);
+    let mut vertex = strangers[0].vertex(&last[0], &[], 0);
+    vertex.time_ms = ahead_ms[0];
+    let late = strangers[0].sign(&vertex).encode();
+    assert_eq!(strangers[0].gossip(&mut mesh, 0, &late), Verdict::Accept);
+    assert!(strangers.iter().all(|stranger| is_connected(&mesh, stranger)));
+    // What this node writes on top of it stays with its own clock.
+    mesh.start_run(0, tiny_run(2, 2));
+    let own = mesh.node(0).author();
+    let own = mesh.node(0).graph().iter().filter(|signed| signed.vertex().author == own);
+    let newest_ms = own.map(|signed| signed.vertex().time_ms).max().unwrap();
+    assert!(newest_ms <= mesh.now(0).unix_ms + limits::TIME_AHEAD_MS_MAX);
+}
+
+/// To a clock an hour behind everything is ahead; but that is what all peers say of it.
+#[test]
+fn a_node_whose_own_clock_is_slow_takes_the_word_of_its_peers() {
+    let mut mesh = lone_node();
+    mesh.members[0].clock_skew_ms = -3_600_000;
+    let mut stranger = Stranger::new(1, mesh.network());
+    stranger.greet(&mut mesh, 0);
+    let mut last = stranger.identity.clone();
+    for index in 0..limits::AHEAD_BURST + 10 {
+        last = stranger.next(&last, (index % 256) as u8);
+        assert_eq!(stranger.gossip(&mut mesh, 0, &last.encode()), Verdict::Accept, "{index}");
+    }
+    assert_eq!(count(&mesh, 0, "vertex-ahead-of-time"), 0);
+}
+
 #[test]
 fn malformed_messages_are_refused_and_counted() {
     let mut mesh = lone_node();
