@@ -13,6 +13,9 @@ pub mod math;
 
 pub mod rng;
 
+#[cfg(feature = "mesh")]
+pub mod units;
+
 pub mod simd;
 
 // Floor 1, mathematics: pure functions and plain data.
@@ -32,6 +35,9 @@ pub mod dag;
 
 #[cfg(feature = "mesh")]
 pub mod sync;
+
+#[cfg(feature = "mesh")]
+pub mod ledger;
 
 // Floor 4, societies: what the members of a history do together.
 #[cfg(feature = "mesh")]

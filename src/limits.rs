@@ -198,6 +198,41 @@ pub const CAR_SIGNATURES_PER_BLOCK: usize = 512;
 /// Blobs of one history file (count): one per vertex, more than any run names.
 pub const CAR_BLOBS_MAX: usize = CAR_VERTICES_MAX;
 
+// ---- ledger -----------------------------------------------------------------------------------
+
+/// Credits of one ledger in millionths: 2^53 - 1, up to which every JSON tool is exact.
+pub const LEDGER_MINTED_MAX: u64 = (1 << 53) - 1;
+/// Accounts of one ledger (count). Arbitrary, sane: with 48 bytes each they are 12 MiB.
+pub const LEDGER_ACCOUNTS_MAX: usize = 1 << 18;
+/// Open holds of one ledger (count): with 150 bytes each they are 10 MiB.
+pub const LEDGER_HOLDS_MAX: usize = 1 << 16;
+/// Decided operations that wait for what they build on (count): some seconds of a busy network.
+pub const LEDGER_WAITING_MAX: usize = 1 << 14;
+/// Bytes of the remark of one payment: a line of text.
+pub const LEDGER_MEMO_BYTES_MAX: usize = 128;
+/// Characters of the shortest name. Arbitrary, sane: two would be a race for a thousand names.
+pub const NAME_LABEL_CHARS_MIN: usize = 3;
+/// Characters of the longest name: a label of the domain name system, RFC 1035 section 2.3.4.
+pub const NAME_LABEL_CHARS_MAX: usize = 63;
+/// Names of one ledger, expired ones included (count): with up to 2 KiB each.
+pub const NAMES_MAX: usize = 1 << 14;
+/// Addresses of one name (count): the ways to one node.
+pub const NAME_ADDRESSES_MAX: usize = 4;
+/// Commitments that may be revealed (count): with 40 bytes each they are under 1 MiB.
+pub const NAME_COMMITMENTS_MAX: usize = 1 << 14;
+/// Heights of checkpoints until a commitment may be revealed (count): the commitment is covered by
+/// a checkpoint before anybody can read the name.
+pub const NAME_COMMITMENT_HEIGHTS_MIN: u64 = 1;
+/// Heights of checkpoints until a commitment is forgotten (count): a day, at one every 10 s.
+pub const NAME_COMMITMENT_HEIGHTS_MAX: u64 = 8_640;
+/// Heights of checkpoints a registration lasts (count): a year, at one every 10 s.
+pub const NAME_TERM_HEIGHTS: u64 = 365 * 8_640;
+
+const _: () = {
+    assert!(LEDGER_MINTED_MAX <= VERTEX_NUMBER_MAX);
+    assert!(NAME_COMMITMENT_HEIGHTS_MIN < NAME_COMMITMENT_HEIGHTS_MAX);
+};
+
 // ---- sync -------------------------------------------------------------------------------------
 
 /// Heads one message names (count): four times the parents one vertex can join.

@@ -9,10 +9,10 @@ use std::{fs, path::Path};
 
 /// Modules from the ground up, one row per floor. A module may use only what stands before it.
 const FLOORS: &[&[&str]] = &[
-    &["limits", "clock", "math", "rng", "simd"],
+    &["limits", "clock", "math", "rng", "units", "simd"],
     &["crypto", "tensor"],
     &["neural"],
-    &["identity", "dag", "sync"],
+    &["identity", "dag", "sync", "ledger"],
     &["federated"],
     &["message", "event", "effect", "node"],
     &["platform", "storage", "net", "runtime"],

@@ -1,0 +1,124 @@
+//! Balances and holds: every unit is in exactly one of them.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{EntryId, Error};
+use crate::identity::AuthorId;
+use crate::limits;
+use crate::units::MicroCredits;
+
+/// The credits of one author.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Account {
+    /// What it can spend.
+    pub balance: MicroCredits,
+    /// Position of what it spends next.
+    pub next_sequence: u64,
+}
+
+/// Credits set aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Hold {
+    /// Whose they were.
+    pub from: AuthorId,
+    /// Whose they may become.
+    pub to: AuthorId,
+    /// How much.
+    pub amount: MicroCredits,
+    /// Who else may end it.
+    pub arbiter: Option<AuthorId>,
+    /// Height from which the payer may take them back.
+    pub refundable_from: Option<u64>,
+}
+
+/// All credits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Book {
+    accounts: BTreeMap<AuthorId, Account>,
+    holds: BTreeMap<EntryId, Hold>,
+}
+
+impl Book {
+    pub(super) fn account(&self, author: &AuthorId) -> Option<&Account> {
+        self.accounts.get(author)
+    }
+
+    pub(super) fn hold(&self, id: &EntryId) -> Option<&Hold> {
+        self.holds.get(id)
+    }
+
+    pub(super) fn accounts(&self) -> impl Iterator<Item = (&AuthorId, &Account)> {
+        self.accounts.iter()
+    }
+
+    pub(super) fn holds(&self) -> impl Iterator<Item = (&EntryId, &Hold)> {
+        self.holds.iter()
+    }
+
+    /// Credits in balances and holds.
+    pub(super) fn total(&self) -> u128 {
+        let balances = self.accounts.values().map(|account| account.balance);
+        let held = self.holds.values().map(|hold| hold.amount);
+        balances.chain(held).map(|amount| u128::from(amount.0)).sum()
+    }
+
+    /// Whether an author may spend an amount at a position now.
+    pub(super) fn check_spend(
+        &self,
+        author: &AuthorId,
+        sequence: u64,
+        amount: MicroCredits,
+    ) -> Result<(), Error> {
+        let Some(account) = self.accounts.get(author) else {
+            return Err(Error::AccountUnknown { account: *author });
+        };
+        if sequence != account.next_sequence {
+            return Err(Error::Sequence { found: sequence, next: account.next_sequence });
+        }
+        if account.balance < amount {
+            return Err(Error::Overdraft { balance: account.balance, amount });
+        }
+        Ok(())
+    }
+
+    /// Whether an account may be opened for a payee that has none.
+    pub(super) fn check_payee(&self, to: &AuthorId) -> Result<(), Error> {
+        let (held, max) = (self.accounts.len(), limits::LEDGER_ACCOUNTS_MAX);
+        if held < max || self.accounts.contains_key(to) {
+            return Ok(());
+        }
+        Err(Error::Full { what: "accounts", held, max })
+    }
+
+    /// Whether one more hold may be made.
+    pub(super) fn check_hold(&self) -> Result<(), Error> {
+        let (held, max) = (self.holds.len(), limits::LEDGER_HOLDS_MAX);
+        if held < max { Ok(()) } else { Err(Error::Full { what: "holds", held, max }) }
+    }
+
+    /// Takes an amount that [`Book::check_spend`] allowed.
+    pub(super) fn spend(&mut self, author: &AuthorId, amount: MicroCredits) {
+        if let Some(account) = self.accounts.get_mut(author) {
+            let left = account.balance.checked_sub(amount);
+            account.balance = left.expect("a spend is checked against the balance before");
+            account.next_sequence += 1;
+        }
+    }
+
+    pub(super) fn credit(&mut self, to: AuthorId, amount: MicroCredits) {
+        let account = self.accounts.entry(to).or_default();
+        let sum = account.balance.checked_add(amount);
+        account.balance = sum.expect("all credits together fit 63 bits, see LEDGER_MINTED_MAX");
+    }
+
+    pub(super) fn open_hold(&mut self, id: EntryId, hold: Hold) {
+        self.holds.insert(id, hold);
+    }
+
+    /// Ends a hold; gives what was in it.
+    pub(super) fn close_hold(&mut self, id: &EntryId) -> Option<Hold> {
+        self.holds.remove(id)
+    }
+}
