@@ -98,7 +98,7 @@ impl Defined {
             let (_, rounded) = number::single(grid, || traced(network, data));
             distance(network.specification(), &rounded, &self.gradient)
         };
-        on(1.0).max(on(3.0)).max(on(0.7))
+        on(1.0).max(on(0.7))
     }
 }
 
