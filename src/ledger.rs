@@ -5,7 +5,7 @@
 //! [`Operation::keys`] it claims; finality decides one operation per key, and [`State`] folds the
 //! decided ones.
 //!
-//! Accounts follow FastPay (Baudet, Danezis, Sonnino 2020): an account spends in the order of its
+//! Accounts follow `FastPay` (Baudet, Danezis, Sonnino 2020): an account spends in the order of its
 //! own sequence numbers, so that an honest owner conflicts with nobody and an owner who signs two
 //! payments for one position blocks only itself. Two questions are kept apart:
 //!

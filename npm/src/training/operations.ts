@@ -17,7 +17,7 @@ import type {
 } from '../wasm.js'
 import { assess, indexOfMax } from './assess.js'
 import { fit } from './fit.js'
-import type { Answer, Argument, Operation, Source } from './protocol.js'
+import type { Answer, Argument, Operation, RowsInfo } from './protocol.js'
 import {
   bytesOf,
   naming,
