@@ -22,6 +22,7 @@
 
 pub mod car;
 pub mod cbor;
+pub mod vote;
 
 mod equivocation;
 mod error;

@@ -118,9 +118,9 @@ pub const SIGNED_VERTEX_BYTES_MAX: usize = VERTEX_BYTES_MAX + 3_373 + 16;
 /// Items (numbers, strings, links, lists, maps) of one vertex (count): a run over 3,600 features
 /// has 7,200 numbers; an item costs up to 32 bytes while it is decoded.
 pub const VERTEX_ITEMS_MAX: usize = 16_384;
-/// Nesting of one vertex (count of levels): vertex, payloads, payload, model, layers, layer, and
-/// two to spare.
-pub const VERTEX_DEPTH_MAX: usize = 8;
+/// Nesting of one vertex (count of levels): vertex, payloads, payload, votes, vote, its fields,
+/// block, cut, decisions, decision, item, and one to spare.
+pub const VERTEX_DEPTH_MAX: usize = 12;
 /// Parents of one vertex (count): a mesh has few concurrent tips; more get cited one vertex later.
 pub const VERTEX_PARENTS_MAX: usize = 16;
 /// Payloads of one vertex (count): a signature of 3.4 KB over 128 payloads costs each 27 bytes.
@@ -278,6 +278,35 @@ pub const SYNC_REQUEST_MS_MAX: u64 = 20_000;
 /// Fruitless requests after which a missing vertex is given up (count); a new mention revives it.
 pub const SYNC_ATTEMPTS_MAX: u32 = 8;
 
+// ---- consensus --------------------------------------------------------------------------------
+
+/// Members of a committee (count): below four, one faulty member is a third.
+pub const COMMITTEE_MIN: usize = 4;
+/// Members of a committee (count): each hears all the others, so traffic is quadratic.
+pub const COMMITTEE_MAX: usize = 100;
+/// Weight of one member (no unit): all of them together stay far below 64 bits.
+pub const MEMBER_WEIGHT_MAX: u32 = 1 << 20;
+/// Votes of one payload (count): 100 bytes each are half a vertex.
+pub const VOTES_MAX: usize = 256;
+/// Items of one block (count): 48 bytes each, with room for the cut.
+pub const BLOCK_ITEMS_MAX: usize = 256;
+/// Decisions of one checkpoint (count): 96 bytes each, with room for a block's items.
+pub const CUT_DECISIONS_MAX: usize = 256;
+/// Conflict keys of one item (count). Arbitrary, sane: a transfer between accounts has two.
+pub const ITEM_KEYS_MAX: usize = 16;
+/// Largest view (count): with timeouts that double, nobody lives to see it.
+pub const VIEWS_MAX: u32 = 1 << 16;
+/// Samples of how long votes take (count): the last few decisions of a small committee.
+pub const LATENCY_SAMPLES_MAX: usize = 128;
+/// Nodes on one path of a mountain range (count): as many leaves as 64 bits count.
+pub const MMR_PATH_MAX: usize = 64;
+/// Certificates in one proof (count): an epoch a day for three years.
+pub const PROOF_EPOCHS_MAX: usize = 1_024;
+/// Bytes of one proof: ten epochs of a committee of 31, and the path.
+pub const PROOF_BYTES_MAX: usize = 4 << 20;
+
+const _: () = assert!(BLOCK_ITEMS_MAX * 48 + CUT_DECISIONS_MAX * 96 < VERTEX_BYTES_MAX);
+const _: () = assert!(COMMITTEE_MAX <= 128, "sets of members are 128 bits");
 const _: () = assert!(DATASET_ROWS_MAX >= 1 << 20, "RUN_SAMPLES_MAX rows must fit a data set");
 const _: () = assert!(AGGREGATE_UPDATES_MAX * 41 < VERTEX_BYTES_MAX);
 const _: () = assert!(2 * CLAIM_BYTES_MAX < VERTEX_BYTES_MAX);

@@ -60,6 +60,8 @@ pub enum Context {
     Vertex,
     /// The tie between an author and a transport key.
     Binding,
+    /// A certified cut of the history.
+    Checkpoint,
 }
 
 impl Context {
@@ -68,6 +70,7 @@ impl Context {
         match self {
             Self::Vertex => b"synaptic-mesh/vertex/v1",
             Self::Binding => b"synaptic-mesh/binding/v1",
+            Self::Checkpoint => b"synaptic-mesh/checkpoint/v1",
         }
     }
 }

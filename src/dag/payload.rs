@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::vote::{Seats, Votes};
 use super::{BlobId, EquivocationProof, Error, VertexId};
 use crate::identity::{Binding, NetworkId};
 use crate::limits;
@@ -59,6 +60,10 @@ pub enum Payload {
         #[serde(with = "serde_bytes")]
         second: Vec<u8>,
     },
+    /// What the author says as a member of a committee.
+    Votes(Votes),
+    /// A committee for the next epoch; conflicts with every other for it.
+    Committee(Seats),
 }
 
 /// What a run trains, and how.
@@ -141,6 +146,8 @@ impl Payload {
             Self::Update(_) => "update",
             Self::Aggregate(_) => "aggregate",
             Self::Equivocation { .. } => "equivocation",
+            Self::Votes(_) => "votes",
+            Self::Committee(_) => "committee",
         }
     }
 
@@ -160,6 +167,8 @@ impl Payload {
                 }
                 Err(Error::Proof { reason: "it is about another network" })
             }
+            Self::Votes(votes) => votes.validate(),
+            Self::Committee(seats) => seats.validate(),
             // The first two are checked with the author's key, by the graph.
             Self::Identity { .. } | Self::Binding(_) | Self::RunLeave { .. } => Ok(()),
         }
@@ -286,9 +295,8 @@ pub(super) fn range(field: &'static str, found: u64, min: u64, max: u64) -> Resu
 }
 
 /// Refuses a list that is not strictly ascending, so that one set has one encoding.
-pub(super) fn ascending(field: &'static str, ids: &[VertexId]) -> Result<(), Error> {
-    let wrong = ids.iter().zip(ids.iter().skip(1)).position(|(left, right)| left >= right);
-    match wrong {
+pub(super) fn ascending<T: Ord>(field: &'static str, entries: &[T]) -> Result<(), Error> {
+    match entries.iter().zip(entries.iter().skip(1)).position(|(left, right)| left >= right) {
         Some(index) => Err(Error::Order { field, index: index + 1 }),
         None => Ok(()),
     }
