@@ -8,9 +8,13 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use synaptic_mesh::clock::Now;
-use synaptic_mesh::crypto::sign::{PublicKey, Signature};
+use synaptic_mesh::consensus::{
+    self, Certificate, Checkpoint, Committee, Genesis, Item, Mmr, Output, Proof, Record, State,
+};
+use synaptic_mesh::crypto::sign::{PublicKey, Signature, SigningKey};
+use synaptic_mesh::dag::vote::{Block, ConflictKey, Decision, ItemId, Locked, Vote, Votes};
 use synaptic_mesh::dag::{
-    BlobId, Graph, Key, NetworkId, Payload, SignedVertex, Source, Timeline, VertexId, car,
+    BlobId, Graph, Key, NetworkId, Payload, SignedVertex, Source, Timeline, VertexId, car, cbor,
 };
 use synaptic_mesh::effect::{Effect, Input};
 use synaptic_mesh::federated::replay;
@@ -31,6 +35,7 @@ pub(crate) type Target = fn(&[u8]);
 /// Every target, by the name of its file in `fuzz_targets/` and of its regressions.
 pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("car_read", car_read),
+    ("consensus_state", consensus_state),
     ("dag_insert", dag_insert),
     ("dataset_parse", dataset_parse),
     ("fann_load", fann_load),
@@ -38,6 +43,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("message", message),
     ("model_load", model_load),
     ("node_input", node_input),
+    ("proof_verify", proof_verify),
     ("ranges", ranges),
     ("secrets", secrets),
     ("signed_vertex", signed_vertex),
@@ -47,6 +53,9 @@ const NOW: Now = Now { mono_ms: 1_000, unix_ms: 1_763_000_000_000 };
 const NETWORK: NetworkId = NetworkId::from_bytes([7; 32]);
 /// A node has to be made for every input of `node_input`; more steps would make it slower still.
 const STEPS_MAX: usize = 8;
+/// Bounds of one payload of votes, as in a vertex.
+const VOTES_BOUNDS: cbor::Bounds =
+    cbor::Bounds { bytes_max: 1 << 16, items_max: 16_384, depth_max: 12 };
 
 /// A history file: what is read is written again as the same bytes, and nothing else is verified.
 pub(crate) fn car_read(data: &[u8]) {
@@ -57,6 +66,48 @@ pub(crate) fn car_read(data: &[u8]) {
     let blobs = file.blobs.iter().map(|(id, entry)| (*id, entry.value.to_vec())).collect();
     let again = car::write(file.network, file.run, &vertices, &blobs);
     assert_eq!(again.as_deref(), Ok(data), "two files of one history");
+}
+
+/// Payloads of votes, each behind its author and its length in two bytes, given to an engine that
+/// votes itself; whatever comes, it never decides a key twice on one member's word.
+pub(crate) fn consensus_state(data: &[u8]) {
+    let member = |place: u8| AuthorId::from_bytes([place; 32]);
+    let members = (0..4).map(|place| (member(place), 1)).collect();
+    let committee = Committee::new(0, members).expect("four members");
+    let config = consensus::Config::default();
+    let mut state = State::new(config, NETWORK, Some(committee), member(0));
+    let (mut rest, mut now, mut decided) = (data, NOW, BTreeMap::new());
+    while let Some(([author, high, low], after)) = rest.split_first_chunk() {
+        let length = usize::from(u16::from_be_bytes([*high, *low])).min(after.len());
+        let (bytes, next) = after.split_at(length);
+        rest = next;
+        now = now.plus_ms(u64::from(*author));
+        let id = VertexId::of(bytes);
+        let keys = vec![ConflictKey::derive("fuzz", &[&[author % 2]])];
+        let items = vec![Item { id: ItemId(id, 0), keys, seats: None }];
+        let votes = cbor::decode(bytes, &VOTES_BOUNDS).into_iter().collect();
+        let record = Record { id, author: member(1 + author % 3), items, votes };
+        let mut out = Vec::new();
+        state.handle(now, consensus::Input::Record(record), &mut out);
+        for output in out {
+            if let Output::Decided(Decision(key, item)) = output {
+                assert_eq!(decided.insert(key, item), None, "decided twice");
+            }
+        }
+    }
+    assert_eq!(state.decisions().len(), decided.len());
+}
+
+/// A proof for somebody without the history.
+pub(crate) fn proof_verify(data: &[u8]) {
+    let fixture = fixture();
+    if let Ok(proof) = Proof::decode(data) {
+        assert_eq!(proof.encode(), data);
+    }
+    if let Ok((decision, checkpoint)) = consensus::verify_proof(&fixture.genesis, data) {
+        let (sound, last) = (&fixture.proof.decision, &fixture.proof.last.checkpoint);
+        assert_eq!((&decision, &checkpoint), (sound, last), "proven, and never signed");
+    }
 }
 
 /// Signed vertices, each behind its length in two bytes, given to a graph one after the other.
@@ -224,6 +275,8 @@ pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
             let (list, _) = answer.expect("a sound question");
             vec![negentropy::initiate(&timeline), everything, list]
         }
+        "consensus_state" => vec![votes()],
+        "proof_verify" => vec![fixture.proof.encode()],
         "secrets" => vec![fixture.secrets.encode().to_vec()],
         _ => Vec::new(),
     }
@@ -250,6 +303,9 @@ struct Fixture {
     history: Vec<SignedVertex>,
     /// The peer's first request.
     hello: Vec<u8>,
+    /// Where trust begins, and a proof from there.
+    genesis: Genesis,
+    proof: Proof,
 }
 
 fn fixture() -> &'static Fixture {
@@ -270,7 +326,9 @@ fn fixture() -> &'static Fixture {
         let mut known = node(&known);
         history.extend(written(settle(&mut known, Input::Started)));
         write_more(&mut history, &secrets);
-        Fixture { secrets, peer, history, hello: hello.expect("a dialler says hello first") }
+        let hello = hello.expect("a dialler says hello first");
+        let (genesis, proof) = sound_proof();
+        Fixture { secrets, peer, history, hello, genesis, proof }
     })
 }
 
@@ -289,6 +347,63 @@ fn write_more(history: &mut Vec<SignedVertex>, secrets: &Secrets) {
         graph.insert(signed.clone(), &Source::Own, NOW).expect("a sound vertex");
         history.push(signed);
     }
+}
+
+/// Votes of every kind by three members, which decide both keys.
+fn votes() -> Vec<u8> {
+    let mut all = Vec::new();
+    let item = ItemId(VertexId::of(&[]), 0);
+    for author in 0..6 {
+        let key = ConflictKey::derive("fuzz", &[&[author % 2]]);
+        let decision = Decision(key, item);
+        let proposer = AuthorId::from_bytes([1; 32]);
+        let block =
+            Block { slot: 0, view: 1, proposer, items: vec![item], cut: None, closers: vec![] };
+        let id = block.id();
+        let votes = vec![
+            Vote::Lock(decision),
+            Vote::Commit(decision),
+            Vote::Contested(key, Some(item)),
+            Vote::Enter(0, 1, None),
+            Vote::Enter(0, 2, Some(Locked(1, id))),
+            Vote::Propose(1, block),
+            Vote::LockBlock(0, 1, id),
+            Vote::CommitBlock(0, 1, id),
+            Vote::Close(vec![decision]),
+        ];
+        let votes = cbor::encode(&Votes { epoch: 0, votes }).expect("votes encode");
+        all.extend([[author].to_vec(), framed(Vec::new()), [author].to_vec(), framed(votes)]);
+    }
+    all.concat()
+}
+
+/// A proof by a committee of four.
+fn sound_proof() -> (Genesis, Proof) {
+    let keys: Vec<SigningKey> = (1..5).map(|seed| SigningKey::from_seeds(&[seed; 64])).collect();
+    let author = |key: &SigningKey| AuthorId::of(key.public());
+    let members = keys.iter().map(|key| (author(key), 1)).collect();
+    let committee = Committee::new(0, members).expect("four members");
+    let decision = Decision(ConflictKey::derive("fuzz", &[]), ItemId(VertexId::of(&[]), 0));
+    let mut mmr = Mmr::default();
+    mmr.append(&cbor::encode(&decision).expect("a decision encodes"));
+    let checkpoint = Checkpoint {
+        network: NETWORK,
+        epoch: 0,
+        height: 1,
+        prev: [0; 32],
+        state_root: [0; 32],
+        decided: mmr.len(),
+        decided_root: mmr.root(),
+        frontier_root: [0; 32],
+        next: None,
+    };
+    let signatures = keys.iter().map(|key| (author(key), checkpoint.sign(key, [0; 32]))).collect();
+    let find = |id: &AuthorId| keys.iter().map(SigningKey::public).find(|k| AuthorId::of(k) == *id);
+    let last = Certificate::collect(&checkpoint, &committee, find, &signatures).expect("a quorum");
+    let public = keys.iter().map(|key| key.public().as_bytes().to_vec().into()).collect();
+    let path = mmr.prove(0).expect("a leaf");
+    let proof = Proof { keys: public, epochs: Vec::new(), last, decision, path };
+    (Genesis { network: NETWORK, committee, height_min: 0 }, proof)
 }
 
 impl Fixture {

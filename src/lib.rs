@@ -37,6 +37,9 @@ pub mod dag;
 pub mod sync;
 
 #[cfg(feature = "mesh")]
+pub mod consensus;
+
+#[cfg(feature = "mesh")]
 pub mod ledger;
 
 // Floor 4, societies: what the members of a history do together.

@@ -181,6 +181,9 @@ pub struct Seats {
 
 impl Block {
     /// Its name.
+    ///
+    /// # Panics
+    /// Never: a block always encodes.
     pub fn id(&self) -> BlockId {
         let bytes = super::cbor::encode(self).expect("numbers, strings and links always encode");
         BlockId(Digest::derive(BLOCK_DOMAIN, &[&bytes]).0)

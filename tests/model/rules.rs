@@ -13,6 +13,7 @@ const NONE: u8 = 0;
 const EMPTY: u8 = 3;
 
 /// The rules that can be broken one by one.
+#[expect(clippy::struct_excessive_bools, reason = "each is a rule of its own")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
     /// Votes that make a certificate, of four.
@@ -34,7 +35,7 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    pub const SOUND: Rules = Rules {
+    pub(crate) const SOUND: Rules = Rules {
         quorum: 3,
         blocks_checked: true,
         views_checked: true,

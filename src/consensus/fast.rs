@@ -1,0 +1,111 @@
+//! The fast path: one item for one key, decided by two rounds of votes without a leader.
+
+use super::{Committee, Output, State};
+use crate::clock::Now;
+use crate::dag::vote::{ConflictKey, Decision, ItemId, Vote};
+
+impl State {
+    /// Counts a vote for a key that is not decided.
+    pub(super) fn count_fast(&mut self, key: &ConflictKey, vote: &Vote, place: usize, now: Now) {
+        if self.decided(key).is_some() {
+            return;
+        }
+        let said = self.keys.entry(*key).or_default();
+        let (voters, locked) = match vote {
+            Vote::Lock(Decision(_, item)) => (said.locks.entry(*item).or_default(), true),
+            Vote::Commit(Decision(_, item)) => (said.commits.entry(*item).or_default(), false),
+            Vote::Contested(_, shown) => (said.reports.entry(*shown).or_default(), false),
+            _ => return,
+        };
+        if voters.insert(place) {
+            self.touched.insert(*key);
+            if let (true, Some(asked_ms)) = (locked, self.asked_ms.get(key)) {
+                self.latency.measured(now.since_ms(*asked_ms));
+            }
+        }
+    }
+
+    /// Takes every step that what is known allows, for keys that something new was said about or
+    /// whose time is up; whether any key was decided.
+    pub(super) fn advance_keys(
+        &mut self,
+        committee: &Committee,
+        now: Now,
+        out: &mut Vec<Output>,
+    ) -> bool {
+        let timeout_ms = self.latency.timeout_ms(0, &self.config);
+        let late = self.pending.iter().filter(|(_, since)| now.since_ms(**since) >= timeout_ms);
+        let late: Vec<ConflictKey> = late.map(|(key, _)| *key).collect();
+        let mut keys = std::mem::take(&mut self.touched);
+        keys.extend(late);
+        let before = self.decisions().len();
+        for key in keys {
+            self.advance_key(&key, committee, now, out);
+        }
+        self.decisions().len() > before
+    }
+
+    fn advance_key(
+        &mut self,
+        key: &ConflictKey,
+        committee: &Committee,
+        now: Now,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(said) = self.keys.get(key) else { return };
+        if let Some(item) = said.committed(committee) {
+            return self.decide(Decision(*key, item), now, out);
+        }
+        if !self.votes(committee) {
+            return;
+        }
+        let locked = said.locked(committee);
+        let first = said.candidates.first().copied();
+        let contested = self.is_contested(key, committee, now);
+        let mine = self.my_keys.get(key).cloned().unwrap_or_default();
+        let silent = self.closed || (mine.reported && !self.votes_on());
+        if let (Some(item), None, false) = (locked, mine.commit, silent) {
+            self.vote(Vote::Commit(Decision(*key, item)), out);
+        }
+        if mine.reported {
+            return;
+        }
+        if contested {
+            return self.vote(Vote::Contested(*key, locked), out);
+        }
+        if let (Some(item), None, None) = (first, mine.lock, &self.closing)
+            && self.is_simple(item)
+        {
+            self.asked_ms.insert(*key, now.mono_ms);
+            self.vote(Vote::Lock(Decision(*key, item)), out);
+        }
+    }
+
+    /// Whether the fast path may decide this item: it has one key and ends no epoch.
+    fn is_simple(&self, item: ItemId) -> bool {
+        self.items.get(&item).is_some_and(|item| item.keys.len() == 1 && item.seats.is_none())
+    }
+
+    /// Whether it is time to leave a key to the slow path.
+    fn is_contested(&self, key: &ConflictKey, committee: &Committee, now: Now) -> bool {
+        let Some(said) = self.keys.get(key) else { return false };
+        let late = self
+            .pending
+            .get(key)
+            .is_some_and(|since| now.since_ms(*since) >= self.latency.timeout_ms(0, &self.config));
+        late || said.is_split(committee)
+            || committee.has_honest(said.reported(|_| true))
+            || said.candidates.iter().any(|item| !self.is_simple(*item))
+    }
+
+    #[cfg(test)]
+    fn votes_on(&self) -> bool {
+        self.is_mutant(super::state::Mutant::VotesOn)
+    }
+
+    #[cfg(not(test))]
+    #[expect(clippy::unused_self, reason = "mutants exist in tests only")]
+    const fn votes_on(&self) -> bool {
+        false
+    }
+}

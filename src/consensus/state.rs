@@ -1,0 +1,574 @@
+//! The engine: folds what members said, casts the own votes, reports decisions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::committee::Voters;
+use super::latency::Latency;
+use super::tally::{self, Key, Slot};
+use super::{Checkpoint, Committee, Config, Mmr, conflict_keys};
+use crate::clock::Now;
+use crate::crypto::sign::Signature;
+use crate::dag::vote::{BlockId, ConflictKey, Cut, Decision, ItemId, Locked, Seats, Vote, Votes};
+use crate::dag::{Payload, SignedVertex, VertexId};
+use crate::identity::{AuthorId, NetworkId};
+
+/// Something that claims conflict keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// Where it stands in the history.
+    pub id: ItemId,
+    /// What it claims, ascending, at most [`crate::limits::ITEM_KEYS_MAX`]; it gets all or none.
+    pub keys: Vec<ConflictKey>,
+    /// The committee it begins, if it ends the epoch.
+    pub seats: Option<Seats>,
+}
+
+/// What a vertex means here.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// The vertex.
+    pub id: VertexId,
+    /// Who wrote it.
+    pub author: AuthorId,
+    /// Items among its payloads.
+    pub items: Vec<Item>,
+    /// Votes among its payloads.
+    pub votes: Vec<Votes>,
+}
+
+/// What happens to the engine.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// A vertex is accepted, and durable if it is an own one. Every vertex once, each author's in
+    /// the order of its chain.
+    Record(Record),
+    /// Time has passed.
+    Tick,
+}
+
+/// What the engine asks for.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Output {
+    /// Write this as soon as possible. It counts when its vertex comes back as a record.
+    Vote {
+        /// The epoch of the payload [`Votes`] that it belongs into.
+        epoch: u64,
+        /// The vote.
+        vote: Vote,
+    },
+    /// This epoch has begun, with [`State::committee`].
+    Epoch(u64),
+    /// This item has the key for good.
+    Decided(Decision),
+    /// This checkpoint stands. A member signs it and writes [`Vote::Sign`].
+    Checkpoint(Box<Checkpoint>),
+    /// Quorums decided a key twice: a third of the committee or more is Byzantine. The first
+    /// decision stands here; people have to settle the matter.
+    Contradiction {
+        /// What stands.
+        first: Decision,
+        /// What was decided, too.
+        second: Decision,
+    },
+    /// Call again at this time at the latest, monotonic milliseconds.
+    WakeAt(u64),
+}
+
+/// Whether there is finality.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finality {
+    /// There is no committee: a history without decisions.
+    CausalOnly,
+    /// Decisions are made.
+    Quorum,
+    /// Something has waited for a decision for too long; a third of the committee's weight or
+    /// more is out of reach.
+    NoQuorum,
+}
+
+/// What this member said about a key.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct MyKey {
+    pub(super) lock: Option<ItemId>,
+    pub(super) commit: Option<ItemId>,
+    pub(super) reported: bool,
+}
+
+/// What this member said in a slot.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct MySlot {
+    /// The highest view it went to.
+    pub(super) view: u32,
+    pub(super) proposed: BTreeSet<u32>,
+    pub(super) locks: BTreeMap<u32, BlockId>,
+    pub(super) commits: BTreeMap<u32, BlockId>,
+    /// When its time in the view began to run.
+    pub(super) since_ms: Option<u64>,
+}
+
+/// Ways to break the rules, for tests that must fail.
+#[cfg(test)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mutant {
+    /// Blocks are locked whatever the reports show.
+    Unchecked,
+    /// Quorums are one less.
+    SmallQuorum,
+    /// Whoever leads a later view puts forward what it likes, and gets it.
+    FreeLeader,
+    /// A member goes on with the fast path after its report.
+    VotesOn,
+}
+
+/// One node's view of what is decided.
+#[derive(Debug)]
+pub struct State {
+    pub(super) config: Config,
+    network: NetworkId,
+    pub(super) me: AuthorId,
+    pub(super) committee: Option<Committee>,
+    /// Committees of earlier epochs.
+    past: BTreeMap<u64, Committee>,
+    /// Votes for epochs that have not begun here.
+    later: Vec<(AuthorId, Votes)>,
+    /// Items that name a committee, by its epoch, with who wrote them.
+    wishes: BTreeMap<u64, Vec<(AuthorId, Item)>>,
+    /// Members that want a committee, by the committee.
+    pub(super) endorsed: BTreeMap<Seats, Voters>,
+    /// The committee that follows, once that is decided.
+    pub(super) closing: Option<Seats>,
+    /// What members said at the end of the epoch, by their places.
+    pub(super) closes: BTreeMap<usize, BTreeSet<Vec<Decision>>>,
+    /// Whether this member said it.
+    pub(super) closed: bool,
+    pub(super) items: BTreeMap<ItemId, Item>,
+    /// What was said about keys that are not decided yet.
+    pub(super) keys: BTreeMap<ConflictKey, Key>,
+    /// Keys with candidates, and since when they wait.
+    pub(super) pending: BTreeMap<ConflictKey, u64>,
+    /// Keys about which something new was said.
+    pub(super) touched: BTreeSet<ConflictKey>,
+    decided: BTreeMap<ConflictKey, ItemId>,
+    /// Keys decided by blocks, items and cuts alike: the same ones for all who are in this slot.
+    pub(super) settled: BTreeSet<ConflictKey>,
+    /// Decisions that no checkpoint holds, and since when there are any.
+    pub(super) uncut: BTreeSet<Decision>,
+    pub(super) uncut_ms: u64,
+    /// The slot that is being decided.
+    pub(super) slot: u64,
+    pub(super) slots: BTreeMap<u64, Slot>,
+    /// The place of who leads view 0.
+    pub(super) first_leader: usize,
+    pub(super) my_keys: BTreeMap<ConflictKey, MyKey>,
+    pub(super) my_slots: BTreeMap<u64, MySlot>,
+    pub(super) seen: tally::Seen,
+    /// The last vertex of each member.
+    pub(super) tips: BTreeMap<usize, VertexId>,
+    pub(super) latency: Latency,
+    /// When this member last locked a key or block that is not decided.
+    pub(super) asked_ms: BTreeMap<ConflictKey, u64>,
+    mmr: Mmr,
+    pub(super) checkpoints: Vec<Checkpoint>,
+    signatures: BTreeMap<u64, BTreeMap<AuthorId, Signature>>,
+    #[cfg(test)]
+    pub(super) mutant: Option<Mutant>,
+}
+
+impl Record {
+    /// What a vertex means here; nothing for most.
+    pub fn of(vertex: &SignedVertex) -> Self {
+        let (id, fields) = (vertex.id(), vertex.vertex());
+        let (mut items, mut votes) = (Vec::new(), Vec::new());
+        for (index, payload) in (0..).zip(&fields.payloads) {
+            let mut keys = conflict_keys(payload);
+            if !keys.is_empty() {
+                keys.sort_unstable();
+                let seats = match payload {
+                    Payload::Committee(seats) => Some(seats.clone()),
+                    _ => None,
+                };
+                items.push(Item { id: ItemId(id, index), keys, seats });
+            }
+            if let Payload::Votes(said) = payload {
+                votes.push(said.clone());
+            }
+        }
+        Self { id, author: fields.author, items, votes }
+    }
+}
+
+impl State {
+    /// An engine that has seen nothing. `committee` is the one of the network's genesis; without
+    /// one nothing is ever decided. `me` votes if it is a member.
+    pub fn new(
+        config: Config,
+        network: NetworkId,
+        committee: Option<Committee>,
+        me: AuthorId,
+    ) -> Self {
+        Self {
+            config,
+            network,
+            me,
+            committee,
+            past: BTreeMap::new(),
+            later: Vec::new(),
+            wishes: BTreeMap::new(),
+            endorsed: BTreeMap::new(),
+            closing: None,
+            closes: BTreeMap::new(),
+            closed: false,
+            items: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            touched: BTreeSet::new(),
+            decided: BTreeMap::new(),
+            settled: BTreeSet::new(),
+            uncut: BTreeSet::new(),
+            uncut_ms: 0,
+            slot: 0,
+            slots: BTreeMap::new(),
+            first_leader: 0,
+            my_keys: BTreeMap::new(),
+            my_slots: BTreeMap::new(),
+            seen: BTreeSet::new(),
+            tips: BTreeMap::new(),
+            latency: Latency::default(),
+            asked_ms: BTreeMap::new(),
+            mmr: Mmr::default(),
+            checkpoints: Vec::new(),
+            signatures: BTreeMap::new(),
+            #[cfg(test)]
+            mutant: None,
+        }
+    }
+
+    /// Takes one input and pushes what it leads to.
+    pub fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Output>) {
+        let Some(committee) = self.committee.clone() else { return };
+        if let Input::Record(record) = input {
+            self.fold(&record, &committee, now);
+        }
+        // A decision frees the next slot, and may be what another step waited for.
+        while let Some(committee) = self.committee.clone()
+            && self.advance_keys(&committee, now, out) | self.advance_slot(&committee, now, out)
+        {
+        }
+        self.wake(now, out);
+    }
+
+    /// Takes in what was said before this node stopped, without a vote of its own. Every stored
+    /// vertex, each author's in the order of its chain, before the first [`State::handle`].
+    pub fn restore(&mut self, record: &Record, now: Now) {
+        if let Some(committee) = self.committee.clone() {
+            self.fold(record, &committee, now);
+        }
+    }
+
+    /// The epoch that votes are cast in.
+    pub fn epoch(&self) -> u64 {
+        self.committee.as_ref().map_or(0, Committee::epoch)
+    }
+
+    /// The members that decide now.
+    pub fn committee(&self) -> Option<&Committee> {
+        self.committee.as_ref()
+    }
+
+    /// Who has a key.
+    pub fn decided(&self, key: &ConflictKey) -> Option<ItemId> {
+        self.decided.get(key).copied()
+    }
+
+    /// Every decision, ascending by key.
+    pub fn decisions(&self) -> impl ExactSizeIterator<Item = Decision> {
+        self.decided.iter().map(|(key, item)| Decision(*key, *item))
+    }
+
+    /// Keys that wait for a decision (count).
+    pub fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Every checkpoint, by height from 1.
+    pub fn checkpoints(&self) -> &[Checkpoint] {
+        &self.checkpoints
+    }
+
+    /// Signatures that members wrote for the checkpoint of a height. They are as claimed: who
+    /// makes a certificate of them verifies each.
+    pub fn signatures(&self, height: u64) -> Option<&BTreeMap<AuthorId, Signature>> {
+        self.signatures.get(&height)
+    }
+
+    /// The decisions that checkpoints hold, in their order.
+    pub fn mmr(&self) -> &Mmr {
+        &self.mmr
+    }
+
+    /// Whether there is finality at this time.
+    pub fn finality(&self, now: Now) -> Finality {
+        if self.committee.is_none() {
+            return Finality::CausalOnly;
+        }
+        let stalled = |since: &u64| now.since_ms(*since) > self.config.stalled_ms;
+        if self.pending.values().any(stalled) { Finality::NoQuorum } else { Finality::Quorum }
+    }
+
+    /// Enters what one vertex says.
+    fn fold(&mut self, record: &Record, committee: &Committee, now: Now) {
+        self.seen.insert(record.id);
+        for item in &record.items {
+            self.items.insert(item.id, item.clone());
+            match &item.seats {
+                None => self.admit(item, now),
+                Some(seats) => {
+                    let wishes = self.wishes.entry(seats.epoch).or_default();
+                    wishes.push((record.author, item.clone()));
+                    self.admit_wish(record.author, item, committee, now);
+                }
+            }
+        }
+        for votes in &record.votes {
+            self.fold_votes(record.author, votes, committee, now);
+        }
+        let Some(place) = committee.place(&record.author) else { return };
+        self.tips.insert(place, record.id);
+    }
+
+    /// Makes an item a candidate for its keys. Without one of them it can have none.
+    fn admit(&mut self, item: &Item, now: Now) {
+        if item.keys.iter().any(|key| self.decided.contains_key(key)) {
+            return;
+        }
+        for key in &item.keys {
+            self.keys.entry(*key).or_default().candidates.push(item.id);
+            self.pending.entry(*key).or_insert(now.mono_ms);
+            self.touched.insert(*key);
+        }
+    }
+
+    /// The same for one that names a committee: members alone can ask for it, for the next epoch.
+    fn admit_wish(&mut self, author: AuthorId, item: &Item, committee: &Committee, now: Now) {
+        let (Some(place), Some(seats)) = (committee.place(&author), &item.seats) else { return };
+        if committee.epoch().checked_add(1) == Some(seats.epoch) {
+            self.endorsed.entry(seats.clone()).or_default().insert(place);
+            self.admit(item, now);
+        }
+    }
+
+    fn fold_votes(&mut self, author: AuthorId, votes: &Votes, committee: &Committee, now: Now) {
+        if votes.epoch > committee.epoch() {
+            return self.later.push((author, votes.clone()));
+        }
+        // What is left to say about an epoch that ended is to sign its last checkpoints.
+        let members = self.past.get(&votes.epoch).unwrap_or(committee);
+        let Some(place) = members.place(&author) else { return };
+        for vote in &votes.votes {
+            if votes.epoch == committee.epoch() || matches!(vote, Vote::Sign(..)) {
+                self.count(vote, author, place, now);
+            }
+            if votes.epoch == committee.epoch() && author == self.me {
+                self.remember(vote);
+            }
+        }
+    }
+
+    /// Turns to the epoch of a new committee. What was not decided is open again;
+    /// `docs/finality.md` says why nothing is lost.
+    pub(super) fn begin_epoch(&mut self, committee: &Committee, now: Now, out: &mut Vec<Output>) {
+        let epoch = committee.epoch();
+        if let Some(old) = self.committee.replace(committee.clone()) {
+            self.past.insert(old.epoch(), old);
+        }
+        (self.slot, self.first_leader, self.closing, self.closed) = (0, 0, None, false);
+        self.slots.clear();
+        self.my_slots.clear();
+        self.my_keys.clear();
+        self.closes.clear();
+        self.endorsed.clear();
+        self.tips.clear();
+        self.asked_ms.clear();
+        let keys = std::mem::take(&mut self.keys);
+        let open = keys.into_iter().filter(|(_, said)| !said.candidates.is_empty());
+        self.keys = open
+            .map(|(key, said)| (key, Key { candidates: said.candidates, ..Key::default() }))
+            .collect();
+        self.touched = self.keys.keys().copied().collect();
+        self.pending = self.keys.keys().map(|key| (*key, now.mono_ms)).collect();
+        out.push(Output::Epoch(epoch));
+        self.wishes.retain(|wanted, _| *wanted > epoch);
+        let wishes = epoch.checked_add(1).and_then(|next| self.wishes.get(&next).cloned());
+        for (author, item) in wishes.unwrap_or_default() {
+            self.admit_wish(author, &item, committee, now);
+        }
+        for (author, votes) in std::mem::take(&mut self.later) {
+            self.fold_votes(author, &votes, committee, now);
+        }
+    }
+
+    /// Counts one vote.
+    fn count(&mut self, vote: &Vote, author: AuthorId, place: usize, now: Now) {
+        match vote {
+            Vote::Lock(Decision(key, _))
+            | Vote::Commit(Decision(key, _))
+            | Vote::Contested(key, _) => self.count_fast(key, vote, place, now),
+            Vote::Propose(view, block) => {
+                let slot = self.slots.entry(block.slot).or_default();
+                let id = block.id();
+                slot.blocks.insert(id, block.clone());
+                slot.views.entry(*view).or_default().proposals.insert((place, id));
+            }
+            Vote::Enter(slot, view, shown) => {
+                self.said(*slot, *view).statuses.entry(*shown).or_default().insert(place);
+            }
+            Vote::LockBlock(slot, view, block) => {
+                self.said(*slot, *view).locks.entry(*block).or_default().insert(place);
+            }
+            Vote::CommitBlock(slot, view, block) => {
+                self.said(*slot, *view).commits.entry(*block).or_default().insert(place);
+            }
+            Vote::Close(decisions) => {
+                self.closes.entry(place).or_default().insert(decisions.clone());
+            }
+            Vote::Sign(height, signature) => {
+                let signatures = self.signatures.entry(*height).or_default();
+                signatures.insert(author, signature.0.clone());
+            }
+        }
+    }
+
+    fn said(&mut self, slot: u64, view: u32) -> &mut tally::View {
+        self.slots.entry(slot).or_default().views.entry(view).or_default()
+    }
+
+    /// Holds on to an own vote, so that no later one contradicts it.
+    fn remember(&mut self, vote: &Vote) {
+        match vote {
+            Vote::Lock(Decision(key, item)) => {
+                self.my_keys.entry(*key).or_default().lock = Some(*item);
+            }
+            Vote::Commit(Decision(key, item)) => {
+                self.my_keys.entry(*key).or_default().commit = Some(*item);
+            }
+            Vote::Contested(key, _) => self.my_keys.entry(*key).or_default().reported = true,
+            Vote::Propose(view, block) => {
+                self.my_slots.entry(block.slot).or_default().proposed.insert(*view);
+            }
+            Vote::Enter(slot, view, _) => {
+                let mine = self.my_slots.entry(*slot).or_default();
+                mine.view = mine.view.max(*view);
+            }
+            Vote::LockBlock(slot, view, block) => {
+                self.my_slots.entry(*slot).or_default().locks.insert(*view, *block);
+            }
+            Vote::CommitBlock(slot, view, block) => {
+                self.my_slots.entry(*slot).or_default().commits.insert(*view, *block);
+            }
+            Vote::Close(_) => self.closed = true,
+            Vote::Sign(..) => {}
+        }
+    }
+
+    /// Casts a vote.
+    pub(super) fn vote(&mut self, vote: Vote, out: &mut Vec<Output>) {
+        self.remember(&vote);
+        out.push(Output::Vote { epoch: self.epoch(), vote });
+    }
+
+    /// Whether this node votes.
+    pub(super) fn votes(&self, committee: &Committee) -> bool {
+        committee.place(&self.me).is_some()
+    }
+
+    /// Gives a key to an item for good.
+    pub(super) fn decide(&mut self, decision: Decision, now: Now, out: &mut Vec<Output>) {
+        let Decision(key, item) = decision;
+        if let Some(first) = self.decided.get(&key) {
+            if *first != item {
+                let first = Decision(key, *first);
+                out.push(Output::Contradiction { first, second: decision });
+            }
+            return;
+        }
+        self.decided.insert(key, item);
+        if self.uncut.is_empty() {
+            self.uncut_ms = now.mono_ms;
+        }
+        self.uncut.insert(decision);
+        self.pending.remove(&key);
+        self.asked_ms.remove(&key);
+        self.my_keys.remove(&key);
+        // Who lost here wins nowhere: its other keys may be free of candidates now.
+        let losers = self.keys.remove(&key).map(|said| said.candidates).unwrap_or_default();
+        for loser in losers.into_iter().filter(|loser| *loser != item) {
+            self.drop_candidate(loser);
+        }
+        out.push(Output::Decided(decision));
+    }
+
+    fn drop_candidate(&mut self, loser: ItemId) {
+        let Some(item) = self.items.get(&loser).cloned() else { return };
+        for key in item.keys {
+            if let Some(said) = self.keys.get_mut(&key) {
+                said.candidates.retain(|candidate| *candidate != loser);
+                if said.candidates.is_empty() {
+                    self.pending.remove(&key);
+                }
+                self.touched.insert(key);
+            }
+        }
+    }
+
+    /// Enters a checkpoint that a block decided.
+    pub(super) fn enter_checkpoint(
+        &mut self,
+        cut: &Cut,
+        next: Option<Seats>,
+        out: &mut Vec<Output>,
+    ) {
+        for decision in &cut.decisions {
+            self.settled.insert(decision.0);
+            self.uncut.remove(decision);
+            self.mmr.append(&leaf(decision));
+        }
+        let checkpoint = Checkpoint {
+            network: self.network,
+            epoch: self.epoch(),
+            height: self.checkpoints.last().map_or(1, |last| last.height + 1),
+            prev: self.checkpoints.last().map_or([0; 32], Checkpoint::id),
+            state_root: cut.state_root,
+            decided: self.mmr.len(),
+            decided_root: self.mmr.root(),
+            frontier_root: Checkpoint::root_of_frontier(&cut.frontier),
+            next,
+        };
+        self.checkpoints.push(checkpoint.clone());
+        out.push(Output::Checkpoint(Box::new(checkpoint)));
+    }
+
+    /// The highest certificate of the slow path that is known here.
+    pub(super) fn certificate(&self, committee: &Committee) -> Option<Locked> {
+        self.slots.get(&self.slot).and_then(|slot| slot.highest(committee))
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_mutant(&self, mutant: Mutant) -> bool {
+        self.mutant == Some(mutant)
+    }
+
+    /// An engine that breaks a rule.
+    #[cfg(test)]
+    pub(super) fn mutate(&mut self, mutant: Mutant) {
+        self.mutant = Some(mutant);
+        if let (Mutant::SmallQuorum, Some(committee)) = (mutant, &mut self.committee) {
+            committee.weaken();
+        }
+    }
+}
+
+/// The bytes of a decision as a leaf of the mountain range.
+pub(super) fn leaf(decision: &Decision) -> Vec<u8> {
+    crate::dag::cbor::encode(decision).expect("byte strings, a link and a number always encode")
+}
