@@ -36,7 +36,7 @@ mod state;
 
 pub use error::Error;
 pub use name::{Label, Name, commitment};
-pub use operation::{Entry, EntryId, Operation};
+pub use operation::{Entry, Operation};
 pub use state::{Account, Genesis, Hold, Settled, State};
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{EntryId, Error};
+use super::Error;
+use crate::dag::vote::ItemId;
 use crate::identity::AuthorId;
 use crate::limits;
 use crate::units::MicroCredits;
@@ -37,7 +38,7 @@ pub struct Hold {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Book {
     accounts: BTreeMap<AuthorId, Account>,
-    holds: BTreeMap<EntryId, Hold>,
+    holds: BTreeMap<ItemId, Hold>,
 }
 
 impl Book {
@@ -45,7 +46,7 @@ impl Book {
         self.accounts.get(author)
     }
 
-    pub(super) fn hold(&self, id: &EntryId) -> Option<&Hold> {
+    pub(super) fn hold(&self, id: &ItemId) -> Option<&Hold> {
         self.holds.get(id)
     }
 
@@ -53,7 +54,7 @@ impl Book {
         self.accounts.iter()
     }
 
-    pub(super) fn holds(&self) -> impl Iterator<Item = (&EntryId, &Hold)> {
+    pub(super) fn holds(&self) -> impl Iterator<Item = (&ItemId, &Hold)> {
         self.holds.iter()
     }
 
@@ -113,12 +114,12 @@ impl Book {
         account.balance = sum.expect("all credits together fit 63 bits, see LEDGER_MINTED_MAX");
     }
 
-    pub(super) fn open_hold(&mut self, id: EntryId, hold: Hold) {
+    pub(super) fn open_hold(&mut self, id: ItemId, hold: Hold) {
         self.holds.insert(id, hold);
     }
 
     /// Ends a hold; gives what was in it.
-    pub(super) fn close_hold(&mut self, id: &EntryId) -> Option<Hold> {
+    pub(super) fn close_hold(&mut self, id: &ItemId) -> Option<Hold> {
         self.holds.remove(id)
     }
 }

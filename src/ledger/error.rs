@@ -1,6 +1,6 @@
 //! Why an operation may not be voted for.
 
-use super::EntryId;
+use crate::dag::vote::ItemId;
 use crate::identity::AuthorId;
 use crate::units::MicroCredits;
 
@@ -53,7 +53,7 @@ pub enum Error {
     #[error("hold {hold} is not open; it was never made, or was released or refunded")]
     HoldUnknown {
         /// The hold.
-        hold: EntryId,
+        hold: ItemId,
     },
     /// The author has no say in this hold now.
     #[error("the author may not end this hold so: {reason}")]

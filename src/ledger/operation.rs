@@ -1,43 +1,19 @@
 //! What an author can state about credits and names, and which conflict keys that claims.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteArray;
 
 use super::{Error, Label};
-use crate::crypto::hash::Digest;
-use crate::dag::VertexId;
+use crate::dag::vote::{ConflictKey, ItemId};
 use crate::identity::AuthorId;
 use crate::limits;
 use crate::units::MicroCredits;
-
-/// Domains of the conflict keys.
-const ACCOUNT_KEY: &str = "synaptic-mesh 2026 conflict key: account v1";
-const HOLD_KEY: &str = "synaptic-mesh 2026 conflict key: hold v1";
-const NAME_KEY: &str = "synaptic-mesh 2026 conflict key: name v1";
-const COMMITMENT_KEY: &str = "synaptic-mesh 2026 conflict key: commitment v1";
-
-/// One payload of the history: the vertex that carries it and its place there, from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct EntryId {
-    /// The vertex.
-    pub vertex: VertexId,
-    /// Index among the vertex's payloads.
-    pub index: u16,
-}
-
-impl fmt::Display for EntryId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.vertex, self.index)
-    }
-}
 
 /// An operation in the history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Where it stands.
-    pub id: EntryId,
+    pub id: ItemId,
     /// Who signed it.
     pub author: AuthorId,
     /// What it says.
@@ -78,12 +54,12 @@ pub enum Operation {
     /// Pays a hold out to its payee. By the payer or the arbiter.
     Release {
         /// The hold.
-        hold: EntryId,
+        hold: ItemId,
     },
     /// Pays a hold back to its payer. By the payee, the arbiter, or the payer once it may.
     Refund {
         /// The hold.
-        hold: EntryId,
+        hold: ItemId,
     },
     /// Announces the registration of a name without telling which.
     NameCommit {
@@ -131,22 +107,23 @@ pub enum Operation {
 impl Operation {
     /// The keys it claims when `author` says it: of two operations with a common key at most one
     /// is decided.
-    pub fn keys(&self, author: &AuthorId) -> Vec<Digest> {
+    pub fn keys(&self, author: &AuthorId) -> Vec<ConflictKey> {
         vec![match self {
             Self::Transfer { sequence, .. } | Self::Hold { sequence, .. } => {
-                Digest::derive(ACCOUNT_KEY, &[author.as_bytes(), &sequence.to_be_bytes()])
+                ConflictKey::derive("account", &[author.as_bytes(), &sequence.to_be_bytes()])
             }
             Self::Release { hold } | Self::Refund { hold } => {
-                Digest::derive(HOLD_KEY, &[&hold.vertex.0.0, &hold.index.to_be_bytes()])
+                let ItemId(vertex, place) = hold;
+                ConflictKey::derive("hold", &[&vertex.0.0, &place.to_be_bytes()])
             }
             Self::NameCommit { commitment } => {
-                Digest::derive(COMMITMENT_KEY, &[commitment.as_slice()])
+                ConflictKey::derive("name commitment", &[commitment.as_slice()])
             }
             Self::NameRegister { label, version, .. }
             | Self::NameUpdate { label, version, .. }
             | Self::NameRenew { label, version }
             | Self::NameTransfer { label, version, .. } => {
-                Digest::derive(NAME_KEY, &[&version.to_be_bytes(), label.as_str().as_bytes()])
+                ConflictKey::derive("name", &[label.as_str().as_bytes(), &version.to_be_bytes()])
             }
         }]
     }

@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::account::Book;
 use super::name::Names;
-use super::{Entry, EntryId, Error, Label, Name, Operation};
+use super::{Entry, Error, Label, Name, Operation};
 use crate::dag::cbor;
+use crate::dag::vote::ItemId;
 use crate::identity::AuthorId;
 use crate::limits;
 use crate::units::MicroCredits;
@@ -25,7 +26,7 @@ pub struct Genesis {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Settled {
     /// It took effect, and with it those that waited for it, in this order.
-    Applied(Vec<EntryId>),
+    Applied(Vec<ItemId>),
     /// It builds on something that is not settled here yet, and waits.
     Waiting,
     /// It has no effect: its place was taken before.
@@ -47,7 +48,7 @@ pub struct State {
 enum Place {
     /// An account to come to a position and to hold enough.
     Account(AuthorId, u64),
-    Hold(EntryId),
+    Hold(ItemId),
     /// A name to come to the version before.
     Name(Label, u64),
 }
@@ -167,12 +168,12 @@ impl State {
     }
 
     /// An open hold.
-    pub fn hold(&self, id: &EntryId) -> Option<&Hold> {
+    pub fn hold(&self, id: &ItemId) -> Option<&Hold> {
         self.book.hold(id)
     }
 
     /// Open holds of which the author is payer, payee or arbiter.
-    pub fn holds_of(&self, author: &AuthorId) -> impl Iterator<Item = (&EntryId, &Hold)> {
+    pub fn holds_of(&self, author: &AuthorId) -> impl Iterator<Item = (&ItemId, &Hold)> {
         let of = |hold: &Hold| {
             hold.from == *author || hold.to == *author || hold.arbiter == Some(*author)
         };
@@ -228,7 +229,7 @@ impl State {
         if found == next { Ok(()) } else { Err(Error::Version { found, next }) }
     }
 
-    fn check_exit(&self, author: &AuthorId, id: &EntryId, refund: bool) -> Result<(), Error> {
+    fn check_exit(&self, author: &AuthorId, id: &ItemId, refund: bool) -> Result<(), Error> {
         let hold = self.book.hold(id).ok_or(Error::HoldUnknown { hold: *id })?;
         let arbiter = hold.arbiter == Some(*author);
         let due = hold.refundable_from.is_some_and(|height| height <= self.height);
@@ -339,7 +340,7 @@ impl State {
         }
     }
 
-    fn end_hold(&mut self, id: &EntryId, payee: impl FnOnce(&Hold) -> AuthorId) -> Vec<Place> {
+    fn end_hold(&mut self, id: &ItemId, payee: impl FnOnce(&Hold) -> AuthorId) -> Vec<Place> {
         let Some(hold) = self.book.close_hold(id) else { return Vec::new() };
         let to = payee(&hold);
         self.book.credit(to, hold.amount);

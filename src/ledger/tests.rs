@@ -8,6 +8,7 @@ use serde_bytes::ByteArray;
 use super::*;
 use crate::crypto::hash::Digest;
 use crate::dag::VertexId;
+use crate::dag::vote::ItemId;
 use crate::identity::AuthorId;
 use crate::limits;
 use crate::rng::Rng;
@@ -17,8 +18,8 @@ fn author(number: u8) -> AuthorId {
     AuthorId::from_bytes([number; 32])
 }
 
-fn id(number: u32) -> EntryId {
-    EntryId { vertex: VertexId(Digest::of(&number.to_be_bytes())), index: 0 }
+fn id(number: u32) -> ItemId {
+    ItemId(VertexId(Digest::of(&number.to_be_bytes())), 0)
 }
 
 fn entry(number: u32, by: u8, operation: Operation) -> Entry {
