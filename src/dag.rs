@@ -40,6 +40,8 @@ pub use graph::{Chain, Graph, Insert, Notice, Source};
 pub use id::{BlobId, VertexId};
 pub use payload::{Aggregate, Payload, RunSpec, Update};
 pub use timeline::{Key, Sum, Timeline};
+#[cfg(feature = "sim")]
+pub(crate) use vertex::forget_decoded;
 pub use vertex::{SignedVertex, VERSION, Vertex};
 
 #[cfg(test)]

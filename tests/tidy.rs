@@ -15,7 +15,7 @@ const FLOORS: &[&[&str]] = &[
     &["identity", "dag", "sync", "consensus", "ledger"],
     &["federated"],
     &["message", "event", "effect", "node"],
-    &["platform", "storage", "net", "runtime"],
+    &["platform", "storage", "net", "runtime", "sim"],
     &["wasm"],
 ];
 /// Floors below this one are pure: values in, values out.
@@ -401,6 +401,13 @@ fn agreement(tree: &Tree, found: &mut Vec<Problem>) {
         let says = "rustflags differ from .cargo/config.toml: tests would not run what is shipped";
         found.push(problem("agreement", "wasm-pack.toml", 1, says));
     }
+    for (index, line) in text("wasm-pack.toml").lines().enumerate() {
+        if line.starts_with("features = ") && line.contains("\"sim\"") {
+            let says =
+                "the simulator's signatures prove nothing: never build `sim` for an artifact";
+            found.push(problem("agreement", "wasm-pack.toml", index + 1, says));
+        }
+    }
     if !text("Cargo.toml").contains("\nwasm-opt = false\n") {
         let says = "`wasm-opt = false` is gone: wasm-pack would download one of its own";
         found.push(problem("agreement", "Cargo.toml", 1, says));
@@ -593,6 +600,7 @@ mod controls {
             ("CHANGELOG.md", "# Changes\n\n## 1.2.2\n"),
             (".cargo/config.toml", "[target]\nrustflags = [\"b\"]\n"),
             ("Cargo.toml", "\nversion = \"1.2.3\"\n"),
+            ("wasm-pack.toml", "\nrustflags = [\"a\"]\nfeatures = [\"mesh\", \"sim\"]\n"),
         ] {
             assert_eq!(rules_broken(path, text), ["agreement"], "{path}");
         }

@@ -22,8 +22,11 @@
 //! libp2p transport key is a separate key; and wasm gives no constant-time guarantee.
 
 mod backend;
+#[cfg(feature = "sim")]
+pub mod stub;
 
 use std::fmt;
+use std::sync::Arc;
 
 use ed25519_dalek::Signer as _;
 use sha2::{Digest as _, Sha512};
@@ -110,15 +113,28 @@ impl Error {
 
 /// A composite private key, expanded for signing; its parts are zeroed when dropped.
 pub struct SigningKey {
-    ml_dsa: <Backend as MlDsa65>::Signer,
-    ed25519: ed25519_dalek::SigningKey,
+    private: Private,
     public: PublicKey,
+}
+
+/// What signs.
+enum Private {
+    Composite {
+        ml_dsa: <Backend as MlDsa65>::Signer,
+        ed25519: Box<ed25519_dalek::SigningKey>,
+    },
+    #[cfg(feature = "sim")]
+    Stub,
 }
 
 impl SigningKey {
     /// Grows the key from its seeds: 32 bytes for ML-DSA, then 32 for Ed25519, as the draft
     /// serialises a private key. The same seeds give the same key.
     pub fn from_seeds(seeds: &[u8; SEEDS_BYTES]) -> Self {
+        #[cfg(feature = "sim")]
+        if let Some(stub) = stub::signing_key(seeds) {
+            return stub;
+        }
         let mut ml_dsa_seed = [0; 32];
         let mut ed25519_seed = [0; 32];
         let (first, second) = seeds.split_at(32);
@@ -130,16 +146,16 @@ impl SigningKey {
         ml_dsa_seed.zeroize();
         ed25519_seed.zeroize();
 
-        let mut bytes = Box::new([0; PUBLIC_KEY_BYTES]);
+        let mut bytes = [0; PUBLIC_KEY_BYTES];
         let (ml_dsa_part, ed25519_part) = bytes.split_at_mut(backend::PUBLIC_KEY_BYTES);
         ml_dsa_part.copy_from_slice(&ml_dsa_public);
         ed25519_part.copy_from_slice(ed25519.verifying_key().as_bytes());
-        let public = PublicKey {
+        let expanded = Expanded::Composite {
             ml_dsa: expand_own(&ml_dsa_public),
-            ed25519: ed25519.verifying_key(),
-            bytes,
+            ed25519: Box::new(ed25519.verifying_key()),
         };
-        Self { ml_dsa, ed25519, public }
+        let public = PublicKey(Arc::new(Key { bytes, expanded }));
+        Self { private: Private::Composite { ml_dsa, ed25519: Box::new(ed25519) }, public }
     }
 
     /// The public half.
@@ -154,15 +170,20 @@ impl SigningKey {
     }
 
     fn sign_raw(&self, context: &[u8], message: &[u8], mut hedge: [u8; 32]) -> Signature {
+        let (ml_dsa, ed25519) = match &self.private {
+            Private::Composite { ml_dsa, ed25519 } => (ml_dsa, ed25519),
+            #[cfg(feature = "sim")]
+            Private::Stub => return stub::sign(&self.public, context, message),
+        };
         let representative = representative(context, message);
-        let ml_dsa = Backend::sign(&self.ml_dsa, &representative, LABEL, &hedge);
+        let ml_dsa = Backend::sign(ml_dsa, &representative, LABEL, &hedge);
         hedge.zeroize();
-        let ed25519 = self.ed25519.sign(&representative);
-        let mut bytes = Box::new([0; SIGNATURE_BYTES]);
+        let ed25519 = ed25519.sign(&representative);
+        let mut bytes = [0; SIGNATURE_BYTES];
         let (ml_dsa_part, ed25519_part) = bytes.split_at_mut(backend::SIGNATURE_BYTES);
         ml_dsa_part.copy_from_slice(&ml_dsa);
         ed25519_part.copy_from_slice(&ed25519.to_bytes());
-        Signature(bytes)
+        Signature(Arc::new(bytes))
     }
 }
 
@@ -172,12 +193,24 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// A composite public key, both parts decoded and expanded for verification (about 8 KiB).
+/// A composite public key, both parts decoded and expanded for verification (about 8 KiB). Clones
+/// share it.
 #[derive(Clone)]
-pub struct PublicKey {
-    bytes: Box<[u8; PUBLIC_KEY_BYTES]>,
-    ml_dsa: <Backend as MlDsa65>::Verifier,
-    ed25519: ed25519_dalek::VerifyingKey,
+pub struct PublicKey(Arc<Key>);
+
+struct Key {
+    bytes: [u8; PUBLIC_KEY_BYTES],
+    expanded: Expanded,
+}
+
+/// What verifies.
+enum Expanded {
+    Composite {
+        ml_dsa: <Backend as MlDsa65>::Verifier,
+        ed25519: Box<ed25519_dalek::VerifyingKey>,
+    },
+    #[cfg(feature = "sim")]
+    Stub,
 }
 
 impl PublicKey {
@@ -187,13 +220,19 @@ impl PublicKey {
     /// [`Error::Malformed`] when the length is wrong, the Ed25519 part is not a point of the
     /// curve, or is one of small order (with which one signature fits every message).
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        #[cfg(feature = "sim")]
+        return stub::shared(bytes, Self::expand);
+        #[cfg(not(feature = "sim"))]
+        Self::expand(bytes)
+    }
+
+    fn expand(bytes: &[u8]) -> Result<Self, Error> {
         let malformed = || Error::Malformed {
             what: "the composite public key",
             expected: PUBLIC_KEY_BYTES,
             found: bytes.len(),
         };
-        let bytes: Box<[u8; PUBLIC_KEY_BYTES]> =
-            Box::new(bytes.try_into().map_err(|_| malformed())?);
+        let bytes: [u8; PUBLIC_KEY_BYTES] = bytes.try_into().map_err(|_| malformed())?;
         let (ml_dsa, ed25519) =
             bytes.split_first_chunk::<{ backend::PUBLIC_KEY_BYTES }>().ok_or_else(malformed)?;
         let ed25519: &[u8; ED25519_KEY_BYTES] = ed25519.try_into().map_err(|_| malformed())?;
@@ -202,12 +241,13 @@ impl PublicKey {
         if ed25519.is_weak() {
             return Err(malformed());
         }
-        Ok(Self { bytes, ml_dsa, ed25519 })
+        let expanded = Expanded::Composite { ml_dsa, ed25519: Box::new(ed25519) };
+        Ok(Self(Arc::new(Key { bytes, expanded })))
     }
 
     /// The 1984 bytes of the key.
     pub fn as_bytes(&self) -> &[u8; PUBLIC_KEY_BYTES] {
-        &self.bytes
+        &self.0.bytes
     }
 
     /// Verifies both halves of `signature` over `message` for the use `context`. The Ed25519 half
@@ -230,12 +270,17 @@ impl PublicKey {
         message: &[u8],
         signature: &Signature,
     ) -> Result<(), Error> {
+        let (ml_dsa_key, ed25519_key) = match &self.0.expanded {
+            Expanded::Composite { ml_dsa, ed25519 } => (ml_dsa, ed25519),
+            #[cfg(feature = "sim")]
+            Expanded::Stub => return stub::verify(self, context, message, signature),
+        };
         let representative = representative(context, message);
         let (ml_dsa, ed25519) = signature.halves();
-        self.ed25519
+        ed25519_key
             .verify_strict(&representative, &ed25519_dalek::Signature::from_bytes(ed25519))
             .map_err(|_| Error::Ed25519)?;
-        if Backend::verify(&self.ml_dsa, &representative, LABEL, ml_dsa) {
+        if Backend::verify(ml_dsa_key, &representative, LABEL, ml_dsa) {
             Ok(())
         } else {
             Err(Error::MlDsa)
@@ -245,7 +290,7 @@ impl PublicKey {
 
 impl PartialEq for PublicKey {
     fn eq(&self, other: &Self) -> bool {
-        self.bytes == other.bytes
+        self.as_bytes() == other.as_bytes()
     }
 }
 
@@ -253,14 +298,14 @@ impl Eq for PublicKey {}
 
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (start, _) = self.bytes.split_at(4);
+        let (start, _) = self.as_bytes().split_at(4);
         write!(f, "PublicKey({}..)", data_encoding::HEXLOWER.encode(start))
     }
 }
 
-/// A composite signature. Having one says nothing about its validity.
+/// A composite signature. Having one says nothing about its validity. Clones share the bytes.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Signature(Box<[u8; SIGNATURE_BYTES]>);
+pub struct Signature(Arc<[u8; SIGNATURE_BYTES]>);
 
 impl Signature {
     /// Takes the 3373 bytes of a signature.
@@ -269,7 +314,7 @@ impl Signature {
     /// [`Error::Malformed`] when there are more or fewer bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         match <[u8; SIGNATURE_BYTES]>::try_from(bytes) {
-            Ok(bytes) => Ok(Self(Box::new(bytes))),
+            Ok(bytes) => Ok(Self(Arc::new(bytes))),
             Err(_) => Err(Error::Malformed {
                 what: "the composite signature",
                 expected: SIGNATURE_BYTES,

@@ -9,6 +9,14 @@
 //! On the wire and in the store a vertex is the DAG-CBOR list `[vertex bytes, signature bytes]`.
 //! Its vertex bytes are a byte string and never re-encoded on the way.
 
+#[cfg(feature = "sim")]
+mod shared;
+
+use std::sync::Arc;
+
+#[cfg(feature = "sim")]
+pub(crate) use shared::forget_decoded;
+
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
@@ -60,9 +68,12 @@ pub struct Vertex {
 /// A vertex with its exact bytes, its name and its author's signature.
 ///
 /// That it exists means that the bytes are canonical and every local rule holds. That the
-/// signature verifies is checked against the author's key, by [`super::Graph`].
+/// signature verifies is checked against the author's key, by [`super::Graph`]. Clones share it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct SignedVertex {
+pub struct SignedVertex(Arc<Signed>);
+
+#[derive(Debug, PartialEq)]
+struct Signed {
     vertex: Vertex,
     id: VertexId,
     bytes: Vec<u8>,
@@ -159,7 +170,7 @@ impl SignedVertex {
         let id = VertexId::of(&bytes);
         let claim = Claim(vertex.network, vertex.author, vertex.seq, id);
         let signature = key.sign(Context::Vertex, &claim.encode(), hedge);
-        Ok(Self { vertex, id, bytes, signature })
+        Ok(Self(Arc::new(Signed { vertex, id, bytes, signature })))
     }
 
     /// Puts a vertex together from its exact bytes and its signature.
@@ -168,7 +179,8 @@ impl SignedVertex {
     /// As [`SignedVertex::decode`].
     pub fn from_parts(bytes: Vec<u8>, signature: Signature) -> Result<Self, Error> {
         let vertex = read(&bytes)?;
-        Ok(Self { vertex, id: VertexId::of(&bytes), bytes, signature })
+        let id = VertexId::of(&bytes);
+        Ok(Self(Arc::new(Signed { vertex, id, bytes, signature })))
     }
 
     /// Reads the wire form. Total and bounded: nothing is allocated on a stranger's word.
@@ -177,6 +189,13 @@ impl SignedVertex {
     /// [`Error::Encoding`] for anything but the canonical bytes of a vertex, otherwise the first
     /// local rule that is broken.
     pub fn decode(encoded: &[u8]) -> Result<Self, Error> {
+        #[cfg(feature = "sim")]
+        return shared::decoded(encoded, Self::read);
+        #[cfg(not(feature = "sim"))]
+        Self::read(encoded)
+    }
+
+    fn read(encoded: &[u8]) -> Result<Self, Error> {
         let (bytes, signature): (ByteBuf, ByteBuf) =
             cbor::decode(encoded, &ENVELOPE_BOUNDS).map_err(of("signed vertex"))?;
         let signature = Signature::from_bytes(&signature).map_err(|error| Error::Encoding {
@@ -188,32 +207,32 @@ impl SignedVertex {
 
     /// The wire form: the DAG-CBOR list `[vertex bytes, signature bytes]`.
     pub fn encode(&self) -> Vec<u8> {
-        cbor::encode_pair(&self.bytes, self.signature.as_bytes())
+        cbor::encode_pair(&self.0.bytes, self.0.signature.as_bytes())
     }
 
     /// The fields.
     pub fn vertex(&self) -> &Vertex {
-        &self.vertex
+        &self.0.vertex
     }
 
     /// The name.
     pub fn id(&self) -> VertexId {
-        self.id
+        self.0.id
     }
 
     /// The exact bytes that the name is the hash of.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.0.bytes
     }
 
     /// The author's signature over the claim.
     pub fn signature(&self) -> &Signature {
-        &self.signature
+        &self.0.signature
     }
 
     /// Bytes of memory and storage this vertex is counted with.
     pub fn size_bytes(&self) -> usize {
-        self.bytes.len() + self.signature.as_bytes().len()
+        self.0.bytes.len() + self.0.signature.as_bytes().len()
     }
 
     /// Upper bound of the length of [`SignedVertex::encode`], without encoding.
@@ -228,16 +247,17 @@ impl SignedVertex {
     /// [`Error::ForeignKey`] when the key is not the author's, else [`Error::Signature`].
     pub fn verify(&self, key: &PublicKey) -> Result<(), Error> {
         let key_of = AuthorId::of(key);
-        if key_of != self.vertex.author {
-            return Err(Error::ForeignKey { author: self.vertex.author, key_of });
+        if key_of != self.0.vertex.author {
+            return Err(Error::ForeignKey { author: self.0.vertex.author, key_of });
         }
-        key.verify(Context::Vertex, &self.claim().encode(), &self.signature)
-            .map_err(|source| Error::Signature { id: self.id, author: self.vertex.author, source })
+        key.verify(Context::Vertex, &self.claim().encode(), &self.0.signature).map_err(|source| {
+            Error::Signature { id: self.0.id, author: self.0.vertex.author, source }
+        })
     }
 
     /// What the author signed.
     pub(super) fn claim(&self) -> Claim {
-        Claim(self.vertex.network, self.vertex.author, self.vertex.seq, self.id)
+        Claim(self.0.vertex.network, self.0.vertex.author, self.0.vertex.seq, self.0.id)
     }
 }
 

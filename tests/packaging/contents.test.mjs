@@ -51,6 +51,13 @@ test('the dependencies are those of the host, and no more', () => {
   assert.deepEqual(ours.optionalDependencies, host.optionalDependencies)
 })
 
+test("no artifact knows the simulator's signatures, which anybody could make", () => {
+  const mark = Buffer.from('stub-signatures!')
+  const modules = [...filesIn(packed().package)].filter((path) => path.endsWith('.wasm'))
+  assert.ok(modules.length >= 2, `${modules.length} modules in the package`)
+  for (const path of modules) assert.ok(!readFileSync(path).includes(mark), path)
+})
+
 test('every file belongs there, and none names the machine that built it', () => {
   let total = 0
   for (const path of filesIn(packed().package)) {

@@ -162,13 +162,18 @@ fn the_component_keys_cannot_be_used_apart_from_the_composite() {
     // A plain Ed25519 signature over the message, as another protocol with the same key would make.
     let key = key(4);
     let good = key.sign(Context::Vertex, b"message", [0; 32]);
-    let plain = key.ed25519.sign(b"message").to_bytes();
+    let (ml_dsa, ed25519) = match &key.private {
+        Private::Composite { ml_dsa, ed25519 } => (ml_dsa, ed25519),
+        #[cfg(feature = "sim")]
+        Private::Stub => unreachable!("the seeds are not marked"),
+    };
+    let plain = ed25519.sign(b"message").to_bytes();
     let stripped = altered(&good, |bytes| bytes[3309..].copy_from_slice(&plain));
     let result = key.public().verify(Context::Vertex, b"message", &stripped);
     assert_eq!(result, Err(Error::Ed25519));
     // An ML-DSA signature over the right representative, but without the label as its context.
     let representative = representative(Context::Vertex.as_bytes(), b"message");
-    let unlabelled = Backend::sign(&key.ml_dsa, &representative, b"", &[0; 32]);
+    let unlabelled = Backend::sign(ml_dsa, &representative, b"", &[0; 32]);
     let stripped = altered(&good, |bytes| bytes[..3309].copy_from_slice(&unlabelled));
     let result = key.public().verify(Context::Vertex, b"message", &stripped);
     assert_eq!(result, Err(Error::MlDsa));
