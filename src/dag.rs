@@ -28,6 +28,10 @@ mod equivocation;
 mod error;
 mod graph;
 mod id;
+#[cfg(feature = "sim")]
+pub mod mutant;
+#[cfg(not(feature = "sim"))]
+mod mutant;
 mod payload;
 mod timeline;
 mod vertex;

@@ -72,6 +72,9 @@ pub mod net;
 #[cfg(all(feature = "mesh", target_arch = "wasm32"))]
 pub mod runtime;
 
+#[cfg(feature = "sim")]
+pub mod sim;
+
 // Floor 7, bindings: what JavaScript sees.
 #[cfg(target_arch = "wasm32")]
 pub mod wasm;

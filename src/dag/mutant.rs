@@ -1,0 +1,41 @@
+//! Checks that the simulator can leave out, to show that it notices.
+//!
+//! A checker that never failed proves nothing. So each rule named here can be switched off, for one
+//! thread and in builds with the feature `sim` only; in every other build [`skips`] is the constant
+//! `false` and costs nothing.
+
+/// A rule that can be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "sim", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "sim", serde(rename_all = "kebab-case"))]
+pub enum Check {
+    /// The author's previous vertex is one of the parents, and is the author's.
+    Prev,
+    /// The Lamport time is one more than the greatest of the parents.
+    Lamport,
+    /// The parents are there.
+    Parents,
+}
+
+#[cfg(feature = "sim")]
+thread_local! {
+    static SKIPPED: std::cell::Cell<Option<Check>> = const { std::cell::Cell::new(None) };
+}
+
+/// Whether this check is left out.
+#[cfg(feature = "sim")]
+pub(super) fn skips(check: Check) -> bool {
+    SKIPPED.get() == Some(check)
+}
+
+/// Leaves one check out on this thread, or none.
+#[cfg(feature = "sim")]
+pub(crate) fn skip(check: Option<Check>) {
+    SKIPPED.set(check);
+}
+
+/// Whether this check is left out: never.
+#[cfg(not(feature = "sim"))]
+pub(super) const fn skips(_: Check) -> bool {
+    false
+}

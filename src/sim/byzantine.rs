@@ -1,0 +1,151 @@
+//! Members that do what an honest one would not: strategies as wrappers round an honest core.
+//!
+//! The core is the real node with a real identity. A strategy sees what goes in and decides what
+//! comes out: it can drop, hold back, change or add. It signs with its own key only, and knows what
+//! its node knows. A protocol with votes brings strategies that lie in votes: one more
+//! implementation of [`Strategy`].
+
+mod forge;
+mod mute;
+
+use std::fmt::Debug;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Now;
+use crate::crypto::sign::SigningKey;
+use crate::dag::NetworkId;
+use crate::effect::{Effect, Input};
+use crate::identity::AuthorId;
+use crate::node::Node;
+use crate::rng::Rng;
+
+/// What a dishonest member does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "attack", deny_unknown_fields)]
+pub enum Attack {
+    /// Says nothing any more, and keeps its connections.
+    Silent,
+    /// Sends everything late.
+    Delay {
+        /// Milliseconds, at most.
+        ms: u32,
+    },
+    /// Gives half of its peers another vertex than the other half, each signed.
+    Equivocate,
+    /// Names blobs and gives none.
+    WithholdBlobs,
+    /// Gives other bytes than those of the blob.
+    WrongBlobs,
+    /// Answers no question about vertices.
+    WithholdVertices,
+    /// Signs vertices that break a rule about parents, position or Lamport time.
+    BadVertices,
+    /// Signs vertices with Lamport times far ahead.
+    FutureLamport,
+    /// Sends again what it has heard.
+    Replay,
+    /// Signs vertices whose parents do not exist.
+    OrphanFlood {
+        /// Vertices per second.
+        per_second: u32,
+    },
+    /// Tells heads as they were at the beginning.
+    StaleHeads,
+    /// Tells heads that do not exist.
+    PhantomHeads,
+    /// Sends bytes that are no message.
+    Garbage,
+}
+
+/// What a strategy can do.
+#[derive(Debug)]
+pub enum Action {
+    /// As an honest driver would.
+    Do(Effect),
+    /// The same, later.
+    Later {
+        /// Milliseconds.
+        ms: u64,
+        /// What.
+        effect: Effect,
+    },
+    /// Gossip to one peer alone.
+    Whisper {
+        /// To whom.
+        peer: usize,
+        /// What.
+        bytes: Vec<u8>,
+    },
+}
+
+/// What a strategy knows.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// The member's clocks.
+    pub now: Now,
+    /// The attack's own stream.
+    pub rng: &'a mut Rng,
+    /// The member's key.
+    pub key: &'a SigningKey,
+    /// The member's author.
+    pub author: AuthorId,
+    /// The network.
+    pub network: NetworkId,
+    /// The honest core.
+    pub state: &'a Node,
+    /// Connected members.
+    pub peers: &'a [usize],
+}
+
+/// A way to misbehave.
+pub trait Strategy: Debug {
+    /// Sees what goes into the core.
+    fn on_input(&mut self, _input: &Input) {}
+
+    /// What happens instead of an effect of the core.
+    fn on_effect(&mut self, effect: Effect, _context: &mut Context<'_>) -> Vec<Action> {
+        vec![Action::Do(effect)]
+    }
+
+    /// What it does by itself, once per second.
+    fn on_second(&mut self, _context: &mut Context<'_>) -> Vec<Action> {
+        Vec::new()
+    }
+}
+
+/// The strategy of an attack.
+pub fn strategy(attack: Attack) -> Box<dyn Strategy> {
+    match attack {
+        Attack::Silent => Box::new(mute::Silent),
+        Attack::Delay { ms } => Box::new(mute::Delay { ms }),
+        Attack::WithholdBlobs => Box::new(mute::Withhold { blobs: true }),
+        Attack::WithholdVertices => Box::new(mute::Withhold { blobs: false }),
+        Attack::WrongBlobs => Box::new(mute::WrongBlobs),
+        Attack::StaleHeads => Box::new(mute::Heads { phantom: false }),
+        Attack::PhantomHeads => Box::new(mute::Heads { phantom: true }),
+        Attack::Equivocate => Box::new(forge::Equivocate),
+        Attack::BadVertices => Box::new(forge::BadVertices::default()),
+        Attack::FutureLamport => Box::new(forge::FutureLamport),
+        Attack::OrphanFlood { per_second } => Box::new(forge::OrphanFlood { per_second }),
+        Attack::Replay => Box::new(forge::Replay::default()),
+        Attack::Garbage => Box::new(forge::Garbage),
+    }
+}
+
+/// Every attack there is, for random scenarios.
+pub const ATTACKS: &[Attack] = &[
+    Attack::Silent,
+    Attack::Delay { ms: 3_000 },
+    Attack::Equivocate,
+    Attack::WithholdBlobs,
+    Attack::WrongBlobs,
+    Attack::WithholdVertices,
+    Attack::BadVertices,
+    Attack::FutureLamport,
+    Attack::Replay,
+    Attack::OrphanFlood { per_second: 40 },
+    Attack::StaleHeads,
+    Attack::PhantomHeads,
+    Attack::Garbage,
+];

@@ -1,0 +1,350 @@
+//! Scenarios by name, and random ones by seed.
+//!
+//! A random scenario draws its own knobs (swarm testing, Groce et al., 2012): most have a few kinds
+//! of faults, so that some have only those that matter together.
+
+use super::byzantine::ATTACKS;
+use super::random::Tree;
+use super::scenario::{
+    Bounds, Crypto, Direction, Disk, Fault, Latency, Network, Scenario, Training, Workload,
+};
+use crate::rng::Rng;
+
+/// A named scenario: its name, how many members it has by default, and what it shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// Its name.
+    pub name: &'static str,
+    /// Members, unless said otherwise.
+    pub nodes: usize,
+    /// What it shows, for people.
+    pub shows: &'static str,
+    make: fn(&mut Scenario, &mut Rng),
+}
+
+/// Every named scenario.
+pub const ENTRIES: &[Entry] = &[
+    Entry {
+        name: "partition-heal",
+        nodes: 100,
+        shows: "half of the members are cut off for 40 s, both halves go on, and all agree after",
+        make: partition_heal,
+    },
+    Entry {
+        name: "calm",
+        nodes: 100,
+        shows: "an hour of moderate load, nothing fails",
+        make: calm,
+    },
+    Entry { name: "crowd", nodes: 1_000, shows: "a thousand members for a minute", make: crowd },
+    Entry {
+        name: "crashes",
+        nodes: 20,
+        shows: "processes end within writes, and never contradict themselves",
+        make: crashes,
+    },
+    Entry {
+        name: "tabs",
+        nodes: 20,
+        shows: "pages in the background: late timers, frozen, killed",
+        make: tabs,
+    },
+    Entry {
+        name: "disks",
+        nodes: 12,
+        shows: "stores without room, slow ones, and stores that lie about failing",
+        make: disks,
+    },
+    Entry {
+        name: "attacks",
+        nodes: 20,
+        shows: "a quarter of the members attack, each in another way",
+        make: attacks,
+    },
+    Entry {
+        name: "soak",
+        nodes: 50,
+        shows: "a day with members that come and go: storage and memory",
+        make: soak,
+    },
+];
+
+/// A named scenario with so many members (its own number for `None`). `random` is one, too.
+pub fn named(name: &str, nodes: Option<usize>, seed: u64) -> Option<Scenario> {
+    if name == "random" {
+        return Some(random(seed, nodes));
+    }
+    let entry = ENTRIES.iter().find(|entry| entry.name == name)?;
+    let mut scenario = empty(name, nodes.unwrap_or(entry.nodes).max(2), seed);
+    let mut rng = Tree::new(seed).stream("catalogue", 0, 0);
+    (entry.make)(&mut scenario, &mut rng);
+    finish(&mut scenario);
+    Some(scenario)
+}
+
+fn empty(name: &str, nodes: usize, seed: u64) -> Scenario {
+    Scenario {
+        name: name.to_owned(),
+        seed,
+        nodes,
+        horizon_ms: 0,
+        crypto: Crypto::Stub,
+        network: Network::default(),
+        disk: Disk::default(),
+        workload: Workload::default(),
+        faults: Vec::new(),
+        bounds: Bounds::default(),
+        mutant: None,
+    }
+}
+
+/// The horizon is the earliest that lets everything become equal.
+fn finish(scenario: &mut Scenario) {
+    let enough_ms = scenario.quiet_ms() + scenario.bounds.converge_ms + 1_000;
+    scenario.horizon_ms = scenario.horizon_ms.max(enough_ms);
+    scenario.bounds.vertices_min = scenario.bounds.vertices_min.max(scenario.nodes / 2);
+}
+
+fn training(scenario: &Scenario, at_ms: u64, members: usize, rounds: u32) -> Training {
+    let members: Vec<usize> =
+        (0..scenario.nodes).filter(|node| !scenario.is_byzantine(*node)).take(members).collect();
+    let founder = members.first().copied().unwrap_or(0);
+    Training { at_ms, founder, members, rounds, deadline_ms: 5_000, train_ms: 200 }
+}
+
+fn started_ms(scenario: &Scenario) -> u64 {
+    scenario.network.start_interval_ms * scenario.nodes as u64
+}
+
+fn partition_heal(scenario: &mut Scenario, rng: &mut Rng) {
+    let begin_ms = started_ms(scenario) + 18_000;
+    let mut members: Vec<usize> = (0..scenario.nodes).collect();
+    rng.shuffle(&mut members);
+    members.truncate(scenario.nodes / 2);
+    members.sort_unstable();
+    scenario.faults.push(Fault::Partition {
+        at_ms: begin_ms,
+        until_ms: begin_ms + 40_000,
+        group: members,
+        direction: Direction::Both,
+    });
+    scenario.workload.statements_per_minute = 120;
+    scenario.workload.until_ms = begin_ms + 45_000;
+    scenario.workload.runs = vec![training(scenario, begin_ms - 10_000, 6, 4)];
+    scenario.bounds.rounds_min = 4;
+}
+
+fn calm(scenario: &mut Scenario, _: &mut Rng) {
+    scenario.workload.statements_per_minute = scenario.nodes as u64;
+    scenario.workload.until_ms = 3_600_000;
+    scenario.workload.runs = vec![training(scenario, 60_000, 16, 20)];
+    scenario.bounds.rounds_min = 20;
+}
+
+fn crowd(scenario: &mut Scenario, _: &mut Rng) {
+    scenario.network.start_interval_ms = 10;
+    scenario.workload.statements_per_minute = 300;
+    scenario.workload.until_ms = started_ms(scenario) + 15_000;
+    scenario.bounds.converge_ms = 30_000;
+    scenario.horizon_ms = 60_000;
+}
+
+fn crashes(scenario: &mut Scenario, rng: &mut Rng) {
+    for node in 0..scenario.nodes {
+        for _ in 0..3 {
+            let at_ms = 10_000 + u64::from(rng.below(120_000));
+            let down_ms = 100 + u64::from(rng.below(20_000));
+            scenario.faults.push(Fault::CrashInWrite { at_ms, node, down_ms });
+        }
+    }
+    scenario.workload.statements_per_minute = 240;
+    scenario.workload.until_ms = 160_000;
+    scenario.workload.runs = vec![training(scenario, 8_000, 6, 10)];
+    scenario.bounds.rounds_min = 10;
+}
+
+fn tabs(scenario: &mut Scenario, rng: &mut Rng) {
+    scenario.network.tabs_per_mille = 500;
+    for node in 1..scenario.nodes {
+        let at_ms = 10_000 + u64::from(rng.below(60_000));
+        let until_ms = at_ms + 5_000 + u64::from(rng.below(90_000));
+        scenario.faults.push(match node % 3 {
+            0 => Fault::Throttle { at_ms, until_ms, node },
+            1 => Fault::Freeze { at_ms, until_ms, node, dies: false },
+            _ => Fault::Freeze { at_ms, until_ms, node, dies: true },
+        });
+    }
+    scenario.workload.statements_per_minute = 120;
+    scenario.workload.until_ms = 160_000;
+    scenario.workload.runs = vec![training(scenario, 8_000, 6, 10)];
+    scenario.bounds.rounds_min = 5;
+    scenario.bounds.converge_ms = 90_000;
+}
+
+fn disks(scenario: &mut Scenario, rng: &mut Rng) {
+    for node in 0..scenario.nodes {
+        let at_ms = 10_000 + u64::from(rng.below(60_000));
+        let until_ms = at_ms + 1_000 + u64::from(rng.below(60_000));
+        scenario.faults.push(match node % 3 {
+            0 => Fault::Full { at_ms, until_ms, node },
+            1 => Fault::Lie { at_ms, until_ms, node },
+            _ => Fault::SlowDisk { at_ms, until_ms, node, write_ms: 3_000 },
+        });
+        scenario.faults.push(Fault::Crash { at_ms: at_ms + 700, node, down_ms: Some(3_000) });
+    }
+    scenario.workload.statements_per_minute = 240;
+    scenario.workload.until_ms = 140_000;
+    scenario.bounds.converge_ms = 120_000;
+}
+
+fn attacks(scenario: &mut Scenario, rng: &mut Rng) {
+    let count = scenario.nodes / 4;
+    let mut kinds = ATTACKS.to_vec();
+    rng.shuffle(&mut kinds);
+    for place in 0..count {
+        let node = scenario.nodes - 1 - place;
+        let attack = kinds[place % kinds.len()];
+        scenario.faults.push(Fault::Byzantine { at_ms: 10_000, node, attack });
+    }
+    scenario.workload.statements_per_minute = 240;
+    scenario.workload.until_ms = 120_000;
+    scenario.workload.runs = vec![training(scenario, 20_000, 6, 6)];
+    scenario.bounds.rounds_min = 6;
+}
+
+fn soak(scenario: &mut Scenario, rng: &mut Rng) {
+    const DAY_MS: u64 = 86_400_000;
+    let mut at_ms = 300_000;
+    while at_ms < DAY_MS - 600_000 {
+        let node = 1 + rng.below(scenario.nodes as u32 - 1) as usize;
+        let away_ms = 30_000 + u64::from(rng.below(1_200_000));
+        scenario.faults.push(if rng.below(2) == 0 {
+            Fault::Leave { at_ms, node, away_ms }
+        } else {
+            Fault::Crash { at_ms, node, down_ms: Some(away_ms) }
+        });
+        at_ms += 60_000 + u64::from(rng.below(240_000));
+    }
+    scenario.workload.statements_per_minute = 6;
+    scenario.workload.until_ms = DAY_MS - 400_000;
+    scenario.workload.runs = vec![training(scenario, 60_000, 8, 40)];
+    scenario.bounds.rounds_min = 40;
+    scenario.bounds.converge_ms = 120_000;
+    // Who left shortly before the end is back by then.
+    scenario.faults.retain(|fault| fault.end_ms() < DAY_MS - 130_000);
+    scenario.horizon_ms = DAY_MS;
+}
+
+/// A scenario drawn from a seed; small ones mostly, as they fail in ways that can be understood.
+pub fn random(seed: u64, nodes: Option<usize>) -> Scenario {
+    let mut rng = Tree::new(seed).stream("random scenario", 0, 0);
+    let most = if rng.below(8) == 0 { 40 } else { 14 };
+    let drawn = 3 + rng.below(most) as usize;
+    let mut scenario = empty(&format!("random {seed}"), nodes.unwrap_or(drawn), seed);
+    // One in a hundred signs for real: the stub leaves out nothing that a fault can reach.
+    if rng.below(100) == 0 {
+        scenario.crypto = Crypto::Real;
+    }
+    scenario.network = random_network(&mut rng);
+    scenario.disk.write_ms = 1 + u64::from(rng.below(60));
+    scenario.workload.statements_per_minute = 10 + u64::from(rng.below(600));
+    scenario.workload.until_ms = 90_000;
+    let knobs: Vec<bool> = (0..FAULT_KINDS).map(|_| rng.below(3) == 0).collect();
+    for _ in 0..rng.below(24) {
+        let kind = rng.below(FAULT_KINDS) as usize;
+        if knobs[kind] {
+            let fault = random_fault(kind, scenario.nodes, &mut rng);
+            scenario.faults.push(fault);
+        }
+    }
+    limit_attackers(&mut scenario);
+    if rng.below(2) == 0 {
+        let members = 1 + rng.below(8) as usize;
+        scenario.workload.runs = vec![training(&scenario, 15_000, members, 1 + rng.below(5))];
+    }
+    scenario.bounds.converge_ms = 180_000;
+    finish(&mut scenario);
+    scenario
+}
+
+fn random_network(rng: &mut Rng) -> Network {
+    let latency = match rng.below(3) {
+        0 => Latency::Constant { ms: 1 + u64::from(rng.below(200)) },
+        1 => Latency::Lognormal {
+            median_ms: 1 + u64::from(rng.below(100)),
+            sigma_milli: 100 + rng.below(900),
+        },
+        _ => Latency::Regions {
+            matrix_ms: vec![vec![5, 45, 110], vec![45, 5, 80], vec![110, 80, 5]],
+        },
+    };
+    let sometimes = |rng: &mut Rng, max| if rng.below(3) == 0 { rng.below(max) } else { 0 };
+    Network {
+        latency,
+        loss_per_mille: sometimes(rng, 60),
+        duplicate_per_mille: sometimes(rng, 200),
+        uplink_kib_s: if rng.below(4) == 0 { 64 + u64::from(rng.below(1_000)) } else { 0 },
+        tabs_per_mille: sometimes(rng, 700),
+        start_interval_ms: u64::from(rng.below(500)),
+    }
+}
+
+/// Kinds of faults that [`random_fault`] draws from (count).
+const FAULT_KINDS: u32 = 11;
+
+fn random_fault(kind: usize, nodes: usize, rng: &mut Rng) -> Fault {
+    let node = rng.below(nodes as u32) as usize;
+    let at_ms = 1_000 + u64::from(rng.below(80_000));
+    let until_ms = at_ms + 100 + u64::from(rng.below(40_000));
+    let down_ms = 1 + u64::from(rng.below(30_000));
+    let group = |rng: &mut Rng| {
+        let mut group: Vec<usize> = (0..nodes).collect();
+        rng.shuffle(&mut group);
+        group.truncate(1 + rng.below(nodes as u32 - 1) as usize);
+        group.sort_unstable();
+        group
+    };
+    match kind {
+        0 => {
+            let direction = match rng.below(4) {
+                0 => Direction::Outward,
+                1 => Direction::Inward,
+                _ => Direction::Both,
+            };
+            Fault::Partition { at_ms, until_ms, group: group(rng), direction }
+        }
+        1 => Fault::Degrade {
+            at_ms,
+            until_ms,
+            group: group(rng),
+            loss_per_mille: rng.below(500),
+            delay_ms: rng.below(4_000),
+        },
+        2 => Fault::Crash { at_ms, node, down_ms: Some(down_ms) },
+        3 => Fault::CrashInWrite { at_ms, node, down_ms },
+        4 => Fault::Leave { at_ms, node, away_ms: down_ms },
+        5 => Fault::Freeze { at_ms, until_ms, node, dies: rng.below(2) == 0 },
+        6 => Fault::Throttle { at_ms, until_ms, node },
+        7 => Fault::Full { at_ms, until_ms, node },
+        8 => Fault::Lie { at_ms, until_ms, node },
+        9 => Fault::Skew { node, ms: i64::from(rng.below(7_200_000)) - 3_600_000 },
+        _ => {
+            let attack = ATTACKS[rng.below(ATTACKS.len() as u32) as usize];
+            Fault::Byzantine { at_ms, node, attack }
+        }
+    }
+}
+
+/// At most a third of the members attack, and never the first one, whose address all know: histories
+/// become equal among honest members that are connected, and more attackers can keep them apart.
+fn limit_attackers(scenario: &mut Scenario) {
+    let max = (scenario.nodes - 1) / 3;
+    let mut attackers = std::collections::BTreeSet::new();
+    scenario.faults.retain(|fault| match fault {
+        Fault::Byzantine { node: 0, .. } => false,
+        Fault::Byzantine { node, .. } => {
+            attackers.contains(node) || (attackers.len() < max && attackers.insert(*node))
+        }
+        _ => true,
+    });
+}

@@ -1,0 +1,447 @@
+//! What is simulated: a plain value that a file holds and that a seed makes the same of everywhere.
+//!
+//! Times are milliseconds of virtual time, members are numbered from 0. A scenario is JSON, and
+//! whatever is left out has its default. Everything random in it is drawn from `seed` when it runs;
+//! faults and runs are listed one by one, so that shrinking can take them away one by one.
+
+use serde::{Deserialize, Serialize};
+
+use super::byzantine::Attack;
+use crate::dag::mutant::Check;
+
+/// Members of one scenario (count): what memory allows.
+pub const NODES_MAX: usize = 4_096;
+
+/// One simulation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// What it shows.
+    pub name: String,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Members (count), at most [`NODES_MAX`].
+    pub nodes: usize,
+    /// Virtual milliseconds that are simulated.
+    pub horizon_ms: u64,
+    /// How vertices are signed.
+    #[serde(default)]
+    pub crypto: Crypto,
+    /// What is between the members.
+    #[serde(default)]
+    pub network: Network,
+    /// What is below them.
+    #[serde(default)]
+    pub disk: Disk,
+    /// What their owners do.
+    #[serde(default)]
+    pub workload: Workload,
+    /// What goes wrong.
+    #[serde(default)]
+    pub faults: Vec<Fault>,
+    /// What has to hold besides the invariants.
+    #[serde(default)]
+    pub bounds: Bounds,
+    /// A deliberate defect, which has to be caught.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mutant: Option<Mutant>,
+}
+
+/// How vertices are signed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Crypto {
+    /// By [`crate::crypto::sign::stub`]: a hash, a thousandth of the work.
+    #[default]
+    Stub,
+    /// As in the product.
+    Real,
+}
+
+/// What is between the members.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Network {
+    /// One-way latency of a link.
+    pub latency: Latency,
+    /// Of a thousand messages, so many are lost.
+    pub loss_per_mille: u32,
+    /// Of a thousand gossip messages, so many arrive twice.
+    pub duplicate_per_mille: u32,
+    /// Uplink of a member in KiB per second; 0 is without limit.
+    pub uplink_kib_s: u64,
+    /// Of a thousand members, so many cannot be dialled, as browser tabs cannot.
+    pub tabs_per_mille: u32,
+    /// Milliseconds between the starts of two members.
+    pub start_interval_ms: u64,
+}
+
+/// One-way latency.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind", deny_unknown_fields)]
+pub enum Latency {
+    /// The same for each message.
+    Constant {
+        /// Milliseconds.
+        ms: u64,
+    },
+    /// A log-normal draw for each link, and a narrower one for each message around it.
+    Lognormal {
+        /// Milliseconds.
+        median_ms: u64,
+        /// Thousandths; 500 is the spread of a wide area network.
+        sigma_milli: u32,
+    },
+    /// Member `n` lives in region `n % regions`; each message varies by a tenth around its entry.
+    Regions {
+        /// Milliseconds from one region (row) to another (column).
+        matrix_ms: Vec<Vec<u64>>,
+    },
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self {
+            latency: Latency::Lognormal { median_ms: 25, sigma_milli: 500 },
+            loss_per_mille: 0,
+            duplicate_per_mille: 0,
+            uplink_kib_s: 0,
+            tabs_per_mille: 0,
+            start_interval_ms: 20,
+        }
+    }
+}
+
+/// What is below the members.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Disk {
+    /// Median of the milliseconds that a write takes; log-normal.
+    pub write_ms: u64,
+}
+
+impl Default for Disk {
+    fn default() -> Self {
+        Self { write_ms: 4 }
+    }
+}
+
+/// What the owners do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Workload {
+    /// Small statements of random members, all members together, per minute.
+    pub statements_per_minute: u64,
+    /// When the last statement is made.
+    pub until_ms: u64,
+    /// Runs that are trained.
+    pub runs: Vec<Training>,
+}
+
+/// A run that some members train, on the real engine with a tiny network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Training {
+    /// When it is started.
+    pub at_ms: u64,
+    /// Who starts it.
+    pub founder: usize,
+    /// Who trains, founder included if listed.
+    pub members: Vec<usize>,
+    /// Rounds (count).
+    pub rounds: u32,
+    /// Milliseconds after which a round is closed without its quorum.
+    pub deadline_ms: u32,
+    /// Milliseconds that one member trains for one round.
+    pub train_ms: u64,
+}
+
+/// Something that goes wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind", deny_unknown_fields)]
+pub enum Fault {
+    /// Messages between a group and the rest do not arrive.
+    Partition {
+        /// Begin.
+        at_ms: u64,
+        /// End.
+        until_ms: u64,
+        /// The group.
+        group: Vec<usize>,
+        /// Which of them.
+        #[serde(default)]
+        direction: Direction,
+    },
+    /// Messages from and to a group are lost or late.
+    Degrade {
+        /// Begin.
+        at_ms: u64,
+        /// End.
+        until_ms: u64,
+        /// The group.
+        group: Vec<usize>,
+        /// Of a thousand, so many are lost.
+        loss_per_mille: u32,
+        /// Others take up to so many milliseconds more, and overtake each other.
+        delay_ms: u32,
+    },
+    /// The process ends without a word, and starts again from its disk.
+    Crash {
+        /// When.
+        at_ms: u64,
+        /// Who.
+        node: usize,
+        /// Milliseconds until it starts again; never, if left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        down_ms: Option<u64>,
+    },
+    /// The process ends within the first write it asks for after this time.
+    CrashInWrite {
+        /// From when on.
+        at_ms: u64,
+        /// Who.
+        node: usize,
+        /// Milliseconds until it starts again.
+        down_ms: u64,
+    },
+    /// The owner stops the node, and starts it again later.
+    Leave {
+        /// When.
+        at_ms: u64,
+        /// Who.
+        node: usize,
+        /// Milliseconds until it starts again.
+        away_ms: u64,
+    },
+    /// The host stands still: nothing is taken in. Then it goes on, or is killed.
+    Freeze {
+        /// Begin.
+        at_ms: u64,
+        /// End.
+        until_ms: u64,
+        /// Who.
+        node: usize,
+        /// Whether it is killed at the end, and started again a second later.
+        dies: bool,
+    },
+    /// A page in the background: whatever comes is taken in once per second.
+    Throttle {
+        /// Begin.
+        at_ms: u64,
+        /// End.
+        until_ms: u64,
+        /// Who.
+        node: usize,
+    },
+    /// The store has no room.
+    Full {
+        /// Begin.
+        at_ms: u64,
+        /// End.
+        until_ms: u64,
+        /// Who.
+        node: usize,
+    },
+    /// The store says that a write failed although it is durable.
+    Lie {
+        /// Begin.
+        at_ms: u64,
+        /// End.
+        until_ms: u64,
+        /// Who.
+        node: usize,
+    },
+    /// Writes take longer.
+    SlowDisk {
+        /// Begin.
+        at_ms: u64,
+        /// End.
+        until_ms: u64,
+        /// Who.
+        node: usize,
+        /// Milliseconds.
+        write_ms: u64,
+    },
+    /// The wall clock is wrong from the start on.
+    Skew {
+        /// Who.
+        node: usize,
+        /// Milliseconds.
+        ms: i64,
+    },
+    /// The node does what an honest one would not.
+    Byzantine {
+        /// From when on.
+        at_ms: u64,
+        /// Who.
+        node: usize,
+        /// What it does.
+        attack: Attack,
+    },
+}
+
+/// Which messages a partition stops.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// Both.
+    #[default]
+    Both,
+    /// Those that leave the group.
+    Outward,
+    /// Those that enter the group.
+    Inward,
+}
+
+/// What has to hold besides the invariants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Bounds {
+    /// Milliseconds from the last fault or operation until all honest histories are equal.
+    pub converge_ms: u64,
+    /// Inputs that one member may be given within a second.
+    pub inputs_per_second: u64,
+    /// Vertices that the histories must have at the end, at least: that something was shown.
+    pub vertices_min: usize,
+    /// Rounds that every listed run must have at the end, at least.
+    pub rounds_min: u32,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { converge_ms: 60_000, inputs_per_second: 20_000, vertices_min: 1, rounds_min: 0 }
+    }
+}
+
+/// A deliberate defect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mutant {
+    /// The driver confirms a write before it is durable, so a vertex is sent before it is.
+    SendBeforePersist,
+    /// The disk loses an acknowledged vertex in a crash.
+    ForgetfulDisk,
+    /// The driver drops requests for heads: histories that were apart stay so.
+    NoExchange,
+    /// The node leaves a check out.
+    Skip(Check),
+}
+
+impl Fault {
+    /// When it is over.
+    pub fn end_ms(&self) -> u64 {
+        match self {
+            Fault::Partition { until_ms, .. }
+            | Fault::Degrade { until_ms, .. }
+            | Fault::Throttle { until_ms, .. }
+            | Fault::Full { until_ms, .. }
+            | Fault::Lie { until_ms, .. }
+            | Fault::SlowDisk { until_ms, .. } => *until_ms,
+            Fault::Freeze { until_ms, .. } => until_ms + 1_000,
+            Fault::Crash { at_ms, down_ms, .. } => at_ms + down_ms.unwrap_or(0),
+            Fault::CrashInWrite { at_ms, down_ms, .. } => at_ms + down_ms + 10_000,
+            Fault::Leave { at_ms, away_ms, .. } => at_ms + away_ms,
+            Fault::Skew { .. } => 0,
+            Fault::Byzantine { at_ms, .. } => *at_ms,
+        }
+    }
+
+    /// The members it is about.
+    pub fn nodes(&self) -> Vec<usize> {
+        match self {
+            Fault::Partition { group, .. } | Fault::Degrade { group, .. } => group.clone(),
+            Fault::Crash { node, .. }
+            | Fault::CrashInWrite { node, .. }
+            | Fault::Leave { node, .. }
+            | Fault::Freeze { node, .. }
+            | Fault::Throttle { node, .. }
+            | Fault::Full { node, .. }
+            | Fault::Lie { node, .. }
+            | Fault::SlowDisk { node, .. }
+            | Fault::Skew { node, .. }
+            | Fault::Byzantine { node, .. } => vec![*node],
+        }
+    }
+}
+
+impl Scenario {
+    /// Reads a scenario from JSON and checks it.
+    ///
+    /// # Errors
+    /// In words: what is wrong, and where.
+    pub fn from_json(text: &str) -> Result<Self, String> {
+        let scenario: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        scenario.check()?;
+        Ok(scenario)
+    }
+
+    /// The file of this scenario.
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("plain data always encodes");
+        text.push('\n');
+        text
+    }
+
+    /// The last time at which something is done to the network.
+    pub fn quiet_ms(&self) -> u64 {
+        let faults = self.faults.iter().map(Fault::end_ms);
+        let runs = self.workload.runs.iter().map(|run| run.at_ms);
+        let started = self.network.start_interval_ms * self.nodes as u64;
+        faults.chain(runs).chain([self.workload.until_ms, started]).max().unwrap_or(0)
+    }
+
+    /// Whether a member ever behaves as an honest one would not.
+    pub fn is_byzantine(&self, node: usize) -> bool {
+        self.faults.iter().any(
+            |fault| matches!(fault, Fault::Byzantine { node: attacker, .. } if *attacker == node),
+        )
+    }
+
+    /// Checks what the types do not say.
+    ///
+    /// # Errors
+    /// In words: what is wrong.
+    pub fn check(&self) -> Result<(), String> {
+        if self.nodes == 0 || self.nodes > NODES_MAX {
+            return Err(format!("nodes is {}; 1 to {NODES_MAX} can be simulated", self.nodes));
+        }
+        let named = self.faults.iter().flat_map(Fault::nodes);
+        let training = self.workload.runs.iter();
+        let training = training.flat_map(|run| run.members.iter().copied().chain([run.founder]));
+        for node in named.chain(training) {
+            if node >= self.nodes {
+                return Err(format!("member {node} is named; there are 0 to {}", self.nodes - 1));
+            }
+        }
+        let needed_ms = self.quiet_ms() + self.bounds.converge_ms;
+        if self.horizon_ms < needed_ms {
+            return Err(format!(
+                "horizon_ms is {}; the last fault and converge_ms need {needed_ms}",
+                self.horizon_ms
+            ));
+        }
+        if let Latency::Regions { matrix_ms } = &self.network.latency
+            && (matrix_ms.is_empty() || matrix_ms.iter().any(|row| row.len() != matrix_ms.len()))
+        {
+            return Err("matrix_ms has to be square and not empty".to_owned());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_simulated_is_refused_in_words() {
+        let read = |fields: &str| {
+            Scenario::from_json(&format!("{{\"name\":\"x\",\"seed\":1,{fields}}}")).unwrap_err()
+        };
+        assert!(read("\"nodes\":0,\"horizon_ms\":1").contains("nodes is 0"));
+        assert!(read("\"nodes\":2,\"horizon_ms\":1").contains("need 60040"));
+        let skew = "\"faults\":[{\"kind\":\"skew\",\"node\":2,\"ms\":1}]";
+        assert!(read(&format!("\"nodes\":2,\"horizon_ms\":90000,{skew}")).contains("member 2"));
+        assert!(read("\"nodes\":2,\"horizon_ms\":1,\"speed\":3").contains("unknown field"));
+    }
+}

@@ -1,0 +1,127 @@
+//! The end of a simulation: runs are exported and replayed, everybody is looked at once more.
+
+use std::collections::BTreeMap;
+
+use super::operations::Operation;
+use super::{Event, World};
+use crate::effect::{Command, Effect, Input};
+use crate::event::Reply;
+use crate::federated::Run;
+use crate::sim::checker::{Broken, Violation};
+use crate::sim::report::Report;
+use crate::sim::workload;
+
+/// Milliseconds that exports may take.
+const EXPORT_MS: u64 = 10_000;
+
+impl World {
+    /// Ends the simulation and tells what came of it.
+    pub fn finish(mut self) -> Report {
+        let trace_hash = self.trace.hash();
+        let trace_lines = self.trace.lines();
+        let simulated_ms = self.now_us / 1_000;
+        if self.violation().is_none() {
+            self.show(true);
+            self.check_vertices();
+            self.export_runs();
+        }
+        Report {
+            violation: self.checker.violation().cloned(),
+            trace_hash,
+            trace_lines,
+            simulated_ms,
+            events: self.happened,
+            figures: self.figures(),
+            counters: self.counters(),
+        }
+    }
+
+    /// A simulation in which nothing happened shows nothing.
+    fn check_vertices(&mut self) {
+        let least = self.scenario.bounds.vertices_min;
+        let honest = self.hosts.iter().enumerate().filter(|(_, host)| host.honest);
+        let has = |(node, host): (usize, &super::Host)| {
+            host.state.as_ref().map(|state| (node, state.graph().len()))
+        };
+        let Some((node, count)) = honest.filter_map(has).min_by_key(|(_, count)| *count) else {
+            return;
+        };
+        if count < least {
+            let what = format!("its history has {count} vertices; at least {least} were expected");
+            self.fail("something happened", node, what);
+        }
+    }
+
+    /// Every listed run that has rounds is exported by the last honest member and replayed.
+    fn export_runs(&mut self) {
+        let awake = |host: &super::Host| host.honest && host.state.is_some() && !host.frozen;
+        let Some(node) = self.hosts.iter().rposition(awake) else { return };
+        let mut expected = 0;
+        for run in 0..self.scenario.workload.runs.len() {
+            let name = workload::run_name(run);
+            let state = self.hosts[node].state.as_ref();
+            let known =
+                state.and_then(|state| state.runs().iter().find(|known| known.spec().name == name));
+            if known.is_some_and(|known: &Run| known.round() > 0) {
+                expected += 1;
+                let export = Operation::Export { run, node };
+                self.schedule(self.now_us, Event::Operation(export));
+            }
+        }
+        if expected == 0 {
+            return;
+        }
+        self.run_until(self.now_us / 1_000 + EXPORT_MS);
+        if let Some((node, what)) = self.operations.mismatch.take() {
+            self.fail("an exported run replays", node, what);
+        } else if self.operations.replayed < expected && self.violation().is_none() {
+            let what = format!("{} of {expected} runs were exported", self.operations.replayed);
+            self.fail("an exported run replays", node, what);
+        }
+    }
+
+    fn fail(&mut self, invariant: &'static str, node: usize, what: String) {
+        let broken = Broken { node: Some(node), vertex: None, what };
+        let at_ms = self.now_us / 1_000;
+        self.checker.fail(Violation { invariant, at_ms, broken });
+    }
+
+    fn figures(&self) -> Vec<(&'static str, u64)> {
+        let mut figures = self.checker.figures();
+        let disks: Vec<u64> = self.hosts.iter().map(|host| host.disk.size_bytes()).collect();
+        let running = self.hosts.iter().filter(|host| host.state.is_some()).count();
+        figures.extend([
+            ("members running", running as u64),
+            ("operations done", self.operations.done),
+            ("operations failed", self.operations.failed),
+            ("runs replayed", self.operations.replayed),
+            ("messages", self.network.sent),
+            ("messages lost", self.network.lost),
+            ("bytes sent", self.network.sent_bytes),
+            ("bytes of one disk, most", disks.iter().copied().max().unwrap_or(0)),
+            ("bytes of all disks", disks.iter().sum()),
+        ]);
+        figures
+    }
+
+    /// What honest members counted, asked for as an owner would.
+    fn counters(&mut self) -> Vec<(&'static str, u64)> {
+        let mut sum: BTreeMap<&'static str, u64> = BTreeMap::new();
+        for node in 0..self.hosts.len() {
+            let now = self.now(node);
+            let host = &mut self.hosts[node];
+            let Some(state) = host.state.as_mut().filter(|_| host.honest) else { continue };
+            let mut out = Vec::new();
+            let command = u64::MAX;
+            state.handle(now, Input::Command { command, request: Command::Status }, &mut out);
+            for effect in out {
+                if let Effect::Reply { result: Ok(Reply::Status(status)), .. } = effect {
+                    for (cause, count) in status.counters {
+                        *sum.entry(cause).or_default() += count;
+                    }
+                }
+            }
+        }
+        sum.into_iter().collect()
+    }
+}

@@ -1,0 +1,201 @@
+//! `npm run sim`: runs scenarios by name, by seed or from a file, for as long as is asked.
+//!
+//! Built natively with the profile `sim`; `--help` says what it can do. The exit code is 1 when an
+//! invariant was broken, and 2 when it was called wrongly.
+
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use synaptic_mesh::sim::trace::Trace;
+use synaptic_mesh::sim::{Report, Scenario, World, catalogue, shrink, slice};
+
+const HELP: &str = "npm run sim -- [options]
+
+  --scenario NAME   a scenario by name, or `random`; without it, `partition-heal`
+  --replay FILE     a scenario from a file, as --shrink writes them
+  --nodes N         members
+  --seed S          the first seed (1)
+  --seeds N         so many seeds, one after the other (1)
+  --hours H         seeds until so many hours have passed, instead of a number of them
+  --real            real signatures instead of the stub
+  --trace FILE      every input of every member, one line of JSON each
+  --svg FILE        the end of the history, or what led to a violation, as a picture
+  --shrink          make a failing scenario as small as it can be, and write it as a file
+  --out FILE        where --shrink writes (sim-SEED.json)
+  --print           write the scenario instead of running it
+  --list            the scenarios by name";
+
+#[derive(Debug, Default)]
+struct Options {
+    scenario: String,
+    replay: Option<String>,
+    nodes: Option<usize>,
+    seed: u64,
+    seeds: u64,
+    hours: Option<f64>,
+    real: bool,
+    trace: Option<String>,
+    svg: Option<String>,
+    shrink: bool,
+    out: Option<String>,
+    print: bool,
+}
+
+fn options(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
+    let mut options =
+        Options { scenario: "partition-heal".to_owned(), seed: 1, seeds: 1, ..Options::default() };
+    while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
+        let number = |text: String| {
+            text.parse::<u64>().map_err(|_| format!("{text:?} is no number; give digits only"))
+        };
+        match word.as_str() {
+            "--scenario" => options.scenario = value()?,
+            "--replay" => options.replay = Some(value()?),
+            "--nodes" => options.nodes = Some(usize::try_from(number(value()?)?).unwrap_or(0)),
+            "--seed" => options.seed = number(value()?)?,
+            "--seeds" => options.seeds = number(value()?)?,
+            "--hours" => {
+                let text = value()?;
+                options.hours = Some(text.parse().map_err(|_| format!("{text:?} is no number"))?);
+            }
+            "--real" => options.real = true,
+            "--trace" => options.trace = Some(value()?),
+            "--svg" => options.svg = Some(value()?),
+            "--shrink" => options.shrink = true,
+            "--out" => options.out = Some(value()?),
+            "--print" => options.print = true,
+            "--list" => return Err(list()),
+            "--help" => return Err(HELP.to_owned()),
+            other => return Err(format!("{other} is no option\n\n{HELP}")),
+        }
+    }
+    Ok(options)
+}
+
+fn list() -> String {
+    let entry = |entry: &catalogue::Entry| {
+        format!("{:>16}  {:>5} members  {}", entry.name, entry.nodes, entry.shows)
+    };
+    let mut lines: Vec<String> = catalogue::ENTRIES.iter().map(entry).collect();
+    lines.push(format!("{:>16}  {:>5} members  whatever the seed draws", "random", "3-43"));
+    lines.join("\n")
+}
+
+fn scenario(options: &Options, seed: u64) -> Result<Scenario, String> {
+    let mut scenario = match &options.replay {
+        Some(file) => {
+            let text = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
+            Scenario::from_json(&text).map_err(|error| format!("{file}: {error}"))?
+        }
+        None => catalogue::named(&options.scenario, options.nodes, seed)
+            .ok_or_else(|| format!("no scenario {:?}; there are\n{}", options.scenario, list()))?,
+    };
+    if options.real {
+        scenario.crypto = synaptic_mesh::sim::scenario::Crypto::Real;
+    }
+    scenario.check()?;
+    Ok(scenario)
+}
+
+fn run(options: &Options, scenario: &Scenario) -> Result<Report, String> {
+    let written = |error: std::io::Error| error.to_string();
+    let trace = match &options.trace {
+        None => Trace::hash_only(),
+        Some(file) => {
+            let mut out = BufWriter::new(File::create(file).map_err(written)?);
+            Trace::to(Box::new(move |line| {
+                out.write_all(line.as_bytes()).expect("the trace can be written");
+            }))
+        }
+    };
+    let mut world = World::new(scenario.clone(), trace);
+    world.run_until(scenario.horizon_ms);
+    if let Some(file) = &options.svg {
+        std::fs::write(file, slice::svg(&world)).map_err(written)?;
+    }
+    Ok(world.finish())
+}
+
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").expect("somebody reads what is printed");
+}
+
+/// Runs one seed after the other; the first failure ends it.
+fn all(options: &Options) -> Result<bool, String> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a program, not the crate: it may look at a clock"
+    )]
+    let started = Instant::now();
+    let until = options.hours.map(|hours| Duration::from_secs_f64(hours * 3_600.0));
+    let (mut count, mut events, mut virtual_ms) = (0_u64, 0_u64, 0_u64);
+    for seed in options.seed.. {
+        let over = until.map_or(count >= options.seeds, |until| started.elapsed() >= until);
+        if over {
+            break;
+        }
+        let scenario = scenario(options, seed)?;
+        if options.print {
+            say(scenario.to_json().trim_end());
+            return Ok(true);
+        }
+        let report = run(options, &scenario)?;
+        count += 1;
+        events += report.events;
+        virtual_ms += report.simulated_ms;
+        let single = options.seeds == 1 && until.is_none();
+        if single {
+            say(&format!("{} with {} members, seed {seed}", scenario.name, scenario.nodes));
+            say(&report.to_text());
+        } else if let Some(violation) = &report.violation {
+            say(&format!("seed {seed}: {violation}"));
+        }
+        if !report.is_ok() {
+            if options.shrink {
+                write_shrunk(options, &scenario, seed)?;
+            }
+            return Ok(false);
+        }
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    say(&format!("{count} scenarios, {events} events, {virtual_ms} virtual ms in {seconds:.1} s"));
+    if let Some(kib) = memory_kib() {
+        say(&format!("{kib} KiB of memory at most"));
+    }
+    Ok(true)
+}
+
+fn write_shrunk(options: &Options, scenario: &Scenario, seed: u64) -> Result<(), String> {
+    let small = shrink::shrink(scenario, |step| say(&format!("shrinking: {step}")));
+    let file = options.out.clone().unwrap_or_else(|| format!("sim-{seed}.json"));
+    std::fs::write(&file, small.to_json()).map_err(|error| format!("{file}: {error}"))?;
+    say(&format!(
+        "{} members, {} faults, {} ms; replay it with: npm run sim -- --replay {file}",
+        small.nodes,
+        small.faults.len(),
+        small.horizon_ms
+    ));
+    Ok(())
+}
+
+/// The most memory this process had, where the system tells.
+fn memory_kib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
+}
+
+fn main() -> ExitCode {
+    match options(std::env::args().skip(1)).and_then(|options| all(&options)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(words) => {
+            eprintln!("{words}");
+            ExitCode::from(2)
+        }
+    }
+}
