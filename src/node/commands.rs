@@ -344,19 +344,30 @@ impl Node {
                 None
             }
             Reading::Export { command, export } => {
-                for blob in export.next() {
-                    if let Some(bytes) = self.blobs.get(&blob) {
-                        export.loaded(&blob, Some(&bytes));
-                    } else if self.blobs.start_load(&blob) {
-                        out.push(Effect::LoadBlob { blob });
-                    } else if !self.blobs.is_local(&blob) {
-                        export.loaded(&blob, None);
-                    }
-                }
+                // As long as something is at hand: nobody calls again for what is not read.
+                while self.serve_export(export, out) {}
                 let result = export.finish(&self.graph)?;
                 Some((*command, result.map(Reply::Car)))
             }
         }
+    }
+
+    /// Gives an export the blobs that are in memory and asks the store for others; whether any was
+    /// given, so that there may be more.
+    fn serve_export(&mut self, export: &mut Export, out: &mut Vec<Effect>) -> bool {
+        let mut given = false;
+        for blob in export.next() {
+            if let Some(bytes) = self.blobs.get(&blob) {
+                export.loaded(&blob, Some(&bytes));
+                given = true;
+            } else if self.blobs.start_load(&blob) {
+                out.push(Effect::LoadBlob { blob });
+            } else if !self.blobs.is_local(&blob) {
+                export.loaded(&blob, None);
+                given = true;
+            }
+        }
+        given
     }
 
     /// A run by id or by name.

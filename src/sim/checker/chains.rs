@@ -42,13 +42,13 @@ impl Invariant for OneChain {
             Fact::Published { node, vertex, .. } | Fact::Accepted { node, vertex, .. } => {
                 self.see(*node, vertex, setting)
             }
-            Fact::Second { peeks, .. } => {
+            Fact::Second { peeks, .. } if setting.has_attackers() => {
                 for (node, state) in peeks.iter().enumerate() {
                     let Some(state) = state.state.filter(|_| state.honest) else { continue };
                     let ended = setting.authors.iter().find(|(author, other)| {
                         setting.honest[**other] && state.graph().equivocated(author).is_some()
                     });
-                    if let Some((_, other)) = ended.filter(|_| setting.has_attackers()) {
+                    if let Some((_, other)) = ended {
                         let what = format!("it believes that honest member {other} equivocated");
                         return Err(Broken::at(node, what));
                     }
