@@ -12,6 +12,16 @@ import { setup } from './setup.mjs'
 
 const WASM = ['--target', 'wasm32-unknown-unknown']
 const SMALL = ['--no-default-features', '--features', 'layers']
+const SIMULATION = [
+  '--profile',
+  'sim',
+  '--features',
+  'sim',
+  '--test',
+  'simulation',
+  '--',
+  '--nocapture',
+]
 const STRICT = ['--', '-D', 'warnings']
 const TAIL_LINES = 120
 
@@ -33,15 +43,37 @@ function groups({ chromedriver }) {
       tsc('www/tsconfig.json'),
       tsc('www/tsconfig.sw.json'),
       check('clippy', 'cargo', ['clippy', '--all-targets', ...STRICT]),
+      check('clippy, simulator', 'cargo', [
+        'clippy',
+        '--all-targets',
+        '--features',
+        'sim',
+        ...STRICT,
+      ]),
       check('clippy, wasm, mesh', 'cargo', ['clippy', '--all-targets', ...WASM, ...STRICT]),
       check('clippy, wasm, neural', 'cargo', ['clippy', ...WASM, ...SMALL, ...STRICT]),
     ],
     rust: [
       cargoTest('cargo test', ['test', '--locked', '--no-fail-fast']),
       cargoTest('cargo test, neural only', ['test', '--locked', ...SMALL, '--lib']),
+      cargoTest(
+        'simulation (tests/simulation)',
+        ['test', '--locked', ...SIMULATION],
+        {},
+        /^.*(caught with seed|random scenarios from seed).*$/gm,
+      ),
     ],
     wasm: [
       cargoTest('wasm tests in Node', ['test', ...WASM, '--test', 'wasm']),
+      cargoTest('simulation in wasm', [
+        'test',
+        ...WASM,
+        '--features',
+        'sim',
+        '--test',
+        'wasm',
+        'simulation',
+      ]),
       cargoTest('wasm tests in Chromium', ['test', ...WASM, '--test', 'wasm'], browser),
       nodeTest('core in Node (tests/core)', 'tests/core', { concurrency: 1 }),
     ],
@@ -62,7 +94,13 @@ function groups({ chromedriver }) {
 /** Runs one suite, prints its line, and what it said if it failed. */
 async function runSuite(suite) {
   const started = performance.now()
-  const { passed, failed, skipped, output } = await suite.run().catch((error) => ({
+  const {
+    passed,
+    failed,
+    skipped,
+    output,
+    notes = [],
+  } = await suite.run().catch((error) => ({
     passed: 0,
     failed: 1,
     skipped: 0,
@@ -73,6 +111,7 @@ async function runSuite(suite) {
   if (failed > 0) console.log(output.trimEnd().split('\n').slice(-TAIL_LINES).join('\n'))
   const mark = failed > 0 ? 'FAIL' : 'ok  '
   console.log(`${mark} ${suite.name}: ${passed} passed, ${failed} failed${rest} (${seconds} s)`)
+  for (const note of notes) console.log(`     ${note}`)
   return { passed, failed }
 }
 

@@ -30,5 +30,7 @@ mod node;
 mod outbox;
 #[path = "../presets.rs"]
 mod presets;
+#[cfg(feature = "sim")]
+mod simulation;
 #[cfg(feature = "mesh")]
 mod storage;

@@ -7,7 +7,7 @@ import { ROOT } from './paths.mjs'
 import { run } from './run.mjs'
 
 /**
- * @typedef {{ passed: number, failed: number, skipped: number, output: string }} Counts
+ * @typedef {{ passed: number, failed: number, skipped: number, output: string, notes?: string[] }} Counts
  * @typedef {{ name: string, run(): Promise<Counts> }} Suite
  */
 
@@ -24,8 +24,11 @@ export function check(name, command, args, options = {}) {
   }
 }
 
-/** Anything that ends in `test result: ok. 3 passed; 0 failed; 1 ignored;` lines. */
-export function cargoTest(name, args, env = {}) {
+/**
+ * Anything that ends in `test result: ok. 3 passed; 0 failed; 1 ignored;` lines. What `noted` finds
+ * in the output is told also when all passed: figures that a reader should see.
+ */
+export function cargoTest(name, args, env = {}, noted = undefined) {
   return {
     name,
     async run() {
@@ -34,7 +37,8 @@ export function cargoTest(name, args, env = {}) {
         ...output.matchAll(/test result: .*? (\d+) passed; (\d+) failed; (\d+) ignored/g),
       ]
       const sum = (index) => totals.reduce((all, total) => all + Number(total[index]), 0)
-      const counts = { passed: sum(1), failed: sum(2), skipped: sum(3), output }
+      const notes = noted ? (output.match(noted) ?? []) : []
+      const counts = { passed: sum(1), failed: sum(2), skipped: sum(3), output, notes }
       return judged(counts, code)
     },
   }
