@@ -120,8 +120,8 @@ fn run(options: &Options, scenario: &Scenario) -> Result<Report, String> {
 }
 
 fn say(line: &str) {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}").expect("somebody reads what is printed");
+    // Whoever pipes this into `head` has read enough.
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
 /// Runs one seed after the other; the first failure ends it.
@@ -149,7 +149,8 @@ fn all(options: &Options) -> Result<bool, String> {
         virtual_ms += report.simulated_ms;
         let single = options.seeds == 1 && until.is_none();
         if single {
-            say(&format!("{} with {} members, seed {seed}", scenario.name, scenario.nodes));
+            let Scenario { name, nodes, seed, .. } = &scenario;
+            say(&format!("{name} with {nodes} members, seed {seed}"));
             say(&report.to_text());
         } else if let Some(violation) = &report.violation {
             say(&format!("seed {seed}: {violation}"));

@@ -204,6 +204,10 @@ impl World {
                 break;
             }
         }
+        if node > 0 && addresses.is_empty() {
+            // A link without anybody to dial is none.
+            addresses.push(self.hosts[0].address.clone());
+        }
         addresses
     }
 
