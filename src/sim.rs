@@ -17,7 +17,7 @@
 //! streams ([`random`]), so that taking one fault out of a scenario does not deal the others anew.
 //! The same scenario gives the same trace, byte for byte, natively and in wasm.
 //!
-//! The ideas are those of FoundationDB's simulation (Zhou et al., 2021) and TigerBeetle's VOPR;
+//! The ideas are those of `FoundationDB`'s simulation (Zhou et al., 2021) and `TigerBeetle`'s VOPR;
 //! shrinking is delta debugging (Zeller and Hildebrandt, 2002). What is injected and what cannot be
 //! is told in `docs/faults.md`.
 //!
@@ -27,6 +27,7 @@
     clippy::indexing_slicing,
     clippy::as_conversions,
     clippy::cast_possible_truncation,
+    clippy::missing_panics_doc,
     reason = "a simulation works on its own indices and small numbers, and stops where it errs"
 )]
 

@@ -335,8 +335,9 @@ fn random_fault(kind: usize, nodes: usize, rng: &mut Rng) -> Fault {
     }
 }
 
-/// At most a third of the members attack, and never the first one, whose address all know: histories
-/// become equal among honest members that are connected, and more attackers can keep them apart.
+/// At most a third of the members attack, and never the first one, whose address all know:
+/// histories become equal among honest members that are connected, and more attackers can keep them
+/// apart.
 fn limit_attackers(scenario: &mut Scenario) {
     let max = (scenario.nodes - 1) / 3;
     let mut attackers = std::collections::BTreeSet::new();

@@ -3,8 +3,8 @@
 //! Each invariant is told facts as they happen and says what breaks it. They share no code with
 //! what they judge: [`Validity`] computes the rules of a vertex anew from the definition, not from
 //! the graph's checks. Names in parentheses are those of the safety and liveness properties that
-//! `docs/faults.md` lists. Further protocols bring further invariants: a member of [`Invariant`] and
-//! a line in [`all`].
+//! `docs/faults.md` lists. Further protocols bring further invariants: one more implementation of
+//! [`Invariant`] and a line in [`all`].
 
 mod bounds;
 mod chains;

@@ -23,12 +23,12 @@ pub struct Disk {
 
 /// Bytes that several disks of a simulation hold, kept once.
 #[derive(Debug, Default)]
-pub struct Shelf {
+pub struct Pool {
     vertices: BTreeMap<VertexId, Rc<[u8]>>,
     blobs: BTreeMap<BlobId, Rc<[u8]>>,
 }
 
-impl Shelf {
+impl Pool {
     fn vertex(&mut self, id: VertexId, bytes: Vec<u8>) -> Rc<[u8]> {
         let kept = self.vertices.entry(id).or_insert_with(|| bytes.as_slice().into());
         // One vertex can be signed twice with different hedges: each disk keeps what it was given.
@@ -47,10 +47,10 @@ impl Disk {
     }
 
     /// Makes the oldest batch under way durable; gives its number.
-    pub fn complete(&mut self, shelf: &mut Shelf) -> Option<u64> {
+    pub fn complete(&mut self, pool: &mut Pool) -> Option<u64> {
         let write = self.under_way.pop_front()?;
         let number = write.write;
-        self.apply(write, shelf);
+        self.apply(write, pool);
         Some(number)
     }
 
@@ -60,9 +60,9 @@ impl Disk {
     }
 
     /// The power is cut: of the batches under way the first `kept` are there, the rest is lost.
-    pub fn cut(&mut self, kept: usize, shelf: &mut Shelf) {
+    pub fn cut(&mut self, kept: usize, pool: &mut Pool) {
         for _ in 0..kept {
-            self.complete(shelf);
+            self.complete(pool);
         }
         self.under_way.clear();
     }
@@ -102,15 +102,15 @@ impl Disk {
         }
     }
 
-    fn apply(&mut self, write: Write, shelf: &mut Shelf) {
+    fn apply(&mut self, write: Write, pool: &mut Pool) {
         for (id, bytes) in write.vertices {
             let length = bytes.len() as u64;
-            if self.vertices.insert(id, shelf.vertex(id, bytes)).is_none() {
+            if self.vertices.insert(id, pool.vertex(id, bytes)).is_none() {
                 self.bytes += length;
             }
         }
         for (id, bytes) in write.blobs {
-            if self.blobs.insert(id, shelf.blob(id, &bytes)).is_none() {
+            if self.blobs.insert(id, pool.blob(id, &bytes)).is_none() {
                 self.bytes += bytes.len() as u64;
             }
         }
@@ -156,9 +156,9 @@ mod tests {
     #[test]
     fn a_cut_keeps_whole_batches_from_the_front() {
         for kept in 0..=3 {
-            let (mut disk, mut shelf) = (Disk::default(), Shelf::default());
+            let (mut disk, mut pool) = (Disk::default(), Pool::default());
             (1..=3).for_each(|number| disk.begin(write(number)));
-            disk.cut(kept, &mut shelf);
+            disk.cut(kept, &mut pool);
             let restored = disk.restored();
             assert_eq!(restored.vertices.len(), kept);
             let last = restored.meta.first().map(|(_, value)| value[0]);

@@ -97,7 +97,7 @@ impl Search<'_> {
         led_on
     }
 
-    fn repeat(&mut self, change: fn(&Scenario) -> Option<(Scenario, &'static str)>) -> bool {
+    fn repeat(&mut self, change: fn(&Scenario) -> Step) -> bool {
         let mut led_on = false;
         while let Some((candidate, step)) = change(&self.best) {
             if !self.try_out(candidate, step) {
@@ -131,31 +131,33 @@ fn runs(scenario: &Scenario) -> Step {
     Some((smaller, "a run less"))
 }
 
-fn statements(scenario: &Scenario) -> Step {
+/// A changed copy; `None` when the change changes nothing.
+fn changed(scenario: &Scenario, step: &'static str, change: impl FnOnce(&mut Scenario)) -> Step {
     let mut smaller = scenario.clone();
-    smaller.workload.statements_per_minute /= 2;
-    Some((smaller, "fewer statements"))
+    change(&mut smaller);
+    (smaller != *scenario).then_some((smaller, step))
+}
+
+fn statements(scenario: &Scenario) -> Step {
+    changed(scenario, "fewer statements", |s| s.workload.statements_per_minute /= 2)
 }
 
 fn loss(scenario: &Scenario) -> Step {
-    let mut smaller = scenario.clone();
-    smaller.network.loss_per_mille = 0;
-    smaller.network.duplicate_per_mille = 0;
-    smaller.network.uplink_kib_s = 0;
-    smaller.network.tabs_per_mille = 0;
-    Some((smaller, "a better network"))
+    changed(scenario, "a better network", |s| {
+        s.network.loss_per_mille = 0;
+        s.network.duplicate_per_mille = 0;
+        s.network.uplink_kib_s = 0;
+        s.network.tabs_per_mille = 0;
+    })
 }
 
 fn workload_end(scenario: &Scenario) -> Step {
-    let mut smaller = scenario.clone();
-    smaller.workload.until_ms = smaller.workload.until_ms * 2 / 3;
-    Some((smaller, "less time"))
+    changed(scenario, "less time", |s| s.workload.until_ms = s.workload.until_ms * 2 / 3)
 }
 
 fn network(scenario: &Scenario) -> Step {
-    let mut smaller = scenario.clone();
-    smaller.network.latency = super::scenario::Latency::Constant { ms: 10 };
-    Some((smaller, "one latency for all"))
+    let latency = super::scenario::Latency::Constant { ms: 10 };
+    changed(scenario, "one latency for all", |s| s.network.latency = latency)
 }
 
 /// Groups of two or more lose a member.

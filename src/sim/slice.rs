@@ -93,8 +93,8 @@ fn draw(world: &World, title: &str, shown: &[&SignedVertex], about: Option<Verte
         let fill = if about == Some(signed.id()) { "#c22" } else { "#247" };
         let kinds: Vec<&str> = fields.payloads.iter().map(crate::dag::Payload::kind).collect();
         push(format!(
-            "<circle cx=\"{x}\" cy=\"{y}\" r=\"6\" fill=\"{fill}\"><title>{} position {} lamport {} \
-             {}</title></circle>",
+            "<circle cx=\"{x}\" cy=\"{y}\" r=\"6\" fill=\"{fill}\">\
+             <title>{} position {} lamport {} {}</title></circle>",
             signed.id(),
             fields.seq,
             fields.lamport,

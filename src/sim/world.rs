@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::rc::Rc;
 
 use super::checker::{Checker, Fact, Invariant, Peek, Setting, Violation};
-use super::disk::Shelf;
+use super::disk::Pool;
 use super::network::Network;
 use super::random::Tree;
 use super::scenario::{Mutant, Scenario};
@@ -55,7 +55,7 @@ pub struct World {
     by_address: BTreeMap<String, usize>,
     network_id: NetworkId,
     network: Network,
-    shelf: Shelf,
+    pool: Pool,
     /// Requests that are not answered, by their tokens.
     exchanges: BTreeMap<u64, Exchange>,
     /// The last number given to a token, a message or a command.
@@ -89,7 +89,7 @@ enum Event {
     Timeout { token: u64 },
     Connect { from: usize, life: u64, to: usize },
     Written { node: usize, life: u64 },
-    Late { node: usize, life: u64, effect: Effect },
+    Late { node: usize, life: u64, effect: Box<Effect> },
     Fault { index: usize, begins: bool },
     TimedOutLinks { fault: usize },
     Operation(Operation),
@@ -153,7 +153,7 @@ impl World {
             by_transport: hosts.iter().map(|host| host.transport.clone()).zip(0..).collect(),
             by_address: by(|host| host.address.clone()),
             network_id: NetworkId::from_bytes(network_id),
-            shelf: Shelf::default(),
+            pool: Pool::default(),
             exchanges: BTreeMap::new(),
             last_number: 0,
             operations: Operations::default(),
@@ -269,7 +269,7 @@ impl World {
             Event::Written { node, life } => self.written(node, life),
             Event::Late { node, life, effect } => {
                 if self.hosts[node].life == life && self.hosts[node].state.is_some() {
-                    self.carry_out(node, effect);
+                    self.carry_out(node, *effect);
                 }
             }
             Event::Fault { index, begins } => self.turn_fault(index, begins),

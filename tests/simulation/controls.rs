@@ -5,8 +5,10 @@
 
 use synaptic_mesh::dag::mutant::Check;
 use synaptic_mesh::sim::byzantine::Attack;
+use synaptic_mesh::sim::checker::OneChain;
 use synaptic_mesh::sim::scenario::{Fault, Mutant};
-use synaptic_mesh::sim::{self, Scenario, catalogue, shrink};
+use synaptic_mesh::sim::trace::Trace;
+use synaptic_mesh::sim::{self, Invariant, Scenario, World, catalogue, shrink};
 
 /// Seeds within which a defect has to be caught (count).
 const SEEDS_MAX: u64 = 20;
@@ -54,6 +56,22 @@ fn lossy(seed: u64) -> Scenario {
 fn sending_before_the_write_is_durable_is_caught() {
     let by = ["S3 honest members never equivocate", "acknowledged vertices survive"];
     caught(Mutant::SendBeforePersist, crashes, &by);
+}
+
+/// The same defect, with everything but the rule about chains left aside: a crash between sending
+/// and the disk makes the member sign another vertex for the same place.
+#[test]
+fn equivocation_through_a_crash_is_caught() {
+    let found = (1..=SEEDS_MAX).find_map(|seed| {
+        let mutant = Some(Mutant::SendBeforePersist);
+        let scenario = Scenario { mutant, ..crashes(seed) };
+        let chains: Vec<Box<dyn Invariant>> = vec![Box::new(OneChain::default())];
+        let report = World::with(scenario, Trace::hash_only(), chains).run();
+        report.violation.map(|violation| (seed, violation))
+    });
+    let (seed, violation) = found.expect("a crash within a write equivocates");
+    println!("SendBeforePersist: caught with seed {seed}: {violation}");
+    assert_eq!(violation.invariant, "S3 honest members never equivocate");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Simulated networks: scenarios from files, random ones, defects that have to be caught, and
 //! traces that have to be the same.
 //!
-//! `cargo test --profile sim --features sim --test simulation` runs all; `SEED` is the first seed of
-//! the random scenarios and `SECONDS` how long they are tried (60). A scenario file is what
+//! `cargo test --profile sim --features sim --test simulation` runs all; `SEED` is the first seed
+//! of the random scenarios and `SECONDS` how long they are tried (60). A scenario file is what
 //! `npm run sim -- --shrink` writes, or `--print`; each file that ever failed stays.
 
 #![expect(

@@ -37,7 +37,7 @@ pub(super) fn signing_key(seeds: &[u8; SEEDS_BYTES]) -> Option<SigningKey> {
     let (mark, rest) = bytes.split_at_mut(MARK.len());
     mark.copy_from_slice(&MARK);
     blake3::Hasher::new_derive_key(DOMAIN).update(secret).finalize_xof().fill(rest);
-    Some(SigningKey { private: Private::Stub, public: public(bytes) })
+    Some(SigningKey { private: Private::Stub, public: public(&bytes) })
 }
 
 /// The tag, then zeros up to the length of a real signature.
@@ -73,7 +73,7 @@ pub(super) fn shared(
     if let Some(known) = KEYS.with_borrow(|keys| keys.get(bytes).cloned()) {
         return Ok(known);
     }
-    let key = match <[u8; PUBLIC_KEY_BYTES]>::try_from(bytes) {
+    let key = match <&[u8; PUBLIC_KEY_BYTES]>::try_from(bytes) {
         Ok(bytes) if bytes.starts_with(&MARK) => public(bytes),
         _ => expand(bytes)?,
     };
@@ -86,8 +86,8 @@ pub(super) fn shared(
     Ok(key)
 }
 
-fn public(bytes: [u8; PUBLIC_KEY_BYTES]) -> PublicKey {
-    PublicKey(Arc::new(Key { bytes, expanded: Expanded::Stub }))
+fn public(bytes: &[u8; PUBLIC_KEY_BYTES]) -> PublicKey {
+    PublicKey(Arc::new(Key { bytes: *bytes, expanded: Expanded::Stub }))
 }
 
 fn tag(key: &PublicKey, context: &[u8], message: &[u8]) -> [u8; 32] {
@@ -134,9 +134,9 @@ mod tests {
         let stub = key(3);
         let read = PublicKey::from_bytes(stub.public().as_bytes()).unwrap();
         assert_eq!(read, *stub.public());
-        let real = SigningKey::from_seeds(&[3; SEEDS_BYTES]);
-        let read = PublicKey::from_bytes(real.public().as_bytes()).unwrap();
-        let signature = real.sign(Context::Vertex, b"message", [0; 32]);
+        let genuine = SigningKey::from_seeds(&[3; SEEDS_BYTES]);
+        let read = PublicKey::from_bytes(genuine.public().as_bytes()).unwrap();
+        let signature = genuine.sign(Context::Vertex, b"message", [0; 32]);
         assert!(read.verify(Context::Vertex, b"message", &signature).is_ok());
         let forged = sign(&read, Context::Vertex.as_bytes(), b"message");
         assert!(read.verify(Context::Vertex, b"message", &forged).is_err());

@@ -74,7 +74,7 @@ fn an_export_of_what_is_in_memory_waits_for_nothing() {
     mesh.finish(&run, &[0, 1, 2, 3], 120_000);
     mesh.run_for(2_000);
     let request = Command::ExportRun { run: run.to_string() };
-    let out = mesh.give(3, Input::Command { command: 9_999, request });
+    let out = mesh.poke(3, Input::Command { command: 9_999, request });
     let answered = |effect: &Effect| matches!(effect, Effect::Reply { command: 9_999, .. });
     assert!(out.iter().any(answered), "{} effects and no answer", out.len());
 }

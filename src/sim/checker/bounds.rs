@@ -6,18 +6,18 @@ use crate::limits;
 /// Memory, storage and work have bounds (S8).
 #[derive(Debug, Default)]
 pub struct Bounded {
-    parked_max: usize,
-    inputs_max: u64,
-    bytes_max: usize,
+    parked: usize,
+    inputs: u64,
+    bytes: usize,
 }
 
 impl Bounded {
     fn look(&mut self, peek: &Peek<'_>, setting: &Setting) -> Result<(), String> {
         let Some(state) = peek.state else { return Ok(()) };
         let graph = state.graph();
-        self.parked_max = self.parked_max.max(graph.parked());
-        self.bytes_max = self.bytes_max.max(graph.size_bytes());
-        self.inputs_max = self.inputs_max.max(peek.inputs);
+        self.parked = self.parked.max(graph.parked());
+        self.bytes = self.bytes.max(graph.size_bytes());
+        self.inputs = self.inputs.max(peek.inputs);
         let inputs_max = setting.scenario.bounds.inputs_per_second as usize;
         let bounds = [
             ("parked vertices", graph.parked(), limits::ORPHANS_MAX),
@@ -48,9 +48,9 @@ impl Invariant for Bounded {
 
     fn figures(&self) -> Vec<(&'static str, u64)> {
         vec![
-            ("vertices parked at most", self.parked_max as u64),
-            ("bytes of one history", self.bytes_max as u64),
-            ("inputs of one member in a second", self.inputs_max),
+            ("vertices parked at most", self.parked as u64),
+            ("bytes of one history", self.bytes as u64),
+            ("inputs of one member in a second", self.inputs),
         ]
     }
 }

@@ -56,7 +56,7 @@ impl World {
                 Action::Do(effect) => self.carry_out(node, effect),
                 Action::Later { ms, effect } => {
                     let at_us = self.now_us + ms * 1_000;
-                    self.schedule(at_us, Event::Late { node, life, effect });
+                    self.schedule(at_us, Event::Late { node, life, effect: Box::new(effect) });
                 }
                 Action::Whisper { peer, bytes } => self.whisper(node, peer, bytes),
             }

@@ -112,7 +112,7 @@ impl World {
         let away_ms = self.operations.away_ms.remove(&node);
         // What is still on its way to the disk arrives there: the process ended in order.
         let under_way = self.hosts[node].disk.under_way();
-        self.hosts[node].disk.cut(under_way, &mut self.shelf);
+        self.hosts[node].disk.cut(under_way, &mut self.pool);
         self.end(node, away_ms);
     }
 }

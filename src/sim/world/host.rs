@@ -27,6 +27,7 @@ const BOOTSTRAP_COUNT: usize = 3;
 
 /// One member.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "what is wrong with a host is independent")]
 pub(super) struct Host {
     pub(super) secrets: Secrets,
     pub(super) key: SigningKey,
@@ -226,7 +227,7 @@ impl World {
                 host.disk.lose_vertex(&tip);
             }
         }
-        host.disk.cut(kept, &mut self.shelf);
+        host.disk.cut(kept, &mut self.pool);
         self.end(node, down_ms);
     }
 
@@ -279,7 +280,7 @@ impl World {
             (host.disk.refuse(), failed(true))
         } else {
             let result = if host.lies { failed(false) } else { Ok(()) };
-            (host.disk.complete(&mut self.shelf), result)
+            (host.disk.complete(&mut self.pool), result)
         };
         let Some(write) = number else { return };
         if !early {

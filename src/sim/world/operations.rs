@@ -16,7 +16,7 @@ const RETRIES_MAX: u32 = 24;
 const BULLETIN_MS: u64 = 1_000;
 
 /// Something an owner does.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Operation {
     /// Starts the run that statements are about.
     Bulletin,
