@@ -8,6 +8,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "sim", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "sim", serde(rename_all = "kebab-case"))]
+#[cfg_attr(not(feature = "sim"), expect(unreachable_pub, reason = "named by scenarios only"))]
 pub enum Check {
     /// The author's previous vertex is one of the parents, and is the author's.
     Prev,
