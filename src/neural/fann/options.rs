@@ -30,6 +30,9 @@ pub enum ErrorFunction {
     /// `ln((1 + d) / (1 - d))`: outputs that are far off weigh more.
     #[default]
     Tanh,
+    /// The difference, passed to the sum of a sigmoid without its derivative: the gradient of the
+    /// cross-entropy. libfann has none, and a file says `Linear`.
+    CrossEntropy,
 }
 
 /// When training has reached its aim.

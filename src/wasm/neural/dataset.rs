@@ -6,8 +6,7 @@ use js_sys::{Array, Float32Array, Uint32Array};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::bad_argument;
-use super::object::{Reader, of_scaling, scaling, texts};
+use super::object::{Reader, bad_argument, of_scaling, scaling, texts};
 use crate::neural::dataset::{Kind, Label, Options};
 use crate::neural::{self, Labels, Scaling};
 use crate::wasm::error::thrown;
