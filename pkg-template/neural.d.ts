@@ -2,11 +2,22 @@ import type { NetworkClass, Network as Trained } from './lib/neural/network.js'
 
 export { type Problem, SynapticError } from './lib/errors.js'
 export type { Examples, Rows } from './lib/neural/examples.js'
-export type { Algorithm, Epoch, NetworkClass, TrainOptions } from './lib/neural/network.js'
+export type { FannActivation, Steep } from './lib/neural/fann/activations.js'
+export type {
+  Algorithm,
+  Converted,
+  Epoch,
+  FannInfo,
+  FannTrainOptions,
+  Format,
+  NetworkClass,
+  TrainOptions,
+} from './lib/neural/network.js'
 export type {
   ArchitectureOptions,
   CreateOptions,
   DenseOptions,
+  FannCreateOptions,
   LayersOptions,
 } from './lib/neural/specification.js'
 export type { PresetName } from './lib/presets.js'

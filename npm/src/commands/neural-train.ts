@@ -2,10 +2,12 @@
 import type { Context } from '../context.js'
 import { exitCodeOf, SynapticError, toSynapticError, usageError } from '../errors.js'
 import { ARTEFACT_BYTES_MAX, readBounded, writeAtomic } from '../files.js'
+import { given } from '../given.js'
+import { type FannTrainOptions, fannOptionOf } from '../neural/fann/options.js'
 import { columns, durationText, type Output, percent } from '../output.js'
 import { Progress } from '../progress.js'
 import { scalingOf } from '../run-options.js'
-import { hasMomentum, type Optimiser, RATES } from '../training/optimisers.js'
+import { type Algorithm, hasMomentum } from '../training/optimisers.js'
 import { TrainingPool } from '../training/pool.js'
 import type { Argument, FitResult, Score, TrainingProgress } from '../training/protocol.js'
 import type { ParseOptions, Task } from '../wasm.js'
@@ -25,11 +27,17 @@ export interface TrainOptions {
   readonly validationSplit?: number
   readonly patience?: number
   readonly range?: readonly [number, number]
-  readonly epochs: number
+  readonly epochs?: number
   readonly batch?: number
   readonly lr?: number
   readonly momentum?: number
-  readonly optimizer: Optimiser
+  readonly algorithm?: Algorithm
+  /** An older name of `algorithm`. */
+  readonly optimizer?: Algorithm
+  readonly maxNeurons?: number
+  readonly desiredError?: number
+  /** Further options of FANN's algorithms, each `name=value`. */
+  readonly set?: readonly string[]
   readonly weightDecay?: number
   readonly clipNorm?: number
   readonly warmUp?: number
@@ -41,6 +49,9 @@ export interface TrainOptions {
   readonly progress?: boolean
 }
 
+const EPOCHS_DEFAULT = 20
+const NEURONS_DEFAULT = 30
+
 /** It ends in order when it is interrupted. */
 export const endsItself = true
 
@@ -50,7 +61,14 @@ export async function run(context: Context, options: TrainOptions): Promise<numb
   checkOptions(options, output)
   const model = readBounded(options.model, ARTEFACT_BYTES_MAX)
   const target = options.output ?? options.model
-  const progress = new Progress(output.stderr, 'training', options.epochs, output.talkative)
+  if (target.toLowerCase().endsWith('.net')) {
+    const hint = 'add --output model.json; neural convert makes a FANN file of it'
+    throw usageError('neural train writes model files', hint)
+  }
+  const cascade = options.algorithm === 'cascade'
+  const { epochs = EPOCHS_DEFAULT, maxNeurons = NEURONS_DEFAULT } = options
+  const total = cascade ? maxNeurons : epochs
+  const progress = new Progress(output.stderr, 'training', total, output.talkative)
   const pool = new TrainingPool(1)
   try {
     const result = await pool.request('model', 'fit', requestOf(model, options), {
@@ -71,10 +89,17 @@ export async function run(context: Context, options: TrainOptions): Promise<numb
 
 /** Options that mean nothing without others are mistakes. */
 function checkOptions(options: TrainOptions, output: Output): void {
-  const { optimizer, momentum, decayFactor, decayEpochs, patience, validationSplit } = options
-  if (momentum !== undefined && !hasMomentum(optimizer)) {
-    throw usageError(`--momentum is for sgd and nesterov, not for ${optimizer}`, 'leave it out')
+  const { algorithm, optimizer, momentum, decayFactor, decayEpochs, patience } = options
+  const { validationSplit } = options
+  if (algorithm !== undefined && optimizer !== undefined && algorithm !== optimizer) {
+    throw usageError('--optimizer is the older name of --algorithm', 'give only --algorithm')
   }
+  const chosen = algorithm ?? optimizer ?? 'adam'
+  if (momentum !== undefined && !hasMomentum(chosen)) {
+    const message = `--momentum is for sgd, nesterov and incremental, not for ${chosen}`
+    throw usageError(message, 'leave it out')
+  }
+  if (chosen === 'cascade') checkCascade(options)
   if (decayFactor !== undefined && decayEpochs === undefined) {
     throw usageError('--decay-factor says nothing without --decay-epochs', 'add --decay-epochs 10')
   }
@@ -86,8 +111,30 @@ function checkOptions(options: TrainOptions, output: Output): void {
   }
 }
 
+/** What other trainings have, and a cascade does not. */
+function checkCascade({ epochs, validationSplit }: TrainOptions): void {
+  if (epochs !== undefined) {
+    throw usageError('a cascade ends by itself, not after --epochs', 'use --max-neurons')
+  }
+  if (validationSplit) {
+    throw usageError('a cascade grows: there is no best epoch to go back to', 'use --test-split')
+  }
+}
+
+/** `name=value` as options of FANN's algorithms, which are checked where they are used. */
+function fannOptions({ set = [], maxNeurons, desiredError }: TrainOptions): FannTrainOptions {
+  const further = set.map((text) => {
+    const [name = '', ...value] = text.split('=')
+    if (value.length === 1) return [name, fannOptionOf(name, value[0] ?? '')]
+    throw usageError(`${text} is not name=value`, 'such as --set rpropDeltaMax=10')
+  })
+  return given({ ...Object.fromEntries(further), maxNeurons, desiredError })
+}
+
 function requestOf(model: Uint8Array, options: TrainOptions): Argument<'fit'> {
-  const { epochs, batch, momentum, optimizer, seed = 1n, patience } = options
+  const { batch, momentum, seed = 1n, patience } = options
+  const algorithm = options.algorithm ?? options.optimizer
+  const epochs = algorithm === 'cascade' ? undefined : (options.epochs ?? EPOCHS_DEFAULT)
   const { weightDecay, clipNorm, warmUp, decayEpochs, decayFactor, classWeights } = options
   return {
     model,
@@ -101,9 +148,10 @@ function requestOf(model: Uint8Array, options: TrainOptions): Argument<'fit'> {
     scaling: scalingOf(options.range),
     epochs,
     batch,
-    learningRate: options.lr ?? RATES[optimizer],
+    learningRate: options.lr,
     momentum,
-    optimiser: optimizer,
+    algorithm,
+    fann: fannOptions(options),
     weightDecay,
     clipNorm,
     warmUpSteps: warmUp,
@@ -131,11 +179,11 @@ function showing(
 ): (done: TrainingProgress) => void {
   const startedMs = performance.now()
   return (done) => {
-    const { epoch, epochs, loss, validation } = done
+    const { epoch, epochs, loss, validation, neurons } = done
     const seconds = ((performance.now() - startedMs) / 1_000 / epoch) * (epochs - epoch)
     const held = validation === undefined ? '' : `, validation ${scoreText(validation)}`
     const left = epoch < epochs ? `, ${durationText(seconds)} left` : ''
-    progress.update(epoch, `loss ${loss.toFixed(4)}${held}${left}`)
+    progress.update(neurons ?? epoch, `loss ${loss.toFixed(4)}${held}${left}`)
     if (options.progress === true) output.event('epoch', { ...done, secondsLeft: seconds })
   }
 }
@@ -160,7 +208,7 @@ function tell({ output, signal }: Context, result: FitResult, target: string): n
 }
 
 function resultText(result: FitResult, target: string): string {
-  const { epochs, bestEpoch, ended, weightsCid, rows, task, lossName } = result
+  const { epochs, bestEpoch, ended, weightsCid, rows, task, lossName, neurons } = result
   const numbers = task === 'regression'
   // Numbers have no accuracy, and their squares are in units of the variance of the targets.
   const unit = numbers && lossName === 'mse' ? 'loss / variance' : 'loss'
@@ -174,7 +222,8 @@ function resultText(result: FitResult, target: string): string {
   add('validation', rows.validation, result.validationLoss, result.validationAccuracy)
   add('test', rows.test, result.testLoss, result.testAccuracy)
   const best = bestEpoch < epochs ? `, with the weights of epoch ${bestEpoch}` : ''
+  const grown = neurons === null ? '' : ` and ${neurons} new neurons`
   const why = ended === 'patience' ? ': no better for a while' : ''
-  const wrote = `wrote ${target} after ${epochs} epochs${best}${why}`
+  const wrote = `wrote ${target} after ${epochs} epochs${grown}${best}${why}`
   return [columns(table), wrote, `weights ${weightsCid}`].join('\n')
 }

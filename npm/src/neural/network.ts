@@ -6,29 +6,36 @@
  * is collected, which is whenever the engine likes: free what you make in numbers.
  */
 import { SynapticError, toSynapticError } from '../errors.js'
-import { given } from '../given.js'
-import { batchFor, type Optimiser, RATES } from '../training/optimisers.js'
-import { countOf } from '../training/shapes.js'
-import type {
-  TrainOptions as CoreOptions,
-  Dataset,
-  Loss,
-  NeuralModule,
-  Specification,
-} from '../wasm.js'
-import { datasetOf, type Examples, flatRows, type Rows } from './examples.js'
+import type { Algorithm } from '../training/optimisers.js'
+import type { TrainOptions as CoreOptions, Dataset, Loss, Specification } from '../wasm.js'
+import { type Converted, converted, type Format } from './convert.js'
+import { datasetOf, type Examples, fannRowsOf, flatRows, type Rows } from './examples.js'
+import { isOfFann, planFor } from './fann/create.js'
+import { type FannInfo, FannModel, makeFann } from './fann/model.js'
+import type { FannTrainOptions } from './fann/options.js'
+import { type AnyNetwork, type Engines, endsOf, openNetwork } from './open.js'
 import { type CreateOptions, specificationFor } from './specification.js'
+import {
+  fannSteps,
+  type Step,
+  type StepOptions,
+  type Steps,
+  stepsOf,
+  suited,
+  usualFor,
+} from './steps.js'
 
-type Core = import('../wasm.js').Network
+export type { Algorithm, Converted, FannInfo, FannTrainOptions, Format }
 
-/** How a training steps. */
-export type Algorithm = Optimiser
-
-/** How to train; what is absent has its default. */
-export interface TrainOptions extends Omit<CoreOptions, 'optimiser' | 'seed'> {
-  /** "adam" by default. */
+/** How to train; what is absent has its default, and what an algorithm does not know is refused. */
+export interface TrainOptions extends Omit<CoreOptions, 'optimiser' | 'seed'>, FannTrainOptions {
+  /**
+   * "adam" by default; of a network of FANN "rprop". The algorithms of FANN ("incremental",
+   * "batch", "rprop", "quickprop", "sarprop") train networks of dense layers as well, and "cascade"
+   * makes a network of FANN of one that has no hidden layers yet.
+   */
   readonly algorithm?: Algorithm
-  /** Passes over the rows; 100 by default. */
+  /** Passes over the rows; 100 by default. A cascade ends by itself. */
   readonly epochs?: number
   /** What to make small from now on, instead of the loss the network was made with. */
   readonly loss?: Loss
@@ -38,12 +45,20 @@ export interface TrainOptions extends Omit<CoreOptions, 'optimiser' | 'seed'> {
   readonly signal?: AbortSignal
 }
 
-/** An epoch that is done. */
+/** An epoch that is done; of a cascade, a neuron that is added. */
 export interface Epoch {
-  /** Counted from 1. */
+  /** Counted from 1; of a cascade, epochs of outputs and candidates so far. */
   readonly epoch: number
-  /** Mean loss per row during the epoch. */
+  /**
+   * Mean loss per row: during the epoch; where layers learn by an algorithm of FANN, after it. Of a
+   * network of FANN the mean square error of its outputs, as FANN has it: differences of symmetric
+   * outputs are halved first.
+   */
   readonly loss: number
+  /** Outputs further off than the bit fail limit; of networks of FANN. */
+  readonly bitFails?: number
+  /** Neurons that a cascade has added. */
+  readonly neurons?: number
 }
 
 /** What there is before a network: the ways to one. */
@@ -55,9 +70,9 @@ export interface NetworkClass {
    */
   create(options: CreateOptions): Promise<Network>
   /**
-   * The network of a model file, as `save` and the command line write it.
+   * The network of a model file, as `save` and the command line write it, or of a FANN file.
    *
-   * @throws SynapticError `model-*`
+   * @throws SynapticError `model-*`, `file-*`
    */
   load(model: Uint8Array | ArrayBuffer | string): Promise<Network>
   [Symbol.hasInstance](value: unknown): value is Network
@@ -69,20 +84,32 @@ const BUSY_MS_MAX = 8
 
 /** A network with its weights. */
 export class Network {
-  readonly #neural: NeuralModule
-  #core: Core | undefined
+  readonly #engines: Engines
+  #core: AnyNetwork | undefined
   /** Which training it is in; an older one notices that it is over. */
   #training = 0
 
   /** @internal */
-  constructor(neural: NeuralModule, core: Core) {
-    this.#neural = neural
+  constructor(engines: Engines, core: AnyNetwork) {
+    this.#engines = engines
     this.#core = core
   }
 
-  /** What it is: inputs, layers, loss. */
+  /**
+   * What it is: inputs, layers, loss.
+   *
+   * @throws SynapticError `no-layers` for a network of FANN, which `fann` tells about
+   */
   get specification(): Specification {
-    return this.#open().specification
+    const core = this.#open()
+    if (!(core instanceof FannModel)) return core.specification
+    throw new SynapticError('no-layers', 'a network of FANN has no layers', 'look at its `fann`')
+  }
+
+  /** What it is, if it is a network of FANN. */
+  get fann(): FannInfo | undefined {
+    const core = this.#open()
+    return core instanceof FannModel ? core.info : undefined
   }
 
   /** Weights and biases together. */
@@ -104,40 +131,43 @@ export class Network {
   /** The outputs for many rows, one after the other; the same bits as `run` row by row. */
   runBatch(inputs: Rows): Float32Array {
     return this.#do((core) => {
-      const width = countOf(core.specification.inputs)
+      const width = endsOf(core).inputs
       const flat = flatRows(inputs, width, 'inputs')
       return core.runBatch(flat, flat.length / width)
     })
   }
 
   /**
-   * Trains, an epoch for each turn of the loop; leaving the loop ends the training. Every call is a
-   * training of its own, and ends the one before.
+   * Trains, an epoch for each turn of the loop (of a cascade, a neuron); leaving the loop ends the
+   * training. Every call is a training of its own, and ends the one before.
    *
    * @throws SynapticError `rows-invalid`, `targets-invalid`, `option-invalid`, `training-diverged`
-   *   (the weights are those of the epoch before), `training-replaced`, `network-freed`
+   *   (the weights are those of the epoch before), `training-replaced`, `network-freed`,
+   *   `algorithm-does-not-fit`, `no-counterpart`, `cascade-shape`
    */
   async *train(examples: Examples, options: TrainOptions = {}): AsyncGenerator<Epoch, void, void> {
-    const { epochs = EPOCHS_DEFAULT, signal, loss } = options
+    const { epochs, signal, loss, algorithm = usualFor(this.#open()), seed, ...settings } = options
+    const last = lastEpoch(algorithm, epochs)
     this.#training += 1
     const training = this.#training
-    if (loss !== undefined) this.#changeLoss(loss)
-    const data = this.#do((core) => datasetOf(this.#neural, core, examples))
+    if (loss !== undefined) await this.#changeLoss(loss)
+    await this.#suit(algorithm)
+    const { steps, free } = await this.#begin(examples, algorithm, settings, seedOf(seed))
     try {
-      const settings = settingsOf(options, data.rows)
-      // Setting weights, even the same, forgets the state of the optimiser.
-      this.#do((core) => core.setWeights(core.weights()))
       let heardMs = performance.now()
-      for (let epoch = 1; epoch <= epochs; epoch += 1) {
+      for (let epoch = 0; epoch < last; ) {
         signal?.throwIfAborted()
-        yield { epoch, loss: this.#epoch(training, data, settings) }
+        const step = this.#step(training, steps)
+        if (step === undefined) return
+        epoch = step.epoch
+        yield step
         if (performance.now() - heardMs > BUSY_MS_MAX) {
           await new Promise((resolve) => setTimeout(resolve))
           heardMs = performance.now()
         }
       }
     } finally {
-      data.free()
+      free()
     }
   }
 
@@ -146,7 +176,21 @@ export class Network {
     return this.#do((core) => core.toModel())
   }
 
-  /** A copy of the parameters in canonical order. */
+  /**
+   * The network in a file of another format: "fann", FANN's own, or "layers", a model file of a
+   * network of layers that computes what this one of FANN does. Tells what the format cannot carry.
+   *
+   * @throws SynapticError `no-counterpart`
+   */
+  async convert(format: Format): Promise<Converted> {
+    try {
+      return await converted(this.#engines, this.#open(), format)
+    } catch (thrown) {
+      throw toSynapticError(thrown)
+    }
+  }
+
+  /** A copy of the parameters in canonical order; of a network of FANN, neuron by neuron. */
   weights(): Float32Array {
     return this.#do((core) => core.weights())
   }
@@ -171,49 +215,106 @@ export class Network {
     this.free()
   }
 
-  #epoch(training: number, data: Dataset, settings: CoreOptions): number {
-    return this.#do((core) => {
-      if (training === this.#training) return core.trainEpoch(data, settings).loss
+  #step(training: number, steps: Steps): Step | undefined {
+    return this.#do(() => {
+      if (training === this.#training) return steps.next()
       throw new SynapticError('training-replaced', 'another training of this network has begun')
     })
   }
 
+  /** Becomes what the algorithm can train. */
+  async #suit(algorithm: Algorithm): Promise<void> {
+    const core = this.#open()
+    const suiting = await suited(this.#engines, core, algorithm)
+    if (suiting === core) return
+    this.#core = suiting
+    core.free()
+  }
+
+  async #begin(
+    examples: Examples,
+    algorithm: Algorithm,
+    settings: StepOptions,
+    seed: bigint,
+  ): Promise<{ readonly steps: Steps; free(): void }> {
+    const core = this.#open()
+    try {
+      if (core instanceof FannModel) {
+        const rows = fannRowsOf(core, examples)
+        return { steps: fannSteps(core, rows, algorithm, settings, seed), free: () => undefined }
+      }
+      const data: Dataset = datasetOf(await this.#engines.neural(), core, examples)
+      try {
+        // Setting weights, even the same, forgets the state of the optimiser.
+        core.setWeights(core.weights())
+        const steps = await stepsOf(this.#engines, core, data, algorithm, settings, seed)
+        const free = (): void => {
+          steps.free()
+          data.free()
+        }
+        return { steps, free }
+      } catch (thrown) {
+        data.free()
+        throw thrown
+      }
+    } catch (thrown) {
+      throw toSynapticError(thrown)
+    }
+  }
+
   /** The same network with another loss. */
-  #changeLoss(loss: Loss): void {
-    this.#do((core) => {
-      if (core.specification.loss === loss) return
+  async #changeLoss(loss: Loss): Promise<void> {
+    const core = this.#open()
+    if (endsOf(core).loss === loss) return
+    if (core instanceof FannModel) {
+      const message = 'a network of FANN makes the square error small, no other loss'
+      throw new SynapticError('option-invalid', message, 'choose an errorFunction instead')
+    }
+    const { Network: Layers } = await this.#engines.neural()
+    this.#do(() => {
       const model = JSON.parse(new TextDecoder().decode(core.toModel()))
       model.specification.loss = loss
       const bytes = new TextEncoder().encode(JSON.stringify(model))
-      this.#core = this.#neural.Network.fromModel(bytes)
+      this.#core = Layers.fromModel(bytes)
       core.free()
     })
   }
 
-  #open(): Core {
+  #open(): AnyNetwork {
     if (this.#core !== undefined) return this.#core
     throw new SynapticError('network-freed', 'the network was freed', 'make or load another one')
   }
 
-  #do<T>(work: (core: Core) => T): T {
+  #do<T>(work: (core: AnyNetwork) => T): T {
     return coded(() => work(this.#open()))
   }
 }
 
-/** The class of networks whose core `loading` loads when it is first needed. */
-export function networkClass(loading: () => Promise<NeuralModule>): NetworkClass {
-  const make = (neural: NeuralModule, core: () => Core): Network => new Network(neural, coded(core))
+/** The class of networks whose engines are loaded when they are first needed. */
+export function networkClass(engines: Engines): NetworkClass {
   return {
     async create(options) {
-      const specification = specificationFor(options)
       const seed = seedOf(options.seed)
-      const neural = await loading()
-      return make(neural, () => neural.Network.create(specification, seed))
+      if (!isOfFann(options)) {
+        const specification = specificationFor(options)
+        const neural = await engines.neural()
+        return new Network(
+          engines,
+          coded(() => neural.Network.create(specification, seed)),
+        )
+      }
+      const plan = planFor(options)
+      const [neural, fann] = [await engines.neural(), await engines.fann()]
+      const make = (): FannModel => new FannModel(neural, makeFann(fann, plan, seed))
+      return new Network(engines, coded(make))
     },
     async load(model) {
       const bytes = typeof model === 'string' ? new TextEncoder().encode(model) : model
-      const neural = await loading()
-      return make(neural, () => neural.Network.fromModel(new Uint8Array(bytes)))
+      try {
+        return new Network(engines, await openNetwork(engines, new Uint8Array(bytes)))
+      } catch (thrown) {
+        throw toSynapticError(thrown)
+      }
     },
     [Symbol.hasInstance]: (value): value is Network => value instanceof Network,
   }
@@ -228,19 +329,12 @@ function coded<T>(work: () => T): T {
   }
 }
 
-function settingsOf(options: TrainOptions, rows: number): CoreOptions {
-  const { algorithm = 'adam', epochs: _, loss: __, signal: ___, seed, ...settings } = options
-  const learningRate: number | undefined = RATES[algorithm]
-  if (learningRate === undefined) {
-    const known = Object.keys(RATES).join(', ')
-    throw new SynapticError(
-      'option-invalid',
-      `there is no algorithm "${algorithm}"`,
-      `use ${known}`,
-    )
-  }
-  const own = { batch: batchFor(rows), learningRate, optimiser: algorithm, seed: seedOf(seed) }
-  return { ...own, ...given(settings) }
+/** After how many epochs a training ends, unless it does so by itself. */
+function lastEpoch(algorithm: Algorithm, epochs: number | undefined): number {
+  if (algorithm !== 'cascade') return epochs ?? EPOCHS_DEFAULT
+  if (epochs === undefined) return Number.POSITIVE_INFINITY
+  const message = 'a cascade ends by itself, not after a number of epochs'
+  throw new SynapticError('option-invalid', message, 'use maxNeurons')
 }
 
 function seedOf(seed: number | bigint = 0n): bigint {

@@ -8,11 +8,19 @@
  */
 import { type Problem, SynapticError, toSynapticError } from '../errors.js'
 import { given } from '../given.js'
-import type { Dataset, Network, NeuralModule, TrainOptions } from '../wasm.js'
-import { batchFor } from './optimisers.js'
+import { FannModel } from '../neural/fann/model.js'
+import { type AnyNetwork, endsOf } from '../neural/open.js'
+import {
+  type Step,
+  type StepOptions,
+  type Steps,
+  stepsOf,
+  suited,
+  usualFor,
+} from '../neural/steps.js'
+import type { Dataset, NeuralModule } from '../wasm.js'
 import type { FitOptions, FitResult, Score, Source, TrainingProgress } from './protocol.js'
 import { parseRows, scalingOf, scoreOf, taskOfModel, type Work } from './rows.js'
-import { outputOf } from './specification.js'
 
 /** The rows of a training, each part in a data set of its own. */
 interface Parts {
@@ -27,34 +35,40 @@ interface Course {
   readonly bestEpoch: number
   readonly ended: FitResult['ended']
   readonly problem: Problem | undefined
+  readonly neurons: number | null
 }
 
-/** Trains a network, and says how well it does. */
+/** Trains a network, which is freed, and says how well it does. */
 export async function fit(
-  neural: NeuralModule,
-  network: Network,
+  opened: AnyNetwork,
   source: Source,
   options: FitOptions,
   work: Work,
 ): Promise<FitResult> {
-  const held: Dataset[] = []
-  const hold = (data: Dataset): Dataset => {
-    held.push(data)
-    return data
+  const held: { free(): void }[] = [opened]
+  const hold = <T extends { free(): void }>(object: T): T => {
+    if (!held.includes(object)) held.push(object)
+    return object
   }
   try {
+    const neural = await work.neural()
+    const algorithm = options.algorithm ?? usualFor(opened)
+    const network = hold(await suited(work, opened, algorithm))
     const raw = readParts(neural, network, source, options, work, hold)
     const parts = scaledParts(network, raw, options, hold)
-    const course = await train(network, parts, options, work)
-    return resultOf(network, parts, course)
+    const { seed } = options
+    const settings = settingsOf(options)
+    const steps = hold(await stepsOf(work, network, parts.train, algorithm, settings, seed))
+    const course = await train(network, parts, steps, options, work)
+    return { ...resultOf(network, parts, course), algorithm }
   } finally {
-    for (const data of held) data.free()
+    for (const object of held) object.free()
   }
 }
 
 function readParts(
   neural: NeuralModule,
-  network: Network,
+  network: AnyNetwork,
   source: Source,
   options: FitOptions,
   work: Work,
@@ -81,20 +95,23 @@ function readParts(
 
 /** The rows as the network takes them; a new one takes on the scaling of the rows to train on. */
 function scaledParts(
-  network: Network,
+  network: AnyNetwork,
   raw: Parts,
   options: FitOptions,
   hold: (data: Dataset) => Dataset,
 ): Parts {
-  const { specification } = network
   // A model that has learned goes on as it began: if that was with rows as they are, so be it.
   let { scaling } = network
+  if (network instanceof FannModel) {
+    if (network.task !== undefined) return raw
+    network.describeBy(raw.train, scaling ?? scalingOf(raw.train, options.scaling))
+    return raw
+  }
   if (network.task === undefined) {
     // Words are numbers by name only.
-    const words = specification.layers[0]?.type === 'embedding'
+    const words = network.specification.layers[0]?.type === 'embedding'
     scaling = scalingOf(raw.train, words ? { kind: 'none' } : options.scaling)
-    const bounded = outputOf(specification).activation !== 'linear'
-    if (raw.train.task === 'regression' && bounded) {
+    if (raw.train.task === 'regression' && !endsOf(network).unbounded) {
       // Outputs that cannot take every value would never reach targets of mean 0 and deviation 1.
       network.describe({ scaling, classes: [] })
     }
@@ -111,49 +128,56 @@ function scaledParts(
 
 /** Goes through the epochs, and leaves the network with the weights of the best one. */
 async function train(
-  network: Network,
-  { train, validation }: Parts,
+  network: AnyNetwork,
+  { validation }: Parts,
+  steps: Steps,
   options: FitOptions,
   work: Work,
 ): Promise<Course> {
-  const settings = settingsOf(options, train.rows)
   let best: { epoch: number; loss: number; weights: Float32Array } | undefined
   let ended: Course['ended'] = 'epochs'
   let problem: Problem | undefined
+  let neurons: number | null = null
   let epoch = 0
-  while (epoch < options.epochs && ended === 'epochs') {
-    const step = nextEpoch(network, train, settings)
+  const { epochs = Number.POSITIVE_INFINITY } = options
+  while (epoch < epochs && ended === 'epochs') {
+    const step = nextStep(steps)
+    if (step === undefined) {
+      ended = 'done'
+      break
+    }
     if ('problem' in step) {
       if (epoch === 0) throw step.thrown
       ended = 'diverged'
       problem = step.problem
       break
     }
-    epoch += 1
+    epoch = step.epoch
+    neurons = step.neurons ?? neurons
     const score = validation && scoreOf(network, validation)
     if (score !== undefined && score.loss < (best?.loss ?? Number.POSITIVE_INFINITY)) {
       best = { epoch, loss: score.loss, weights: network.weights() }
     }
-    const progress = { epoch, epochs: options.epochs, loss: step.loss }
+    const progress = { ...step, epochs: options.epochs ?? epoch }
     const goesOn = await told(
       work,
       score === undefined ? progress : { ...progress, validation: score },
     )
     if (!goesOn) ended = 'interrupted'
-    else if (best !== undefined && epoch - best.epoch >= (options.patience ?? options.epochs)) {
+    else if (best !== undefined && epoch - best.epoch >= (options.patience ?? epochs)) {
       ended = 'patience'
     }
   }
   if (best !== undefined && best.epoch < epoch) network.setWeights(best.weights)
-  return { epochs: epoch, bestEpoch: best?.epoch ?? epoch, ended, problem }
+  return { epochs: epoch, bestEpoch: best?.epoch ?? epoch, ended, problem, neurons }
 }
 
-type Step = { readonly loss: number } | { readonly problem: Problem; readonly thrown: unknown }
+type Failed = { readonly problem: Problem; readonly thrown: unknown }
 
-/** One epoch; a divergence is an answer, because the network still has the weights before it. */
-function nextEpoch(network: Network, rows: Dataset, settings: TrainOptions): Step {
+/** One step; a divergence is an answer, because the network still has the weights before it. */
+function nextStep(steps: Steps): Step | Failed | undefined {
   try {
-    return { loss: network.trainEpoch(rows, settings).loss }
+    return steps.next()
   } catch (thrown) {
     const error = toSynapticError(thrown)
     if (error.code !== 'training-diverged') throw thrown
@@ -172,20 +196,23 @@ async function told(work: Work, progress: TrainingProgress): Promise<boolean> {
   }
 }
 
-function settingsOf(options: FitOptions, rows: number): TrainOptions {
-  const { learningRate, momentum, optimiser, weightDecay, clipNorm, seed } = options
+function settingsOf(options: FitOptions): StepOptions {
+  const { batch, learningRate, momentum, weightDecay, clipNorm } = options
   const { warmUpSteps, decayEpochs, decayFactor, classWeights } = options
   return given({
-    ...{ learningRate, momentum, optimiser, weightDecay, clipNorm, seed },
+    ...{ batch, learningRate, momentum, weightDecay, clipNorm },
     ...{ warmUpSteps, decayEpochs, decayFactor, classWeights },
-    batch: options.batch ?? batchFor(rows),
+    ...options.fann,
   })
 }
 
-function resultOf(network: Network, { train, validation, test }: Parts, course: Course): FitResult {
+function resultOf(
+  network: AnyNetwork,
+  { train, validation, test }: Parts,
+  course: Course,
+): Omit<FitResult, 'algorithm'> {
   const score = (data: Dataset | undefined): Score | undefined => data && scoreOf(network, data)
   const [onTrain, onValidation, onTest] = [scoreOf(network, train), score(validation), score(test)]
-  const { specification } = network
   return {
     trainAccuracy: onTrain.accuracy,
     validationAccuracy: onValidation?.accuracy ?? null,
@@ -193,7 +220,7 @@ function resultOf(network: Network, { train, validation, test }: Parts, course: 
     loss: onTrain.loss,
     validationLoss: onValidation?.loss ?? null,
     testLoss: onTest?.loss ?? null,
-    lossName: specification.loss,
+    lossName: endsOf(network).loss,
     ...course,
     weightsCid: network.weightsCid(),
     rows: { train: train.rows, validation: validation?.rows ?? 0, test: test?.rows ?? 0 },

@@ -5,6 +5,9 @@
  */
 import { SynapticError } from '../errors.js'
 import { given } from '../given.js'
+import { converted } from '../neural/convert.js'
+import { FannModel, makeFann } from '../neural/fann/model.js'
+import { type AnyNetwork, endsOf } from '../neural/open.js'
 import type { Dataset, Network, NeuralModule, Scaling, TrainOptions } from '../wasm.js'
 import { assess, indexOfMax } from './assess.js'
 import { fit } from './fit.js'
@@ -20,7 +23,7 @@ import {
   using,
   type Work,
 } from './rows.js'
-import { countOf, layersOf } from './shapes.js'
+import { layersOf } from './shapes.js'
 
 type Handlers = {
   readonly [O in Operation]: (argument: Argument<O>, work: Work) => Promise<Answer<O>>
@@ -83,25 +86,33 @@ export const OPERATIONS: Handlers = {
     })
   },
 
-  async create({ specification, seed }, work) {
+  async create({ seed, ...what }, work) {
     const neural = await work.neural()
-    return using(neural.Network.create(specification, seed), (network) => ({
-      model: network.toModel(),
-      parameters: network.parameterCount,
-      weightsCid: network.weightsCid(),
+    const network =
+      'plan' in what
+        ? new FannModel(neural, makeFann(await work.fann(), what.plan, seed))
+        : neural.Network.create(what.specification, seed)
+    return using(network, (made) => ({
+      model: made.toModel(),
+      parameters: made.parameterCount,
+      weightsCid: made.weightsCid(),
+      fann: made instanceof FannModel ? made.info : null,
     }))
   },
 
-  async fit({ model, modelFile, source, ...options }, work) {
-    const neural = await work.neural()
-    return using(openModel(neural, model, modelFile), (network) =>
-      fit(neural, network, source, options, work),
+  async convert({ model, modelFile, format }, work) {
+    return using(await openModel(work, model, modelFile), (network) =>
+      converted(work, network, format),
     )
+  },
+
+  async fit({ model, modelFile, source, ...options }, work) {
+    return fit(await openModel(work, model, modelFile), source, options, work)
   },
 
   async assess({ model, modelFile, source, parse }, work) {
     const neural = await work.neural()
-    return using(openModel(neural, model, modelFile), (network) => {
+    return using(await openModel(work, model, modelFile), (network) => {
       const known = network.classes.length > 0 ? network.classes : undefined
       const task = network.task ?? taskOfModel(network)
       const read = given({ ...parse, task, classes: known })
@@ -110,12 +121,10 @@ export const OPERATIONS: Handlers = {
   },
 
   async describe({ model, modelFile }, work) {
-    const neural = await work.neural()
-    return using(openModel(neural, model, modelFile), (network) => {
-      const { specification, scaling } = network
+    return using(await openModel(work, model, modelFile), (network) => {
+      const { scaling } = network
       return {
-        specification,
-        layers: layersOf(specification),
+        ...whatIs(network),
         parameters: network.parameterCount,
         task: network.task ?? null,
         classes: [...network.classes],
@@ -128,7 +137,7 @@ export const OPERATIONS: Handlers = {
   async predict({ model, modelFile, source, header, label }, work) {
     const neural = await work.neural()
     const csv = bytesOf(source, work)
-    return using(openModel(neural, model, modelFile), (network) =>
+    return using(await openModel(work, model, modelFile), (network) =>
       answers(
         network,
         naming(source, () => inputsOf(neural, network, csv, { header, label })),
@@ -137,14 +146,23 @@ export const OPERATIONS: Handlers = {
   },
 }
 
+/** What a network is made of: layers, or what FANN has instead. */
+function whatIs(
+  network: AnyNetwork,
+): Pick<Answer<'describe'>, 'specification' | 'layers' | 'fann'> {
+  if (network instanceof FannModel) return { specification: null, layers: [], fann: network.info }
+  const { specification } = network
+  return { specification, layers: layersOf(specification), fann: null }
+}
+
 /** The inputs of rows, with the label column left out where there is one. */
 function inputsOf(
   neural: NeuralModule,
-  { specification }: Network,
+  network: AnyNetwork,
   csv: Uint8Array,
   { header, label }: { header: boolean | undefined; label: string | number | undefined },
 ): Float32Array {
-  const inputs = countOf(specification.inputs)
+  const { inputs } = endsOf(network)
   const read = (column: string | number | undefined): Float32Array =>
     neural.Dataset.parseRows(csv, inputs, given({ header, label: column }))
   try {
@@ -203,8 +221,8 @@ async function epochByEpoch(
 }
 
 /** The outputs row by row, and the likeliest class of each where there are classes. */
-function answers(network: Network, inputs: Float32Array): Answer<'predict'> {
-  const rows = inputs.length / countOf(network.specification.inputs)
+function answers(network: AnyNetwork, inputs: Float32Array): Answer<'predict'> {
+  const rows = inputs.length / endsOf(network).inputs
   const flat = network.runBatch(inputs, rows)
   const width = rows === 0 ? 0 : flat.length / rows
   const outputs = Array.from({ length: rows }, (_, row) =>

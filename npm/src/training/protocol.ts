@@ -5,8 +5,11 @@
  * and never leave it: what comes back are updates, figures and answers.
  */
 import type { Problem } from '../errors.js'
+import type { Converted, Format } from '../neural/convert.js'
+import type { FannInfo, FannPlan } from '../neural/fann/model.js'
+import type { FannTrainOptions } from '../neural/fann/options.js'
 import type { Loss, ParseOptions, Scaling, Specification, Task, TrainedUpdate } from '../wasm.js'
-import type { Optimiser } from './optimisers.js'
+import type { Algorithm } from './optimisers.js'
 import type { LayerInfo } from './shapes.js'
 
 /** Where rows come from. */
@@ -35,12 +38,17 @@ export interface Score {
 
 /** Settings of a training of its own, as `neural train` takes them. */
 export interface FitOptions {
-  readonly epochs: number
+  /** At most; of a cascade, which ends by itself, undefined. */
+  readonly epochs: number | undefined
   /** Rows per step; chosen by the number of rows where it is undefined. */
   readonly batch: number | undefined
-  readonly learningRate: number
+  /** Chosen by the algorithm where it is undefined. */
+  readonly learningRate: number | undefined
   readonly momentum: number | undefined
-  readonly optimiser: Optimiser
+  /** Undefined: what goes with the network. */
+  readonly algorithm: Algorithm | undefined
+  /** Further ones of the algorithms of FANN. */
+  readonly fann: FannTrainOptions
   readonly weightDecay: number | undefined
   readonly clipNorm: number | undefined
   readonly warmUpSteps: number | undefined
@@ -71,12 +79,15 @@ export interface FitResult {
   readonly testLoss: number | null
   /** Which loss it is. */
   readonly lossName: Loss
+  readonly algorithm: Algorithm
   /** Epochs that were trained. */
   readonly epochs: number
   /** The epoch whose weights these are, counted from 1. */
   readonly bestEpoch: number
   /** Why there were no more epochs. */
-  readonly ended: 'epochs' | 'patience' | 'interrupted' | 'diverged'
+  readonly ended: 'epochs' | 'patience' | 'interrupted' | 'diverged' | 'done'
+  /** Neurons that a cascade added; null of any other algorithm. */
+  readonly neurons: number | null
   /** How it diverged. */
   readonly problem: Problem | undefined
   readonly weightsCid: string
@@ -104,8 +115,11 @@ export interface Assessment {
 
 /** What a model file says about its network. */
 export interface ModelInfo {
-  readonly specification: Specification
+  /** Null of a network of FANN. */
+  readonly specification: Specification | null
   readonly layers: readonly LayerInfo[]
+  /** Null of a network of layers. */
+  readonly fann: FannInfo | null
   readonly parameters: number
   /** Null before the first training. */
   readonly task: Task | null
@@ -152,9 +166,11 @@ export interface Operations {
   alone: [{ id: string; testId: string | undefined } & AloneOptions, Score]
   /** A new model file. */
   create: [
-    { specification: Specification; seed: bigint },
-    { model: Uint8Array; parameters: number; weightsCid: string },
+    { seed: bigint } & ({ specification: Specification } | { plan: FannPlan }),
+    { model: Uint8Array; parameters: number; weightsCid: string; fann: FannInfo | null },
   ]
+  /** The same network in another kind of file. */
+  convert: [{ model: Uint8Array; modelFile: string; format: Format }, Converted]
   /** Trains a model on rows. */
   fit: [{ model: Uint8Array; modelFile: string; source: Source } & FitOptions, FitResult]
   /** How well a model does on labelled rows. */
@@ -187,7 +203,10 @@ export type Answer<O extends Operation> = Operations[O][1]
 /** How far an operation is. */
 export interface TrainingProgress {
   readonly epoch: number
+  /** Of a cascade, which ends by itself, those so far. */
   readonly epochs: number
+  /** Neurons that a cascade has added. */
+  readonly neurons?: number
   readonly loss: number
   /** On the rows held out for validation, if there are any. */
   readonly validation?: Score

@@ -4,14 +4,12 @@
  */
 import { SynapticError } from '../errors.js'
 import { given } from '../given.js'
-import type { Dataset, Network, NeuralModule, ParseOptions, Scaling } from '../wasm.js'
+import { type AnyNetwork, type Engines, endsOf, openNetwork } from '../neural/open.js'
+import type { Dataset, NeuralModule, ParseOptions, Scaling } from '../wasm.js'
 import type { ScalingChoice, Score, Source, TrainingProgress } from './protocol.js'
-import { isOfProbabilities, outputOf } from './specification.js'
 
 /** What the worker that does the work gives it. */
-export interface Work {
-  /** The artifact, loaded once. */
-  neural(): Promise<NeuralModule>
+export interface Work extends Engines {
   /** The content of a file of rows, bounded; throws where there are no files. */
   read(file: string): Uint8Array
   /**
@@ -23,10 +21,9 @@ export interface Work {
 }
 
 /** The task that rows for a model have; undefined where their labels tell. */
-export function taskOfModel({ specification }: Network): 'regression' | undefined {
-  const { units } = outputOf(specification)
+export function taskOfModel(network: AnyNetwork): 'regression' | undefined {
   // A model that predicts numbers takes whole numbers as such, not as names of classes.
-  return isOfProbabilities(specification.loss) && units > 1 ? undefined : 'regression'
+  return endsOf(network).ofClasses ? undefined : 'regression'
 }
 
 /** Runs `work` and frees the object afterwards. */
@@ -42,8 +39,16 @@ export async function using<T extends { free(): void }, R>(
 }
 
 /** The network of a model file; an error about its content names it. */
-export function openModel(neural: NeuralModule, model: Uint8Array, file: string): Network {
-  return naming({ file }, () => neural.Network.fromModel(model))
+export async function openModel(
+  engines: Engines,
+  model: Uint8Array,
+  file: string,
+): Promise<AnyNetwork> {
+  try {
+    return await openNetwork(engines, model)
+  } catch (thrown) {
+    throw inFile(thrown, file)
+  }
 }
 
 /** The bytes of a source. */
@@ -90,7 +95,7 @@ export function scalingOf(data: Dataset, choice: ScalingChoice): Scaling {
 }
 
 /** How well a network does on rows. */
-export function scoreOf(network: Network, data: Dataset): Score {
+export function scoreOf(network: AnyNetwork, data: Dataset): Score {
   const { loss, accuracy } = network.evaluate(data)
   return { loss, accuracy }
 }
