@@ -65,6 +65,30 @@ fn every_algorithm_solves_xor_from_every_seed() {
     }
 }
 
+// libfann moves weights whose slope is 0 by ever larger steps: a network that had learnt its rows to
+// the last bit was destroyed by the next epochs.
+#[test]
+fn a_weight_of_an_input_that_is_always_0_rests_if_it_is_told_to() {
+    let data = Data::new(2, 1, vec![1.0, 0.0, -1.0, 0.0], vec![0.5, -0.5]).unwrap();
+    let far = |rests: bool| {
+        let mut network = layered(&[2, 3, 1], 1);
+        network.options_mut().rprop.rests = rests;
+        let start = network.weights().to_vec();
+        Trainer::new(&network, 0).unwrap().train(&mut network, &data, 100, -1.0).unwrap();
+        let places = [1, 4, 7];
+        assert!(
+            network
+                .connections()
+                .enumerate()
+                .filter(|(_, c)| c.0 == 1)
+                .all(|(at, _)| { places.contains(&at) })
+        );
+        places.map(|at| network.weights()[at] - start[at])
+    };
+    assert_eq!(far(true), [0.0; 3]);
+    assert!(far(false).iter().all(|moved| *moved > 100.0), "as libfann does");
+}
+
 #[test]
 fn the_same_seed_gives_the_same_bits() {
     for algorithm in [Algorithm::Rprop, Algorithm::Sarprop] {

@@ -53,6 +53,11 @@ export interface FannOptions {
   readonly rpropDeltaMax?: number;
   /** 0 to 1000; 0.1 by default. */
   readonly rpropDeltaZero?: number;
+  /**
+   * Whether weights rest where their slope is 0. As libfann, networks of FANN have false by default:
+   * such weights move up by ever larger steps. Networks of layers have true.
+   */
+  readonly rpropRests?: boolean;
   /** -100 to 100, a power of two; -6.644 by default, which is a decay of 0.01. */
   readonly sarpropWeightDecayShift?: number;
   /** 0 to 1000; 0.1 by default. */
@@ -376,6 +381,7 @@ fn read_options(reader: &mut Reader<'_>, mut options: Options) -> (Options, bool
         let field = of(&mut options);
         *field = reader.whole(name, Some(*field));
     }
+    options.rprop.rests = reader.truth("rpropRests").unwrap_or(options.rprop.rests);
     let errors = [
         ("linear", ErrorFunction::Linear),
         ("tanh", ErrorFunction::Tanh),

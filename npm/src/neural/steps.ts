@@ -159,7 +159,7 @@ function layerSettings(
   loss: Loss,
   seed: bigint,
 ): FannSettings {
-  const settings = fannSettings(algorithm, options, seed)
+  const settings = { rpropRests: true, ...fannSettings(algorithm, options, seed) }
   if (loss === 'mse') return { ...settings, errorFunction: settings.errorFunction ?? 'linear' }
   if (!isOfProbabilities(loss)) {
     throw new SynapticError(

@@ -137,18 +137,27 @@ fn quickprop(
 
 /// iRPROP- (Igel and Huesken 2000), over the weights from `first` on.
 ///
-/// As in libfann a weight whose slope has just changed its sign takes one (shortened) step up; in
-/// the paper it rests for that epoch.
+/// As in libfann a weight whose slope is 0, or has just changed its sign, takes a step up, unless
+/// it is to rest for that epoch as in the paper.
 fn rprop(options: &Rprop, first: usize, memory: &mut Memory, weights: &mut [f32]) {
     for Weight { value: weight, mut slope, step, previous } in memory.of(first, weights) {
         let last = step.max(STEP_MIN);
-        let next = if *previous * slope >= 0.0 {
+        let same = *previous * slope;
+        let next = if same > 0.0 || same == 0.0 && !options.rests {
             (last * options.increase).min(options.delta_max)
+        } else if same == 0.0 {
+            last
         } else {
             slope = 0.0;
             (last * options.decrease).max(options.delta_min)
         };
-        let change = if slope < 0.0 { -next } else { next };
+        let change = if slope < 0.0 {
+            -next
+        } else if slope > 0.0 || !options.rests {
+            next
+        } else {
+            0.0
+        };
         *weight = (*weight + change).clamp(-WEIGHT_MAX, WEIGHT_MAX);
         *step = next;
         *previous = slope;

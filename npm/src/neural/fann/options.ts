@@ -78,12 +78,15 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
   cascadeAlgorithm: ['rprop', 'quickprop', 'sarprop'],
 }
 
+const TRUTHS = ['rpropRests']
+
 const LISTS = ['cascadeActivationFunctions', 'cascadeActivationSteepnesses'] as const
 
 /** Every option but those that all algorithms have. */
 export const FANN_OPTIONS: readonly string[] = [
   ...Object.keys(RANGES),
   ...Object.keys(NAMES),
+  ...TRUTHS,
   ...LISTS,
 ]
 
@@ -122,6 +125,7 @@ export function fannSettings(
 /** The value of an option as text has it: a number, a name, or a list of either. */
 export function fannOptionOf(name: string, text: string): unknown {
   if (name in NAMES) return text
+  if (TRUTHS.includes(name)) return text === 'true' || (text === 'false' ? false : text)
   const parts = text.split('/')
   if (name === 'cascadeActivationFunctions') return parts
   const number = (part: string): number => (part.trim() === '' ? Number.NaN : Number(part))
@@ -144,6 +148,10 @@ function check(name: string, value: unknown): void {
   if (names !== undefined) {
     if (names.includes(value as string)) return
     throw invalid(`${name} is one of ${names.join(', ')}`, 'choose one of them')
+  }
+  if (TRUTHS.includes(name)) {
+    if (typeof value === 'boolean') return
+    throw invalid(`${name} is true or false`, 'choose one of them')
   }
   const range = RANGES[name]
   if (range !== undefined) {
