@@ -218,7 +218,11 @@ export class Network {
   #step(training: number, steps: Steps): Step | undefined {
     return this.#do(() => {
       if (training === this.#training) return steps.next()
-      throw new SynapticError('training-replaced', 'another training of this network has begun')
+      throw new SynapticError(
+        'training-replaced',
+        'another training of this network has begun',
+        'go on with that one',
+      )
     })
   }
 

@@ -88,20 +88,19 @@ export async function stepsOf(
     return fannSteps(network, network.rowsOf(data), algorithm, options, seed)
   }
   if (!isFannAlgorithm(algorithm)) return layerSteps(network, data, algorithm, options, seed)
-  const settings = layerSettings(algorithm, options, network.specification.loss, seed)
+  const { desiredError, ...rest } = options
+  const settings = layerSettings(algorithm, rest, network.specification.loss, seed)
   const fann = fannOfLayers(await engines.fann(), network)
   try {
     const training = new FannTraining(fann, network.prepared(data), settings)
-    return {
-      next: () => {
-        const step = training.next()
-        if (step === undefined) return undefined
-        takeWeights(network, fann)
-        // What the network now has by its own loss.
-        return { epoch: step.epoch, loss: network.evaluate(data).loss }
-      },
-      free: () => fann.free(),
+    const next = (): Step | undefined => {
+      const step = training.next()
+      if (step === undefined) return undefined
+      takeWeights(network, fann)
+      // What the network now has by its own loss.
+      return { epoch: step.epoch, loss: network.evaluate(data).loss }
     }
+    return { next: until(desiredError, next), free: () => fann.free() }
   } catch (thrown) {
     fann.free()
     throw thrown
@@ -140,15 +139,20 @@ function layerSteps(
   const { desiredError, ...rest } = options
   const own = { batch: batchFor(data.rows), learningRate, optimiser, seed }
   const settings: CoreOptions = { ...own, ...given(rest) }
+  const next = (): Step => network.trainEpoch(data, settings)
+  return { next: until(desiredError, next), free: () => undefined }
+}
+
+/** Steps until the loss is as small as desired. */
+function until(desired: unknown, next: () => Step | undefined): () => Step | undefined {
+  if (desired !== undefined && !(typeof desired === 'number' && desired >= 0)) {
+    throw invalid('desiredError is a number, 0 or more', 'choose a number in the range')
+  }
   let reached = false
-  return {
-    next: () => {
-      if (reached) return undefined
-      const { epoch, loss } = network.trainEpoch(data, settings)
-      reached = typeof desiredError === 'number' && loss <= desiredError
-      return { epoch, loss }
-    },
-    free: () => undefined,
+  return () => {
+    const step = reached ? undefined : next()
+    reached = step !== undefined && desired !== undefined && step.loss <= desired
+    return step
   }
 }
 
@@ -159,6 +163,8 @@ function layerSettings(
   loss: Loss,
   seed: bigint,
 ): FannSettings {
+  const foreign = ['stopFunction', 'bitFailLimit'].find((name) => options[name] !== undefined)
+  if (foreign !== undefined) throw invalid(`${foreign} is for networks of FANN`, 'leave it out')
   const settings = { rpropRests: true, ...fannSettings(algorithm, options, seed) }
   if (loss === 'mse') return { ...settings, errorFunction: settings.errorFunction ?? 'linear' }
   if (!isOfProbabilities(loss)) {
