@@ -65,8 +65,8 @@ fn every_algorithm_solves_xor_from_every_seed() {
     }
 }
 
-// libfann moves weights whose slope is 0 by ever larger steps: a network that had learnt its rows to
-// the last bit was destroyed by the next epochs.
+// libfann moves weights whose slope is 0 by ever larger steps: a network that had learnt its rows
+// to the last bit was destroyed by the next epochs.
 #[test]
 fn a_weight_of_an_input_that_is_always_0_rests_if_it_is_told_to() {
     let data = Data::new(2, 1, vec![1.0, 0.0, -1.0, 0.0], vec![0.5, -0.5]).unwrap();
@@ -85,7 +85,7 @@ fn a_weight_of_an_input_that_is_always_0_rests_if_it_is_told_to() {
         );
         places.map(|at| network.weights()[at] - start[at])
     };
-    assert_eq!(far(true), [0.0; 3]);
+    assert!(far(true).iter().all(|moved| moved.abs() <= 0.0));
     assert!(far(false).iter().all(|moved| *moved > 100.0), "as libfann does");
 }
 
