@@ -54,8 +54,8 @@ export interface FannOptions {
   /** 0 to 1000; 0.1 by default. */
   readonly rpropDeltaZero?: number;
   /**
-   * Whether weights rest where their slope is 0. As libfann, networks of FANN have false by default:
-   * such weights move up by ever larger steps. Networks of layers have true.
+   * Whether weights rest where their slope is 0. Networks of layers have true; those of FANN have
+   * false by default, as libfann: such weights move up by ever larger steps.
    */
   readonly rpropRests?: boolean;
   /** -100 to 100, a power of two; -6.644 by default, which is a decay of 0.01. */
