@@ -260,7 +260,8 @@ fn rates(learning_rate: f32, decay: Decay, epochs: usize) -> Option<Vec<f32>> {
 fn a_cosine_falls_as_that_of_pytorch_and_then_stays() {
     for case in cases(SCHEDULES) {
         let setting = |name: &str| case["settings"][name].as_f64().unwrap();
-        let (lr, epochs) = (setting("lr"), setting("T_max") as u32);
+        let lr = setting("lr");
+        let epochs = u32::try_from(case["settings"]["T_max"].as_u64().unwrap()).unwrap();
         let decay = Decay::Cosine { epochs, least: (setting("eta_min") / lr) as f32 };
         let theirs = numbers(&case["rates"]);
         let ours = rates(lr as f32, decay, theirs.len() + 3).unwrap();

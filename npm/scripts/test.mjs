@@ -12,6 +12,7 @@ import { setup } from './setup.mjs'
 
 const WASM = ['--target', 'wasm32-unknown-unknown']
 const SMALL = ['--no-default-features', '--features', 'layers']
+const FANN = ['--no-default-features', '--features', 'fann']
 const STRICT = ['--', '-D', 'warnings']
 const TAIL_LINES = 120
 
@@ -35,6 +36,7 @@ function groups({ chromedriver }) {
       check('clippy', 'cargo', ['clippy', '--all-targets', ...STRICT]),
       check('clippy, wasm, mesh', 'cargo', ['clippy', '--all-targets', ...WASM, ...STRICT]),
       check('clippy, wasm, neural', 'cargo', ['clippy', ...WASM, ...SMALL, ...STRICT]),
+      check('clippy, wasm, fann', 'cargo', ['clippy', ...WASM, ...FANN, ...STRICT]),
     ],
     rust: [
       cargoTest('cargo test', ['test', '--locked', '--no-fail-fast']),

@@ -12,7 +12,7 @@ import { readSafetensors, writeSafetensors } from '../dist/formats/safetensors-m
 import { tensorsOf } from '../dist/formats/tensors.js'
 import { networkClass } from '../dist/neural/network.js'
 import { PRESET_NAMES, presetSpecification } from '../dist/presets.js'
-import { neural } from './artifact.mjs'
+import { fann, neural } from './artifact.mjs'
 import { LAYER_CASES } from './layer-cases.mjs'
 
 const vector = (name) => new URL(`../../tests/vectors/formats/${name}`, import.meta.url)
@@ -431,7 +431,7 @@ test('keys that are given twice are found, at any depth and in any spelling', ()
 })
 
 test('programs save and load every form, and are told which cannot be', async () => {
-  const Network = networkClass(neural)
+  const Network = networkClass({ neural, fann })
   const made = await Network.create({ architecture: 'gru', seed: 4 })
   const input = Float32Array.from({ length: 32 * 16 }, (_, at) => Math.sin(at))
   for (const format of ['json', 'safetensors']) {
