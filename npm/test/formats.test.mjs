@@ -332,7 +332,7 @@ const CHANGES = [
         'specification',
         JSON.stringify({ inputs: 3, layers: Array(2).fill(GIGANTIC), loss: 'mse' }),
       ),
-    'specification-invalid',
+    'parameters-too-many',
   ],
 ]
 
@@ -415,6 +415,16 @@ test('both forms are bounded by the same number of bytes', () => {
     assert.equal(refusal.code, 'model-too-large')
     assert.ok(refusal.message.includes(`${MODEL_BYTES_MAX}`))
     assert.equal(failure(() => read(core, spaces.subarray(1)))?.code, 'model-foreign')
+  }
+})
+
+test('what was made with force is kept in every form', () => {
+  const specification = { inputs: 1100, layers: [{ units: 1000, activation: 'linear' }], loss: 'mse' }
+  assert.equal(failure(() => core.Network.create(specification, 1n))?.code, 'parameters-too-many')
+  const made = core.Network.create(specification, 1n, true)
+  for (const [, read, write] of ROUND_TRIPS) {
+    assert.equal(read(core, write(core, made, 'f32')).weightsCid(), made.weightsCid())
+    assert.ok(read(core, write(core, made, 'int8')))
   }
 })
 
