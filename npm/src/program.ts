@@ -271,7 +271,7 @@ function convertCommand(neural: Command): Command {
     .addOption(new Option('--dtype <name>', dtypes).choices(DTYPES).default('f32'))
     .option('--layers', 'make layers of a network of FANN')
     .option('--data <file>', 'CSV of labelled rows, to compare the two files with')
-    .option('--label <column>', 'label column, by name or number from 0')
+    .addOption(labelsOption('their label column, or numbers a,b to predict'))
     .option('--header', 'the first row has names (found out by default)')
     .option('--no-header', 'the first row has values')
     .option('--force', 'replace a file that is there')

@@ -8,7 +8,7 @@ import { given } from '../given.js'
 import { bytesText, columns, percent } from '../output.js'
 import { TrainingPool } from '../training/pool.js'
 import type { Conversion, Score } from '../training/protocol.js'
-import { columnOf } from './column.js'
+import { columnsOf } from './column.js'
 
 /** Options of `neural convert`. */
 export interface ConvertOptions {
@@ -46,7 +46,7 @@ export async function run(
     const converted = await pool.request('model', 'convert', {
       ...{ model, modelFile: from, format, dtype, layers },
       source: data === undefined ? undefined : { file: data },
-      parse: given({ label: label === undefined ? undefined : columnOf(label), header }),
+      parse: given({ label: label === undefined ? undefined : columnsOf(label), header }),
     })
     const { model: file, ...facts } = converted
     writeAtomic(to, file)
