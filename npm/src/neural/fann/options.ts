@@ -26,7 +26,8 @@ export interface FannTrainOptions extends Omit<FannOptions, 'errorFunction'> {
   readonly errorFunction?: 'linear' | 'tanh'
   /**
    * Of every algorithm: ends the training when the loss is no larger, or with
-   * `stopFunction: 'bit'` when no more bits of a network of FANN fail: 0 or more. A cascade has 0 by default, and counts failed bits.
+   * `stopFunction: 'bit'` when no more bits of a network of FANN fail: 0 or more. A cascade has 0
+   * by default, and counts failed bits.
    */
   readonly desiredError?: number
   /** How many neurons a cascade may add, 1 to 4000; 30 by default. */
