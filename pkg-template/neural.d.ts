@@ -4,9 +4,14 @@ export { type Problem, SynapticError } from './lib/errors.js'
 export type { FormatName } from './lib/formats/formats.js'
 export type { Dtype } from './lib/formats/storage.js'
 export type { Examples, Rows } from './lib/neural/examples.js'
+export type { FannActivation, Steep } from './lib/neural/fann/activations.js'
 export type {
   Algorithm,
+  Converted,
   Epoch,
+  FannInfo,
+  FannTrainOptions,
+  Format,
   NetworkClass,
   SaveOptions,
   TrainOptions,
@@ -15,6 +20,7 @@ export type {
   ArchitectureOptions,
   CreateOptions,
   DenseOptions,
+  FannCreateOptions,
   LayersOptions,
 } from './lib/neural/specification.js'
 export type { PresetName } from './lib/presets.js'

@@ -296,7 +296,7 @@ function spawnIn(artifacts, make, emit) {
       const message = `training runs on the calling thread: ${why}`
       const hint = 'pass createNode({ worker: () => new Worker(...) }) with synaptic-mesh/worker'
       emit({ type: 'warning', code: 'no-worker', message, hint })
-      const side = { neural: artifacts.loadNeural, read: refuseFile, send: reply }
+      const side = { neural: artifacts.loadNeural, fann: refuseFann, read: refuseFile, send: reply }
       settle(serve({ ...side, end: () => end('a trap') }))
     }
     const worker = start(make)
@@ -340,6 +340,12 @@ function start(make) {
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   }
+}
+
+/** @returns {never} */
+function refuseFann() {
+  const hint = "use Network of 'synaptic-mesh/neural'"
+  throw new SynapticError('no-fann', 'runs have no networks of FANN', hint)
 }
 
 /** @param {string} file @returns {never} */

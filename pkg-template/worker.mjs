@@ -10,6 +10,7 @@ const port = /** @type {Worker} */ (/** @type {unknown} */ (globalThis))
 
 const handle = serve({
   neural: async () => glue,
+  fann: refuseFann,
   read: refuseFile,
   send: (reply) => port.postMessage(reply),
   end: () => {
@@ -24,6 +25,12 @@ port.addEventListener('message', ({ data }) => {
   else handle(data)
 })
 port.postMessage({ ready: true })
+
+/** @returns {never} */
+function refuseFann() {
+  const hint = "use Network of 'synaptic-mesh/neural'"
+  throw new SynapticError('no-fann', 'runs have no networks of FANN', hint)
+}
 
 /** @param {string} file @returns {never} */
 function refuseFile(file) {

@@ -1,6 +1,8 @@
 //! What JavaScript sees. The only floor that knows `#[wasm_bindgen]`.
 //!
-//! - [`neural`]: networks and data sets, in both artifacts.
+//! - [`neural`]: networks and data sets, in the artifacts `neural` and `mesh`.
+//! - [`fann`]: networks of the FANN engine, in the artifact `fann`.
+//! - [`reader`]: plain objects of those two.
 //! - [`node`]: the class `MeshNode`, a whole node.
 //! - [`verify`]: checking an exported run.
 //! - [`types`]: the TypeScript interfaces of everything that crosses as a plain object.
@@ -12,7 +14,13 @@
 
 pub(crate) mod error;
 
+pub(crate) mod reader;
+
+#[cfg(any(feature = "mesh", feature = "layers"))]
 pub mod neural;
+
+#[cfg(feature = "fann")]
+pub mod fann;
 
 #[cfg(feature = "mesh")]
 pub mod types;

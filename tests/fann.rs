@@ -13,7 +13,7 @@ mod bits;
 mod tasks;
 
 use synaptic_mesh::neural::fann::{
-    Activation, Algorithm, Cascade, Data, Error, ErrorFunction, Growth, Kind, Network,
+    Activation, Algorithm, Cascade, Data, Error, ErrorFunction, Growth, Kind, Network, Scaling,
     StopFunction, Trainer, file,
 };
 use synaptic_mesh::rng::Rng;
@@ -63,6 +63,30 @@ fn every_algorithm_solves_xor_from_every_seed() {
         medians.sort_unstable();
         println!("{algorithm:?}: 30/30, median {} epochs", medians[15]);
     }
+}
+
+// libfann moves weights whose slope is 0 by ever larger steps: a network that had learnt its rows
+// to the last bit was destroyed by the next epochs.
+#[test]
+fn a_weight_of_an_input_that_is_always_0_rests_if_it_is_told_to() {
+    let data = Data::new(2, 1, vec![1.0, 0.0, -1.0, 0.0], vec![0.5, -0.5]).unwrap();
+    let far = |rests: bool| {
+        let mut network = layered(&[2, 3, 1], 1);
+        network.options_mut().rprop.rests = rests;
+        let start = network.weights().to_vec();
+        Trainer::new(&network, 0).unwrap().train(&mut network, &data, 100, -1.0).unwrap();
+        let places = [1, 4, 7];
+        assert!(
+            network
+                .connections()
+                .enumerate()
+                .filter(|(_, c)| c.0 == 1)
+                .all(|(at, _)| { places.contains(&at) })
+        );
+        places.map(|at| network.weights()[at] - start[at])
+    };
+    assert!(far(true).iter().all(|moved| moved.abs() <= 0.0));
+    assert!(far(false).iter().all(|moved| *moved > 100.0), "as libfann does");
 }
 
 #[test]
@@ -298,7 +322,74 @@ fn what_is_passed_back_is_the_gradient() {
     }
 }
 
+/// Minus the gradient of the cross-entropy, for both sides of the target and several steepnesses.
+#[test]
+fn what_is_passed_back_for_the_cross_entropy_is_its_gradient() {
+    for (steepness, target) in [(0.5, 1.0), (0.5, 0.0), (1.3, 0.3)] {
+        let data = Data::new(2, 1, vec![0.3, -0.5], vec![target]).unwrap();
+        let mut network = Network::standard(&[2, 3, 1], &mut Rng::from_u64(1)).unwrap();
+        network.randomize(-1.0, 1.0, &mut Rng::from_u64(4));
+        network.set_layer(1, Activation::SigmoidSymmetric, 0.8).unwrap();
+        network.set_layer(2, Activation::Sigmoid, steepness).unwrap();
+        network.options_mut().algorithm = Algorithm::Batch;
+        network.options_mut().error_function = ErrorFunction::CrossEntropy;
+        network.options_mut().learning_rate = 1.0;
+        let start = network.weights().to_vec();
+        let mut trained = network.clone();
+        Trainer::new(&trained, 0).unwrap().epoch(&mut trained, &data).unwrap();
+        for (place, after) in trained.weights().iter().enumerate() {
+            let mut loss = |change: f32| {
+                let mut weights = start.clone();
+                weights[place] += change;
+                network.set_weights(&weights).unwrap();
+                let output = f64::from(network.run(&[0.3, -0.5]).unwrap()[0]);
+                let target = f64::from(target);
+                -target * output.ln() - (1.0 - target) * (1.0 - output).ln()
+            };
+            let numeric = (loss(-4e-3) - loss(4e-3)) / 8e-3;
+            let ours = f64::from(*after) - f64::from(start[place]);
+            assert!((ours - numeric).abs() < 1e-3, "weight {place}: {ours} {numeric}");
+        }
+        assert!(String::from_utf8(trained.to_file()).unwrap().contains("train_error_function=0"));
+    }
+    let mut network = Network::standard(&[2, 1], &mut Rng::from_u64(1)).unwrap();
+    network.set_layer(1, Activation::SigmoidSymmetric, 0.5).unwrap();
+    network.options_mut().error_function = ErrorFunction::CrossEntropy;
+    assert_eq!(Trainer::new(&network, 0).unwrap_err().code(), "option-invalid");
+}
+
 // ---- networks and files -----------------------------------------------------------------------
+
+#[test]
+fn a_scaling_comes_back_from_its_numbers_and_fits_its_own_network_only() {
+    let data = Data::new(2, 1, vec![1.0, 2.0, 4.0, 3.0], vec![5.0, 9.0]).unwrap();
+    let scaling = Scaling::of(&data, -1.0, 1.0);
+    let numbers = scaling.numbers();
+    assert_eq!(numbers, [[2.5, 1.5, -1.0, 1.0], [2.5, 0.5, -1.0, 1.0], [7.0, 2.0, -1.0, 1.0]]);
+    assert_eq!(Scaling::of_numbers(&numbers, 2), scaling);
+    let mut network = Network::standard(&[2, 1], &mut Rng::from_u64(1)).unwrap();
+    network.take_scaling(scaling.clone()).unwrap();
+    assert_eq!(Network::from_file(&network.to_file()).unwrap().scaling(), Some(&scaling));
+    let mut other = Network::standard(&[1, 2], &mut Rng::from_u64(1)).unwrap();
+    assert_eq!(other.take_scaling(scaling).unwrap_err().code(), "inputs-do-not-fit");
+    let short = Scaling::of_numbers(&numbers[..2], 2);
+    assert_eq!(network.take_scaling(short).unwrap_err().code(), "outputs-do-not-fit");
+}
+
+#[test]
+fn a_layer_is_changed_as_a_whole_and_the_inputs_not_at_all() {
+    let mut network = Network::standard(&[2, 3, 1], &mut Rng::from_u64(1)).unwrap();
+    network.set_layer(1, Activation::Gaussian, 0.25).unwrap();
+    for neuron in 0..3 {
+        assert_eq!(network.activation(1, neuron), Some((Activation::Gaussian, 0.25)));
+    }
+    assert_eq!(network.activation(2, 0), Some((Activation::SigmoidStepwise, 0.5)));
+    for layer in [0, 3, usize::MAX] {
+        let error = network.set_layer(layer, Activation::Sin, 0.5).unwrap_err();
+        assert_eq!(error.code(), "neuron-unknown");
+        assert_ne!(error.hint(), "");
+    }
+}
 
 #[test]
 fn a_sparse_network_has_its_share_of_connections_and_no_neuron_left_out() {

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// `npm run build`: both wasm artifacts, the host, the dashboard and the package in `dist/`.
+// `npm run build`: the wasm artifacts, the host, the dashboard and the package in `dist/`.
 // `npm run build -- neural` stops after that artifact.
 // The matrix of artifacts stands in wasm-pack.toml; this is its only reader. A step whose inputs
 // have not changed is skipped, so a second run takes a second.
@@ -110,7 +110,7 @@ async function assemble(digests) {
   await step(about, async () => {
     rmSync(DIST, { recursive: true, force: true })
     mkdirSync(join(DIST, 'wasm'), { recursive: true })
-    for (const folder of ['neural', 'mesh']) lay(`pkg/${folder}`, 'wasm')
+    for (const folder of ['neural', 'fann', 'mesh']) lay(`pkg/${folder}`, 'wasm')
     lay('npm/bin', 'bin')
     lay('npm/dist', 'lib')
     lay('pkg/page', 'lib/page')

@@ -12,16 +12,9 @@ import { setup } from './setup.mjs'
 
 const WASM = ['--target', 'wasm32-unknown-unknown']
 const SMALL = ['--no-default-features', '--features', 'layers']
-const SIMULATION = [
-  '--profile',
-  'sim',
-  '--features',
-  'sim',
-  '--test',
-  'simulation',
-  '--',
-  '--nocapture',
-]
+const FANN = ['--no-default-features', '--features', 'fann']
+const SIMULATION = ['--profile', 'sim', '--features', 'sim', '--test', 'simulation']
+const LOUD = ['--', '--nocapture']
 const STRICT = ['--', '-D', 'warnings']
 const TAIL_LINES = 120
 
@@ -52,13 +45,14 @@ function groups({ chromedriver }) {
       ]),
       check('clippy, wasm, mesh', 'cargo', ['clippy', '--all-targets', ...WASM, ...STRICT]),
       check('clippy, wasm, neural', 'cargo', ['clippy', ...WASM, ...SMALL, ...STRICT]),
+      check('clippy, wasm, fann', 'cargo', ['clippy', ...WASM, ...FANN, ...STRICT]),
     ],
     rust: [
       cargoTest('cargo test', ['test', '--locked', '--no-fail-fast']),
       cargoTest('cargo test, neural only', ['test', '--locked', ...SMALL, '--lib']),
       cargoTest(
         'simulation (tests/simulation)',
-        ['test', '--locked', ...SIMULATION],
+        ['test', '--locked', ...SIMULATION, ...LOUD],
         {},
         /^.*(caught with seed|random scenarios from seed).*$/gm,
       ),

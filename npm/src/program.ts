@@ -7,10 +7,11 @@ import { Command, Option } from 'commander'
 import * as read from './arguments.js'
 import { aborted, type CommandModule, type Context } from './context.js'
 import { DTYPES } from './formats/storage.js'
+import { FANN_ACTIVATIONS } from './neural/fann/activations.js'
 import { columns } from './output.js'
 import { PRESET_NAMES, presetTable } from './presets.js'
 import { RUN_DEFAULTS } from './run-options.js'
-import { OPTIMISERS, RATES } from './training/optimisers.js'
+import { ALGORITHMS, OPTIMISERS, RATES } from './training/optimisers.js'
 import { ACTIVATIONS, LOSSES } from './training/specification.js'
 
 /** Options every command takes. */
@@ -227,27 +228,50 @@ function createCommand(neural: Command): Command {
     .option('--outputs <n>', 'of an architecture', read.integer(1, UNITS_MAX))
     .requiredOption('--output <file>', 'model file to write')
     .option('--force', 'replace a file that is there; allow 16777216 parameters, not 1048576')
-    .addOption(activationOption('of the hidden layers of --layers (default relu)'))
+    .addOption(
+      new Option(
+        '--activation <name>',
+        'of the hidden layers (default relu, FANN: sigmoid-symmetric)',
+      ).choices([...new Set([...ACTIVATIONS, ...FANN_ACTIVATIONS])]),
+    )
     .addOption(
       new Option('--task <kind>', 'what the outputs are (default: one output is a number)').choices(
         tasks,
       ),
     )
     .option('--loss <name>', `${LOSSES.join(', ')} or quantile-0.9 (default: by task)`, read.loss)
+    .addOption(
+      new Option(
+        '--kind <kind>',
+        "of --layers: layers, or FANN (also by what is only FANN's)",
+      ).choices(['layers', 'fann']),
+    )
+    .addOption(
+      new Option(
+        '--output-activation <name>',
+        'of the outputs of FANN (default sigmoid-symmetric)',
+      ).choices([...FANN_ACTIVATIONS]),
+    )
+    .option('--steepness <n>', 'of the hidden neurons of FANN', read.number(1e-6, 100))
+    .option('--output-steepness <n>', 'of the outputs of FANN', read.number(1e-6, 100))
+    .option('--connection-rate <share>', 'of FANN: connections made', read.number(1e-6, 1))
+    .option('--shortcut', 'of FANN: neurons take all layers before, as a cascade grows them')
+    .option('--weight-range <n>', 'of FANN: weights begin between -n and n', read.number(1e-6, 100))
     .addOption(seedOption())
     .addHelpText('after', () => `\nArchitectures, by default:\n${columns(presetTable())}`)
 }
 
 function convertCommand(neural: Command): Command {
-  const dtypes = 'f32, or smaller and less exact: f16, int8 (not .onnx)'
+  const dtypes = 'f32, or smaller and less exact: f16, int8 (not .onnx, .net)'
   return neural
     .command('convert')
     .description('the same model in another form of file')
-    .argument('<in>', 'model file: .json or .safetensors')
-    .argument('<out>', 'file to write: .json, .safetensors or .onnx')
+    .argument('<in>', 'model file: .json, .safetensors, or .net of FANN')
+    .argument('<out>', 'file to write: .json, .safetensors, .onnx or .net')
     .addOption(new Option('--dtype <name>', dtypes).choices(DTYPES).default('f32'))
+    .option('--layers', 'make layers of a network of FANN')
     .option('--data <file>', 'CSV of labelled rows, to compare the two files with')
-    .option('--label <column>', 'label column, by name or number from 0')
+    .addOption(labelsOption('their label column, or numbers a,b to predict'))
     .option('--header', 'the first row has names (found out by default)')
     .option('--no-header', 'the first row has values')
     .option('--force', 'replace a file that is there')
@@ -280,7 +304,7 @@ function trainCommand(neural: Command): Command {
       read.integer(1, EPOCHS_MAX),
     )
     .addOption(rangeOption())
-    .option('--epochs <n>', 'passes over the rows', read.integer(1, EPOCHS_MAX), 20)
+    .option('--epochs <n>', 'passes over the rows (default 20)', read.integer(1, EPOCHS_MAX))
     .option(
       '--batch <n>',
       'rows per step (default: a 32nd of the training rows, from 4 to 32)',
@@ -294,9 +318,18 @@ function trainCommand(neural: Command): Command {
 function addStepOptions(command: Command): Command {
   const rates = OPTIMISERS.map((name) => `${RATES[name]} for ${name}`).join(', ')
   return command
-    .addOption(new Option('--optimizer <name>', 'how to step').choices(OPTIMISERS).default('adam'))
+    .addOption(
+      new Option(
+        '--algorithm <name>',
+        'how to train (default adam; networks of FANN: rprop)',
+      ).choices(ALGORITHMS),
+    )
+    .addOption(new Option('--optimizer <name>', 'the same').choices(ALGORITHMS).hideHelp())
+    .option('--max-neurons <n>', 'of cascade (default 30)', read.integer(1, 4_000))
+    .option('--desired-error <loss>', 'end when it is reached', read.number(0, 1e9))
+    .option('--set <name=value...>', 'further options of FANN, such as rpropDeltaMax=10')
     .option('--lr <rate>', `learning rate (default ${rates})`, read.number(1e-12, 100))
-    .option('--momentum <share>', 'of sgd (default 0) and nesterov (default 0.9)', read.share)
+    .option('--momentum <share>', 'of sgd, incremental (0), nesterov (0.9)', read.share)
     .option('--weight-decay <rate>', 'how much weights shrink (default 0, adamw 0.01)', read.share)
     .option('--clip-norm <norm>', 'largest norm of a gradient', read.number(1e-12, 1e12))
     .option(

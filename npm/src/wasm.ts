@@ -1,24 +1,29 @@
 /**
- * The two wasm artifacts, and how Node loads them.
+ * The wasm artifacts, and how Node loads them.
  *
- * `neural` trains and runs networks; `mesh` is a whole node and holds `neural` too. Both are
- * loaded from the files beside this package, once per thread. Their types are the generated ones:
- * `wasm/` stands beside `lib/` in the package, and tsconfig.json finds it in `pkg/` meanwhile.
+ * `neural` trains and runs networks of layers, `fann` those of FANN; `mesh` is a whole node and
+ * holds `neural` too. Each is loaded from the files beside this package, once per thread. Their
+ * types are the generated ones: `wasm/` stands beside `lib/` in the package, and tsconfig.json
+ * finds it in `pkg/` meanwhile.
  */
 import { readFileSync } from 'node:fs'
 import { SynapticError } from './errors.js'
 
+export type { Fann, FannEpoch, FannOptions, FannSettings } from '../wasm/fann.js'
 export type * from '../wasm/mesh.js'
 // Those of the mesh can do more; what is written for these takes both.
 export type { Dataset, Network } from '../wasm/neural.js'
 
 type NeuralGlue = typeof import('../wasm/neural.js')
+type FannGlue = typeof import('../wasm/fann.js')
 type MeshGlue = typeof import('../wasm/mesh.js')
 /** What of an artifact is done when it is handed over. */
 type Loading = 'default' | 'initSync'
 
 /** What the neural artifact exports. */
 export type NeuralModule = Omit<NeuralGlue, Loading>
+/** What the FANN artifact exports. */
+export type FannModule = Omit<FannGlue, Loading>
 /** What the mesh artifact exports. */
 export type MeshModule = Omit<MeshGlue, Loading>
 
@@ -33,6 +38,11 @@ const loaded = new Map<string, Promise<unknown>>()
 /** The artifact that trains and runs networks. */
 export function loadNeural(): Promise<NeuralModule> {
   return load<NeuralGlue>('neural')
+}
+
+/** The artifact that makes, trains and runs networks of FANN. */
+export function loadFann(): Promise<FannModule> {
+  return load<FannGlue>('fann')
 }
 
 /** The artifact that is a node. */

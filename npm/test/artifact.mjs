@@ -1,18 +1,27 @@
-/** The neural artifact of this build. */
+/** The artifacts of this build. */
 import { readFileSync } from 'node:fs'
 
-let loaded
+const loaded = new Map()
 
-/** Loads it once. */
+/** Loads the neural artifact, once. */
 export function neural() {
-  loaded ??= load()
-  return loaded
+  return once('neural')
 }
 
-async function load() {
-  const folder = new URL('../../pkg/neural/', import.meta.url)
-  const glue = await import(new URL('neural.js', folder).href)
-  const bytes = readFileSync(new URL('neural_bg.wasm', folder))
+/** Loads the FANN artifact, once. */
+export function fann() {
+  return once('fann')
+}
+
+function once(name) {
+  if (!loaded.has(name)) loaded.set(name, load(name))
+  return loaded.get(name)
+}
+
+async function load(name) {
+  const folder = new URL(`../../pkg/${name}/`, import.meta.url)
+  const glue = await import(new URL(`${name}.js`, folder).href)
+  const bytes = readFileSync(new URL(`${name}_bg.wasm`, folder))
   glue.initSync({ module: await WebAssembly.compile(bytes) })
   return glue
 }

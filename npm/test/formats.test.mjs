@@ -12,7 +12,7 @@ import { readSafetensors, writeSafetensors } from '../dist/formats/safetensors-m
 import { tensorsOf } from '../dist/formats/tensors.js'
 import { networkClass } from '../dist/neural/network.js'
 import { PRESET_NAMES, presetSpecification } from '../dist/presets.js'
-import { neural } from './artifact.mjs'
+import { fann, neural } from './artifact.mjs'
 import { LAYER_CASES } from './layer-cases.mjs'
 
 const vector = (name) => new URL(`../../tests/vectors/formats/${name}`, import.meta.url)
@@ -332,7 +332,7 @@ const CHANGES = [
         'specification',
         JSON.stringify({ inputs: 3, layers: Array(2).fill(GIGANTIC), loss: 'mse' }),
       ),
-    'specification-invalid',
+    'parameters-too-many',
   ],
 ]
 
@@ -418,6 +418,16 @@ test('both forms are bounded by the same number of bytes', () => {
   }
 })
 
+test('what was made with force is kept in every form', () => {
+  const specification = { inputs: 1100, layers: [{ units: 1000, activation: 'linear' }], loss: 'mse' }
+  assert.equal(failure(() => core.Network.create(specification, 1n))?.code, 'parameters-too-many')
+  const made = core.Network.create(specification, 1n, true)
+  for (const [, read, write] of ROUND_TRIPS) {
+    assert.equal(read(core, write(core, made, 'f32')).weightsCid(), made.weightsCid())
+    assert.ok(read(core, write(core, made, 'int8')))
+  }
+})
+
 test('keys that are given twice are found, at any depth and in any spelling', () => {
   const once = ['{}', '[]', '1', '{"a":"a","b":{"a":"b"}}', '[{"a":1},{"a":2}]', '{"a":["a","a"]}']
   for (const json of [...once, '{"\\"":1,"\\\\":2}']) assert.equal(repeatedKey(json), undefined)
@@ -431,7 +441,7 @@ test('keys that are given twice are found, at any depth and in any spelling', ()
 })
 
 test('programs save and load every form, and are told which cannot be', async () => {
-  const Network = networkClass(neural)
+  const Network = networkClass({ neural, fann })
   const made = await Network.create({ architecture: 'gru', seed: 4 })
   const input = Float32Array.from({ length: 32 * 16 }, (_, at) => Math.sin(at))
   for (const format of ['json', 'safetensors']) {

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import { networkClass } from '../dist/neural/network.js'
-import { neural } from './artifact.mjs'
+import { fann, neural } from './artifact.mjs'
 
-const Network = networkClass(neural)
+const Network = networkClass({ neural, fann })
 
 const XOR = {
   inputs: [
@@ -340,10 +340,10 @@ test('a freed network says so', async () => {
 test('networks that are freed, disposed or forgotten give their memory back', () => {
   const program = `
     import { networkClass } from ${JSON.stringify(new URL('../dist/neural/network.js', import.meta.url))}
-    import { neural } from ${JSON.stringify(new URL('./artifact.mjs', import.meta.url))}
+    import { fann, neural } from ${JSON.stringify(new URL('./artifact.mjs', import.meta.url))}
     const core = await neural()
     const memory = core.initSync({ module: undefined }).memory
-    const Network = networkClass(neural)
+    const Network = networkClass({ neural, fann })
     const make = () => Network.create({ layers: [64, 128, 32] })
     const some = async (count, end) => {
       for (let n = 0; n < count; n += 1) end(await make())

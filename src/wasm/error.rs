@@ -76,3 +76,6 @@ macro_rules! coded {
 }
 
 coded!(neural::Error, neural::dataset::Error, neural::model::Error);
+
+#[cfg(feature = "fann")]
+coded!(neural::fann::Error);

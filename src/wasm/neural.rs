@@ -32,7 +32,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::crypto::hash;
 use crate::neural::{self, Arena, LocalTraining};
-use crate::wasm::error::{BadArgument, thrown};
+use crate::wasm::error::thrown;
 use object::{Reader, object};
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -279,8 +279,4 @@ fn with_arena<T>(work: impl FnOnce(&mut Arena) -> T) -> T {
     }
     // Never entered twice: no kernel calls JavaScript.
     ARENA.with_borrow_mut(work)
-}
-
-fn bad_argument(message: &str) -> JsValue {
-    thrown(BadArgument(message.to_string()))
 }

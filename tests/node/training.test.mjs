@@ -94,12 +94,13 @@ test('what cannot be meant is a mistake of the command line', async () => {
   const file = await model(cwd, '2,4,2')
   const rows = table(cwd, clouds(40))
   const mistakes = [
-    [['--momentum', '0.9'], /sgd and nesterov/],
+    [['--momentum', '0.9'], /sgd, nesterov and incremental/],
     [['--decay-factor', '0.1'], /--decay-epochs/],
     [['--cosine', '--decay-epochs', '2'], /two ways/],
     [['--cosine', '1.5'], /cosine/],
     [['--patience', '3'], /held out/],
     [['--optimizer', 'lion'], /adamw/],
+    [['--algorithm', 'lion'], /adamw.*cascade/],
     [['--class-weights', '1,-1'], /balanced/],
     [['--clip-norm', '0'], /clip-norm/],
     [['--weight-decay', '1'], /less than 1/],

@@ -140,6 +140,16 @@ for await (const { epoch, loss } of network.train({ inputs: [[0, 1]], targets: [
 }
 // @ts-expect-error there is no such algorithm
 network.train({ inputs: [], targets: [] }, { algorithm: 'lion' })
+network.train({ inputs: [], targets: [] }, { algorithm: 'rprop', rpropDeltaMax: 10, desiredError: 0 })
+const sparse = await Network.create({ layers: [2, 4, 1], connectionRate: 0.5, activation: 'gaussian' })
+const grown: number | undefined = sparse.fann?.cascadeNeurons
+for await (const { neurons } of sparse.train({ inputs: [], targets: [] }, { algorithm: 'cascade' })) {
+  const count: number | undefined = neurons ?? grown
+}
+const { file, lost } = await sparse.convert('net')
+const said: string = lost.join(String(file.length))
+// @ts-expect-error FANN has no such activation
+await Network.create({ kind: 'fann', layers: [2, 1], activation: 'softmax' })
 const outputs: Float32Array = network.run([0, 1])
 const other: Network = await Network.load(network.save())
 const unknown: unknown = other

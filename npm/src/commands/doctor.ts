@@ -11,7 +11,7 @@ import { bindServer } from '../host/sockets.js'
 import { SqliteStore } from '../host/store.js'
 import { hasIdentity } from '../identity.js'
 import { columns, type Paint } from '../output.js'
-import { loadMesh, loadNeural } from '../wasm.js'
+import { loadFann, loadMesh, loadNeural } from '../wasm.js'
 
 /** One thing that was looked at. */
 export interface Check {
@@ -84,8 +84,8 @@ async function wasm(): Promise<Result> {
     )
   }
   const started = performance.now()
-  await Promise.all([loadNeural(), loadMesh()])
-  return ok(`SIMD; both artifacts loaded in ${Math.round(performance.now() - started)} ms`)
+  await Promise.all([loadNeural(), loadFann(), loadMesh()])
+  return ok(`SIMD; all artifacts loaded in ${Math.round(performance.now() - started)} ms`)
 }
 
 function settings({ home, around }: Context): Result {

@@ -2,17 +2,19 @@
 import type { Context } from '../context.js'
 import { usageError } from '../errors.js'
 import { ARTEFACT_BYTES_MAX, checkAbsent, readBounded, writeAtomic } from '../files.js'
-import { FORMAT_NAMES, type FormatName, isRead, namedFormat } from '../formats/formats.js'
+import { FORMAT_NAMES, type FormatName, isWhole, namedFormat } from '../formats/formats.js'
 import type { Dtype } from '../formats/storage.js'
 import { given } from '../given.js'
 import { bytesText, columns, percent } from '../output.js'
 import { TrainingPool } from '../training/pool.js'
 import type { Conversion, Score } from '../training/protocol.js'
-import { columnOf } from './column.js'
+import { columnsOf } from './column.js'
 
 /** Options of `neural convert`. */
 export interface ConvertOptions {
   readonly dtype: Dtype
+  /** Make layers of a network of FANN. */
+  readonly layers?: boolean
   readonly data?: string
   readonly label?: string
   readonly header?: boolean
@@ -27,23 +29,24 @@ export async function run(
   from = '',
   to = '',
 ): Promise<void> {
-  const { dtype, data, label, header } = options
+  const { dtype, layers = false, data, label, header } = options
   formatOf(from)
   const format = formatOf(to)
-  if (data !== undefined && !isRead(format)) {
-    throw usageError(
-      `--data runs the file that was written; .${format} is not read`,
-      'leave it out',
-    )
+  if (data !== undefined && !isWhole(format)) {
+    const message = `--data runs the file that was written; a .${format} file is not a whole model`
+    throw usageError(message, 'leave it out')
+  }
+  if (layers && format === 'net') {
+    throw usageError('--layers is not for FANN files', 'write a .json file, or leave it out')
   }
   if (options.force !== true) checkAbsent(to)
   const model = readBounded(from, ARTEFACT_BYTES_MAX)
   const pool = new TrainingPool(1)
   try {
     const converted = await pool.request('model', 'convert', {
-      ...{ model, modelFile: from, format, dtype },
+      ...{ model, modelFile: from, format, dtype, layers },
       source: data === undefined ? undefined : { file: data },
-      parse: given({ label: label === undefined ? undefined : columnOf(label), header }),
+      parse: given({ label: label === undefined ? undefined : columnsOf(label), header }),
     })
     const { model: file, ...facts } = converted
     writeAtomic(to, file)
@@ -51,6 +54,7 @@ export async function run(
     output.result({ model: to, format, dtype, ...facts, ...sizes }, () =>
       textOf(converted, `${to}: ${format}, ${dtype}`, sizes),
     )
+    for (const what of converted.lost) output.warn(`${to} does not carry ${what}`)
   } finally {
     await pool.close()
   }

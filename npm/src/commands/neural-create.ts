@@ -2,9 +2,16 @@
 import type { Context } from '../context.js'
 import { usageError } from '../errors.js'
 import { checkAbsent, writeAtomic } from '../files.js'
-import { formatOf, isRead } from '../formats/formats.js'
+import { formatOf, isWhole } from '../formats/formats.js'
+import { given } from '../given.js'
+import type { FannActivation } from '../neural/fann/activations.js'
+import { isOfFann, planFor } from '../neural/fann/create.js'
+import type { FannPlan } from '../neural/fann/model.js'
+import type { FannCreateOptions } from '../neural/specification.js'
+import type { Output } from '../output.js'
 import { type PresetName, presetSpecification } from '../presets.js'
 import { TrainingPool } from '../training/pool.js'
+import type { Answer } from '../training/protocol.js'
 import { outputCount, shapeText } from '../training/shapes.js'
 import { likelyTask, lossOf, specificationOf, taskOf } from '../training/specification.js'
 import type { Activation, Loss, Shape, Specification, Task } from '../wasm.js'
@@ -16,7 +23,15 @@ export interface CreateOptions {
   readonly inputs?: number | Shape
   readonly outputs?: number
   readonly output: string
-  readonly activation?: Activation
+  readonly activation?: Activation | FannActivation
+  /** What follows is for networks of FANN. */
+  readonly kind?: 'layers' | 'fann'
+  readonly outputActivation?: Activation | FannActivation
+  readonly steepness?: number
+  readonly outputSteepness?: number
+  readonly connectionRate?: number
+  readonly shortcut?: boolean
+  readonly weightRange?: number
   readonly task?: Task
   readonly loss?: Loss
   readonly seed?: bigint
@@ -26,38 +41,70 @@ export interface CreateOptions {
 
 /** Makes the model. */
 export async function run({ output }: Context, options: CreateOptions): Promise<void> {
-  const { architecture, layers, seed = 1n } = options
-  const specification = specificationFor(options)
+  const { layers, seed = 1n } = options
+  const plan = fannPlanFor(options)
+  const what = plan ? { plan } : { specification: specificationFor(options) }
   const format = formatOf(options.output)
-  if (!isRead(format)) {
-    const hint = "make it as .json or .safetensors, train it, and then 'neural convert' it"
-    throw usageError(`a .${format} file cannot be trained: it is not read`, hint)
+  if (!isWhole(format) || (plan && format !== 'json')) {
+    const hint = "make it as .json, train it, and then 'neural convert' it"
+    throw usageError(`such a network cannot be trained in a .${format} file`, hint)
   }
   if (options.force !== true) checkAbsent(options.output)
-  const { inputs, loss } = specification
-  const outputs = outputCount(specification)
-  const task = options.task ?? taskOf(loss, outputs)
   const pool = new TrainingPool(1)
   try {
     const created = await pool.request('model', 'create', {
-      ...{ specification, seed, format },
+      ...{ ...what, seed, format },
       force: options.force === true,
     })
     writeAtomic(options.output, created.model)
+    if ('plan' in what) return tellFann(output, options, created)
+    const { specification } = what
+    const { architecture } = options
+    const { inputs, loss } = specification
+    const outputs = outputCount(specification)
+    const task = options.task ?? taskOf(loss, outputs)
     const { parameters, weightsCid } = created
-    const what = layers?.join('-') ?? `${architecture}, ${shapeText(inputs)} to ${outputs}`
+    const name = layers?.join('-') ?? `${architecture}, ${shapeText(inputs)} to ${outputs}`
     const { output: model } = options
     output.result(
       { model, architecture, layers, task, parameters, weightsCid, specification },
       (paint) =>
         [
-          `wrote ${model}: ${what}, ${parameters} parameters, ${task}`,
+          `wrote ${model}: ${name}, ${parameters} parameters, ${task}`,
           nextStep(model, task, { architecture, outputs }, (text) => paint('cyan', text)),
         ].join('\n'),
     )
   } finally {
     await pool.close()
   }
+}
+
+/** The plan of a network of FANN, if the options are about one. */
+function fannPlanFor(options: CreateOptions): FannPlan | undefined {
+  const { kind, layers = [], activation, outputActivation, steepness, outputSteepness } = options
+  const { connectionRate, shortcut, weightRange } = options
+  const fann = given({
+    ...{ kind: kind === 'fann' ? kind : undefined, layers, steepness, outputSteepness },
+    ...{ activation, outputActivation, connectionRate, shortcut, weightRange },
+  }) as FannCreateOptions
+  const own = isOfFann(fann) || outputActivation !== undefined
+  if (!own) return undefined
+  if (kind === 'layers') throw usageError('networks of layers have no such option', 'leave it out')
+  if (options.layers === undefined || options.loss !== undefined || options.task !== undefined) {
+    const message = 'a network of FANN is made by --layers, and has neither --loss nor --task'
+    throw usageError(message, 'such as --kind fann --layers 2,3,1')
+  }
+  return planFor(fann)
+}
+
+function tellFann(output: Output, options: CreateOptions, created: Answer<'create'>): void {
+  const { output: model, layers = [] } = options
+  const { fann, parameters, weightsCid } = created
+  const text = `wrote ${model}: ${layers.join('-')}, ${fann?.kind} network of FANN`
+  output.result({ model, layers, fann, parameters, weightsCid }, (paint) => {
+    const next = `synaptic-mesh neural train --model ${model} --data rows.csv`
+    return `${text}, ${parameters} connections\nnext: ${paint('cyan', next)}`
+  })
 }
 
 /** What to do with the model. */
@@ -91,7 +138,7 @@ function specificationFor(options: CreateOptions): Specification {
     throw usageError('--inputs and --outputs are for --architecture', hint)
   }
   const loss = lossFor(options, layers.at(-1)) ?? lossOf(likelyTask(layers))
-  return specificationOf(layers, options.activation ?? 'relu', loss)
+  return specificationOf(layers, (options.activation ?? 'relu') as Activation, loss)
 }
 
 /** The loss that was given, or that goes with the task that was given. */

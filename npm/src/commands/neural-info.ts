@@ -1,6 +1,7 @@
 /** `neural info`: what is in a model file. */
 import type { Context } from '../context.js'
 import { ARTEFACT_BYTES_MAX, readBounded } from '../files.js'
+import type { FannInfo } from '../neural/fann/model.js'
 import { bytesText, columns } from '../output.js'
 import { TrainingPool } from '../training/pool.js'
 import type { ModelInfo } from '../training/protocol.js'
@@ -31,18 +32,11 @@ export async function run({ output }: Context, options: InfoOptions): Promise<vo
 }
 
 function textOf(info: ModelInfo, bytes: number): string {
-  const { specification, layers, parameters, task, classes, scaling, columns: table } = info
-  const { weightsCid } = info
-  const rows = layers.map(({ type, output, parameters: count }, index) => {
-    const layer = specification.layers[index]
-    const what = layer === undefined ? '' : detailOf(layer)
-    return [String(index + 1), type, what, shapeText(output), String(count)]
-  })
-  const inputs = ['0', 'input', '', shapeText(specification.inputs), '']
-  const network = [['#', 'layer', '', 'output', 'parameters'], inputs, ...rows]
+  const { parameters, task, classes, scaling, weightsCid, columns: table } = info
+  const { network, about } = info.fann ? fannTable(info.fann) : layerTable(info)
   const facts = [
     ['parameters', String(parameters)],
-    ['loss', specification.loss],
+    ...about,
     ['task', task ?? 'not trained yet'],
     ...(classes.length === 0 ? [] : [['classes', classesText(classes)]]),
     ['scaling', scalingText(scaling)],
@@ -65,6 +59,46 @@ function columnRows(table: readonly Column[]): string[][] {
   const more = table.length - COLUMNS_SHOWN_MAX
   if (more > 0) rows.push(['', `and ${more} more`])
   return [['column', 'name', 'inputs', 'missing', 'what'], ...rows]
+}
+
+interface What {
+  readonly network: string[][]
+  readonly about: string[][]
+}
+
+function layerTable({ specification, layers }: ModelInfo): What {
+  if (specification === null) return { network: [], about: [] }
+  const rows = layers.map(({ type, output, parameters: count }, index) => {
+    const layer = specification.layers[index]
+    const what = layer === undefined ? '' : detailOf(layer)
+    return [String(index + 1), type, what, shapeText(output), String(count)]
+  })
+  const inputs = ['0', 'input', '', shapeText(specification.inputs), '']
+  const network = [['#', 'layer', '', 'output', 'parameters'], inputs, ...rows]
+  return { network, about: [['loss', specification.loss]] }
+}
+
+function fannTable(fann: FannInfo): What {
+  const heads = [['#', 'layer', 'neurons', 'activation', 'steepness']]
+  const rows = fann.layers.map((size, index) => {
+    const steeps = fann.activations[index - 1] ?? []
+    const several = steeps.length > 1 ? 'several' : undefined
+    const one = steeps[0]
+    const name = index === 0 ? 'input' : index === fann.layers.length - 1 ? 'output' : 'hidden'
+    const steepness = one === undefined ? '' : String(Number(one.steepness.toPrecision(6)))
+    return [
+      ...[String(index), name, String(size)],
+      ...[several ?? one?.activation ?? '', several ?? steepness],
+    ]
+  })
+  const about = [
+    ['kind', `FANN, ${fann.kind}`],
+    ['hidden neurons', String(fann.hiddenNeurons)],
+    ['cascade neurons', String(fann.cascadeNeurons)],
+    ['connections', String(fann.connections)],
+    ['connection rate', String(Number(fann.connectionRate.toPrecision(6)))],
+  ]
+  return { network: [...heads, ...rows], about }
 }
 
 /** The settings of a layer besides its type and its size. */

@@ -4,10 +4,11 @@ import { exitCodeOf, SynapticError, toSynapticError, usageError } from '../error
 import { ARTEFACT_BYTES_MAX, readBounded, writeAtomic } from '../files.js'
 import { formatOf } from '../formats/formats.js'
 import { given } from '../given.js'
+import { type FannTrainOptions, fannOptionOf } from '../neural/fann/options.js'
 import { columns, durationText, type Output, percent } from '../output.js'
 import { Progress } from '../progress.js'
 import { scalingOf } from '../run-options.js'
-import { hasMomentum, type Optimiser, RATES } from '../training/optimisers.js'
+import { type Algorithm, hasMomentum } from '../training/optimisers.js'
 import { TrainingPool } from '../training/pool.js'
 import type { Argument, FitResult, Score, TrainingProgress } from '../training/protocol.js'
 import type { ParseOptions, Task } from '../wasm.js'
@@ -29,11 +30,17 @@ export interface TrainOptions {
   readonly validationSplit?: number
   readonly patience?: number
   readonly range?: readonly [number, number]
-  readonly epochs: number
+  readonly epochs?: number
   readonly batch?: number
   readonly lr?: number
   readonly momentum?: number
-  readonly optimizer: Optimiser
+  readonly algorithm?: Algorithm
+  /** An older name of `algorithm`. */
+  readonly optimizer?: Algorithm
+  readonly maxNeurons?: number
+  readonly desiredError?: number
+  /** Further options of FANN's algorithms, each `name=value`. */
+  readonly set?: readonly string[]
   readonly weightDecay?: number
   readonly clipNorm?: number
   readonly warmUp?: number
@@ -49,6 +56,9 @@ export interface TrainOptions {
 
 type CosineOptions = Pick<Argument<'fit'>, 'cosineEpochs' | 'cosineLeast'>
 
+const EPOCHS_DEFAULT = 20
+const NEURONS_DEFAULT = 30
+
 /** It ends in order when it is interrupted. */
 export const endsItself = true
 
@@ -58,7 +68,14 @@ export async function run(context: Context, options: TrainOptions): Promise<numb
   checkOptions(options, output)
   const model = readBounded(options.model, ARTEFACT_BYTES_MAX)
   const target = options.output ?? options.model
-  const progress = new Progress(output.stderr, 'training', options.epochs, output.talkative)
+  if (formatOf(target) === 'net') {
+    const hint = 'add --output model.json; neural convert makes a FANN file of it'
+    throw usageError('neural train writes model files', hint)
+  }
+  const cascade = (options.algorithm ?? options.optimizer) === 'cascade'
+  const { epochs = EPOCHS_DEFAULT, maxNeurons = NEURONS_DEFAULT } = options
+  const total = cascade ? maxNeurons : epochs
+  const progress = new Progress(output.stderr, 'training', total, output.talkative)
   const pool = new TrainingPool(1)
   try {
     const result = await pool.request('model', 'fit', requestOf(model, options), {
@@ -79,10 +96,17 @@ export async function run(context: Context, options: TrainOptions): Promise<numb
 
 /** Options that mean nothing without others are mistakes. */
 function checkOptions(options: TrainOptions, output: Output): void {
-  const { optimizer, momentum, decayFactor, decayEpochs, patience, validationSplit } = options
-  if (momentum !== undefined && !hasMomentum(optimizer)) {
-    throw usageError(`--momentum is for sgd and nesterov, not for ${optimizer}`, 'leave it out')
+  const { algorithm, optimizer, momentum, decayFactor, decayEpochs, patience } = options
+  const { validationSplit } = options
+  if (algorithm !== undefined && optimizer !== undefined && algorithm !== optimizer) {
+    throw usageError('--optimizer is the older name of --algorithm', 'give only --algorithm')
   }
+  const chosen = algorithm ?? optimizer ?? 'adam'
+  if (momentum !== undefined && !hasMomentum(chosen)) {
+    const message = `--momentum is for sgd, nesterov and incremental, not for ${chosen}`
+    throw usageError(message, 'leave it out')
+  }
+  if (chosen === 'cascade') checkCascade(options)
   if (decayFactor !== undefined && decayEpochs === undefined) {
     throw usageError('--decay-factor says nothing without --decay-epochs', 'add --decay-epochs 10')
   }
@@ -100,8 +124,30 @@ function checkOptions(options: TrainOptions, output: Output): void {
   }
 }
 
+/** What other trainings have, and a cascade does not. */
+function checkCascade({ epochs, validationSplit }: TrainOptions): void {
+  if (epochs !== undefined) {
+    throw usageError('a cascade ends by itself, not after --epochs', 'use --max-neurons')
+  }
+  if (validationSplit) {
+    throw usageError('a cascade grows: there is no best epoch to go back to', 'use --test-split')
+  }
+}
+
+/** `name=value` as options of FANN's algorithms, which are checked where they are used. */
+function fannOptions({ set = [], maxNeurons, desiredError }: TrainOptions): FannTrainOptions {
+  const further = set.map((text) => {
+    const [name = '', ...value] = text.split('=')
+    if (value.length === 1) return [name, fannOptionOf(name, value[0] ?? '')]
+    throw usageError(`${text} is not name=value`, 'such as --set rpropDeltaMax=10')
+  })
+  return given({ ...Object.fromEntries(further), maxNeurons, desiredError })
+}
+
 function requestOf(model: Uint8Array, options: TrainOptions): Argument<'fit'> {
-  const { epochs, batch, momentum, optimizer, seed = 1n, patience } = options
+  const { batch, momentum, seed = 1n, patience } = options
+  const algorithm = options.algorithm ?? options.optimizer
+  const epochs = algorithm === 'cascade' ? undefined : (options.epochs ?? EPOCHS_DEFAULT)
   const { weightDecay, clipNorm, warmUp, decayEpochs, decayFactor, classWeights } = options
   return {
     model,
@@ -116,9 +162,10 @@ function requestOf(model: Uint8Array, options: TrainOptions): Argument<'fit'> {
     scaling: options.range && scalingOf(options.range),
     epochs,
     batch,
-    learningRate: options.lr ?? RATES[optimizer],
+    learningRate: options.lr,
     momentum,
-    optimiser: optimizer,
+    algorithm,
+    fann: fannOptions(options),
     weightDecay,
     clipNorm,
     warmUpSteps: warmUp,
@@ -130,7 +177,7 @@ function requestOf(model: Uint8Array, options: TrainOptions): Argument<'fit'> {
   }
 }
 
-function cosineOf({ cosine, epochs }: TrainOptions): CosineOptions {
+function cosineOf({ cosine, epochs = EPOCHS_DEFAULT }: TrainOptions): CosineOptions {
   if (cosine === undefined) return { cosineEpochs: undefined, cosineLeast: undefined }
   return { cosineEpochs: epochs, cosineLeast: cosine === true ? 0 : cosine }
 }
@@ -153,12 +200,12 @@ function showing(
 ): (done: TrainingProgress) => void {
   const startedMs = performance.now()
   return (done) => {
-    const { epoch, epochs, loss, accuracy, validation } = done
+    const { epoch, epochs, loss, accuracy, validation, neurons } = done
     const told = accuracy === null ? '' : `, accuracy ${percent(accuracy)}`
     const seconds = ((performance.now() - startedMs) / 1_000 / epoch) * (epochs - epoch)
     const held = validation === undefined ? '' : `, validation ${scoreText(validation)}`
     const left = epoch < epochs ? `, ${durationText(seconds)} left` : ''
-    progress.update(epoch, `loss ${loss.toFixed(4)}${told}${held}${left}`)
+    progress.update(neurons ?? epoch, `loss ${loss.toFixed(4)}${told}${held}${left}`)
     if (options.progress === true) output.event('epoch', { ...done, secondsLeft: seconds })
   }
 }
@@ -184,6 +231,7 @@ function tell({ output, signal }: Context, result: FitResult, target: string): n
 
 function resultText(result: FitResult, target: string): string {
   const { epochs, bestEpoch, ended, weightsCid, rows, task, lossName, targetsScaled } = result
+  const { neurons } = result
   const numbers = task !== 'classification'
   // Numbers have no accuracy, and their squares are in units of the variance of the targets.
   const unit = targetsScaled && lossName === 'mse' ? 'loss / variance' : 'loss'
@@ -197,7 +245,8 @@ function resultText(result: FitResult, target: string): string {
   add('validation', rows.validation, result.validationLoss, result.validationAccuracy)
   add('test', rows.test, result.testLoss, result.testAccuracy)
   const best = bestEpoch < epochs ? `, with the weights of epoch ${bestEpoch}` : ''
+  const grown = neurons === null ? '' : ` and ${neurons} new neurons`
   const why = ended === 'patience' ? ': no better for a while' : ''
-  const wrote = `wrote ${target} after ${epochs} epochs${best}${why}`
+  const wrote = `wrote ${target} after ${epochs} epochs${grown}${best}${why}`
   return [columns(table), wrote, `weights ${weightsCid}`].join('\n')
 }

@@ -2,7 +2,7 @@
 import { SynapticError } from '../errors.js'
 
 /** Bytes of the largest model file: the core's bound on its own, which no other form exceeds. */
-export const MODEL_BYTES_MAX = 8 << 20
+export const MODEL_BYTES_MAX = 128 << 20
 
 /** What a file says it is, in both of our forms. */
 export const FORMAT = 'synaptic-mesh-model'

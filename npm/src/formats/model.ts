@@ -94,7 +94,8 @@ function checkedSpecification(neural: NeuralModule, specification: unknown): Spe
   let network: Network | undefined
   try {
     // The core says what is wrong with whatever this is.
-    network = neural.Network.create(specification as Specification, 0n)
+    // A file may hold what was made with force: that was decided when it was made.
+    network = neural.Network.create(specification as Specification, 0n, true)
     return network.specification
   } catch (thrown) {
     const { code, message } = toSynapticError(thrown)

@@ -5,6 +5,7 @@ import { SynapticError } from '../errors.js'
 import { countOf } from '../training/shapes.js'
 import { outputOf } from '../training/specification.js'
 import type { Dataset, Network, NeuralModule, Scaling } from '../wasm.js'
+import type { FannModel, FannRows } from './fann/model.js'
 
 /** Rows of numbers: one after the other in one array, or each in an array of its own. */
 export type Rows = Float32Array | readonly ArrayLike<number>[]
@@ -17,6 +18,20 @@ export interface Examples {
   readonly inputs: Rows
   /** "inputs": to give back the inputs, as an autoencoder does. */
   readonly targets: Rows | 'inputs'
+}
+
+/**
+ * Examples as a network of FANN takes them: any number of targets per row, of any size.
+ *
+ * @throws SynapticError `rows-invalid`
+ */
+export function fannRowsOf(network: FannModel, examples: Examples): FannRows {
+  const inputs = flatRows(examples.inputs, network.inputs, 'inputs')
+  const targets =
+    examples.targets === 'inputs' ? inputs : flatRows(examples.targets, network.outputs, 'targets')
+  const rows = [inputs.length / network.inputs, targets.length / network.outputs]
+  if (rows[0] === rows[1] && rows[0] !== 0) return network.rowsOfNumbers(inputs, targets)
+  throw badRows(`there are ${rows[0]} rows of inputs and ${rows[1]} of targets`)
 }
 
 /** The numbers of rows one after the other, checked to be whole rows of finite numbers. */

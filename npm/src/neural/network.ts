@@ -6,32 +6,46 @@
  * is collected, which is whenever the engine likes: free what you make in numbers.
  */
 import { SynapticError, toSynapticError } from '../errors.js'
-import { type FormatName, formatOfBytes, readModel, writeModel } from '../formats/formats.js'
+import {
+  type Converted,
+  converted,
+  type FormatName,
+  formatOfBytes,
+  readModel,
+  writeModel,
+} from '../formats/formats.js'
 import type { Dtype } from '../formats/storage.js'
-import { given } from '../given.js'
-import { batchFor, type Optimiser, RATES } from '../training/optimisers.js'
-import type {
-  TrainOptions as CoreOptions,
-  Dataset,
-  Loss,
-  NeuralModule,
-  Specification,
-  TrainedEpoch,
-} from '../wasm.js'
-import { datasetOf, type Examples, flatRows, type Rows } from './examples.js'
+import type { Algorithm } from '../training/optimisers.js'
+import type { TrainOptions as CoreOptions, Loss, NeuralModule, Specification } from '../wasm.js'
+import { type AnyNetwork, type Engines, endsOf } from './engines.js'
+import { datasetOf, type Examples, fannRowsOf, flatRows, type Rows } from './examples.js'
 import { Exchange, type Sizes } from './exchange.js'
+import { isOfFann, planFor } from './fann/create.js'
+import { type FannInfo, FannModel, makeFann } from './fann/model.js'
+import { asLayers } from './fann/net.js'
+import type { FannTrainOptions } from './fann/options.js'
 import { type CreateOptions, specificationFor } from './specification.js'
+import {
+  fannSteps,
+  type Step,
+  type StepOptions,
+  type Steps,
+  stepsOf,
+  suited,
+  usualFor,
+} from './steps.js'
 
-type Core = import('../wasm.js').Network
+export type { Algorithm, Converted, FannInfo, FannTrainOptions }
 
-/** How a training steps. */
-export type Algorithm = Optimiser
-
-/** How to train; what is absent has its default. */
-export interface TrainOptions extends Omit<CoreOptions, 'optimiser' | 'seed'> {
-  /** "adam" by default. */
+/** How to train; what is absent has its default, and what an algorithm does not know is refused. */
+export interface TrainOptions extends Omit<CoreOptions, 'optimiser' | 'seed'>, FannTrainOptions {
+  /**
+   * "adam" by default; of a network of FANN "rprop". The algorithms of FANN ("incremental",
+   * "batch", "rprop", "quickprop", "sarprop") train networks of dense layers as well, and "cascade"
+   * makes a network of FANN of one that has no hidden layers yet.
+   */
   readonly algorithm?: Algorithm
-  /** Passes over the rows; 100 by default. */
+  /** Passes over the rows; 100 by default. A cascade ends by itself. */
   readonly epochs?: number
   /** What to make small from now on, instead of the loss the network was made with. */
   readonly loss?: Loss
@@ -43,20 +57,31 @@ export interface TrainOptions extends Omit<CoreOptions, 'optimiser' | 'seed'> {
 
 /** How to write a model; what is absent has its default. */
 export interface SaveOptions {
-  /** "json" by default. */
-  readonly format?: FormatName
+  /** "json" by default. FANN's own files are made by `convert`. */
+  readonly format?: Exclude<FormatName, 'net'>
   /** How matrices are kept: "f32" by default; "f16" and "int8" are smaller, and not for ONNX. */
   readonly dtype?: Dtype
 }
 
-/** An epoch that is done. */
+/** A form of file; or "layers", a model file of layers, whatever the network is of. */
+export type Format = FormatName | 'layers'
+
+/** An epoch that is done; of a cascade, a neuron that is added. */
 export interface Epoch {
-  /** Counted from 1. */
+  /** Counted from 1; of a cascade, epochs of outputs and candidates so far. */
   readonly epoch: number
-  /** Mean loss per row during the epoch. */
+  /**
+   * Mean loss per row: during the epoch; where layers learn by an algorithm of FANN, after it. Of a
+   * network of FANN the mean square error of its outputs, as FANN has it: differences of symmetric
+   * outputs are halved first.
+   */
   readonly loss: number
-  /** Share of the rows that were told right during the epoch; null without classes. */
+  /** Share of the rows told right, as the loss; null without classes, and of networks of FANN. */
   readonly accuracy: number | null
+  /** Outputs further off than the bit fail limit; of networks of FANN. */
+  readonly bitFails?: number
+  /** Neurons that a cascade has added. */
+  readonly neurons?: number
 }
 
 /** What there is before a network: the ways to one. */
@@ -69,10 +94,10 @@ export interface NetworkClass {
    */
   create(options: CreateOptions): Promise<Network>
   /**
-   * The network of a model file, as `save` and the command line write it: JSON or safetensors,
-   * which is told by how it begins.
+   * The network of a model file, as `save` and the command line write it, or of a FANN file: JSON,
+   * safetensors or FANN's, which is told by how it begins.
    *
-   * @throws SynapticError `model-*`
+   * @throws SynapticError `model-*`, `file-*`
    */
   load(model: Uint8Array | ArrayBuffer | string): Promise<Network>
   [Symbol.hasInstance](value: unknown): value is Network
@@ -84,24 +109,38 @@ const BUSY_MS_MAX = 8
 
 /** A network with its weights. */
 export class Network {
+  readonly #engines: Engines
   readonly #neural: NeuralModule
   readonly #exchange: Exchange
-  #core: Core | undefined
+  #core: AnyNetwork | undefined
   /** Asked for once: it never changes, and every `run` wants it. */
   #sizes: Sizes | undefined
   /** Which training it is in; an older one notices that it is over. */
   #training = 0
 
   /** @internal */
-  constructor(neural: NeuralModule, core: Core, exchange: Exchange) {
+  constructor(engines: Engines, neural: NeuralModule, core: AnyNetwork, exchange: Exchange) {
+    this.#engines = engines
     this.#neural = neural
     this.#core = core
     this.#exchange = exchange
   }
 
-  /** What it is: inputs, layers, loss. */
+  /**
+   * What it is: inputs, layers, loss.
+   *
+   * @throws SynapticError `no-layers` for a network of FANN, which `fann` tells about
+   */
   get specification(): Specification {
-    return this.#open().specification
+    const core = this.#open()
+    if (!(core instanceof FannModel)) return core.specification
+    throw new SynapticError('no-layers', 'a network of FANN has no layers', 'look at its `fann`')
+  }
+
+  /** What it is, if it is a network of FANN. */
+  get fann(): FannInfo | undefined {
+    const core = this.#open()
+    return core instanceof FannModel ? core.info : undefined
   }
 
   /** Weights and biases together. */
@@ -131,8 +170,10 @@ export class Network {
    */
   run(input: ArrayLike<number>, output?: Float32Array): Float32Array {
     const core = this.#open()
-    const outputs = this.#exchange.run(core, input, this.#sizesOf(core), output)
-    if (outputs !== undefined) return outputs
+    if (!(core instanceof FannModel)) {
+      const outputs = this.#exchange.run(core, input, this.#sizesOf(core), output)
+      if (outputs !== undefined) return outputs
+    }
     const row = input instanceof Float32Array ? input : Float32Array.from(input)
     const found = coded(() => core.run(row))
     if (output === undefined) return found
@@ -144,49 +185,52 @@ export class Network {
   /** The outputs for many rows, one after the other; the same bits as `run` row by row. */
   runBatch(inputs: Rows): Float32Array {
     return this.#do((core) => {
-      const width = core.inputCount
+      const width = this.#sizesOf(core).inputs
       const flat = flatRows(inputs, width, 'inputs')
       return core.runBatch(flat, flat.length / width)
     })
   }
 
   /**
-   * Trains, an epoch for each turn of the loop; leaving the loop ends the training. Every call is a
-   * training of its own, and ends the one before.
+   * Trains, an epoch for each turn of the loop (of a cascade, a neuron); leaving the loop ends the
+   * training. Every call is a training of its own, and ends the one before.
    *
    * @throws SynapticError `rows-invalid`, `targets-invalid`, `option-invalid`, `training-diverged`
-   *   (the weights are those of the epoch before), `training-replaced`, `network-freed`
+   *   (the weights are those of the epoch before), `training-replaced`, `network-freed`,
+   *   `algorithm-does-not-fit`, `no-counterpart`, `cascade-shape`
    */
   async *train(examples: Examples, options: TrainOptions = {}): AsyncGenerator<Epoch, void, void> {
-    const { epochs = EPOCHS_DEFAULT, signal, loss } = options
+    const { epochs, signal, loss, algorithm = usualFor(this.#open()), seed, ...settings } = options
+    const last = lastEpoch(algorithm, epochs)
     this.#training += 1
     const training = this.#training
     if (loss !== undefined) this.#changeLoss(loss)
-    const data = this.#do((core) => datasetOf(this.#neural, core, examples))
+    await this.#suit(algorithm)
+    const { steps, free } = await this.#begin(examples, algorithm, settings, seedOf(seed))
     try {
-      const settings = settingsOf(options, data.rows)
-      // Setting weights, even the same, forgets the state of the optimiser.
-      this.#do((core) => core.setWeights(core.weights()))
       let heardMs = performance.now()
-      for (let epoch = 1; epoch <= epochs; epoch += 1) {
+      for (let epoch = 0; epoch < last; ) {
         signal?.throwIfAborted()
-        const { loss, accuracy } = this.#epoch(training, data, settings)
-        yield { epoch, loss, accuracy }
+        const step = this.#step(training, steps)
+        if (step === undefined) return
+        epoch = step.epoch
+        yield step
         if (performance.now() - heardMs > BUSY_MS_MAX) {
           await new Promise((resolve) => setTimeout(resolve))
           heardMs = performance.now()
         }
       }
     } finally {
-      data.free()
+      free()
     }
   }
 
   /**
    * The model file, with everything that is needed to use the network; JSON by default. An ONNX file
-   * is for other programs, and cannot be loaded again.
+   * is for other programs, and cannot be loaded again. Safetensors and ONNX have layers: a network of
+   * FANN is written as those that compute the same.
    *
-   * @throws SynapticError `usage`, `weights-too-large`, `network-freed`
+   * @throws SynapticError `usage`, `weights-too-large`, `network-freed`, `no-counterpart`
    */
   save({ format = 'json', dtype = 'f32' }: SaveOptions = {}): Uint8Array {
     return this.#do((core) => writeModel(this.#neural, core, format, dtype))
@@ -197,10 +241,32 @@ export class Network {
    * so that many networks of one kind are made in no time: clones, and `setWeights`.
    */
   clone(): Network {
-    return this.#do((core) => new Network(this.#neural, core.clone(), this.#exchange))
+    return this.#do(
+      (core) => new Network(this.#engines, this.#neural, core.clone(), this.#exchange),
+    )
   }
 
-  /** A copy of the parameters in canonical order. */
+  /**
+   * The network in any form of file: as `save` writes it, in FANN's own ("net"), or as a model file
+   * of layers that compute what this one of FANN does ("layers"). Tells what the form cannot carry.
+   *
+   * @throws SynapticError `usage`, `weights-too-large`, `network-freed`, `no-counterpart`
+   */
+  convert(format: Format, { dtype = 'f32' }: Pick<SaveOptions, 'dtype'> = {}): Promise<Converted> {
+    return later(async () => {
+      const core = this.#open()
+      if (format !== 'layers') return converted(this.#engines, core, format, dtype)
+      if (!(core instanceof FannModel)) return converted(this.#engines, core, 'json', dtype)
+      const layers = asLayers(this.#neural, core)
+      try {
+        return await converted(this.#engines, layers, 'json', dtype)
+      } finally {
+        layers.free()
+      }
+    })
+  }
+
+  /** A copy of the parameters in canonical order; of a network of FANN, neuron by neuron. */
   weights(): Float32Array {
     return this.#do((core) => core.weights())
   }
@@ -225,22 +291,69 @@ export class Network {
     this.free()
   }
 
-  #sizesOf(core: Core): Sizes {
-    this.#sizes ??= { inputs: core.inputCount, outputs: core.outputCount }
+  #sizesOf(core: AnyNetwork): Sizes {
+    this.#sizes ??= endsOf(core)
     return this.#sizes
   }
 
-  #epoch(training: number, data: Dataset, settings: CoreOptions): TrainedEpoch {
-    return this.#do((core) => {
-      if (training === this.#training) return core.trainEpoch(data, settings)
-      throw new SynapticError('training-replaced', 'another training of this network has begun')
+  #step(training: number, steps: Steps): Step | undefined {
+    return this.#do(() => {
+      if (training === this.#training) return steps.next()
+      throw new SynapticError(
+        'training-replaced',
+        'another training of this network has begun',
+        'go on with that one',
+      )
+    })
+  }
+
+  /** Becomes what the algorithm can train. */
+  async #suit(algorithm: Algorithm): Promise<void> {
+    const core = this.#open()
+    const suiting = await suited(this.#engines, core, algorithm)
+    if (suiting === core) return
+    this.#core = suiting
+    core.free()
+  }
+
+  async #begin(
+    examples: Examples,
+    algorithm: Algorithm,
+    settings: StepOptions,
+    seed: bigint,
+  ): Promise<{ readonly steps: Steps; free(): void }> {
+    const core = this.#open()
+    return later(async () => {
+      if (core instanceof FannModel) {
+        const rows = fannRowsOf(core, examples)
+        return { steps: fannSteps(core, rows, algorithm, settings, seed), free: () => undefined }
+      }
+      const data = datasetOf(this.#neural, core, examples)
+      try {
+        // Setting weights, even the same, forgets the state of the optimiser.
+        core.setWeights(core.weights())
+        const steps = await stepsOf(this.#engines, core, data, algorithm, settings, seed)
+        const free = (): void => {
+          steps.free()
+          data.free()
+        }
+        return { steps, free }
+      } catch (thrown) {
+        data.free()
+        throw thrown
+      }
     })
   }
 
   /** The same network with another loss. */
   #changeLoss(loss: Loss): void {
-    this.#do((core) => {
-      if (core.specification.loss === loss) return
+    const core = this.#open()
+    if (endsOf(core).loss === loss) return
+    if (core instanceof FannModel) {
+      const message = 'a network of FANN makes the square error small, no other loss'
+      throw new SynapticError('option-invalid', message, 'choose an errorFunction instead')
+    }
+    this.#do(() => {
       const model = JSON.parse(new TextDecoder().decode(core.toModel()))
       model.specification.loss = loss
       const bytes = new TextEncoder().encode(JSON.stringify(model))
@@ -249,35 +362,45 @@ export class Network {
     })
   }
 
-  #open(): Core {
+  #open(): AnyNetwork {
     if (this.#core !== undefined) return this.#core
     throw new SynapticError('network-freed', 'the network was freed', 'make or load another one')
   }
 
-  #do<T>(work: (core: Core) => T): T {
+  #do<T>(work: (core: AnyNetwork) => T): T {
     return coded(() => work(this.#open()))
   }
 }
 
-/** The class of networks whose core `loading` loads when it is first needed. */
-export function networkClass(loading: () => Promise<NeuralModule>): NetworkClass {
+/** The class of networks whose engines are loaded when they are first needed. */
+export function networkClass(engines: Engines): NetworkClass {
   let exchange: Exchange | undefined
-  const make = (neural: NeuralModule, core: () => Core): Network => {
+  const make = (neural: NeuralModule, core: AnyNetwork): Network => {
     exchange ??= new Exchange(neural)
-    return new Network(neural, coded(core), exchange)
+    return new Network(engines, neural, core, exchange)
   }
   return {
     async create(options) {
-      const specification = specificationFor(options)
       const seed = seedOf(options.seed)
-      const neural = await loading()
-      return make(neural, () => neural.Network.create(specification, seed, options.force))
+      if (!isOfFann(options)) {
+        const specification = specificationFor(options)
+        const neural = await engines.neural()
+        const core = coded(() => neural.Network.create(specification, seed, options.force))
+        return make(neural, core)
+      }
+      const plan = planFor(options)
+      const [neural, fann] = [await engines.neural(), await engines.fann()]
+      return make(
+        neural,
+        coded(() => new FannModel(neural, makeFann(fann, plan, seed))),
+      )
     },
     async load(model) {
       const bytes = typeof model === 'string' ? new TextEncoder().encode(model) : model
       const file = new Uint8Array(bytes)
-      const neural = await loading()
-      return make(neural, () => readModel(neural, file, formatOfBytes(file)))
+      return later(async () =>
+        make(await engines.neural(), await readModel(engines, file, formatOfBytes(file))),
+      )
     },
     [Symbol.hasInstance]: (value): value is Network => value instanceof Network,
   }
@@ -292,19 +415,21 @@ function coded<T>(work: () => T): T {
   }
 }
 
-function settingsOf(options: TrainOptions, rows: number): CoreOptions {
-  const { algorithm = 'adam', epochs: _, loss: __, signal: ___, seed, ...settings } = options
-  const learningRate: number | undefined = RATES[algorithm]
-  if (learningRate === undefined) {
-    const known = Object.keys(RATES).join(', ')
-    throw new SynapticError(
-      'option-invalid',
-      `there is no algorithm "${algorithm}"`,
-      `use ${known}`,
-    )
+/** As `coded`, of work that takes its time. */
+async function later<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (thrown) {
+    throw toSynapticError(thrown)
   }
-  const own = { batch: batchFor(rows), learningRate, optimiser: algorithm, seed: seedOf(seed) }
-  return { ...own, ...given(settings) }
+}
+
+/** After how many epochs a training ends, unless it does so by itself. */
+function lastEpoch(algorithm: Algorithm, epochs: number | undefined): number {
+  if (algorithm !== 'cascade') return epochs ?? EPOCHS_DEFAULT
+  if (epochs === undefined) return Number.POSITIVE_INFINITY
+  const message = 'a cascade ends by itself, not after a number of epochs'
+  throw new SynapticError('option-invalid', message, 'use maxNeurons')
 }
 
 function badOutput(found: number, expected: number): SynapticError {

@@ -3,6 +3,7 @@ import { usageError } from '../errors.js'
 import { PRESET_NAMES, type PresetName, presetSpecification } from '../presets.js'
 import { outputActivation, specificationOf } from '../training/specification.js'
 import type { Activation, Layer, Loss, Shape, Specification } from '../wasm.js'
+import type { FannActivation } from './fann/activations.js'
 
 /** A dense network by the sizes of its layers. */
 export interface DenseOptions {
@@ -12,6 +13,33 @@ export interface DenseOptions {
   readonly activation?: Activation | undefined
   /** Of the last layer; what the loss needs by default, or else "linear". */
   readonly outputActivation?: Activation | undefined
+}
+
+/**
+ * A network of FANN: every neuron has its own connections. One of `kind`, `shortcut`,
+ * `connectionRate`, `steepness` or an activation that only FANN has makes a network of FANN.
+ */
+export interface FannCreateOptions {
+  readonly kind?: 'fann' | undefined
+  /** Inputs, hidden layers, outputs; a cascade begins without hidden layers: `[2, 1]`. */
+  readonly layers: readonly number[]
+  /** Of the hidden layers; "sigmoid-symmetric" by default. "tanh" and "relu" are known too. */
+  readonly activation?: FannActivation | 'tanh' | 'relu' | 'leaky-relu' | undefined
+  /** Of the outputs; "sigmoid-symmetric" by default. */
+  readonly outputActivation?: FannActivation | 'tanh' | 'relu' | 'leaky-relu' | undefined
+  /**
+   * What the sums of hidden neurons are multiplied by, above 0, at most 100. By default what makes
+   * a name that layers have mean the same (sigmoid 0.5, tanh, linear and relu 1), else 0.5.
+   */
+  readonly steepness?: number | undefined
+  /** As `steepness`, of the outputs. */
+  readonly outputSteepness?: number | undefined
+  /** The share of the possible connections that are made, above 0; 1 by default. */
+  readonly connectionRate?: number | undefined
+  /** Whether neurons take all layers before, not only the last one; false by default. */
+  readonly shortcut?: boolean | undefined
+  /** Weights begin between minus this and this: above 0, at most 100; 0.1 by default. */
+  readonly weightRange?: number | undefined
 }
 
 /** A network layer by layer. */
@@ -30,12 +58,24 @@ export interface ArchitectureOptions {
 }
 
 /** A network to be made. */
-export type CreateOptions = (DenseOptions | LayersOptions | ArchitectureOptions) & {
+export type CreateOptions =
+  | (LayeredOptions & LossOption & SeedOption)
+  | (FannCreateOptions & SeedOption)
+
+/** A network of layers, in one of the ways to say which. */
+export type LayeredOptions = DenseOptions | LayersOptions | ArchitectureOptions
+
+/** What to learn for. */
+export interface LossOption {
   /**
    * What training makes small. By default it goes with the last activation: "cross-entropy" with
    * softmax, "bce" with sigmoid, "mse" with any other.
    */
   readonly loss?: Loss | undefined
+}
+
+/** Where to begin. */
+export interface SeedOption {
   /** Where the first weights come from; 0 by default. */
   readonly seed?: number | bigint | undefined
   /** Allows 16777216 parameters instead of 1048576, which no run would take; false by default. */
@@ -43,7 +83,7 @@ export type CreateOptions = (DenseOptions | LayersOptions | ArchitectureOptions)
 }
 
 /** The specification of a network to be made. */
-export function specificationFor(options: CreateOptions): Specification {
+export function specificationFor(options: LayeredOptions & LossOption): Specification {
   if ('architecture' in options) {
     const { architecture, inputs, outputs, loss } = options
     if (!PRESET_NAMES.includes(architecture)) {

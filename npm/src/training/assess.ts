@@ -1,10 +1,11 @@
 /** How well a model does on labelled rows, and what it takes for what. */
-import type { Dataset, Network } from '../wasm.js'
+import { type AnyNetwork, endsOf } from '../neural/engines.js'
+import type { Dataset } from '../wasm.js'
 import type { Assessment } from './protocol.js'
 import { scalesTargets, scoreOf } from './rows.js'
 
 /** Runs a model over rows as they are, and compares. */
-export function assess(network: Network, data: Dataset): Assessment {
+export function assess(network: AnyNetwork, data: Dataset): Assessment {
   const { loss, accuracy } = scoreOf(network, data)
   const { rows, task, classes } = data
   const outputs = network.runBatch(data.values(), rows)
@@ -12,7 +13,7 @@ export function assess(network: Network, data: Dataset): Assessment {
   const numbers = task !== 'classification'
   return {
     ...{ rows, task, loss, accuracy },
-    lossName: network.specification.loss,
+    lossName: endsOf(network).loss,
     targetsScaled: scalesTargets(network),
     meanAbsoluteError: numbers ? meanAbsoluteError(outputs, labels) : null,
     classes: [...classes],

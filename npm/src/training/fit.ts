@@ -6,11 +6,20 @@
  * training may end when it does not get better; without, it is the last one. A training that is
  * interrupted, or diverges after some epochs, still has a best epoch.
  */
-import { type Problem, SynapticError, toSynapticError } from '../errors.js'
+import { type Problem, SynapticError, toSynapticError, usageError } from '../errors.js'
 import { writeModel } from '../formats/formats.js'
 import { given } from '../given.js'
-import type { Column, Dataset, Network, NeuralModule, TrainOptions } from '../wasm.js'
-import { batchFor } from './optimisers.js'
+import { type AnyNetwork, endsOf } from '../neural/engines.js'
+import { FannModel } from '../neural/fann/model.js'
+import {
+  type Step,
+  type StepOptions,
+  type Steps,
+  stepsOf,
+  suited,
+  usualFor,
+} from '../neural/steps.js'
+import type { Column, Dataset, NeuralModule } from '../wasm.js'
 import type {
   FitOptions,
   FitResult,
@@ -20,7 +29,6 @@ import type {
   TrainingProgress,
 } from './protocol.js'
 import { parseFor, parseRows, scalesTargets, scalingOf, scoreOf, type Work } from './rows.js'
-import { outputOf } from './specification.js'
 
 /** The rows of a training, each part in a data set of its own. */
 interface Parts {
@@ -35,35 +43,51 @@ interface Course {
   readonly bestEpoch: number
   readonly ended: FitResult['ended']
   readonly problem: Problem | undefined
+  readonly neurons: number | null
 }
 
-/** Trains a network, and says how well it does. */
+/** Trains a network, which is freed, and says how well it does. */
 export async function fit(
-  neural: NeuralModule,
-  network: Network,
+  opened: AnyNetwork,
   source: Source,
   options: FitOptions,
   work: Work,
 ): Promise<FitResult> {
-  const held: Dataset[] = []
-  const hold = (data: Dataset): Dataset => {
-    held.push(data)
-    return data
+  const held: { free(): void }[] = [opened]
+  const hold = <T extends { free(): void }>(object: T): T => {
+    if (!held.includes(object)) held.push(object)
+    return object
   }
   try {
-    refuseWhatIsKnown(network, options)
+    refuseWhatIsKnown(opened, options)
+    const neural = await work.neural()
+    const algorithm = options.algorithm ?? usualFor(opened)
+    const network = hold(await suited(work, opened, algorithm))
+    checkForm(network, options)
     const read = readerOf(neural, network, source, options, work, hold)
     const parts = preparedParts(network, read, options, hold)
-    const course = await train(network, parts, options, work)
+    const { seed } = options
+    const settings = settingsOf(options)
+    const steps = hold(await stepsOf(work, network, parts.train, algorithm, settings, seed))
+    const course = await train(network, parts, steps, options, work)
     const result = resultOf(network, parts, course)
-    return { ...result, model: writeModel(neural, network, options.format) }
+    return { ...result, algorithm, model: writeModel(neural, network, options.format) }
   } finally {
-    for (const data of held) data.free()
+    for (const object of held) object.free()
   }
 }
 
+/** A file that does not hold the network would be noticed when everything is trained. */
+function checkForm(network: AnyNetwork, { format }: FitOptions): void {
+  if (!(network instanceof FannModel) || format === 'json') return
+  throw usageError(
+    `a network of FANN cannot be trained into a .${format} file`,
+    'add --output model.json; neural convert makes other files of it',
+  )
+}
+
 /** Options that the first training has decided, and that would do nothing now. */
-function refuseWhatIsKnown(network: Network, { parse, scaling }: FitOptions): void {
+function refuseWhatIsKnown(network: AnyNetwork, { parse, scaling }: FitOptions): void {
   if (network.task === undefined) return
   const refuse = (option: string, what: string): never => {
     throw new SynapticError(
@@ -95,7 +119,7 @@ type Read = (columns: readonly Column[] | undefined) => Parts
 /** What reads the rows and divides them: the same rows each time, with these columns if any. */
 function readerOf(
   neural: NeuralModule,
-  network: Network,
+  network: AnyNetwork,
   source: Source,
   options: FitOptions,
   work: Work,
@@ -125,7 +149,7 @@ function readerOf(
  * on; one that has learned goes on as it began.
  */
 function preparedParts(
-  network: Network,
+  network: AnyNetwork,
   read: Read,
   options: FitOptions,
   hold: (data: Dataset) => Dataset,
@@ -135,8 +159,11 @@ function preparedParts(
     // Gaps are filled by the rows to train on alone, which only now are known.
     if (options.parse.gaps === true) raw = read(raw.train.fitColumns())
     const scaling = scalingOf(raw.train, options.scaling ?? usualScaling(network, raw.train))
-    hold(network.prepare(hold(raw.train.standardise(scaling))))
+    // A file of FANN may have brought a scaling, and nothing else.
+    if (network instanceof FannModel) network.describeBy(raw.train, network.scaling ?? scaling)
+    else hold(network.prepare(hold(raw.train.standardise(scaling))))
   }
+  if (network instanceof FannModel) return raw
   const prepared = (data: Dataset | undefined) => data && hold(network.prepare(data))
   return {
     train: hold(network.prepare(raw.train)),
@@ -146,60 +173,67 @@ function preparedParts(
 }
 
 /** How inputs are scaled unless the user says so. */
-function usualScaling({ specification }: Network, { task }: Dataset): ScalingChoice {
+function usualScaling(network: AnyNetwork, { task }: Dataset): ScalingChoice {
+  const first = network instanceof FannModel ? undefined : network.specification.layers[0]
   // Words are numbers by name only.
-  if (specification.layers[0]?.type === 'embedding') return { kind: 'none' }
+  if (first?.type === 'embedding') return { kind: 'none' }
   // What such outputs give back must be within their bounds.
-  const bounded = outputOf(specification).activation !== 'linear'
+  const bounded = !endsOf(network).unbounded
   return { kind: task === 'reconstruction' && bounded ? 'unit' : 'standard' }
 }
 
 /** Goes through the epochs, and leaves the network with the weights of the best one. */
 async function train(
-  network: Network,
-  { train, validation }: Parts,
+  network: AnyNetwork,
+  { validation }: Parts,
+  steps: Steps,
   options: FitOptions,
   work: Work,
 ): Promise<Course> {
-  const settings = settingsOf(options, train.rows)
   let best: { epoch: number; loss: number; weights: Float32Array } | undefined
   let ended: Course['ended'] = 'epochs'
   let problem: Problem | undefined
+  let neurons: number | null = null
   let epoch = 0
-  while (epoch < options.epochs && ended === 'epochs') {
-    const step = nextEpoch(network, train, settings)
+  const { epochs = Number.POSITIVE_INFINITY } = options
+  while (epoch < epochs && ended === 'epochs') {
+    const step = nextStep(steps)
+    if (step === undefined) {
+      ended = 'done'
+      break
+    }
     if ('problem' in step) {
       if (epoch === 0) throw step.thrown
       ended = 'diverged'
       problem = step.problem
       break
     }
-    epoch += 1
+    epoch = step.epoch
+    neurons = step.neurons ?? neurons
     const score = validation && scoreOf(network, validation)
     if (score !== undefined && score.loss < (best?.loss ?? Number.POSITIVE_INFINITY)) {
       best = { epoch, loss: score.loss, weights: network.weights() }
     }
-    const { loss, accuracy } = step
-    const progress = { epoch, epochs: options.epochs, loss, accuracy }
+    const progress = { ...step, epochs: options.epochs ?? epoch }
     const goesOn = await told(
       work,
       score === undefined ? progress : { ...progress, validation: score },
     )
     if (!goesOn) ended = 'interrupted'
-    else if (best !== undefined && epoch - best.epoch >= (options.patience ?? options.epochs)) {
+    else if (best !== undefined && epoch - best.epoch >= (options.patience ?? epochs)) {
       ended = 'patience'
     }
   }
   if (best !== undefined && best.epoch < epoch) network.setWeights(best.weights)
-  return { epochs: epoch, bestEpoch: best?.epoch ?? epoch, ended, problem }
+  return { epochs: epoch, bestEpoch: best?.epoch ?? epoch, ended, problem, neurons }
 }
 
-type Step = Score | { readonly problem: Problem; readonly thrown: unknown }
+type Failed = { readonly problem: Problem; readonly thrown: unknown }
 
-/** One epoch; a divergence is an answer, because the network still has the weights before it. */
-function nextEpoch(network: Network, rows: Dataset, settings: TrainOptions): Step {
+/** One step; a divergence is an answer, because the network still has the weights before it. */
+function nextStep(steps: Steps): Step | Failed | undefined {
   try {
-    return network.trainEpoch(rows, settings)
+    return steps.next()
   } catch (thrown) {
     const error = toSynapticError(thrown)
     if (error.code !== 'training-diverged') throw thrown
@@ -218,25 +252,23 @@ async function told(work: Work, progress: TrainingProgress): Promise<boolean> {
   }
 }
 
-function settingsOf(options: FitOptions, rows: number): TrainOptions {
-  const { learningRate, momentum, optimiser, weightDecay, clipNorm, seed } = options
+function settingsOf(options: FitOptions): StepOptions {
+  const { batch, learningRate, momentum, weightDecay, clipNorm, classWeights } = options
   const { warmUpSteps, decayEpochs, decayFactor, cosineEpochs, cosineLeast } = options
   return given({
-    ...{ learningRate, momentum, optimiser, weightDecay, clipNorm, seed },
+    ...{ batch, learningRate, momentum, weightDecay, clipNorm, classWeights },
     ...{ warmUpSteps, decayEpochs, decayFactor, cosineEpochs, cosineLeast },
-    classWeights: options.classWeights,
-    batch: options.batch ?? batchFor(rows),
+    ...options.fann,
   })
 }
 
 function resultOf(
-  network: Network,
+  network: AnyNetwork,
   { train, validation, test }: Parts,
   course: Course,
-): Omit<FitResult, 'model'> {
+): Omit<FitResult, 'model' | 'algorithm'> {
   const score = (data: Dataset | undefined): Score | undefined => data && scoreOf(network, data)
   const [onTrain, onValidation, onTest] = [scoreOf(network, train), score(validation), score(test)]
-  const { specification } = network
   return {
     trainAccuracy: onTrain.accuracy,
     validationAccuracy: onValidation?.accuracy ?? null,
@@ -244,7 +276,7 @@ function resultOf(
     loss: onTrain.loss,
     validationLoss: onValidation?.loss ?? null,
     testLoss: onTest?.loss ?? null,
-    lossName: specification.loss,
+    lossName: endsOf(network).loss,
     targetsScaled: scalesTargets(network),
     ...course,
     weightsCid: network.weightsCid(),

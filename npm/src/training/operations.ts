@@ -4,9 +4,10 @@
  * Objects of the core live in its memory and are given back in `finally`, whatever happens.
  */
 import { SynapticError } from '../errors.js'
-import { isRead, readModel, writeModel } from '../formats/formats.js'
-import { largestError } from '../formats/storage.js'
+import { writeModel } from '../formats/formats.js'
 import { given } from '../given.js'
+import { type AnyNetwork, endsOf } from '../neural/engines.js'
+import { FannModel, makeFann } from '../neural/fann/model.js'
 import type {
   Dataset,
   Network,
@@ -16,6 +17,7 @@ import type {
   TrainOptions,
 } from '../wasm.js'
 import { assess, indexOfMax } from './assess.js'
+import { convert } from './convert.js'
 import { fit } from './fit.js'
 import type { Answer, Argument, Operation, RowsInfo } from './protocol.js'
 import {
@@ -29,7 +31,7 @@ import {
   using,
   type Work,
 } from './rows.js'
-import { countOf, layersOf, outputCount } from './shapes.js'
+import { layersOf } from './shapes.js'
 import { timeEpoch, timeRun } from './timing.js'
 
 type Handlers = {
@@ -93,61 +95,43 @@ export const OPERATIONS: Handlers = {
     })
   },
 
-  async create({ specification, seed, force, format }, work) {
+  async create({ seed, force, format, ...what }, work) {
     const neural = await work.neural()
-    return using(neural.Network.create(specification, seed, force), (network) => ({
-      model: writeModel(neural, network, format),
-      parameters: network.parameterCount,
-      weightsCid: network.weightsCid(),
+    const network =
+      'plan' in what
+        ? new FannModel(neural, makeFann(await work.fann(), what.plan, seed))
+        : neural.Network.create(what.specification, seed, force)
+    return using(network, (made) => ({
+      model: writeModel(neural, made, format),
+      parameters: made.parameterCount,
+      weightsCid: made.weightsCid(),
+      fann: made instanceof FannModel ? made.info : null,
     }))
   },
 
-  async fit({ model, modelFile, source, ...options }, work) {
-    const neural = await work.neural()
-    return using(openModel(neural, model, modelFile), (network) =>
-      fit(neural, network, source, options, work),
+  async convert({ model, modelFile, ...options }, work) {
+    return using(await openModel(work, model, modelFile), (network) =>
+      convert(network, options, work),
     )
+  },
+
+  async fit({ model, modelFile, source, ...options }, work) {
+    return fit(await openModel(work, model, modelFile), source, options, work)
   },
 
   async assess({ model, modelFile, source, parse }, work) {
     const neural = await work.neural()
-    return using(openModel(neural, model, modelFile), (network) => {
+    return using(await openModel(work, model, modelFile), (network) => {
       const read = parseFor(network, parse)
       return using(parseRows(neural, source, read, work), (data) => assess(network, data))
     })
   },
 
-  async convert({ model, modelFile, format, dtype, source, parse }, work) {
-    const neural = await work.neural()
-    return using(openModel(neural, model, modelFile), async (network) => {
-      const file = writeModel(neural, network, format, dtype)
-      const { parameterCount: parameters } = network
-      const score = (of: Network) =>
-        source === undefined
-          ? null
-          : using(parseRows(neural, source, parseFor(of, parse), work), (data) => {
-              return { ...scoreOf(of, data), rows: data.rows }
-            })
-      const before = await score(network)
-      if (!isRead(format)) {
-        const weightsCid = network.weightsCid()
-        return { model: file, parameters, weightsCid, largestError: null, before, after: null }
-      }
-      return using(readModel(neural, file, format), async (back) => ({
-        ...{ model: file, parameters, weightsCid: back.weightsCid() },
-        largestError: largestError(network.weights(), back.weights()),
-        ...{ before, after: await score(back) },
-      }))
-    })
-  },
-
   async describe({ model, modelFile }, work) {
-    const neural = await work.neural()
-    return using(openModel(neural, model, modelFile), (network) => {
-      const { specification, scaling } = network
+    return using(await openModel(work, model, modelFile), (network) => {
+      const { scaling } = network
       return {
-        specification,
-        layers: layersOf(specification),
+        ...whatIs(network),
         parameters: network.parameterCount,
         task: network.task ?? null,
         classes: [...network.classes],
@@ -161,7 +145,7 @@ export const OPERATIONS: Handlers = {
   async predict({ model, modelFile, source, header, label }, work) {
     const neural = await work.neural()
     const csv = bytesOf(source, work)
-    return using(openModel(neural, model, modelFile), (network) =>
+    return using(await openModel(work, model, modelFile), (network) =>
       answers(
         network,
         naming(source, () => inputsOf(neural, network, csv, { header, label })),
@@ -171,25 +155,36 @@ export const OPERATIONS: Handlers = {
 
   async bench({ model, modelFile, batches, source, parse }, work) {
     const neural = await work.neural()
-    return using(openModel(neural, model, modelFile), async (network) => {
+    return using(await openModel(work, model, modelFile), async (network) => {
       const run = batches.map((batch) => timeRun(network, batch))
       const { parameterCount: parameters } = network
       if (source === undefined) return { parameters, run, epoch: null }
       const rows = parseRows(neural, source, parseFor(network, parse), work)
-      return using(rows, (data) => ({ parameters, run, epoch: timeEpoch(network, data) }))
+      return using(rows, async (data) => {
+        return { parameters, run, epoch: await timeEpoch(work, network, data) }
+      })
     })
   },
+}
+
+/** What a network is made of: layers, or what FANN has instead. */
+function whatIs(
+  network: AnyNetwork,
+): Pick<Answer<'describe'>, 'specification' | 'layers' | 'fann'> {
+  if (network instanceof FannModel) return { specification: null, layers: [], fann: network.info }
+  const { specification } = network
+  return { specification, layers: layersOf(specification), fann: null }
 }
 
 /** The inputs of rows, with the label column left out where there is one. */
 function inputsOf(
   neural: NeuralModule,
-  network: Network,
+  network: AnyNetwork,
   csv: Uint8Array,
   { header, label }: { header: boolean | undefined; label: ParseOptions['label'] },
 ): Float32Array {
-  const { specification, columns, task } = network
-  const inputs = countOf(specification.inputs)
+  const { columns, task } = network
+  const { inputs, outputs } = endsOf(network)
   const known = columns.length === 0 ? {} : { columns }
   const read = (column: ParseOptions['label']): Float32Array =>
     neural.Dataset.parseRows(csv, inputs, { ...given({ header, label: column }), ...known })
@@ -201,7 +196,7 @@ function inputsOf(
     // predict, where training looks for them too. As text a label fails as a number before the
     // columns are counted, so the cause does not tell.
     const first = columns.length === 0 ? inputs : columns.length
-    const several = task === 'regression' ? outputCount(specification) : 1
+    const several = task === 'regression' ? outputs : 1
     for (const count of new Set([1, several])) {
       try {
         return read(Array.from({ length: count }, (_, place) => first + place))
@@ -255,8 +250,8 @@ async function epochByEpoch(
 }
 
 /** The outputs row by row, and the likeliest class of each where there are classes. */
-function answers(network: Network, inputs: Float32Array): Answer<'predict'> {
-  const rows = inputs.length / countOf(network.specification.inputs)
+function answers(network: AnyNetwork, inputs: Float32Array): Answer<'predict'> {
+  const rows = inputs.length / endsOf(network).inputs
   const flat = network.runBatch(inputs, rows)
   const width = rows === 0 ? 0 : flat.length / rows
   const outputs = Array.from({ length: rows }, (_, row) =>

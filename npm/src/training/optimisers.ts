@@ -1,4 +1,5 @@
 /** What `neural train` and the library know of optimisers beyond their names. */
+import { FANN_ALGORITHMS, type FannAlgorithm } from '../neural/fann/options.js'
 import type { TrainOptions } from '../wasm.js'
 
 /** Name of an optimiser. */
@@ -16,9 +17,15 @@ export const RATES = {
 /** The names. */
 export const OPTIMISERS = Object.keys(RATES) as readonly Optimiser[]
 
+/** How to train: an optimiser that steps batch by batch, or an algorithm of FANN. */
+export type Algorithm = Optimiser | FannAlgorithm
+
+/** The names of all algorithms. */
+export const ALGORITHMS: readonly Algorithm[] = [...OPTIMISERS, ...FANN_ALGORITHMS]
+
 /** Whether an optimiser has a momentum to set. */
-export function hasMomentum(optimiser: Optimiser): boolean {
-  return optimiser === 'sgd' || optimiser === 'nesterov'
+export function hasMomentum(algorithm: Algorithm): boolean {
+  return ['sgd', 'nesterov', 'incremental'].includes(algorithm)
 }
 
 /** Rows per step: 32 where there are plenty, fewer where an epoch would be only a few steps. */

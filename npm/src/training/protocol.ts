@@ -8,6 +8,8 @@
 import type { Problem } from '../errors.js'
 import type { FormatName } from '../formats/formats.js'
 import type { Dtype } from '../formats/storage.js'
+import type { FannInfo, FannPlan } from '../neural/fann/model.js'
+import type { FannTrainOptions } from '../neural/fann/options.js'
 import type {
   Column,
   Loss,
@@ -17,7 +19,7 @@ import type {
   Task,
   TrainedUpdate,
 } from '../wasm.js'
-import type { Optimiser } from './optimisers.js'
+import type { Algorithm } from './optimisers.js'
 import type { LayerInfo } from './shapes.js'
 
 /** Where rows come from. */
@@ -48,12 +50,17 @@ export interface Score {
 
 /** Settings of a training of its own, as `neural train` takes them. */
 export interface FitOptions {
-  readonly epochs: number
+  /** At most; of a cascade, which ends by itself, undefined. */
+  readonly epochs: number | undefined
   /** Rows per step; chosen by the number of rows where it is undefined. */
   readonly batch: number | undefined
-  readonly learningRate: number
+  /** Chosen by the algorithm where it is undefined. */
+  readonly learningRate: number | undefined
   readonly momentum: number | undefined
-  readonly optimiser: Optimiser
+  /** Undefined: what goes with the network. */
+  readonly algorithm: Algorithm | undefined
+  /** Further ones of the algorithms of FANN. */
+  readonly fann: FannTrainOptions
   readonly weightDecay: number | undefined
   readonly clipNorm: number | undefined
   readonly warmUpSteps: number | undefined
@@ -92,12 +99,15 @@ export interface FitResult {
   readonly lossName: Loss
   /** Whether the targets were scaled to a variance of 1, and the losses are in its units. */
   readonly targetsScaled: boolean
+  readonly algorithm: Algorithm
   /** Epochs that were trained. */
   readonly epochs: number
   /** The epoch whose weights these are, counted from 1. */
   readonly bestEpoch: number
   /** Why there were no more epochs. */
-  readonly ended: 'epochs' | 'patience' | 'interrupted' | 'diverged'
+  readonly ended: 'epochs' | 'patience' | 'interrupted' | 'diverged' | 'done'
+  /** Neurons that a cascade added; null of any other algorithm. */
+  readonly neurons: number | null
   /** How it diverged. */
   readonly problem: Problem | undefined
   readonly weightsCid: string
@@ -127,8 +137,11 @@ export interface Assessment {
 
 /** What a model file says about its network. */
 export interface ModelInfo {
-  readonly specification: Specification
+  /** Null of a network of FANN. */
+  readonly specification: Specification | null
   readonly layers: readonly LayerInfo[]
+  /** Null of a network of layers. */
+  readonly fann: FannInfo | null
   readonly parameters: number
   /** Null before the first training. */
   readonly task: Task | null
@@ -142,10 +155,13 @@ export interface ModelInfo {
 /** A model that was written in another form. */
 export interface Conversion {
   readonly model: Uint8Array
+  /** What the form cannot carry. */
+  readonly lost: readonly string[]
   readonly parameters: number
   /** Of the parameters as they come back from the new file. */
   readonly weightsCid: string
-  /** How far a parameter comes back from what it was, at most; null if the form is not read. */
+  /** How far a parameter comes back from what it was, at most; null if the form is not read, or has
+   * them in another order. */
   readonly largestError: number | null
   /** On the rows that were given, as it was and as it comes back. */
   readonly before: (Score & { readonly rows: number }) | null
@@ -215,8 +231,11 @@ export interface Operations {
   alone: [{ id: string; testId: string | undefined } & AloneOptions, Score]
   /** A new model file. */
   create: [
-    { specification: Specification; seed: bigint; force: boolean; format: FormatName },
-    { model: Uint8Array; parameters: number; weightsCid: string },
+    { seed: bigint; force: boolean; format: FormatName } & (
+      | { specification: Specification }
+      | { plan: FannPlan }
+    ),
+    { model: Uint8Array; parameters: number; weightsCid: string; fann: FannInfo | null },
   ]
   /** Trains a model on rows. */
   fit: [{ model: Uint8Array; modelFile: string; source: Source } & FitOptions, FitResult]
@@ -234,6 +253,8 @@ export interface Operations {
       modelFile: string
       format: FormatName
       dtype: Dtype
+      /** Whether a network of FANN becomes one of layers. */
+      layers: boolean
       /** Rows to compare the two with. */
       source: Source | undefined
       parse: ParseOptions
@@ -274,7 +295,10 @@ export type Answer<O extends Operation> = Operations[O][1]
 /** How far an operation is. */
 export interface TrainingProgress {
   readonly epoch: number
+  /** Of a cascade, which ends by itself, those so far. */
   readonly epochs: number
+  /** Neurons that a cascade has added. */
+  readonly neurons?: number
   /** Mean over the rows, each measured just before the step that it took part in. */
   readonly loss: number
   /** Share of the rows told right at that moment; null for numbers. */

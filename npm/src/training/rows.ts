@@ -3,16 +3,16 @@
  * to the core's memory when they are done with.
  */
 import { SynapticError } from '../errors.js'
-import { formatOf, readModel } from '../formats/formats.js'
+import { formatOfBytes, namedFormat, readModel } from '../formats/formats.js'
 import { given } from '../given.js'
-import type { Dataset, Network, NeuralModule, ParseOptions, Scaling, Task } from '../wasm.js'
+import { type AnyNetwork, type Engines, endsOf } from '../neural/engines.js'
+import { FannModel } from '../neural/fann/model.js'
+import type { Dataset, NeuralModule, ParseOptions, Scaling, Task } from '../wasm.js'
 import type { ScalingChoice, Score, Source, TrainingProgress } from './protocol.js'
-import { isOfProbabilities, outputOf } from './specification.js'
+import { outputOf } from './specification.js'
 
 /** What the worker that does the work gives it. */
-export interface Work {
-  /** The artifact, loaded once. */
-  neural(): Promise<NeuralModule>
+export interface Work extends Engines {
   /** The content of a file of rows, bounded; throws where there are no files. */
   read(file: string): Uint8Array
   /**
@@ -24,18 +24,17 @@ export interface Work {
 }
 
 /** The task that rows for a model have; undefined where their labels tell. */
-export function taskOfModel({ specification, task }: Network): Task | undefined {
-  if (task !== undefined) return task
-  const { units } = outputOf(specification)
+export function taskOfModel(network: AnyNetwork): Task | undefined {
+  if (network.task !== undefined) return network.task
   // A model that predicts numbers takes whole numbers as such, not as names of classes.
-  return isOfProbabilities(specification.loss) && units > 1 ? undefined : 'regression'
+  return endsOf(network).ofClasses ? undefined : 'regression'
 }
 
 /**
  * How rows for a model are read: as it was trained, or, if it was not, with a column of text as
  * categories.
  */
-export function parseFor(network: Network, parse: ParseOptions): ParseOptions {
+export function parseFor(network: AnyNetwork, parse: ParseOptions): ParseOptions {
   const { classes, columns, task } = network
   const known = task === undefined ? { encode: true } : columns.length === 0 ? {} : { columns }
   const names = classes.length > 0 ? { classes } : {}
@@ -47,7 +46,11 @@ export function parseFor(network: Network, parse: ParseOptions): ParseOptions {
  *
  * As the core does it for a regression: outputs that cannot be every number take them as they are.
  */
-export function scalesTargets({ specification, task }: Network): boolean {
+export function scalesTargets(network: AnyNetwork): boolean {
+  if (network instanceof FannModel) {
+    return network.task === 'regression' && network.description.target !== undefined
+  }
+  const { specification, task } = network
   const { activation } = outputOf(specification)
   return task === 'regression' && (activation === 'linear' || activation === 'leaky-relu')
 }
@@ -64,9 +67,20 @@ export async function using<T extends { free(): void }, R>(
   }
 }
 
-/** The network of a model file, in the form of its extension; an error about it names it. */
-export function openModel(neural: NeuralModule, model: Uint8Array, file: string): Network {
-  return naming({ file }, () => readModel(neural, model, formatOf(file)))
+/**
+ * The network of a model file, in the form of its extension, or that its beginning tells; an error
+ * about it names it.
+ */
+export async function openModel(
+  engines: Engines,
+  model: Uint8Array,
+  file: string,
+): Promise<AnyNetwork> {
+  try {
+    return await readModel(engines, model, namedFormat(file) ?? formatOfBytes(model))
+  } catch (thrown) {
+    throw inFile(thrown, file)
+  }
 }
 
 /** The bytes of a source. */
@@ -122,7 +136,7 @@ function inputsOf({ columns, features }: Dataset): boolean[] {
 }
 
 /** How well a network does on rows. */
-export function scoreOf(network: Network, data: Dataset): Score {
+export function scoreOf(network: AnyNetwork, data: Dataset): Score {
   const { loss, accuracy } = network.evaluate(data)
   return { loss, accuracy }
 }

@@ -14,7 +14,7 @@ import type { Work } from './rows.js'
 const DEAF_MS_MAX = 8
 
 /** What a worker has of its own. */
-export interface WorkerSide extends Pick<Work, 'neural' | 'read'> {
+export interface WorkerSide extends Pick<Work, 'neural' | 'fann' | 'read'> {
   send(reply: Reply): void
   /** Ends the worker after a trap: the memory of the core cannot be trusted then. */
   end(): void
@@ -37,7 +37,8 @@ export function serve(side: WorkerSide): (request: Request) => void {
       }
       if (cancelled.has(id)) throw new SynapticError('cancelled', 'the training was cancelled')
     }
-    const work: Work = { neural: () => side.neural(), read: (file) => side.read(file), report }
+    const { neural, fann, read } = side
+    const work: Work = { neural, fann, read, report }
     try {
       const carryOut = OPERATIONS[operation] as (argument: unknown, work: Work) => Promise<unknown>
       side.send({ id, value: await carryOut(argument, work) })

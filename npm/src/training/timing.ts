@@ -4,10 +4,12 @@
  * Every figure is of samples taken after a warm-up. What is too short for the clock is repeated
  * until a sample takes a millisecond.
  */
+import { type AnyNetwork, type Engines, endsOf } from '../neural/engines.js'
+import { FannModel } from '../neural/fann/model.js'
+import { stepsOf } from '../neural/steps.js'
 import type { Dataset, Network } from '../wasm.js'
 import { batchFor } from './optimisers.js'
 import type { Bench, Timing } from './protocol.js'
-import { countOf } from './shapes.js'
 
 /** Compilers are done by then with what is this small. */
 const WARM_UP_MS = 100
@@ -19,15 +21,30 @@ const SAMPLES_MAX = 101
 const TIME_MS_MAX = 1_000
 
 /** Times `run` for one row, `runBatch` for more. */
-export function timeRun(network: Network, batch: number): Bench['run'][number] {
+export function timeRun(network: AnyNetwork, batch: number): Bench['run'][number] {
   const inputs = rowsFor(network, batch)
   const timing =
     batch === 1 ? time(() => network.run(inputs)) : time(() => network.runBatch(inputs, batch))
   return { batch, ...timing, networksPerSecond: perSecond(batch, timing) }
 }
 
-/** Times epochs of Adam over rows; the network learns meanwhile. */
-export function timeEpoch(network: Network, data: Dataset): NonNullable<Bench['epoch']> {
+/** Times epochs of the usual algorithm over rows, Adam or RPROP; the network learns meanwhile. */
+export async function timeEpoch(
+  engines: Engines,
+  network: AnyNetwork,
+  data: Dataset,
+): Promise<NonNullable<Bench['epoch']>> {
+  if (!(network instanceof FannModel)) return timeAdam(network, data)
+  if (network.task === undefined) network.describeBy(data, data.scaling('standard'))
+  const steps = await stepsOf(engines, network, data, 'rprop', {}, 0n)
+  const timing = time(() => steps.next())
+  steps.free()
+  // A step is an epoch: all rows at once.
+  const { rows } = data
+  return { rows, batch: rows, ...timing, rowsPerSecond: perSecond(rows, timing) }
+}
+
+function timeAdam(network: Network, data: Dataset): NonNullable<Bench['epoch']> {
   const raw = network.task === undefined ? data.standardise(data.scaling('standard')) : data
   const rows = network.prepare(raw)
   try {
@@ -45,10 +62,10 @@ function perSecond(count: number, { medianUs }: Timing): number {
 }
 
 /** Inputs that are nothing in particular, the same every time. */
-function rowsFor({ specification }: Network, rows: number): Float32Array {
-  const [first] = specification.layers
+function rowsFor(network: AnyNetwork, rows: number): Float32Array {
+  const first = network instanceof FannModel ? undefined : network.specification.layers[0]
   const words = first?.type === 'embedding' ? first.vocabulary : undefined
-  return Float32Array.from({ length: rows * countOf(specification.inputs) }, (_, place) => {
+  return Float32Array.from({ length: rows * endsOf(network).inputs }, (_, place) => {
     // The golden ratio spreads its multiples evenly over 0 to 1.
     const even = (place * 0.618_033_988_749_895) % 1
     return words === undefined ? 2 * even - 1 : Math.floor(even * words)

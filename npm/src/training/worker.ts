@@ -3,7 +3,7 @@
  */
 import { parentPort } from 'node:worker_threads'
 import { readBounded, TABLE_BYTES_MAX } from '../files.js'
-import { loadNeural } from '../wasm.js'
+import { loadFann, loadNeural } from '../wasm.js'
 import { serve } from './serve.js'
 
 const port = parentPort
@@ -13,6 +13,7 @@ port.on(
   'message',
   serve({
     neural: loadNeural,
+    fann: loadFann,
     read: (file) => readBounded(file, TABLE_BYTES_MAX),
     send: (reply) => port.postMessage(reply),
     end: () => process.exit(1),

@@ -71,6 +71,16 @@ impl Cascade {
         Ok(Self { trainer, epochs: 0, added: 0 })
     }
 
+    /// Epochs so far, of outputs and of candidates.
+    pub fn epochs(&self) -> u32 {
+        self.epochs
+    }
+
+    /// Neurons added so far.
+    pub fn added(&self) -> u32 {
+        self.added
+    }
+
     /// Trains the outputs and, if they do not reach the desired error, adds the best of new
     /// candidates.
     ///

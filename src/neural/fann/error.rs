@@ -139,4 +139,25 @@ impl Error {
             Self::File(error) => error.code(),
         }
     }
+
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::CascadeShape => "begin without hidden layers, such as 2,1",
+            Self::CascadeAlgorithm => "choose one of them",
+            Self::Untrainable { .. } => "choose another activation, such as sigmoid-symmetric",
+            Self::Diverged { .. } => "lower the learning rate, or scale the inputs",
+            Self::InputsLength { .. }
+            | Self::OutputsLength { .. }
+            | Self::InputNotFinite(_)
+            | Self::Rows { .. }
+            | Self::DataNotFinite(_) => "pass finite numbers, as many per row as the network has",
+            Self::File(file::Error::NotFann) => "pass a file that FANN or this program wrote",
+            Self::File(file::Error::Version) => {
+                "save it with libfann 2 from a floating-point build"
+            }
+            Self::File(_) => "the file was changed or damaged; copy it again from where it came",
+            _ => "choose a value in the range",
+        }
+    }
 }

@@ -166,6 +166,23 @@ impl Network {
         Ok(())
     }
 
+    /// Takes a scaling into the file.
+    ///
+    /// # Errors
+    /// [`Error::InputsLength`] and [`Error::OutputsLength`] if it is for another network.
+    pub fn take_scaling(&mut self, scaling: Scaling) -> Result<(), Error> {
+        let (expected, found) = (self.inputs(), scaling.inputs.len());
+        if expected != found {
+            return Err(Error::InputsLength { expected, found });
+        }
+        let (expected, found) = (self.outputs(), scaling.outputs.len());
+        if expected != found {
+            return Err(Error::OutputsLength { expected, found });
+        }
+        self.scaling = Some(scaling);
+        Ok(())
+    }
+
     /// Activation and steepness of a neuron; `layer` 0 are the inputs, which have none.
     pub fn activation(&self, layer: usize, neuron: usize) -> Option<(Activation, f32)> {
         let neuron = &self.neurons[self.find(layer, neuron).ok()?];
@@ -205,6 +222,17 @@ impl Network {
     /// [`Error::Steepness`].
     pub fn set_output(&mut self, activation: Activation, steepness: f32) -> Result<(), Error> {
         self.set_all(self.layer(self.layer_count() - 1), activation, steepness)
+    }
+
+    /// Changes all neurons of a layer; 0 are the inputs, which have nothing to change.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchNeuron`] and [`Error::Steepness`].
+    pub fn set_layer(&mut self, layer: usize, to: Activation, steep: f32) -> Result<(), Error> {
+        if layer == 0 || layer >= self.layer_count() {
+            return Err(Error::NoSuchNeuron { layer, neuron: 0 });
+        }
+        self.set_all(self.layer(layer), to, steep)
     }
 
     /// What the network makes of `inputs`.

@@ -30,6 +30,9 @@ pub enum ErrorFunction {
     /// `ln((1 + d) / (1 - d))`: outputs that are far off weigh more.
     #[default]
     Tanh,
+    /// The difference, passed to the sum of a sigmoid without its derivative: the gradient of the
+    /// cross-entropy. libfann has none, and a file says `Linear`.
+    CrossEntropy,
 }
 
 /// When training has reached its aim.
@@ -112,11 +115,22 @@ pub struct Rprop {
     pub delta_max: f32,
     /// The first step.
     pub delta_zero: f32,
+    /// Whether a weight rests where its slope is 0, as in the paper. libfann moves it up by ever
+    /// larger steps: weights of inputs that are always 0, and all of them once every output is
+    /// right to the last bit. Not part of files.
+    pub rests: bool,
 }
 
 impl Default for Rprop {
     fn default() -> Self {
-        Self { increase: 1.2, decrease: 0.5, delta_min: 0.0, delta_max: 50.0, delta_zero: 0.1 }
+        Self {
+            increase: 1.2,
+            decrease: 0.5,
+            delta_min: 0.0,
+            delta_max: 50.0,
+            delta_zero: 0.1,
+            rests: false,
+        }
     }
 }
 

@@ -33,6 +33,27 @@ impl Scaling {
         }
     }
 
+    /// What a file has of each number, inputs first: mean, deviation, new least, factor.
+    pub fn numbers(&self) -> Vec<[f32; 4]> {
+        let columns = self.inputs.iter().chain(&self.outputs);
+        columns.map(|c| [c.mean, c.deviation, c.new_min, c.factor]).collect()
+    }
+
+    /// The scaling of [`Scaling::numbers`], the first `inputs` of which are of inputs.
+    pub fn of_numbers(numbers: &[[f32; 4]], inputs: usize) -> Self {
+        let column = |[mean, deviation, new_min, factor]: [f32; 4]| Column {
+            mean,
+            deviation,
+            new_min,
+            factor,
+        };
+        let mut inputs_first = numbers.iter().copied().map(column);
+        Self {
+            inputs: inputs_first.by_ref().take(inputs).collect(),
+            outputs: inputs_first.collect(),
+        }
+    }
+
     /// Scales inputs in place.
     ///
     /// # Errors

@@ -10,7 +10,7 @@
 
 use super::network::Network;
 use super::update::{self, Annealing, Memory};
-use super::{Algorithm, Data, Error, ErrorFunction, Measure};
+use super::{Activation, Algorithm, Data, Error, ErrorFunction, Measure};
 use crate::rng::Rng;
 
 /// How a training ended.
@@ -45,6 +45,12 @@ impl Trainer {
     pub fn new(network: &Network, seed: u64) -> Result<Self, Error> {
         network.options.validate()?;
         network.check_trainable()?;
+        let sigmoid = |at: usize| network.neurons[at].activation == Activation::Sigmoid;
+        if network.options.error_function == ErrorFunction::CrossEntropy
+            && !network.output_range().all(sigmoid)
+        {
+            return Err(Error::Option("train_error_function"));
+        }
         let mut trainer = Self {
             memory: Memory::default(),
             errors: Vec::new(),
@@ -123,10 +129,15 @@ impl Trainer {
         for (at, target) in network.output_range().zip(targets) {
             let difference = network.measure(at, *target, &mut self.measure);
             let blame = match network.options.error_function {
-                ErrorFunction::Linear => difference,
+                ErrorFunction::Linear | ErrorFunction::CrossEntropy => difference,
                 ErrorFunction::Tanh => tanh_error(difference),
             };
-            self.errors[at] = slope_of(network, at) * blame;
+            self.errors[at] = blame
+                * match network.options.error_function {
+                    // What the derivative of the logarithm leaves of that of the sigmoid.
+                    ErrorFunction::CrossEntropy => 2.0 * network.neurons[at].steepness,
+                    ErrorFunction::Linear | ErrorFunction::Tanh => slope_of(network, at),
+                };
         }
     }
 

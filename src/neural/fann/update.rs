@@ -137,18 +137,27 @@ fn quickprop(
 
 /// iRPROP- (Igel and Huesken 2000), over the weights from `first` on.
 ///
-/// As in libfann a weight whose slope has just changed its sign takes one (shortened) step up; in
-/// the paper it rests for that epoch.
+/// As in libfann a weight whose slope is 0, or has just changed its sign, takes a step up, unless
+/// it is to rest for that epoch as in the paper.
 fn rprop(options: &Rprop, first: usize, memory: &mut Memory, weights: &mut [f32]) {
     for Weight { value: weight, mut slope, step, previous } in memory.of(first, weights) {
         let last = step.max(STEP_MIN);
-        let next = if *previous * slope >= 0.0 {
+        let same = *previous * slope;
+        let next = if same > 0.0 || same == 0.0 && !options.rests {
             (last * options.increase).min(options.delta_max)
+        } else if same == 0.0 {
+            last
         } else {
             slope = 0.0;
             (last * options.decrease).max(options.delta_min)
         };
-        let change = if slope < 0.0 { -next } else { next };
+        let change = if slope < 0.0 {
+            -next
+        } else if slope > 0.0 || !options.rests {
+            next
+        } else {
+            0.0
+        };
         *weight = (*weight + change).clamp(-WEIGHT_MAX, WEIGHT_MAX);
         *step = next;
         *previous = slope;
@@ -158,7 +167,10 @@ fn rprop(options: &Rprop, first: usize, memory: &mut Memory, weights: &mut [f32]
 /// SARPROP (Treadgold and Gedeon 1998), over the weights from `first` on.
 ///
 /// libfann 2.2.0 forgets the step of every weight whose slope changed its sign, begins with steps
-/// of 10^-6, and lets its weight decay make weights grow; this follows the paper.
+/// of 10^-6, and lets its weight decay make weights grow; this follows the paper. libfann's are the
+/// form of the decay, which is proportional to the weight, the threshold below which a step is
+/// shaken, in parts of the mean square error, and the default strength of the shaking (2^1.385,
+/// where its source says 3). The paper's restarts are left to the caller.
 fn sarprop(
     options: &Options,
     annealing: &mut Annealing,
@@ -200,4 +212,70 @@ fn sarprop(
 #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "rounds once")]
 fn power_of_two(exponent: f32) -> f32 {
     functions::exp2(f64::from(exponent)) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::neural::fann::Algorithm;
+
+    /// The rule for one weight, plainly, in `f64`: weight, step, previous slope.
+    fn plain(state: &mut [f64; 3], gradient: f64, epoch: f64, mse: f64, random: f64) {
+        let [weight, step, previous] = state;
+        let annealing = 2.0_f64.powf(-0.015 * epoch);
+        let gradient = gradient + 2.0_f64.powf(-6.644) * annealing * *weight;
+        let last = step.max(1e-6);
+        if *previous * gradient > 0.0 {
+            *step = (1.2 * last).min(50.0);
+            *weight -= gradient.signum() * *step;
+            *previous = gradient;
+        } else if *previous * gradient < 0.0 {
+            let shaking = 2.0_f64.powf(1.385) * annealing * mse.sqrt() * random;
+            *step = (0.5 * last + if last < 0.1 * mse { shaking } else { 0.0 }).max(1e-6);
+            *previous = 0.0;
+        } else {
+            *step = last;
+            if gradient != 0.0 {
+                *weight -= gradient.signum() * *step;
+            }
+            *previous = gradient;
+        }
+    }
+
+    #[test]
+    fn sarprop_takes_the_steps_of_its_plain_rule() {
+        let options = Options { algorithm: Algorithm::Sarprop, ..Options::default() };
+        let mut annealing = Annealing { epoch: 0, mse: 0.0, random: Rng::from_u64(7) };
+        let mut numbers = Rng::from_u64(8);
+        let mut memory = Memory::default();
+        memory.reset(6, options.rprop.delta_zero);
+        let mut weights = [0.5, -0.25, 1.5, -2.0, 0.0, 0.125];
+        let mut states = weights.map(|weight| [f64::from(weight), 0.1, 0.0]);
+        let mut shaken = 0;
+        for epoch in 0..200_u32 {
+            let mse = 0.5 + numbers.uniform_f32();
+            (annealing.epoch, annealing.mse) = (epoch, mse);
+            // What comes next for the shaking, without taking it.
+            let mut random = annealing.random.clone();
+            for (at, state) in states.iter_mut().enumerate() {
+                // The last weight's slope is always 0: it decays, and never moves up by itself.
+                let slope = if at == 5 { 0.0 } else { numbers.uniform_f32() - 0.5 };
+                memory.slopes[at] = slope;
+                let decay = 2.0_f64.powf(-0.015 * f64::from(epoch) - 6.644) * state[0];
+                let turned = state[2] * (decay - f64::from(slope)) < 0.0;
+                let noisy = turned && state[1].max(1e-6) < 0.1 * f64::from(mse);
+                let share = if noisy { f64::from(random.uniform_f32()) } else { 0.0 };
+                shaken += u32::from(noisy);
+                plain(state, -f64::from(slope), f64::from(epoch), f64::from(mse), share);
+            }
+            change(&options, 1, 0, &mut annealing, &mut memory, &mut weights);
+            for (weight, [expected, ..]) in weights.iter().zip(&states) {
+                let apart = (f64::from(*weight) - expected).abs();
+                assert!(apart < 1e-4 * expected.abs().max(1.0), "{epoch}: {weight} {expected}");
+            }
+        }
+        assert!(shaken > 20, "{shaken}");
+        // Weight decay makes weights smaller; libfann's makes them grow.
+        assert!(weights[5].abs() < 0.125, "{}", weights[5]);
+    }
 }

@@ -6,8 +6,9 @@ use js_sys::{Array, Float32Array, Uint32Array};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 
-use super::bad_argument;
-use super::object::{Reader, columns, of_columns, of_scaling, scaling, texts, texts_of, whole_of};
+use super::object::{
+    Reader, bad_argument, columns, of_columns, of_scaling, scaling, texts, texts_of, whole_of,
+};
 use crate::neural::dataset::{Kind, Label, Options};
 use crate::neural::{self, Labels, Scaling};
 use crate::wasm::error::thrown;

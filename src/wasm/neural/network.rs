@@ -2,6 +2,7 @@
 
 #![expect(clippy::missing_errors_doc, reason = "what is thrown is declared in TypeScript")]
 
+use js_sys::Float32Array;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -221,6 +222,24 @@ impl Network {
             return Err(thrown(neural::Error::Epochs(epochs)));
         }
         self.epochs(data, options, Some(epochs))
+    }
+
+    /// Rows and targets as the network itself takes them, one after the other: scaled, and a 1 at
+    /// the place of each class. As for `trainEpoch`, the first data gives the network its scaling.
+    #[wasm_bindgen(
+        unchecked_return_type = "{ readonly inputs: Float32Array; readonly targets: Float32Array }"
+    )]
+    pub fn prepared(&mut self, data: &Dataset) -> Result<JsValue, JsValue> {
+        let data = self.model.prepare(&data.0).map_err(thrown)?;
+        let outputs = index(self.model.network.specification().outputs());
+        let targets: Vec<f32> = (0..data.rows())
+            .flat_map(|row| {
+                let target = data.labels().of_row(row);
+                (0..outputs).map(move |place| target.at(place))
+            })
+            .collect();
+        let numbers = |numbers: &[f32]| Float32Array::from(numbers).into();
+        Ok(object(&[("inputs", numbers(data.values())), ("targets", numbers(&targets))]))
     }
 
     /// Loss and accuracy over data that is scaled as the first training's was, or not at all.
