@@ -419,7 +419,11 @@ test('both forms are bounded by the same number of bytes', () => {
 })
 
 test('what was made with force is kept in every form', () => {
-  const specification = { inputs: 1100, layers: [{ units: 1000, activation: 'linear' }], loss: 'mse' }
+  const specification = {
+    inputs: 1100,
+    layers: [{ units: 1000, activation: 'linear' }],
+    loss: 'mse',
+  }
   assert.equal(failure(() => core.Network.create(specification, 1n))?.code, 'parameters-too-many')
   const made = core.Network.create(specification, 1n, true)
   for (const [, read, write] of ROUND_TRIPS) {

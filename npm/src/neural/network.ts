@@ -226,9 +226,9 @@ export class Network {
   }
 
   /**
-   * The model file, with everything that is needed to use the network; JSON by default. An ONNX file
-   * is for other programs, and cannot be loaded again. Safetensors and ONNX have layers: a network of
-   * FANN is written as those that compute the same.
+   * The model file, with everything that is needed to use the network; JSON by default. An ONNX
+   * file is for other programs, and cannot be loaded again. Safetensors and ONNX have layers: a
+   * network of FANN is written as those that compute the same.
    *
    * @throws SynapticError `usage`, `weights-too-large`, `network-freed`, `no-counterpart`
    */

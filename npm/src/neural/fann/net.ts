@@ -1,6 +1,6 @@
 /**
- * Networks of FANN out of files, and files and layers of them: FANN's own file of a network of either
- * engine, and the network of layers that one of FANN is.
+ * Networks of FANN out of files, and files and layers of them: FANN's own file of a network of
+ * either engine, and the network of layers that one of FANN is.
  */
 import { toSynapticError } from '../../errors.js'
 import type { Fann, FannModule, Network, NeuralModule } from '../../wasm.js'
