@@ -343,30 +343,32 @@ fn lib_order(tree: &Tree, found: &mut Vec<Problem>) {
 
 /// A limit says its unit, and why it is this number (or is computed from another limit).
 fn limits(tree: &Tree, found: &mut Vec<Problem>) {
-    const PATH: &str = "src/limits.rs";
     const UNITS: &[&str] =
         &["count", "byte", "kib", "second", "level", "point", "rounds", "no unit", "2^"];
-    let Some(text) = tree.get(PATH) else { return };
-    let mut doc = String::new();
-    for (index, line) in text.lines().enumerate() {
-        if let Some(comment) = line.strip_prefix("///") {
-            doc += comment;
-            continue;
-        }
-        if let Some(constant) = line.strip_prefix("pub const ") {
-            let words = doc.to_lowercase();
-            let derived = constant.split('=').nth(1).is_some_and(|value| value.contains("_MAX"));
-            let unit = UNITS.iter().any(|unit| words.contains(unit));
-            let reason = derived
-                || [": ", ". ", "; ", ", so", ", should", "because"]
-                    .iter()
-                    .any(|mark| words.contains(mark));
-            if !unit || !reason {
-                let says = "say the unit (bytes, count, milliseconds, no unit) and the reason";
-                found.push(problem("docs", PATH, index + 1, says));
+    let of_limits = |path: &&String| *path == "src/limits.rs" || path.starts_with("src/limits/");
+    for path in tree.keys().filter(of_limits) {
+        let mut doc = String::new();
+        for (index, line) in tree.get(path).into_iter().flat_map(|text| text.lines()).enumerate() {
+            if let Some(comment) = line.strip_prefix("///") {
+                doc += comment;
+                continue;
             }
+            if let Some(constant) = line.strip_prefix("pub const ") {
+                let words = doc.to_lowercase();
+                let derived =
+                    constant.split('=').nth(1).is_some_and(|value| value.contains("_MAX"));
+                let unit = UNITS.iter().any(|unit| words.contains(unit));
+                let reason = derived
+                    || [": ", ". ", "; ", ", so", ", should", "because"]
+                        .iter()
+                        .any(|mark| words.contains(mark));
+                if !unit || !reason {
+                    let says = "say the unit (bytes, count, milliseconds, no unit) and the reason";
+                    found.push(problem("docs", path, index + 1, says));
+                }
+            }
+            doc.clear();
         }
-        doc.clear();
     }
 }
 

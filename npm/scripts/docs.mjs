@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// `npm run docs`: docs/limits.md from src/limits.rs, the examples of README.md from the package's
+// `npm run docs`: docs/limits.md from src/limits.rs and src/limits/, the examples of README.md from the package's
 // own README, whose examples are tested, and tests/vectors/presets.json from the built host. So no
 // page can say anything else than the code.
 // With `--check` nothing is written: it fails when a page is not current.
@@ -10,14 +10,14 @@ import { pathToFileURL } from 'node:url'
 import { ROOT } from './lib/paths.mjs'
 import { say, start } from './lib/run.mjs'
 
-const SOURCE = 'src/limits.rs'
+const SOURCES = ['src/limits/neural.rs', 'src/limits.rs']
 
 /** @param {string} source the text of limits.rs @returns {string} the page */
 export function limitsPage(source) {
   const page = [
     '# Limits',
     '',
-    `Written by \`npm run docs\` from [\`${SOURCE}\`](../${SOURCE}); change it there.`,
+    `Written by \`npm run docs\` from ${SOURCES.map(link).join(' and ')}; change it there.`,
     '',
     'Everything here bounds what a peer, a file or a user can make this process spend. At a bound',
     'there is always an error with a code, never a growing queue.',
@@ -47,6 +47,8 @@ export function limitsPage(source) {
   }
   return `${page.join('\n')}\n`
 }
+
+const link = (path) => `[\`${path}\`](../${path})`
 
 const capital = (text) => text[0].toUpperCase() + text.slice(1)
 
@@ -93,7 +95,7 @@ const read = (name) => (existsSync(join(ROOT, name)) ? readFileSync(join(ROOT, n
 await start(async () => {
   const [presets, shapes] = await Promise.all([built('presets.js'), built('training/shapes.js')])
   const pages = {
-    'docs/limits.md': limitsPage(read(SOURCE)),
+    'docs/limits.md': limitsPage(SOURCES.map(read).join('')),
     'README.md': withExamples(read('README.md'), read('pkg-template/README.md')),
     'tests/vectors/presets.json': presetVectors(presets, shapes.parameterCount),
   }

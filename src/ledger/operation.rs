@@ -131,8 +131,8 @@ impl Operation {
     /// Checks what needs no history: amounts, texts, labels.
     ///
     /// # Errors
-    /// [`Error::Amount`], [`Error::Oneself`], [`Error::Text`] or [`Error::Full`]; labels are checked
-    /// when they are made.
+    /// [`Error::Amount`], [`Error::Oneself`], [`Error::Text`] or [`Error::Full`]; labels are
+    /// checked when they are made.
     pub fn validate(&self, author: &AuthorId) -> Result<(), Error> {
         match self {
             Self::Transfer { to, amount, memo, .. } | Self::Hold { to, amount, memo, .. } => {

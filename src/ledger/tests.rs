@@ -328,7 +328,8 @@ proptest! {
         for (who, expected) in &book.balances {
             prop_assert_eq!(i128::from(balance(&state, *who)), *expected);
         }
-        prop_assert_eq!(state.records().filter(|record| record.windows(4).any(|w| w == b"hold")).count(), book.holds.len());
+        let is_hold = |record: &Vec<u8>| record.windows(4).any(|word| word == b"hold");
+        prop_assert_eq!(state.records().filter(is_hold).count(), book.holds.len());
     }
 
     #[test]

@@ -13,6 +13,9 @@
 //! included. What remains of a member's knowledge is what its reports show, and that is a choice
 //! here, bounded by what it acted on before.
 
+// The checker has threads of its own.
+#![cfg(not(target_arch = "wasm32"))]
+
 mod rules;
 
 use rules::{Finality, Rules};
