@@ -90,23 +90,20 @@ fn four_rows<L: Lanes>(
     }
 }
 
-/// One row of [`accumulate`], four panels at a time.
+/// One row of [`accumulate`], four panels at a time; not inlined for the reason that
+/// `matmul::one_row` is not.
+#[inline(never)]
 fn one_row<L: Lanes>(a: &[f32], b: &[Octet], out: &mut [Octet]) {
     let k = a.len();
-    for (b, out) in b.chunks(PANELS * k).zip(out.chunks_mut(PANELS)) {
-        if out.len() < PANELS {
-            for (panel, out) in b.chunks_exact(k).zip(out) {
-                let mut acc: [L; 2] = load(out);
-                for step in 0..k {
-                    add_product(&mut acc, L::splat(a[step]), load(&panel[step]));
-                }
-                put(acc, out);
-            }
-            continue;
-        }
-        let (b0, b1, b2, b3) = (&b[..k], &b[k..][..k], &b[2 * k..][..k], &b[3 * k..][..k]);
-        let mut acc: [[L; 2]; PANELS] =
-            [load(&out[0]), load(&out[1]), load(&out[2]), load(&out[3])];
+    let (groups, rest) = out.as_chunks_mut::<PANELS>();
+    let mut panels = b;
+    for out in groups {
+        let (b0, tail) = panels.split_at(k);
+        let (b1, tail) = tail.split_at(k);
+        let (b2, tail) = tail.split_at(k);
+        let (b3, tail) = tail.split_at(k);
+        panels = tail;
+        let mut acc: [[L; 2]; PANELS] = out.each_ref().map(load);
         for step in 0..k {
             let a = L::splat(a[step]);
             add_product(&mut acc[0], a, load(&b0[step]));
@@ -117,6 +114,13 @@ fn one_row<L: Lanes>(a: &[f32], b: &[Octet], out: &mut [Octet]) {
         for (acc, out) in acc.into_iter().zip(out) {
             put(acc, out);
         }
+    }
+    for (panel, out) in panels.chunks_exact(k).zip(rest) {
+        let mut acc: [L; 2] = load(out);
+        for step in 0..k {
+            add_product(&mut acc, L::splat(a[step]), load(&panel[step]));
+        }
+        put(acc, out);
     }
 }
 
