@@ -29,19 +29,19 @@ pub(super) fn forward<L: Lanes>(
     units: usize,
 ) {
     let ([r, z, n], [pr, pz, pn]) = (part::gates(sums, units), part::gates(products, units));
-    let h = state.split_at_mut(units).0;
-    for at in (0..units).step_by(4) {
-        let reset = simd::sigmoid(part::read::<L>(r, at).add(part::read(pr, at)));
-        let update = simd::sigmoid(part::read::<L>(z, at).add(part::read(pz, at)));
-        let inner = reset.mul(part::read(pn, at));
-        let candidate = simd::tanh(part::read::<L>(n, at).add(inner));
+    let parts = [r, z, n, pr, pz, pn, state];
+    part::in_fours(parts, units, |[r, z, n, pr, pz, pn, h]| {
+        let reset = simd::sigmoid(L::load(r).add(L::load(pr)));
+        let update = simd::sigmoid(L::load(z).add(L::load(pz)));
+        let inner = reset.mul(L::load(pn));
+        let candidate = simd::tanh(L::load(n).add(inner));
         let fresh = L::splat(1.0).sub(update).mul(candidate);
-        let value = fresh.add(update.mul(part::read(h, at)));
-        part::write(reset, r, at);
-        part::write(update, z, at);
-        part::write(candidate, n, at);
-        part::write(value, h, at);
-    }
+        let value = fresh.add(update.mul(L::load(h)));
+        reset.store(r);
+        update.store(z);
+        candidate.store(n);
+        value.store(h);
+    });
 }
 
 /// From the gates, the products, the state before the step and `d`, the gradient of the state after
@@ -54,21 +54,21 @@ pub(super) fn backward<L: Lanes>(
     units: usize,
 ) {
     let ([r, z, n], [pr, pz, pn]) = (part::gates(gates, units), part::gates(products, units));
-    let (h, d) = (before.split_at_mut(units).0, d.split_at_mut(units).0);
-    for at in (0..units).step_by(4) {
-        let (reset, update) = (part::read::<L>(r, at), part::read::<L>(z, at));
-        let (candidate, of_h) = (part::read::<L>(n, at), part::read::<L>(d, at));
+    let parts = [r, z, n, pr, pz, pn, before, d];
+    part::in_fours(parts, units, |[r, z, n, pr, pz, pn, h, d]| {
+        let (reset, update) = (L::load(r), L::load(z));
+        let (candidate, of_h) = (L::load(n), L::load(d));
         let fresh = of_h.mul(L::splat(1.0).sub(update));
         let of_n = fresh.mul(part::slope_of_tanh(candidate));
-        let of_r = of_n.mul(part::read(pn, at)).mul(part::slope_of_sigmoid(reset));
-        let old_less_new = part::read::<L>(h, at).sub(candidate);
+        let of_r = of_n.mul(L::load(pn)).mul(part::slope_of_sigmoid(reset));
+        let old_less_new = L::load(h).sub(candidate);
         let of_z = of_h.mul(old_less_new).mul(part::slope_of_sigmoid(update));
-        part::write(of_r, r, at);
-        part::write(of_r, pr, at);
-        part::write(of_z, z, at);
-        part::write(of_z, pz, at);
-        part::write(of_n, n, at);
-        part::write(of_n.mul(reset), pn, at);
-        part::write(of_h.mul(update), d, at);
-    }
+        of_r.store(r);
+        of_r.store(pr);
+        of_z.store(z);
+        of_z.store(pz);
+        of_n.store(n);
+        of_n.mul(reset).store(pn);
+        of_h.mul(update).store(d);
+    });
 }

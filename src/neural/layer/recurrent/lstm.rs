@@ -19,20 +19,22 @@ use crate::tensor::padded;
 pub(super) fn forward<L: Lanes>(sums: &mut [f32], state: &mut [f32], units: usize) {
     let [i, f, g, o] = part::gates(sums, units);
     let [h, c] = part::gates(state, padded(units));
-    let (h, c) = (h.split_at_mut(units).0, c.split_at_mut(units).0);
-    for at in (0..units).step_by(4) {
-        let input = simd::sigmoid(part::read::<L>(i, at));
-        let forget = simd::sigmoid(part::read::<L>(f, at));
-        let candidate = simd::tanh(part::read::<L>(g, at));
-        let output = simd::sigmoid(part::read::<L>(o, at));
-        let memory = forget.mul(part::read(c, at)).add(input.mul(candidate));
-        part::write(input, i, at);
-        part::write(forget, f, at);
-        part::write(candidate, g, at);
-        part::write(output, o, at);
-        part::write(memory, c, at);
-        part::write(output.mul(simd::tanh(memory)), h, at);
-    }
+    // Two loops, as the memory waits for three gates, and the next four units would wait for it.
+    part::in_fours([&mut *i, &mut *f, &mut *g, &mut *o], units, |[i, f, g, o]| {
+        let input = simd::sigmoid(L::load(i));
+        let forget = simd::sigmoid(L::load(f));
+        let candidate = simd::tanh(L::load(g));
+        let output = simd::sigmoid(L::load(o));
+        input.store(i);
+        forget.store(f);
+        candidate.store(g);
+        output.store(o);
+    });
+    part::in_fours([i, f, g, o, h, c], units, |[i, f, g, o, h, c]| {
+        let memory = L::load(f).mul(L::load(c)).add(L::load(i).mul(L::load(g)));
+        memory.store(c);
+        L::load(o).mul(simd::tanh(memory)).store(h);
+    });
 }
 
 /// From the gates, the state before the step and `d`, the gradient of the state after it: the
@@ -44,22 +46,21 @@ pub(super) fn backward<L: Lanes>(
     units: usize,
 ) {
     let [i, f, g, o] = part::gates(gates, units);
-    let ([_, c], [dh, dc]) =
-        (part::gates(before, padded(units)), part::gates::<2>(d, padded(units)));
-    let (dh, dc) = (dh.split_at_mut(units).0, dc.split_at_mut(units).0);
-    for at in (0..units).step_by(4) {
-        let (input, forget) = (part::read::<L>(i, at), part::read::<L>(f, at));
-        let (candidate, output) = (part::read::<L>(g, at), part::read::<L>(o, at));
-        let (memory, of_h) = (part::read::<L>(c, at), part::read::<L>(dh, at));
+    let [_, c] = part::gates(before, padded(units));
+    let [dh, dc] = part::gates(d, padded(units));
+    part::in_fours([i, f, g, o, c, dh, dc], units, |[i, f, g, o, c, dh, dc]| {
+        let (input, forget) = (L::load(i), L::load(f));
+        let (candidate, output) = (L::load(g), L::load(o));
+        let (memory, of_h) = (L::load(c), L::load(dh));
         let bent = simd::tanh(forget.mul(memory).add(input.mul(candidate)));
         let through = of_h.mul(output).mul(part::slope_of_tanh(bent));
-        let of_c = part::read::<L>(dc, at).add(through);
+        let of_c = L::load(dc).add(through);
         let of_output = of_h.mul(bent).mul(part::slope_of_sigmoid(output));
-        part::write(of_c.mul(candidate).mul(part::slope_of_sigmoid(input)), i, at);
-        part::write(of_c.mul(memory).mul(part::slope_of_sigmoid(forget)), f, at);
-        part::write(of_c.mul(input).mul(part::slope_of_tanh(candidate)), g, at);
-        part::write(of_output, o, at);
-        part::write(of_c.mul(forget), dc, at);
-        part::write(L::splat(0.0), dh, at);
-    }
+        of_c.mul(candidate).mul(part::slope_of_sigmoid(input)).store(i);
+        of_c.mul(memory).mul(part::slope_of_sigmoid(forget)).store(f);
+        of_c.mul(input).mul(part::slope_of_tanh(candidate)).store(g);
+        of_output.store(o);
+        of_c.mul(forget).store(dc);
+        L::splat(0.0).store(dh);
+    });
 }

@@ -1,6 +1,6 @@
 //! Parts of rows: gates stand side by side without padding, so a gate ends where it may.
 
-#![expect(clippy::indexing_slicing, reason = "`at` counts to the length of the slice")]
+#![expect(clippy::indexing_slicing, reason = "all parts are cut to the length that is counted to")]
 
 use crate::simd::Lanes;
 
@@ -15,27 +15,39 @@ pub(super) fn gates<const N: usize>(row: &mut [f32], units: usize) -> [&mut [f32
     std::array::from_fn(|_| parts.next().unwrap_or_default())
 }
 
-/// Four numbers from `at` on; zeros behind the end.
+/// Hands four numbers of each part to `cell`, then the next four; all parts are `units` long, what
+/// is behind that is left alone. The last numbers come with zeros behind them.
 #[inline]
-pub(super) fn read<L: Lanes>(from: &[f32], at: usize) -> L {
-    let rest = &from[at..];
-    if let Some(four) = rest.first_chunk() {
-        return L::load(four);
+pub(super) fn in_fours<const N: usize>(
+    parts: [&mut [f32]; N],
+    units: usize,
+    cell: impl Fn([&mut [f32; 4]; N]),
+) {
+    let mut parts = parts.map(|part| part[..units].as_chunks_mut::<4>());
+    each(parts.each_mut().map(|(fours, _)| &mut **fours), &cell);
+    if units.is_multiple_of(4) {
+        return;
     }
-    let mut four = [0.0; 4];
-    four[..rest.len()].copy_from_slice(rest);
-    L::load(&four)
+    let mut last = parts.each_ref().map(|(_, rest)| {
+        let mut four = [0.0; 4];
+        four[..rest.len()].copy_from_slice(rest);
+        [four]
+    });
+    each(last.each_mut().map(|four| &mut four[..]), &cell);
+    for ((_, rest), [four]) in parts.iter_mut().zip(&last) {
+        rest.copy_from_slice(&four[..rest.len()]);
+    }
 }
 
-/// Four numbers from `at` on; what is behind the end is dropped.
-#[inline]
-pub(super) fn write<L: Lanes>(value: L, to: &mut [f32], at: usize) {
-    let rest = &mut to[at..];
-    if let Some(four) = rest.first_chunk_mut() {
-        value.store(four);
-    } else {
-        let len = rest.len();
-        rest.copy_from_slice(&value.to_array()[..len]);
+/// Not inlined, so that whole fours and the last ones share the code of the cell, and its loop has
+/// the registers for itself.
+#[inline(never)]
+fn each<const N: usize>(parts: [&mut [[f32; 4]]; N], cell: &impl Fn([&mut [f32; 4]; N])) {
+    let len = parts.first().map_or(0, |part| part.len());
+    // Slices of one length let the compiler see that no index below can miss.
+    let mut parts = parts.map(|part| &mut part[..len]);
+    for at in 0..len {
+        cell(parts.each_mut().map(|part| &mut part[at]));
     }
 }
 
