@@ -99,6 +99,19 @@ test('many rows at once give the bits of each row alone', async () => {
   assert.deepEqual(network.runBatch([]), new Float32Array(0))
 })
 
+test('a number that is not finite spoils its own row only, in a batch as alone', async () => {
+  const network = await Network.create({ layers: [3, 5, 2], seed: 1 })
+  const rows = [
+    [1, 2, 3],
+    [Number.NaN, 1, 1],
+    [4, 5, 6],
+  ].map((row) => Float32Array.from(row))
+  const alone = rows.flatMap((row) => [...network.run(row)])
+  assert.deepEqual(alone.map(Number.isNaN), [false, false, true, true, false, false])
+  assert.deepEqual([...network.runBatch(rows)], alone)
+  assert.deepEqual([...network.runBatch(Float32Array.from(rows.flatMap((row) => [...row])))], alone)
+})
+
 test('several outputs learn classes, and numbers are learned as they are', async () => {
   const classes = await Network.create({ layers: [2, 8, 2], loss: 'cross-entropy', seed: 1 })
   const targets = XOR.targets.map(([one]) => [1 - one, one])

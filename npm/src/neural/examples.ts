@@ -26,20 +26,24 @@ export interface Examples {
  * @throws SynapticError `rows-invalid`
  */
 export function fannRowsOf(network: FannModel, examples: Examples): FannRows {
-  const inputs = flatRows(examples.inputs, network.inputs, 'inputs')
+  const inputs = finiteRows(examples.inputs, network.inputs, 'inputs')
   const targets =
-    examples.targets === 'inputs' ? inputs : flatRows(examples.targets, network.outputs, 'targets')
+    examples.targets === 'inputs' ? inputs : finiteRows(examples.targets, network.outputs, 'targets')
   const rows = [inputs.length / network.inputs, targets.length / network.outputs]
   if (rows[0] === rows[1] && rows[0] !== 0) return network.rowsOfNumbers(inputs, targets)
   throw badRows(`there are ${rows[0]} rows of inputs and ${rows[1]} of targets`)
 }
 
-/** The numbers of rows one after the other, checked to be whole rows of finite numbers. */
+/** The numbers of rows one after the other, checked to be whole rows; no number is looked at. */
 export function flatRows(rows: Rows, width: number, what: string): Float32Array {
   const flat = rows instanceof Float32Array ? rows : joined(rows, width, what)
-  if (flat.length % width !== 0) {
-    throw badRows(`${flat.length} ${what} are not whole rows of ${width}`)
-  }
+  if (flat.length % width === 0) return flat
+  throw badRows(`${flat.length} ${what} are not whole rows of ${width}`)
+}
+
+/** As `flatRows`, of finite numbers only: nothing can be learned from others. */
+function finiteRows(rows: Rows, width: number, what: string): Float32Array {
+  const flat = flatRows(rows, width, what)
   const bad = flat.findIndex((number) => !Number.isFinite(number))
   if (bad < 0) return flat
   throw badRows(`${what}: row ${Math.floor(bad / width) + 1} has a number that is not finite`)
@@ -66,9 +70,9 @@ export function datasetOf(neural: NeuralModule, network: Network, examples: Exam
   const { specification } = network
   const { units, activation } = outputOf(specification)
   const features = countOf(specification.inputs)
-  const inputs = flatRows(examples.inputs, features, 'inputs')
+  const inputs = finiteRows(examples.inputs, features, 'inputs')
   const targets =
-    examples.targets === 'inputs' ? inputs : flatRows(examples.targets, units, 'targets')
+    examples.targets === 'inputs' ? inputs : finiteRows(examples.targets, units, 'targets')
   const rows = inputs.length / features
   if (rows !== targets.length / units || rows === 0) {
     throw badRows(`there are ${rows} rows of inputs and ${targets.length / units} of targets`)

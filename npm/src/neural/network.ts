@@ -182,7 +182,13 @@ export class Network {
     return output
   }
 
-  /** The outputs for many rows, one after the other; the same bits as `run` row by row. */
+  /**
+   * The outputs for many rows, one after the other; the same bits as `run` row by row. As there,
+   * numbers are not looked at: one that is not finite spoils its own row. Rows in one
+   * `Float32Array` are the fastest.
+   *
+   * @throws SynapticError `rows-invalid`, `network-freed`
+   */
   runBatch(inputs: Rows): Float32Array {
     return this.#do((core) => {
       const width = this.#sizesOf(core).inputs
