@@ -61,12 +61,7 @@ pub fn product<L: Lanes>(
         let mut next = || &x[starts.next().unwrap_or_default()..][..windows.window.span];
         if out.len() == ROWS * stride {
             let tile = [next(), next(), next(), next()];
-            for (panel, (b, bias)) in b.chunks_exact(k).zip(bias).enumerate() {
-                let acc = four_windows(tile, &windows.window, b, load(bias));
-                for (row, acc) in acc.into_iter().enumerate() {
-                    store::<L>(acc, &mut out[row * stride + first + panel], floor);
-                }
-            }
+            four_windows(tile, &windows.window, (b, bias), (out, first), floor);
             continue;
         }
         for out in out.chunks_exact_mut(stride) {
@@ -82,24 +77,32 @@ pub fn product<L: Lanes>(
     }
 }
 
-#[inline]
+/// Four windows of [`product`], panel by panel; not inlined for the reason that `matmul::one_row` is
+/// not.
+#[inline(never)]
 fn four_windows<L: Lanes>(
     [x0, x1, x2, x3]: [&[f32]; ROWS],
     window: &Window,
-    b: &[Octet],
-    bias: [L; 2],
-) -> [[L; 2]; ROWS] {
+    (b, bias): (&[Octet], &[Octet]),
+    (out, first): (&mut [Octet], usize),
+    floor: L,
+) {
     // Slices of one length let the compiler compare an offset with it once.
     let (x1, x2, x3) = (&x1[..x0.len()], &x2[..x0.len()], &x3[..x0.len()]);
-    let mut acc = [bias; ROWS];
-    for (row, offset) in b.iter().zip(&window.offsets) {
-        let (row, at) = (load(row), index(*offset));
-        add_product(&mut acc[0], L::splat(x0[at]), row);
-        add_product(&mut acc[1], L::splat(x1[at]), row);
-        add_product(&mut acc[2], L::splat(x2[at]), row);
-        add_product(&mut acc[3], L::splat(x3[at]), row);
+    let stride = out.len() / ROWS;
+    for (panel, (b, bias)) in b.chunks_exact(window.len()).zip(bias).enumerate() {
+        let mut acc = [load(bias); ROWS];
+        for (row, offset) in b.iter().zip(&window.offsets) {
+            let (row, at) = (load(row), index(*offset));
+            add_product(&mut acc[0], L::splat(x0[at]), row);
+            add_product(&mut acc[1], L::splat(x1[at]), row);
+            add_product(&mut acc[2], L::splat(x2[at]), row);
+            add_product(&mut acc[3], L::splat(x3[at]), row);
+        }
+        for (row, acc) in acc.into_iter().enumerate() {
+            store(acc, &mut out[row * stride + first + panel], floor);
+        }
     }
-    acc
 }
 
 /// The gradient of the weights: `out = windows^T x d`, `[k, windows] x [windows, n] -> [k, n]`,
