@@ -9,8 +9,6 @@
 //!
 //! Sums and products are kept apart, because the candidate `n` has its own gradient for each.
 
-#![expect(clippy::many_single_char_names, reason = "the letters of the papers")]
-
 use super::part;
 use crate::simd::{self, Lanes};
 
