@@ -77,8 +77,7 @@ pub fn product<L: Lanes>(
     }
 }
 
-/// Four windows of [`product`], panel by panel; not inlined for the reason that `matmul::one_row` is
-/// not.
+/// Four windows of [`product`], panel by panel; not inlined, as `matmul::one_row` is not.
 #[inline(never)]
 fn four_windows<L: Lanes>(
     [x0, x1, x2, x3]: [&[f32]; ROWS],
