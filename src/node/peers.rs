@@ -24,6 +24,8 @@ pub(super) struct Peer {
     pub(super) address: String,
     pub(super) outbound: bool,
     pub(super) since_ms: u64,
+    /// When it was last said hello to.
+    greeted_ms: u64,
     /// Who it is; `None` until its hello was accepted.
     pub(super) author: Option<AuthorId>,
     /// Where others can dial it, as it says.
@@ -81,6 +83,7 @@ impl Peers {
             address,
             outbound,
             since_ms: now_ms,
+            greeted_ms: now_ms,
             author: None,
             listens: Vec::new(),
             rtt_ms: None,
@@ -160,6 +163,9 @@ impl Peers {
         if !self.connected.contains_key(peer) || !self.is_free(peer) {
             return None;
         }
+        if let Some(greeted) = self.connected.get_mut(peer).filter(|_| asked == Asked::Hello) {
+            greeted.greeted_ms = now_ms;
+        }
         self.last_request += 1;
         let open = Open { peer: peer.clone(), asked, since_ms: now_ms };
         self.open.insert(self.last_request, open);
@@ -233,8 +239,9 @@ impl Peers {
 }
 
 impl Peer {
+    /// A hello that failed is not repeated at once: the connection may be about to end.
     fn shy_until_ms(&self) -> u64 {
-        self.since_ms.saturating_add(limits::HELLO_SHY_MS)
+        self.greeted_ms.saturating_add(limits::HELLO_SHY_MS)
     }
 
     fn hello_until_ms(&self) -> u64 {

@@ -76,6 +76,26 @@ fn who_keeps_silent_is_disconnected() {
     assert_eq!(count(&mesh, 0, "peer-no-hello"), 1);
 }
 
+/// A connection that is gone fails every request at once, and its end may be told later: a
+/// simulated member said hello 134,000 times in a second.
+#[test]
+fn a_hello_that_fails_is_not_repeated_at_once() {
+    let mut mesh = lone_node();
+    let stranger = Stranger::new(1, mesh.network());
+    stranger.connect(&mut mesh, 0);
+    let mut hellos = 0;
+    for _ in 0..4 * limits::HELLO_SHY_MS / 100 {
+        mesh.run_for(100);
+        let requests = mesh.node(0).peers.requests_to(&stranger.transport);
+        hellos += requests.len();
+        for request in requests {
+            let result = Err(RequestFailed::Disconnected);
+            mesh.poke(0, Input::Response { request, result });
+        }
+    }
+    assert!((2..=4).contains(&hellos), "{hellos} hellos in four times the wait");
+}
+
 #[test]
 fn a_hello_must_fit_the_connection_and_the_network() {
     let mut mesh = lone_node();
