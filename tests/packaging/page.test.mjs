@@ -111,8 +111,14 @@ test('a page without a bundler is a member', async () => {
   await joinsAndFinishes(root)
 })
 
-/** Learns XOR as the README says, and gives the id of the weights; in a page and in a worker. */
-const ENGINE = example('neural').replace(/console\.log\((.*)\)\n$/, 'const told = [$1].join(" ")\n')
+/** A network that grows: its engine is a module of its own, loaded when it is needed. */
+const GROWING = `const growing = await Network.create({ shortcut: true, layers: [2, 1], seed: 1 })
+for await (const _ of growing.train(xor, { algorithm: 'cascade', maxNeurons: 2 })) {}
+const told = [$1, growing.weightsCid()].join(" ")
+`
+
+/** Learns XOR as the README says, and gives the ids of the weights; in a page and in a worker. */
+const ENGINE = example('neural').replace(/console\.log\((.*)\)\n$/, GROWING)
 
 async function toldBy(folder) {
   const site = await serveFolder(folder)
@@ -158,12 +164,12 @@ test('the engine alone learns in a page and in a worker, bundled and not, with t
     code.replaceAll("'synaptic-mesh/neural'", "'./synaptic-mesh/neural.mjs'"),
   )
   const node = scratch('node-neural')
-  writeFileSync(join(node, 'main.mjs'), example('neural'))
+  writeFileSync(join(node, 'main.mjs'), `${ENGINE}console.log(told)\n`)
   const inNode = execFileSync(process.execPath, ['main.mjs'], {
     cwd: node,
     encoding: 'utf8',
   }).trim()
-  assert.match(inNode, /^1 bafk/)
+  assert.match(inNode, /^1 bafk\w+ bafk\w+$/)
   for (const folder of [join(bundled, 'dist'), plain]) {
     assert.deepEqual(await toldBy(folder), [inNode, inNode])
   }
