@@ -28,7 +28,9 @@ export interface Examples {
 export function fannRowsOf(network: FannModel, examples: Examples): FannRows {
   const inputs = finiteRows(examples.inputs, network.inputs, 'inputs')
   const targets =
-    examples.targets === 'inputs' ? inputs : finiteRows(examples.targets, network.outputs, 'targets')
+    examples.targets === 'inputs'
+      ? inputs
+      : finiteRows(examples.targets, network.outputs, 'targets')
   const rows = [inputs.length / network.inputs, targets.length / network.outputs]
   if (rows[0] === rows[1] && rows[0] !== 0) return network.rowsOfNumbers(inputs, targets)
   throw badRows(`there are ${rows[0]} rows of inputs and ${rows[1]} of targets`)
