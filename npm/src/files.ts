@@ -37,23 +37,51 @@ function noDirectory(directory: string, cause: unknown): SynapticError {
 }
 
 /**
- * Writes `content` to `file`, all or nothing, and returns when it is on the disk.
+ * Writes `content` to `file`, all or nothing, and returns when it is on the disk. A file that is
+ * replaced keeps its mode, unless one is asked for; a link stays, and what it names is replaced.
  *
  * @throws SynapticError `disk-full`, `no-permission`, `no-such-file` (the directory), `not-a-file`
  */
-export function writeAtomic(file: string, content: Uint8Array | string, mode = PLAIN_MODE): void {
-  const directory = path.dirname(file)
+export function writeAtomic(file: string, content: Uint8Array | string, mode?: number): void {
+  const { place, modeNow } = replaceable(file)
+  const directory = path.dirname(place)
   const suffix = randomBytes(6).toString('hex')
-  const temporary = path.join(directory, `.${path.basename(file)}.${suffix}.tmp`)
+  const temporary = path.join(directory, `.${path.basename(place)}.${suffix}.tmp`)
   try {
-    writeDurably(temporary, content, mode)
-    fs.renameSync(temporary, file)
+    writeDurably(temporary, content, mode ?? modeNow ?? PLAIN_MODE)
+    if (mode === undefined && modeNow !== undefined) fs.chmodSync(temporary, modeNow)
+    fs.renameSync(temporary, place)
   } catch (thrown) {
     fs.rmSync(temporary, { force: true })
     if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') throw noDirectory(directory, thrown)
     throw fileError(thrown, file)
   }
   flushDirectory(directory)
+}
+
+/**
+ * Where a file is replaced, and the mode of what is there. Only a file is: a device or a pipe would
+ * be gone afterwards.
+ */
+function replaceable(file: string): { readonly place: string; readonly modeNow?: number } {
+  let found: fs.Stats
+  let place: string
+  try {
+    place = fs.realpathSync(file)
+    found = fs.statSync(place)
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return { place: file }
+    throw fileError(thrown, file)
+  }
+  if (found.isFile()) return { place, modeNow: found.mode & 0o777 }
+  if (found.isDirectory()) throw fileError(Object.assign(new Error(), { code: 'EISDIR' }), file)
+  throw notAFile(file)
+}
+
+/** The error for a device, a pipe or a socket. */
+function notAFile(file: string): SynapticError {
+  const message = `${file} is a device, a pipe or a socket, and no file`
+  return new SynapticError('not-a-file', message, 'name a file')
 }
 
 /**
@@ -122,7 +150,11 @@ export function checkAbsent(file: string): void {
  */
 export function readBounded(file: string, bytesMax: number): Buffer {
   try {
-    const size = fs.statSync(file).size
+    const found = fs.statSync(file)
+    // Nobody may ever write to a named pipe, and then reading would wait for ever. What a shell
+    // hands over is under /dev or /proc.
+    if (found.isFIFO() && !/^[/](dev|proc)[/]/.test(file)) throw notAFile(file)
+    const { size } = found
     if (size > bytesMax) {
       throw new SynapticError(
         'file-too-large',

@@ -284,6 +284,7 @@ function trainCommand(neural: Command): Command {
     .requiredOption('--model <file>', 'model file to train')
     .requiredOption('--data <file>', 'CSV of rows; the last column is the label')
     .option('--output <file>', 'where to write the trained model (default: the same file)')
+    .option('--force', 'replace another file that is there')
     .addOption(labelsOption('label column, or numbers a,b to predict'))
     .addOption(ownTaskOption())
     .option('--categories <columns>', 'columns that are categories though they are numbers')

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -30,6 +31,25 @@ test('a failed write leaves the old file and no other', () => {
   assert.throws(() => writeAtomic(join(directory, 'model.json'), 'x'), { code: 'not-a-file' })
   assert.deepEqual(fs.readdirSync(directory), ['model.json'])
   assert.throws(() => writeAtomic(join(directory, 'no', 'where'), 'x'), { code: 'no-such-file' })
+})
+
+test('a link stays a link, and a file that is replaced keeps its mode', () => {
+  const directory = fs.mkdtempSync(join(root, 'case-'))
+  const [file, link] = [join(directory, 'model.json'), join(directory, 'link.json')]
+  fs.writeFileSync(file, 'old', { mode: 0o600 })
+  fs.symlinkSync('model.json', link)
+  writeAtomic(link, 'new')
+  assert.equal(fs.readFileSync(file, 'utf8'), 'new')
+  assert.ok(fs.lstatSync(link).isSymbolicLink())
+  assert.equal(fs.statSync(file).mode & 0o777, 0o600)
+})
+
+test('a pipe is neither replaced nor waited for', { skip: process.platform === 'win32' }, () => {
+  const pipe = join(fs.mkdtempSync(join(root, 'case-')), 'pipe')
+  execFileSync('mkfifo', [pipe])
+  assert.throws(() => writeAtomic(pipe, 'x'), { code: 'not-a-file', hint: /name a file/ })
+  assert.throws(() => readBounded(pipe, 10), { code: 'not-a-file' })
+  assert.ok(fs.statSync(pipe).isFIFO())
 })
 
 test('secrets are for their owner only, and are never overwritten', () => {

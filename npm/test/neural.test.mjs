@@ -377,3 +377,26 @@ test('networks that are freed, disposed or forgotten give their memory back', ()
   // 3,000 networks of 50 KB would be 2,300 pages; one turn of the loop is 38.
   assert.ok(Number(stdout) <= 80, `${stdout} pages more`)
 })
+
+test('a training that cannot begin leaves the network as it was', async () => {
+  const network = await Network.create({ layers: [2, 1], activation: 'sigmoid', seed: 3 })
+  const before = network.weightsCid()
+  const xor = { inputs: Float32Array.of(0, 0, 0, 1, 1, 0, 1, 1), targets: [[0], [1], [1], [0]] }
+  const begin = async (options, examples = xor) => {
+    for await (const _ of network.train(examples, options)) return
+  }
+  const refused = [
+    [{ algorithm: 'cascade', maxNeurons: 0 }, 'option-invalid'],
+    [{ epochs: 0 }, 'option-invalid'],
+    [{ epochs: 1.5 }, 'option-invalid'],
+    [{ epochs: Number.NaN }, 'option-invalid'],
+    [{ batchSize: 4 }, 'option-invalid'],
+  ]
+  for (const [options, code] of refused) await assert.rejects(begin(options), { code })
+  for (const examples of [null, {}, { inputs: xor.inputs }, { ...xor, targets: [0, 1, 1, 0] }]) {
+    await assert.rejects(begin({}, examples), { code: 'rows-invalid', hint: /one array per row/ })
+  }
+  assert.equal(network.weightsCid(), before)
+  assert.equal(network.specification.layers.length, 1)
+  network.free()
+})

@@ -236,7 +236,8 @@ test('what cannot be is refused, and nothing is written', async () => {
     [train(fann, '--algorithm', 'rprop', '--optimizer', 'batch'), 2, 'usage'],
     [train(layers, '--algorithm', 'rprop'), 1, 'no-counterpart'],
     [train(net), 2, 'usage'],
-    [train(cut, '--output', fann), 1, 'file-damaged'],
+    [train(cut, '--output', join(cwd, 'x.json')), 1, 'file-damaged'],
+    [train(cut, '--output', fann), 1, 'exists'],
     [['info', '--model', cut], 1, 'file-damaged'],
     [['convert', cut, join(cwd, 'x.json')], 1, 'file-damaged'],
     [['convert', layers, join(cwd, 'x.net')], 1, 'no-counterpart'],
@@ -268,4 +269,20 @@ test('what cannot be is refused, and nothing is written', async () => {
   for (const name of ['new.json', 'x.json', 'x.net', 'x.txt', 'x.safetensors']) {
     assert.ok(!existsSync(join(cwd, name)), name)
   }
+})
+
+test('numbers that outputs cannot come to are refused, and no other file is replaced', async () => {
+  const cwd = scratch()
+  const rows = write(cwd, 'rows.csv', '1,1,60\n2,1,90\n3,2,155\n4,1,120\n')
+  const file = join(cwd, 'm.json')
+  await neural(cwd, 'create', '--layers', '2,8,1', '--kind', 'fann', '--output', file)
+  const train = (...args) =>
+    json(['neural', 'train', '--model', file, '--data', rows, ...args], { cwd })
+  const { code, error } = await train()
+  assert.deepEqual([code === 0, error.code], [false, 'targets-invalid'])
+  assert.match(error.hint, /--output-activation linear/)
+  const notes = write(cwd, 'notes.txt', 'mine')
+  const { error: refused } = await train('--output', notes)
+  assert.equal(refused.code, 'exists')
+  assert.equal(readFileSync(notes, 'utf8'), 'mine')
 })

@@ -1,7 +1,7 @@
 /** `neural train`: trains a model file on rows, in a thread of its own. */
 import type { Context } from '../context.js'
 import { exitCodeOf, SynapticError, toSynapticError, usageError } from '../errors.js'
-import { ARTEFACT_BYTES_MAX, readBounded, writeAtomic } from '../files.js'
+import { ARTEFACT_BYTES_MAX, checkAbsent, readBounded, writeAtomic } from '../files.js'
 import { formatOf } from '../formats/formats.js'
 import { given } from '../given.js'
 import { type FannTrainOptions, fannOptionOf } from '../neural/fann/options.js'
@@ -50,6 +50,8 @@ export interface TrainOptions {
   readonly cosine?: number | true
   readonly classWeights?: readonly number[] | 'balanced'
   readonly seed?: bigint
+  /** Replace another file than the model that is there. */
+  readonly force?: boolean
   /** With `--json`: every epoch as an event. */
   readonly progress?: boolean
 }
@@ -72,6 +74,7 @@ export async function run(context: Context, options: TrainOptions): Promise<numb
     const hint = 'add --output model.json; neural convert makes a FANN file of it'
     throw usageError('neural train writes model files', hint)
   }
+  if (target !== options.model && options.force !== true) checkAbsent(target)
   const cascade = (options.algorithm ?? options.optimizer) === 'cascade'
   const { epochs = EPOCHS_DEFAULT, maxNeurons = NEURONS_DEFAULT } = options
   const total = cascade ? maxNeurons : epochs

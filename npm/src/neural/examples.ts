@@ -38,6 +38,9 @@ export function fannRowsOf(network: FannModel, examples: Examples): FannRows {
 
 /** The numbers of rows one after the other, checked to be whole rows; no number is looked at. */
 export function flatRows(rows: Rows, width: number, what: string): Float32Array {
+  if (!(rows instanceof Float32Array || Array.isArray(rows))) {
+    throw badRows(`${what} are neither a Float32Array nor an array of rows`)
+  }
   const flat = rows instanceof Float32Array ? rows : joined(rows, width, what)
   if (flat.length % width === 0) return flat
   throw badRows(`${flat.length} ${what} are not whole rows of ${width}`)
@@ -54,8 +57,9 @@ function finiteRows(rows: Rows, width: number, what: string): Float32Array {
 function joined(rows: readonly ArrayLike<number>[], width: number, what: string): Float32Array {
   const flat = new Float32Array(rows.length * width)
   rows.forEach((row, index) => {
-    if (row.length !== width) {
-      throw badRows(`${what}: row ${index + 1} has ${row.length} numbers, not ${width}`)
+    if (row?.length !== width) {
+      const found = row?.length === undefined ? 'is no array' : `has ${row.length} numbers`
+      throw badRows(`${what}: row ${index + 1} ${found}; it takes ${width}`)
     }
     flat.set(row, index * width)
   })
@@ -72,6 +76,9 @@ export function datasetOf(neural: NeuralModule, network: Network, examples: Exam
   const { specification } = network
   const { units, activation } = outputOf(specification)
   const features = countOf(specification.inputs)
+  if (typeof examples !== 'object' || examples === null) {
+    throw badRows('there are no examples { inputs, targets }')
+  }
   const inputs = finiteRows(examples.inputs, features, 'inputs')
   const targets =
     examples.targets === 'inputs' ? inputs : finiteRows(examples.targets, units, 'targets')

@@ -211,7 +211,6 @@ export class Network {
     this.#training += 1
     const training = this.#training
     if (loss !== undefined) this.#changeLoss(loss)
-    await this.#suit(algorithm)
     const { steps, free } = await this.#begin(examples, algorithm, settings, seedOf(seed))
     try {
       let heardMs = performance.now()
@@ -313,22 +312,35 @@ export class Network {
     })
   }
 
-  /** Becomes what the algorithm can train. */
-  async #suit(algorithm: Algorithm): Promise<void> {
-    const core = this.#open()
-    const suiting = await suited(this.#engines, core, algorithm)
-    if (suiting === core) return
-    this.#core = suiting
-    core.free()
-  }
-
+  /** Begins a training, and becomes what the algorithm can train once nothing is wrong with it. */
   async #begin(
     examples: Examples,
     algorithm: Algorithm,
     settings: StepOptions,
     seed: bigint,
   ): Promise<{ readonly steps: Steps; free(): void }> {
-    const core = this.#open()
+    const own = this.#open()
+    const core = await suited(this.#engines, own, algorithm)
+    try {
+      const begun = await this.#stepsOf(core, examples, algorithm, settings, seed)
+      if (core !== own) {
+        this.#core = core
+        own.free()
+      }
+      return begun
+    } catch (thrown) {
+      if (core !== own) core.free()
+      throw thrown
+    }
+  }
+
+  #stepsOf(
+    core: AnyNetwork,
+    examples: Examples,
+    algorithm: Algorithm,
+    settings: StepOptions,
+    seed: bigint,
+  ): Promise<{ readonly steps: Steps; free(): void }> {
     return later(async () => {
       if (core instanceof FannModel) {
         const rows = fannRowsOf(core, examples)
@@ -432,7 +444,13 @@ async function later<T>(work: () => Promise<T>): Promise<T> {
 
 /** After how many epochs a training ends, unless it does so by itself. */
 function lastEpoch(algorithm: Algorithm, epochs: number | undefined): number {
-  if (algorithm !== 'cascade') return epochs ?? EPOCHS_DEFAULT
+  if (algorithm !== 'cascade') {
+    if (epochs === undefined || (Number.isInteger(epochs) && epochs >= 1)) {
+      return epochs ?? EPOCHS_DEFAULT
+    }
+    const message = `${epochs} epochs cannot be trained`
+    throw new SynapticError('option-invalid', message, 'give a whole number, 1 or more')
+  }
   if (epochs === undefined) return Number.POSITIVE_INFINITY
   const message = 'a cascade ends by itself, not after a number of epochs'
   throw new SynapticError('option-invalid', message, 'use maxNeurons')

@@ -140,8 +140,9 @@ function layerSteps(
   const optimiser = OPTIMISERS.find((name) => name === algorithm)
   if (learningRate === undefined || optimiser === undefined) throw unknown(algorithm)
   const foreign = Object.keys(given(options)).find((name) => !STEP_OPTIONS.includes(name))
-  if (foreign !== undefined && FANN_OPTIONS.includes(foreign)) {
-    throw invalid(`"${foreign}" means nothing to ${algorithm}`, 'leave it out')
+  if (foreign !== undefined) {
+    const hint = FANN_OPTIONS.includes(foreign) ? 'leave it out' : `use ${STEP_OPTIONS.join(', ')}`
+    throw invalid(`"${foreign}" means nothing to ${algorithm}`, hint)
   }
   const { desiredError, ...rest } = options
   const own = { batch: batchFor(data.rows), learningRate, optimiser, seed }

@@ -129,6 +129,7 @@ export class FannModel {
     }
     const { task, classes, columns } = data
     this.#checkTargets(data)
+    if (task === 'regression') this.#checkReach(Float32Array.from(data.labels()))
     // What is to be given back are the inputs as the network takes them.
     const measured = task === 'regression' && this.unbounded
     const ofTargets = measured ? standardOf(data.labels(), this.outputs) : undefined
@@ -246,6 +247,21 @@ export class FannModel {
     const targets = data.labels().length / data.rows
     if (targets === this.outputs) return
     throw misfit(`${targets} numbers to predict per row`, `${this.outputs} outputs`)
+  }
+
+  /** Checks that outputs of a bounded activation can come to what is to be predicted. */
+  #checkReach(targets: Float32Array): void {
+    this.#ends().forEach(({ activation }, place, { length }) => {
+      if (isUnbounded(activation)) return
+      const [low, high] = [isSymmetric(activation) ? -1 : 0, 1]
+      const bad = targets.find((one, at) => at % length === place && !(one >= low && one <= high))
+      if (bad === undefined) return
+      throw new SynapticError(
+        'targets-invalid',
+        `${bad} is to be predicted, and ${activation} outputs go from ${low} to ${high}`,
+        'make a network with linear outputs (--output-activation linear), or scale what it predicts',
+      )
+    })
   }
 
   #ends(): Steep[] {
