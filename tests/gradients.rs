@@ -1,8 +1,9 @@
 //! Gradients and optimisers, seen from outside: what a step changes against finite differences of
 //! the loss that `evaluate` reports, for every activation, loss and optimiser.
 //!
-//! `evaluate` is in `f32`, so the differences have three digits; `tests/layers/gradients.rs` holds
-//! gradients against definitions in `f64`, for every layer.
+//! `evaluate` is in `f32`, so the differences have three digits: each parameter is held between the
+//! slopes close by on either side, and all together, by wider differences, to a relative error of
+//! 1e-3. `tests/layers/gradients.rs` holds gradients against definitions in `f64`, for every layer.
 
 #![expect(
     clippy::unwrap_used,
@@ -70,8 +71,20 @@ fn gradient(network: &Network, data: &Dataset) -> Vec<f64> {
     step::gradient(network, data).0
 }
 
-/// The gradient by differences of the reported loss: below and above each parameter.
-fn numeric_gradient(network: &Network, data: &Dataset) -> Vec<(f64, f64)> {
+/// The slopes of the reported loss about one parameter.
+#[derive(Debug, Clone, Copy)]
+struct Slopes {
+    below: f64,
+    above: f64,
+    /// Across the parameter, far to either side and half as far: apart where something bends.
+    wide: f64,
+    half: f64,
+}
+
+/// Where slopes across agree by this share of the largest, nothing bends.
+const AGREE: f64 = 1e-4;
+
+fn numeric_gradient(network: &Network, data: &Dataset) -> Vec<Slopes> {
     let weights = network.weights();
     let mut arena = Arena::new();
     let mut loss_at = |place: usize, change: f32| {
@@ -82,27 +95,44 @@ fn numeric_gradient(network: &Network, data: &Dataset) -> Vec<(f64, f64)> {
     };
     let mut slopes = Vec::with_capacity(weights.len());
     for place in 0..weights.len() {
-        let ((low, below), (here, at), (high, above)) =
-            (loss_at(place, -1e-3), loss_at(place, 0.0), loss_at(place, 1e-3));
-        slopes.push(((here - low) / (at - below), (high - here) / (above - at)));
+        let mut slope = |from: f32, to: f32| {
+            let ((low, below), (high, above)) = (loss_at(place, from), loss_at(place, to));
+            (high - low) / (above - below)
+        };
+        slopes.push(Slopes {
+            below: slope(-1e-3, 0.0),
+            above: slope(0.0, 1e-3),
+            wide: slope(-8e-3, 8e-3),
+            half: slope(-4e-3, 4e-3),
+        });
     }
     slopes
 }
 
 /// Ours must lie between the slopes below and above, which are the same but where an activation or
 /// a loss bends in between; that may happen only now and then.
-fn assert_close(ours: &[f64], numeric: &[(f64, f64)], what: &str) {
-    let largest = numeric.iter().fold(0.0_f64, |most, (a, b)| most.max(a.abs()).max(b.abs()));
+fn assert_close(ours: &[f64], numeric: &[Slopes], what: &str) {
+    let steepest = |slopes: &Slopes| slopes.below.abs().max(slopes.above.abs());
+    let largest = numeric.iter().map(steepest).fold(0.0_f64, f64::max);
     assert!(largest > 1e-3, "{what}: a gradient of nothing proves nothing");
     let near = 3e-3 * largest;
-    let mut bends = 0;
-    for (place, (ours, (below, above))) in ours.iter().zip(numeric).enumerate() {
+    let (mut bends, mut smooth, mut off, mut whole) = (0, 0, 0.0, 0.0);
+    for (place, (ours, slopes)) in ours.iter().zip(numeric).enumerate() {
+        let Slopes { below, above, wide, half } = *slopes;
         let says = format!("{what}, parameter {place}: {ours} between {below} and {above}");
         bends += usize::from((below - above).abs() > 2.0 * near);
-        let within = below.min(*above) - near <= *ours && *ours <= below.max(*above) + near;
+        let within = below.min(above) - near <= *ours && *ours <= below.max(above) + near;
         assert!(within, "{says}");
+        if (wide - half).abs() <= AGREE * largest {
+            smooth += 1;
+            off += (ours - half).powi(2);
+            whole += ours * ours;
+        }
     }
     assert!(bends * 5 <= numeric.len(), "{what}: {bends} bends");
+    assert!(smooth * 2 >= numeric.len(), "{what}: only {smooth} parameters without bends");
+    let relative = f64::sqrt(off / whole);
+    assert!(relative <= 1e-3, "{what}: relative error {relative:.2e}");
 }
 
 #[test]
