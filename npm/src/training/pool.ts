@@ -23,11 +23,14 @@ function spawnThread({ reply, end }: WorkerHandlers): WorkerPort {
   thread.on('message', reply)
   thread.on('error', (error) => end(error.message, error))
   thread.on('exit', (code) => end(`code ${code}`))
+  let ending = false
   return {
     post: (request) => thread.postMessage(request),
-    busy: (busy) => (busy ? thread.ref() : thread.unref()),
+    busy: (busy) => (busy || ending ? thread.ref() : thread.unref()),
     async terminate() {
-      // Who waits for the end would wait for ever, should nothing else keep the program alive.
+      // Who waits for the end would wait for ever, should nothing else keep the program alive; an
+      // answer that comes in between must not let go of it again.
+      ending = true
       thread.ref()
       await thread.terminate()
     },
