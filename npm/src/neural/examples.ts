@@ -26,14 +26,21 @@ export interface Examples {
  * @throws SynapticError `rows-invalid`
  */
 export function fannRowsOf(network: FannModel, examples: Examples): FannRows {
-  const inputs = finiteRows(examples.inputs, network.inputs, 'inputs')
+  const { inputs, targets } = pairsOf(examples, network.inputs, network.outputs)
+  return network.rowsOfNumbers(inputs, targets)
+}
+
+/** As many rows of inputs as of targets, each of so many finite numbers. */
+function pairsOf(examples: Examples, features: number, outputs: number): FannRows {
+  if (typeof examples !== 'object' || examples === null) {
+    throw badRows('there are no examples { inputs, targets }')
+  }
+  const inputs = finiteRows(examples.inputs, features, 'inputs')
   const targets =
-    examples.targets === 'inputs'
-      ? inputs
-      : finiteRows(examples.targets, network.outputs, 'targets')
-  const rows = [inputs.length / network.inputs, targets.length / network.outputs]
-  if (rows[0] === rows[1] && rows[0] !== 0) return network.rowsOfNumbers(inputs, targets)
-  throw badRows(`there are ${rows[0]} rows of inputs and ${rows[1]} of targets`)
+    examples.targets === 'inputs' ? inputs : finiteRows(examples.targets, outputs, 'targets')
+  const [rows, found] = [inputs.length / features, targets.length / outputs]
+  if (rows === found && rows !== 0) return { inputs, targets }
+  throw badRows(`there are ${rows} rows of inputs and ${found} of targets`)
 }
 
 /** The numbers of rows one after the other, checked to be whole rows; no number is looked at. */
@@ -76,16 +83,7 @@ export function datasetOf(neural: NeuralModule, network: Network, examples: Exam
   const { specification } = network
   const { units, activation } = outputOf(specification)
   const features = countOf(specification.inputs)
-  if (typeof examples !== 'object' || examples === null) {
-    throw badRows('there are no examples { inputs, targets }')
-  }
-  const inputs = finiteRows(examples.inputs, features, 'inputs')
-  const targets =
-    examples.targets === 'inputs' ? inputs : finiteRows(examples.targets, units, 'targets')
-  const rows = inputs.length / features
-  if (rows !== targets.length / units || rows === 0) {
-    throw badRows(`there are ${rows} rows of inputs and ${targets.length / units} of targets`)
-  }
+  const { inputs, targets } = pairsOf(examples, features, units)
   const places = activation === 'softmax' ? placesOf(targets, units) : undefined
   const { task = places === undefined ? 'regression' : 'classification' } = network
   if (task === 'classification' && places === undefined) throw notClasses()
