@@ -135,6 +135,28 @@ impl Node {
     /// What a walk over the history costs is known afterwards, so a peer may walk while it has not
     /// spent more than its share. Whoever comes late has much to walk: it is told to wait, and not
     /// blamed.
+    fn may_walk(
+        &mut self,
+        peer: &TransportId,
+        token: u64,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) -> bool {
+        let Some(from) = self.peers.get_mut(peer) else { return false };
+        if from.walks.has_one(now.mono_ms, limits::WALK_BURST, limits::WALK_PER_SECOND) {
+            return true;
+        }
+        self.counters.count("walk-rate");
+        refuse(token, Refusal::Busy, out);
+        false
+    }
+
+    fn has_walked(&mut self, peer: &TransportId, cost: usize) {
+        if let Some(from) = self.peers.get_mut(peer) {
+            from.walks.spend(cost);
+        }
+    }
+
     fn serve_vertices(
         &mut self,
         peer: &TransportId,
@@ -143,15 +165,14 @@ impl Node {
         now: Now,
         out: &mut Vec<Effect>,
     ) {
-        let Some(from) = self.peers.get_mut(peer) else { return };
-        if !from.walks.has_one(now.mono_ms, limits::WALK_BURST, limits::WALK_PER_SECOND) {
-            self.counters.count("walk-rate");
-            return refuse(token, Refusal::Busy, out);
+        if !self.may_walk(peer, token, now, out) {
+            return;
         }
         let served = sync::serve(&self.graph, want);
-        from.walks.spend(served.walked);
+        let (walked, more) = (served.walked, served.more);
         let vertices = served.vertices.iter().map(|signed| signed.encode().into()).collect();
-        respond(token, &Response::Vertices(Vertices { vertices, more: served.more }), out);
+        self.has_walked(peer, walked);
+        respond(token, &Response::Vertices(Vertices { vertices, more }), out);
     }
 
     /// Costs a peer from the same share as a walk.
@@ -163,15 +184,13 @@ impl Node {
         now: Now,
         out: &mut Vec<Effect>,
     ) {
-        let Some(from) = self.peers.get_mut(peer) else { return };
-        if !from.walks.has_one(now.mono_ms, limits::WALK_BURST, limits::WALK_PER_SECOND) {
-            self.counters.count("walk-rate");
-            return refuse(token, Refusal::Busy, out);
+        if !self.may_walk(peer, token, now, out) {
+            return;
         }
         let frame = Some(limits::RANGES_BYTES_MAX);
         match negentropy::answer(self.graph.timeline(), &ranges.message, frame) {
             Ok((message, cost)) => {
-                from.walks.spend(cost);
+                self.has_walked(peer, cost);
                 respond(token, &Response::Ranges(Ranges { message }), out);
             }
             Err(error) => {

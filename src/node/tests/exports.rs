@@ -10,15 +10,21 @@ use crate::federated::replay;
 use crate::federated::replay::Report;
 use crate::rng::Rng;
 
-/// A finished run of three members, one of which only listens in, and its file.
-fn exported() -> (Mesh, VertexId, Vec<u8>) {
-    let mut mesh = Mesh::running(80, 4);
-    let run = mesh.start_run(0, tiny_run(4, 3));
+/// A finished run of three members; a fourth only listens in.
+fn finished(seed: u64, rounds: u32, ms: u64) -> (Mesh, VertexId) {
+    let mut mesh = Mesh::running(seed, 4);
+    let run = mesh.start_run(0, tiny_run(rounds, 3));
     mesh.run_for(500);
     mesh.join(1, &run);
     mesh.join(2, &run);
-    mesh.finish(&run, &[0, 1, 2, 3], 60_000);
+    mesh.finish(&run, &[0, 1, 2, 3], ms);
     mesh.run_for(2_000);
+    (mesh, run)
+}
+
+/// Such a run of four rounds, and its file.
+fn exported() -> (Mesh, VertexId, Vec<u8>) {
+    let (mut mesh, run) = finished(80, 4, 60_000);
     let file = export(&mut mesh, 3, &run);
     (mesh, run, file)
 }
@@ -66,13 +72,7 @@ fn bytes_that_are_no_history_are_called_so() {
 /// that but the next tick, so that an export of some hundred blobs took a minute on a quiet node.
 #[test]
 fn an_export_of_what_is_in_memory_waits_for_nothing() {
-    let mut mesh = Mesh::running(81, 4);
-    let run = mesh.start_run(0, tiny_run(9, 3));
-    mesh.run_for(500);
-    mesh.join(1, &run);
-    mesh.join(2, &run);
-    mesh.finish(&run, &[0, 1, 2, 3], 120_000);
-    mesh.run_for(2_000);
+    let (mut mesh, run) = finished(81, 9, 120_000);
     let request = Command::ExportRun { run: run.to_string() };
     let out = mesh.poke(3, Input::Command { command: 9_999, request });
     let answered = |effect: &Effect| matches!(effect, Effect::Reply { command: 9_999, .. });

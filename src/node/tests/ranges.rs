@@ -103,20 +103,26 @@ fn sent(effects: &[Effect], stranger: &Stranger, wanted: impl Fn(&Request) -> bo
     })
 }
 
-#[test]
-fn a_peer_that_lists_what_it_does_not_have_costs_one_request() {
-    let mut mesh = Mesh::running(73, 1);
+/// A stranger that told as many heads as one can, and the question about ranges that it got.
+fn asked_for_ranges(mesh: &mut Mesh) -> (Stranger, u64) {
     let mut stranger = Stranger::new(1, mesh.network());
-    stranger.greet(&mut mesh, 0);
+    stranger.greet(mesh, 0);
     let heads = vec![mesh.node(0).graph().heads()[0]; limits::HEADS_MAX];
     let told = Request::Heads(Heads { heads, peers: Vec::new() }).encode();
     let peer = stranger.transport.clone();
     let effects = mesh.poke(0, Input::Request { peer, token: 1 << 40, bytes: told });
     let request = sent(&effects, &stranger, |request| matches!(request, Request::Ranges(_)));
+    (stranger, request.unwrap())
+}
+
+#[test]
+fn a_peer_that_lists_what_it_does_not_have_costs_one_request() {
+    let mut mesh = Mesh::running(73, 1);
+    let (stranger, request) = asked_for_ranges(&mut mesh);
     let mut message = vec![0x61, 0, 0, 2, 0x87, 0x68];
     (0..1_000_u16).for_each(|n| message.extend(VertexId::of(&n.to_le_bytes()).0.0));
     let answer = Response::Ranges(Ranges { message }).encode();
-    let effects = mesh.poke(0, Input::Response { request: request.unwrap(), result: Ok(answer) });
+    let effects = mesh.poke(0, Input::Response { request, result: Ok(answer) });
     let most = limits::REQUEST_VERTICES_MAX;
     let request = sent(
         &effects,
@@ -134,15 +140,9 @@ fn a_peer_that_lists_what_it_does_not_have_costs_one_request() {
 #[test]
 fn an_answer_that_is_no_ranges_is_the_peers_fault() {
     let mut mesh = Mesh::running(74, 1);
-    let mut stranger = Stranger::new(1, mesh.network());
-    stranger.greet(&mut mesh, 0);
-    let heads = vec![mesh.node(0).graph().heads()[0]; limits::HEADS_MAX];
-    let told = Request::Heads(Heads { heads, peers: Vec::new() }).encode();
-    let peer = stranger.transport.clone();
-    let effects = mesh.poke(0, Input::Request { peer, token: 1 << 40, bytes: told });
-    let request = sent(&effects, &stranger, |request| matches!(request, Request::Ranges(_)));
+    let (_, request) = asked_for_ranges(&mut mesh);
     let answer = Response::Ranges(Ranges { message: vec![0x61, 0, 0, 9] }).encode();
-    mesh.poke(0, Input::Response { request: request.unwrap(), result: Ok(answer) });
+    mesh.poke(0, Input::Response { request, result: Ok(answer) });
     let counters = mesh.node(0).counters.snapshot();
     assert_eq!((counters["ranges-mode"], counters["peer-malformed-message"]), (1, 1));
     assert!(!mesh.node(0).sync.is_reconciling());
