@@ -66,7 +66,7 @@ const LEARNING_RATE = 0.2
 const MOMENTUM = 0.9
 /** Rows per step. */
 const BATCH = 32
-/** The founder's process is killed when this round is aggregated. */
+/** The founder's process is killed as soon as any process has this round's aggregate. */
 const FOUNDER_LEAVES_AFTER = 5
 /** How long a round waits for a member that has gone. */
 const DEADLINE_MS = 5_000
@@ -135,8 +135,10 @@ class Stage {
     const shares = divide(mesh, this.#root, this.#options)
     const browser = this.#browser()
     await this.#enter(mesh, browser)
+    // The rounds begin when almost everybody has joined, which may be before the last has said so.
+    const leaving = this.#awaitLeaving()
     const members = await this.#trainAlone(shares)
-    const founderLeftAtRound = await this.#trainTogether()
+    const founderLeftAtRound = await this.#trainTogether(leaving)
     const { log, report } = await this.#check(mesh)
     const accuracyTogether = await this.#score(report, shares)
     const mean = members.reduce((sum, { accuracyAlone }) => sum + accuracyAlone, 0) / members.length
@@ -263,36 +265,46 @@ class Stage {
     }
   }
 
-  /** Watches the rounds, kills the founder on the way, and waits for the last one. */
-  async #trainTogether(): Promise<number> {
+  /** Kills the founder's process on the way, and gives the round after which it was. */
+  async #awaitLeaving(): Promise<number> {
+    const [founder] = this.#nodes
+    if (founder === undefined) throw new SynapticError('internal', 'there is no founder')
+    const members = this.#nodes.map(({ member }) => member)
+    const round = await new Promise<number>((resolve) => {
+      const unlisten = members.map((member) =>
+        member.listen(({ event, data }) => {
+          const closed = event === 'round' ? Number(data.round) : 0
+          if (closed < FOUNDER_LEAVES_AFTER) return
+          for (const end of unlisten) end()
+          resolve(closed)
+        }),
+      )
+    })
+    await founder.member.kill()
+    return round
+  }
+
+  /** Watches the rounds until the last, after which the founder has long gone. */
+  async #trainTogether(leaving: Promise<number>): Promise<number> {
     this.#at('everybody trains together')
     const { rounds } = this.#options
-    const [founder, witness] = this.#nodes
-    if (founder === undefined || witness === undefined) throw new SynapticError('internal', 'empty')
+    const [, witness] = this.#nodes
+    if (witness === undefined) throw new SynapticError('internal', 'nobody stayed')
     const { output } = this.#context
     const progress = new Progress(output.stderr, 'round', rounds, output.talkative)
-    let [round, accuracy, left] = [0, '', 0]
-    const show = (): void => {
-      const leaving = left > 0 ? `, founder gone since round ${left}` : ''
-      progress.update(round, `${accuracy}${leaving}`)
-    }
-    let leaving: Promise<void> | undefined
-    const unlisten = founder.member.listen(({ event, data }) => {
-      if (event !== 'round' || data.round !== FOUNDER_LEAVES_AFTER || leaving !== undefined) return
-      left = FOUNDER_LEAVES_AFTER
-      leaving = founder.member.kill()
-    })
+    let [round, accuracy, gone] = [0, '', '']
     const unwatch = witness.member.listen(({ event, data }) => {
       if (event === 'round') round = Number(data.round)
       if (event === 'evaluated') accuracy = `accuracy ${percent(Number(data.accuracy))}`
-      show()
+      progress.update(round, `${accuracy}${gone}`)
+    })
+    void leaving.then((left) => {
+      gone = `, founder gone since round ${left}`
     })
     try {
       await this.#lastRound(witness.member)
-      await leaving
-      return left
+      return await leaving
     } finally {
-      unlisten()
       unwatch()
       progress.end()
     }
