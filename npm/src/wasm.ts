@@ -12,7 +12,7 @@ import { SynapticError } from './errors.js'
 export type { Fann, FannEpoch, FannOptions, FannSettings } from '../wasm/fann.js'
 export type * from '../wasm/mesh.js'
 // Those of the mesh can do more; what is written for these takes both.
-export type { Dataset, Network } from '../wasm/neural.js'
+export type { Dataset, Network, ParsedRows } from '../wasm/neural.js'
 
 type NeuralGlue = typeof import('../wasm/neural.js')
 type FannGlue = typeof import('../wasm/fann.js')

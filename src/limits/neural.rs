@@ -55,8 +55,8 @@ pub const CLASS_NAME_BYTES_MAX: usize = 64;
 /// Categories of one column (count): each is an input. As many as classes: a column with more is
 /// free text or an identifier.
 pub const DATASET_CATEGORIES_MAX: usize = 1_000;
-/// Bytes of the names of all columns together that a model keeps, to show them; arbitrary, sane: a
-/// thousand names.
+/// Bytes of the names of all columns together that a model keeps, to find them by in other tables;
+/// arbitrary, sane: a thousand names. With more it goes by the order of the columns.
 pub const DATASET_COLUMN_NAMES_BYTES_MAX: usize = 64 << 10;
 /// Members of one Dirichlet split (count). Arbitrary, sane: simulations, not meshes, use it.
 pub const DATASET_MEMBERS_MAX: usize = 1_024;

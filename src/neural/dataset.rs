@@ -14,6 +14,8 @@ mod error;
 
 mod features;
 
+mod header;
+
 mod labels;
 
 mod number;
@@ -27,7 +29,7 @@ mod split;
 pub use columns::Column;
 pub use error::Error;
 pub use labels::{Labels, Target};
-pub use parse::{Label, Options};
+pub use parse::{Label, Options, Rows};
 pub use scaling::Kind;
 pub use split::MEMBER_ROWS_MIN;
 
@@ -72,6 +74,7 @@ pub struct Dataset {
     scaling: Option<Scaling>,
     target_scaling: Option<Scaling>,
     columns: Vec<Column>,
+    ignored: Vec<String>,
     gaps: bool,
     reconstructs: bool,
 }
@@ -134,6 +137,7 @@ impl Dataset {
             scaling: None,
             target_scaling: None,
             columns: Vec::new(),
+            ignored: Vec::new(),
             gaps,
             reconstructs: false,
         })
@@ -179,6 +183,12 @@ impl Dataset {
         }
     }
 
+    /// Columns of the table that were left out because the model has none of their name, such as
+    /// `3 (id)`: the number, counted from 1, and the name.
+    pub fn ignored(&self) -> &[String] {
+        &self.ignored
+    }
+
     /// Rows of each class, in the order of [`Dataset::classes`]; empty for a regression.
     pub fn class_counts(&self) -> Vec<usize> {
         let mut counts = vec![0; self.classes.len()];
@@ -215,6 +225,7 @@ impl Dataset {
             gaps: self.gaps && values.iter().any(|value| value.is_nan()),
             reconstructs: self.reconstructs,
             columns: self.columns.clone(),
+            ignored: self.ignored.clone(),
             values,
             labels: self.labels.select(&rows),
             classes: self.classes.clone(),

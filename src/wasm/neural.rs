@@ -155,8 +155,19 @@ export interface ParseOptions {
   readonly categories?: readonly (string | number)[];
   /** Whether values may be missing: nothing, NA, N/A, NaN, null or ?; false by default. */
   readonly gaps?: boolean;
-  /** The columns of a model, whose rows these are. */
+  /**
+   * The columns of a model, whose rows these are. In a table with a header those with names are
+   * found by name, in any order, and others are left out; without one they are in this order.
+   */
   readonly columns?: readonly Column[];
+}
+
+/** Rows to run a network on. */
+export interface ParsedRows {
+  /** One row after the other. */
+  readonly inputs: Float32Array;
+  /** Columns that were left out because the model has none of their name. */
+  readonly ignored: readonly string[];
 }
 
 /** How to train. */

@@ -93,7 +93,7 @@ const api = {
     const neural = await load()
     const csv = new TextEncoder().encode(text)
     const features = schema.scaling.offset.length
-    const inputs = guarded(() => neural.Dataset.parseRows(csv, features))
+    const { inputs } = guarded(() => neural.Dataset.parseRows(csv, features))
     const count = inputs.length / features
     if (count > TRY_ROWS_MAX) throw tooMany(count)
     const network = await restore(schema, weights)

@@ -5,7 +5,7 @@ import { given } from '../given.js'
 import { columns, percent } from '../output.js'
 import { TrainingPool } from '../training/pool.js'
 import type { Assessment } from '../training/protocol.js'
-import { columnsOf } from './column.js'
+import { columnsOf, noteIgnored } from './column.js'
 
 /** Options of `neural eval`. */
 export interface EvalOptions {
@@ -33,6 +33,7 @@ export async function run({ output }: Context, options: EvalOptions): Promise<vo
       parse: given({ label: label === undefined ? undefined : columnsOf(label), header }),
     })
     output.result(assessment, () => textOf(assessment))
+    noteIgnored(output, assessment.ignored)
   } finally {
     await pool.close()
   }

@@ -3,7 +3,7 @@ import type { Context } from '../context.js'
 import { ARTEFACT_BYTES_MAX, readBounded } from '../files.js'
 import { columns } from '../output.js'
 import { TrainingPool } from '../training/pool.js'
-import { columnsOf } from './column.js'
+import { columnsOf, noteIgnored } from './column.js'
 
 /** Options of `neural run`. */
 export interface RunOptions {
@@ -35,6 +35,7 @@ export async function run({ output }: Context, options: RunOptions): Promise<voi
       })
       return columns(lines)
     })
+    noteIgnored(output, answers.ignored)
   } finally {
     await pool.close()
   }

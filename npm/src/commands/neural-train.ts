@@ -12,7 +12,7 @@ import { type Algorithm, hasMomentum } from '../training/optimisers.js'
 import { TrainingPool } from '../training/pool.js'
 import type { Argument, FitResult, Score, TrainingProgress } from '../training/protocol.js'
 import type { ParseOptions, Task } from '../wasm.js'
-import { columnsOf } from './column.js'
+import { columnsOf, noteIgnored } from './column.js'
 
 /** Options of `neural train`. */
 export interface TrainOptions {
@@ -220,6 +220,7 @@ function scoreText({ loss, accuracy }: Score): string {
 /** The result, or what there is of it, and the exit code. */
 function tell({ output, signal }: Context, result: FitResult, target: string): number {
   const { model: _, problem, ...data } = result
+  noteIgnored(output, result.ignored)
   const error = signal.aborted
     ? toSynapticError(signal.reason)
     : problem && new SynapticError(problem.code, problem.message, problem.hint)

@@ -17,6 +17,7 @@ export function assess(network: AnyNetwork, data: Dataset): Assessment {
     targetsScaled: scalesTargets(network),
     meanAbsoluteError: numbers ? meanAbsoluteError(outputs, labels) : null,
     classes: [...classes],
+    ignored: data.ignored,
     confusion: numbers ? [] : confusionOf(outputs, labels, classes.length),
   }
 }

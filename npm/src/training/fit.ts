@@ -283,5 +283,6 @@ function resultOf(
     rows: { train: train.rows, validation: validation?.rows ?? 0, test: test?.rows ?? 0 },
     task: train.task,
     classes: [...train.classes],
+    ignored: train.ignored,
   }
 }

@@ -3,7 +3,7 @@
  *
  * Objects of the core live in its memory and are given back in `finally`, whatever happens.
  */
-import { SynapticError } from '../errors.js'
+import { SynapticError, toSynapticError } from '../errors.js'
 import { writeModel } from '../formats/formats.js'
 import { given } from '../given.js'
 import { type AnyNetwork, endsOf } from '../neural/engines.js'
@@ -12,6 +12,7 @@ import type {
   Dataset,
   Network,
   NeuralModule,
+  ParsedRows,
   ParseOptions,
   Scaling,
   TrainOptions,
@@ -148,7 +149,7 @@ export const OPERATIONS: Handlers = {
     return using(await openModel(work, model, modelFile), (network) =>
       answers(
         network,
-        naming(source, () => inputsOf(neural, network, csv, { header, label })),
+        naming(source, () => rowsFor(neural, network, csv, { header, label })),
       ),
     )
   },
@@ -177,16 +178,16 @@ function whatIs(
 }
 
 /** The inputs of rows, with the label column left out where there is one. */
-function inputsOf(
+function rowsFor(
   neural: NeuralModule,
   network: AnyNetwork,
   csv: Uint8Array,
   { header, label }: { header: boolean | undefined; label: ParseOptions['label'] },
-): Float32Array {
+): ParsedRows {
   const { columns, task } = network
   const { inputs, outputs } = endsOf(network)
   const known = columns.length === 0 ? {} : { columns }
-  const read = (column: ParseOptions['label']): Float32Array =>
+  const read = (column: ParseOptions['label']): ParsedRows =>
     neural.Dataset.parseRows(csv, inputs, { ...given({ header, label: column }), ...known })
   try {
     return read(label)
@@ -200,12 +201,19 @@ function inputsOf(
     for (const count of new Set([1, several])) {
       try {
         return read(Array.from({ length: count }, (_, place) => first + place))
-      } catch {
-        // The first error says more than that of a guess.
+      } catch (guessed) {
+        // A table of so many columns has labels there, and something else is wrong with it.
+        if (!isAboutColumns(guessed)) throw guessed
       }
     }
     throw thrown
   }
+}
+
+/** Whether a table does not have the columns that it was to be read with. */
+function isAboutColumns(thrown: unknown): boolean {
+  const { code } = toSynapticError(thrown)
+  return ['data-columns', 'data-no-label', 'data-no-column'].includes(code)
 }
 
 function rowsOf(id: string): Dataset {
@@ -250,7 +258,7 @@ async function epochByEpoch(
 }
 
 /** The outputs row by row, and the likeliest class of each where there are classes. */
-function answers(network: AnyNetwork, inputs: Float32Array): Answer<'predict'> {
+function answers(network: AnyNetwork, { inputs, ignored }: ParsedRows): Answer<'predict'> {
   const rows = inputs.length / endsOf(network).inputs
   const flat = network.runBatch(inputs, rows)
   const width = rows === 0 ? 0 : flat.length / rows
@@ -258,6 +266,6 @@ function answers(network: AnyNetwork, inputs: Float32Array): Answer<'predict'> {
     Array.from(flat.subarray(row * width, (row + 1) * width)),
   )
   const names = network.classes
-  if (names.length === 0) return { outputs, classes: [] }
-  return { outputs, classes: outputs.map((row) => names[indexOfMax(row)] ?? '') }
+  if (names.length === 0) return { outputs, classes: [], ignored }
+  return { outputs, ignored, classes: outputs.map((row) => names[indexOfMax(row)] ?? '') }
 }

@@ -114,6 +114,7 @@ export interface FitResult {
   readonly rows: { readonly train: number; readonly validation: number; readonly test: number }
   readonly task: Task
   readonly classes: readonly string[]
+  readonly ignored: readonly string[]
   readonly model: Uint8Array
 }
 
@@ -131,6 +132,8 @@ export interface Assessment {
   /** How far off the answers are on average, in units of the label; null for classes. */
   readonly meanAbsoluteError: number | null
   readonly classes: readonly string[]
+  /** Columns that were left out because the model has none of their name. */
+  readonly ignored: readonly string[]
   /** Rows of each class, by what they were taken for: `[actual][answer]`; empty for numbers. */
   readonly confusion: readonly (readonly number[])[]
 }
@@ -270,7 +273,7 @@ export interface Operations {
       header: boolean | undefined
       label: ParseOptions['label']
     },
-    { outputs: number[][]; classes: string[] },
+    { outputs: number[][]; classes: string[]; ignored: readonly string[] },
   ]
   /** Times a model, and an epoch over rows if there are any. */
   bench: [

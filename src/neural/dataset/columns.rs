@@ -75,12 +75,16 @@ pub(in crate::neural) fn fit(columns: &[Column], inputs: u32) -> bool {
     columns.is_empty() || (columns.iter().all(Column::is_sound) && width(columns) == index(inputs))
 }
 
-/// Whether rows of the two have the same inputs; what they are called and what fills them does not
-/// matter, and neither does a table of which nothing is known.
+/// Whether rows of the two have the same inputs; what fills them does not matter, and neither does
+/// a table of which nothing is known, or a name that one of them does not have.
 pub(in crate::neural) fn agree(one: &[Column], other: &[Column]) -> bool {
     let known = |columns: &[Column]| columns.iter().any(|column| !column.categories.is_empty());
-    let same = |(one, other): (&Column, &Column)| one.categories == other.categories;
-    !(known(one) && known(other)) || (one.len() == other.len() && one.iter().zip(other).all(same))
+    let compared = known(one) && known(other);
+    let same = |(one, other): (&Column, &Column)| {
+        (one.name == other.name || one.name.is_empty() || other.name.is_empty())
+            && (!compared || one.categories == other.categories)
+    };
+    (!compared || one.len() == other.len()) && one.iter().zip(other).all(same)
 }
 
 /// The columns, unless they say no more than that all of them are numbers. Names that would take

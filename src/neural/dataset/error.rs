@@ -127,6 +127,20 @@ pub enum Error {
         /// The names there are, or how many columns.
         columns: String,
     },
+    /// The last column is one of the model's, and no other one must be the label.
+    #[error("which column is the label does not show: the model takes the last one as an input")]
+    LabelUnclear,
+    /// A column of the model is not in the table.
+    #[error("the model takes a column '{name}', which is not among the inputs ({columns})")]
+    NoColumn {
+        /// Its name; empty if it has none.
+        name: String,
+        /// The first few names there are.
+        columns: String,
+    },
+    /// Two columns of one name.
+    #[error("two columns have the same name, '{0}'")]
+    NameTwice(String),
     /// A single column: nothing to tell the label from.
     #[error("the data has one column: a label, but nothing to tell it from")]
     NoFeatures,
@@ -213,7 +227,9 @@ impl Error {
             Error::Gaps | Error::NoValues { .. } => "data-missing",
             Error::NotFinite { .. } => "data-not-finite",
             Error::EmptyField { .. } => "data-field-empty",
-            Error::NoLabel { .. } => "data-no-label",
+            Error::NoLabel { .. } | Error::LabelUnclear => "data-no-label",
+            Error::NoColumn { .. } => "data-no-column",
+            Error::NameTwice(_) => "data-name-twice",
             Error::NoFeatures => "data-no-features",
             Error::OneClass(_) => "data-one-class",
             Error::ClassName { .. } => "data-class-name",
@@ -268,6 +284,14 @@ impl Error {
                 "remove the row, or have gaps in features filled (--missing mean)"
             }
             Error::NoLabel { .. } => "name one of the columns, or give its index counted from 0",
+            Error::LabelUnclear => "name the label (--label)",
+            Error::NoColumn { .. } => {
+                "columns are found by name: rename it in the header, or remove the header if they \
+                 are in the order of the model"
+            }
+            Error::NameTwice(_) => {
+                "rename one, in its first 40 bytes; if the first row has values, say --no-header"
+            }
             Error::NoFeatures => "add a column, or check the separator: comma, semicolon or tab",
             Error::OneClass(_) => "a classification needs rows of at least two classes",
             Error::ClassName { .. } => {

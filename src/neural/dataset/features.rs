@@ -51,7 +51,11 @@ impl<'a> Features<'a> {
             if table.categories.contains(&index) { Kind::Named } else { Kind::Unknown }
         };
         let found = |index| Found { kind: kind(index), row: 0, categories: Vec::new() };
-        Self { options, values: Vec::new(), found: table.features().map(found).collect() }
+        Self {
+            options,
+            values: Vec::new(),
+            found: table.features().iter().copied().map(found).collect(),
+        }
     }
 
     /// Numbers read so far.
@@ -105,7 +109,7 @@ impl<'a> Features<'a> {
         if known.is_empty() {
             for (feature, (found, at)) in found.into_iter().zip(table.features()).enumerate() {
                 let mut places = vec![0.0; found.categories.len()];
-                let mut column = Column { name: table.header(at), ..Column::default() };
+                let mut column = Column { name: table.header(*at).into(), ..Column::default() };
                 for ((name, number), place) in found.categories.into_iter().zip(0_u16..) {
                     column.categories.push(name);
                     if let Some(to) = places.get_mut(index(number)) {

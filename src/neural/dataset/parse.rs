@@ -11,6 +11,7 @@ use super::columns::{self, Column};
 use super::csv::{Record, Records};
 use super::error::Error;
 use super::features::{self, Features, Place};
+use super::header::{Header, has_names, others};
 use super::labels::Labels;
 use super::number;
 use super::{Dataset, Task, bound};
@@ -43,8 +44,18 @@ pub struct Options {
     /// Whether values may be missing: a field that is empty or, in any case, `NA`, `N/A`, `NaN`,
     /// `null` or `?`. They stay gaps until [`Dataset::filled`].
     pub gaps: bool,
-    /// The columns as a model has them; found out if there are none.
+    /// The columns as a model has them; found out if there are none. In a table with a header those
+    /// that have names are found by name, and what is not among them is left out.
     pub columns: Vec<Column>,
+}
+
+/// Rows to run a network on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rows {
+    /// `[rows, inputs]`.
+    pub inputs: Vec<f32>,
+    /// Columns that were left out because the model has none of their name: number and name.
+    pub ignored: Vec<String>,
 }
 
 /// A column of a CSV file.
@@ -65,9 +76,11 @@ struct Texts {
 
 /// What is known after the first row.
 pub(super) struct Table {
-    names: Option<Vec<String>>,
+    header: Option<Header>,
     count: usize,
     labels: Vec<usize>,
+    /// The places of the features, in the order of the model's columns if it has some.
+    features: Vec<usize>,
     /// Columns that are said to be categories.
     pub(super) categories: Vec<usize>,
 }
@@ -82,7 +95,7 @@ impl Dataset {
         let reconstructs = options.task == Some(Task::Reconstruction);
         let (table, (values, columns, gaps)) = read(csv, options, !reconstructs, &mut texts)?;
         let features = match columns.len() {
-            0 => table.features().count(),
+            0 => table.features.len(),
             _ => columns::width(&columns),
         };
         let (labels, classes) = if reconstructs {
@@ -92,22 +105,23 @@ impl Dataset {
         };
         let mut data = Dataset::of_parts(features, values, labels, classes, gaps)?;
         (data.columns, data.reconstructs) = (columns, reconstructs);
+        data.ignored = table.ignored();
         Ok(data)
     }
 
-    /// Reads rows to run a network on, `[rows, inputs]`: features only, unless labels are named,
-    /// which are then left out.
+    /// Reads rows to run a network on: features only, unless labels are named, which are then left
+    /// out.
     ///
     /// # Errors
     /// As [`Dataset::parse`], and [`Error::Columns`] if the file does not have `inputs` columns, or
-    /// those of [`Options::columns`].
-    pub fn parse_rows(csv: &[u8], inputs: usize, options: &Options) -> Result<Vec<f32>, Error> {
+    /// as many as [`Options::columns`].
+    pub fn parse_rows(csv: &[u8], inputs: usize, options: &Options) -> Result<Rows, Error> {
         let (table, (values, ..)) = read(csv, options, false, &mut Texts::default())?;
-        let found = table.features().count();
+        let found = table.features.len();
         if options.columns.is_empty() && found != inputs {
             return Err(Error::Columns { found, expected: inputs });
         }
-        Ok(values)
+        Ok(Rows { inputs: values, ignored: table.ignored() })
     }
 }
 
@@ -120,12 +134,12 @@ fn read(
     labels: &mut Texts,
 ) -> Result<(Table, (Vec<f32>, Vec<Column>, bool)), Error> {
     let table = Table::of_first_rows(csv, options, labelled)?;
-    let (found, expected) = (table.features().count(), options.columns.len());
+    let (found, expected) = (table.features.len(), options.columns.len());
     if expected != 0 && found != expected {
         return Err(Error::Columns { found, expected });
     }
     let mut records = Records::new(csv)?;
-    if table.names.is_some() {
+    if table.header.is_some() {
         records.next()?;
     }
     let mut features = Features::new(options, &table);
@@ -138,7 +152,8 @@ fn read(
         if record.len() != table.count {
             return Err(Error::Ragged { row, found: record.len(), expected: table.count });
         }
-        for (feature, index) in table.features().enumerate() {
+        for (feature, index) in table.features.iter().enumerate() {
+            let index = *index;
             features.push(feature, record.field(index), Place { table: &table, row, index })?;
         }
         for index in &table.labels {
@@ -161,87 +176,121 @@ impl Table {
             Some(record) => record.fields().map(str::to_string).collect(),
             None => return Err(Error::Empty),
         };
-        let count = first.len();
-        let mut table = Self { names: None, count, labels: Vec::new(), categories: Vec::new() };
-        let named = options.labels.iter().chain(&options.categories);
-        let by_name = named.clone().any(|label| match label {
+        let names = Header::new(&first);
+        let mut labels = places(&options.labels, &first);
+        let last = options.labels.is_empty() && labelled;
+        if last {
+            labels.push(first.len() - 1);
+        }
+        let wanted = options.labels.iter().chain(&options.categories);
+        let by_name = wanted.clone().any(|label| match label {
             Label::Name(name) => first.contains(name),
             Label::Index(_) => false,
         });
-        if options.labels.is_empty() && labelled {
-            table.labels.push(count - 1);
-        }
-        table.labels.extend(options.labels.iter().filter_map(|label| place(label, &first)));
         let header = match options.header {
             Some(header) => header,
             None if by_name => true,
-            None => match table.known_header(&first, &options.columns) {
+            None => match known_header(&first, &names, &options.columns, &labels) {
                 Some(header) => header,
                 None => match records.next()? {
-                    Some(second) => is_header(&first, &second, &table.labels),
+                    Some(second) => is_header(&first, &second, &labels),
                     None => first.iter().all(|field| number::parse(field).is_none()),
                 },
             },
         };
-        for label in named {
+        for label in wanted {
             let missing = matches!(label, Label::Name(_)) && !header;
             if missing || place(label, &first).is_none() {
                 return Err(no_label(label, &first, header));
             }
         }
-        table.categories.extend(options.categories.iter().filter_map(|one| place(one, &first)));
-        let twice = |index: &usize| table.labels.iter().filter(|one| *one == index).count() > 1;
-        if table.labels.iter().any(twice) {
+        if header {
+            names.check_unique()?;
+            if last && has_names(&options.columns) {
+                labels = vec![names.label(&options.columns)?];
+            }
+        }
+        let twice = |index: &usize| labels.iter().filter(|one| *one == index).count() > 1;
+        if labels.iter().any(twice) {
             return Err(Error::Parts("a column is named twice as a label"));
         }
-        if table.labels.len() == count {
+        if labels.len() == first.len() {
             return Err(Error::NoFeatures);
         }
-        table.names = header.then_some(first);
-        Ok(table)
-    }
-
-    /// The places of the features, from left to right.
-    pub(super) fn features(&self) -> impl Iterator<Item = usize> {
-        (0..self.count).filter(|index| !self.labels.contains(index))
-    }
-
-    /// Whether the first row names the columns of a model, if that shows.
-    fn known_header(&self, first: &[String], columns: &[Column]) -> Option<bool> {
-        let fields = self.features().filter_map(|index| first.get(index));
-        let pairs: Vec<(&String, &Column)> = fields.zip(columns).collect();
-        if pairs.is_empty() {
-            return None;
+        let mut features = others(first.len(), &labels);
+        if header && has_names(&options.columns) {
+            features = names.places(&options.columns, &features)?;
         }
-        let named = |(field, column): &(&String, &Column)| {
-            !column.name.is_empty() && column.name == shorten(field)
-        };
-        let fits = |(field, column): &(&String, &Column)| {
-            if column.categories.is_empty() {
-                number::parse(field).is_some()
-            } else {
-                column.categories.contains(field) || column.categories.contains(&class_name(field))
+        let categories = places(&options.categories, &first);
+        let header = header.then_some(names);
+        Ok(Self { header, count: first.len(), labels, features, categories })
+    }
+
+    /// The columns that are neither labels nor features, by number and name.
+    fn ignored(&self) -> Vec<String> {
+        let mut ignored = Vec::new();
+        for index in others(self.count, &self.features) {
+            if !self.labels.contains(&index) {
+                ignored.push(self.name(index));
             }
-        };
-        if pairs.iter().all(named) {
-            return Some(true);
         }
-        pairs.iter().all(|pair| fits(pair) || features::is_gap(pair.0)).then_some(false)
+        ignored
     }
 
     /// A column's name for a message.
     pub(super) fn name(&self, index: usize) -> String {
-        match self.names.as_ref().and_then(|names| names.get(index)) {
-            Some(name) if !name.is_empty() => format!("{} ({})", index + 1, shorten(name)),
-            _ => (index + 1).to_string(),
+        match self.header(index) {
+            "" => (index + 1).to_string(),
+            name => format!("{} ({name})", index + 1),
         }
     }
 
-    /// A column's name in the header, shortened; empty without one.
-    pub(super) fn header(&self, index: usize) -> String {
-        let name = self.names.as_ref().and_then(|names| names.get(index));
-        name.map(|name| shorten(name)).unwrap_or_default()
+    /// The places of the features.
+    pub(super) fn features(&self) -> &[usize] {
+        &self.features
     }
+
+    /// A column's name in the header, shortened; empty without one.
+    pub(super) fn header(&self, index: usize) -> &str {
+        self.header.as_ref().map(|header| header.name(index)).unwrap_or_default()
+    }
+}
+
+/// Whether the first row names the columns of a model, if that shows.
+fn known_header(
+    first: &[String],
+    names: &Header,
+    columns: &[Column],
+    labels: &[usize],
+) -> Option<bool> {
+    let features = others(first.len(), labels);
+    let (mut in_order, mut fits, mut known) = (true, true, false);
+    for (column, index) in columns.iter().zip(&features) {
+        let name = names.name(*index);
+        in_order &= !name.is_empty() && column.name == name;
+        known |= !column.name.is_empty() && names.place(&column.name).is_some();
+        let field = first.get(*index).map(String::as_str).unwrap_or_default();
+        let category = |name: &str| column.categories.iter().any(|one| one == name);
+        let value = if column.categories.is_empty() {
+            number::parse(field).is_some()
+        } else {
+            category(field) || category(&class_name(field))
+        };
+        fits &= value || features::is_gap(field);
+    }
+    if columns.is_empty() || features.is_empty() {
+        None
+    } else if in_order || fits {
+        Some(in_order)
+    } else {
+        known.then_some(true)
+    }
+}
+
+/// The columns that labels are, without those that are not there.
+#[inline(never)]
+fn places(labels: &[Label], first: &[String]) -> Vec<usize> {
+    labels.iter().filter_map(|label| place(label, first)).collect()
 }
 
 /// Which of the columns a label is.

@@ -7,7 +7,8 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::object::{
-    Reader, bad_argument, columns, of_columns, of_scaling, scaling, texts, texts_of, whole_of,
+    Reader, bad_argument, columns, object, of_columns, of_scaling, scaling, texts, texts_of,
+    whole_of,
 };
 use crate::neural::dataset::{Kind, Label, Options};
 use crate::neural::{self, Labels, Scaling};
@@ -30,7 +31,8 @@ pub struct Dataset(pub(super) neural::Dataset);
 impl Dataset {
     /// Reads a CSV: one row per example, features and a label. A header, the separator (comma,
     /// semicolon, tab), the label's column (the last) and the task are found out unless given.
-    /// Values that may be missing are gaps, unless `columns` say what to put there.
+    /// Values that may be missing are gaps, unless `columns` say what to put there. In a table with
+    /// a header `columns` that have names are found by name.
     pub fn parse(csv: &[u8], options: Option<ParseOptions>) -> Result<Dataset, JsValue> {
         neural::Dataset::parse(csv, &parse_options(options)?).map(Dataset).map_err(thrown)
     }
@@ -56,14 +58,19 @@ impl Dataset {
 
     /// Reads the inputs of rows to run a network on: features only, unless `options.label` names a
     /// column, which is then left out. `inputs` is the number of the network's inputs.
-    #[wasm_bindgen(js_name = parseRows)]
+    #[wasm_bindgen(js_name = parseRows, unchecked_return_type = "ParsedRows")]
     pub fn parse_rows(
         csv: &[u8],
         inputs: u32,
         options: Option<ParseOptions>,
-    ) -> Result<Vec<f32>, JsValue> {
+    ) -> Result<JsValue, JsValue> {
         let inputs = crate::tensor::index(inputs);
-        neural::Dataset::parse_rows(csv, inputs, &parse_options(options)?).map_err(thrown)
+        let rows = neural::Dataset::parse_rows(csv, inputs, &parse_options(options)?);
+        let rows = rows.map_err(thrown)?;
+        Ok(object(&[
+            ("inputs", Float32Array::from(rows.inputs.as_slice()).into()),
+            ("ignored", texts(&rows.ignored)),
+        ]))
     }
 
     /// Number of rows.
@@ -94,6 +101,13 @@ impl Dataset {
     #[wasm_bindgen(getter, unchecked_return_type = "Column[]")]
     pub fn columns(&self) -> JsValue {
         of_columns(self.0.columns())
+    }
+
+    /// Columns of the table that were left out because `columns` have none of their name, such as
+    /// "3 (id)": the number, counted from 1, and the name.
+    #[wasm_bindgen(getter, unchecked_return_type = "string[]")]
+    pub fn ignored(&self) -> JsValue {
+        texts(self.0.ignored())
     }
 
     /// Whether values are missing.

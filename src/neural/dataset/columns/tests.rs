@@ -65,7 +65,7 @@ fn text_among_numbers_is_refused_where_it_stands() {
 fn rows_for_a_model_have_its_columns() {
     let columns = parse("size,colour,told\n1,red,a\n2,blue,b\n").unwrap().columns().to_vec();
     let options = Options { columns, ..encoding() };
-    let run = |csv: &str| Dataset::parse_rows(csv.as_bytes(), 3, &options);
+    let run = |csv: &str| Dataset::parse_rows(csv.as_bytes(), 3, &options).map(|rows| rows.inputs);
     assert_eq!(run("7,red\n"), Ok(vec![7., 0., 1.]));
     assert_eq!(run("size,colour\n7,red\n8,blue\n"), Ok(vec![7., 0., 1., 8., 1., 0.]));
     let error = run("7,red\n8,green\n").unwrap_err();
@@ -84,7 +84,8 @@ fn rows_for_a_model_have_its_columns() {
 fn a_single_row_of_categories_is_a_row() {
     let columns = parse("red,up,a\nblue,down,b\n").unwrap().columns().to_vec();
     let options = Options { columns, ..encoding() };
-    assert_eq!(Dataset::parse_rows(b"red,down\n", 4, &options), Ok(vec![0., 1., 1., 0.]));
+    let rows = Dataset::parse_rows(b"red,down\n", 4, &options).unwrap();
+    assert_eq!(rows.inputs, [0., 1., 1., 0.]);
     let error = Dataset::parse_rows(b"pink,down\nred,up\n", 4, &options).unwrap_err();
     assert!(matches!(error, Error::UnknownCategory { row: 1, .. }), "{error}");
 }
@@ -149,10 +150,8 @@ fn a_missing_category_becomes_the_most_frequent_one_of_the_training_rows() {
     // In all rows both are as frequent: the first one.
     assert_eq!(data.fit_columns().unwrap()[0].fill, Some(0.0));
     let options = Options { columns, ..encoding() };
-    assert_eq!(
-        Dataset::parse_rows(b",4\nred,NA\n", 3, &options),
-        Ok(vec![1., 0., 4., 0., 1., 2.5])
-    );
+    let rows = Dataset::parse_rows(b",4\nred,NA\n", 3, &options).unwrap();
+    assert_eq!(rows.inputs, [1., 0., 4., 0., 1., 2.5]);
     assert!(!data.select(&[0, 1]).has_gaps());
 }
 
