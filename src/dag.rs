@@ -22,6 +22,7 @@
 
 pub mod car;
 pub mod cbor;
+pub mod operation;
 pub mod vote;
 
 mod equivocation;

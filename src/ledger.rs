@@ -26,18 +26,20 @@
 //! reveal, as in ENS (EIP-137 and its registrar), so that nobody can overtake a registration that
 //! is on its way; they expire by the height of checkpoints, never by a clock.
 //!
-//! O(log n) per operation in accounts, holds and names. Not here: fees, interest, prices of names.
+//! The state is made of records, one per account, hold, name and commitment, in Merkle tries: one
+//! hash commits to all of them. O(log n) per operation and per changed record. Not here: fees,
+//! interest, prices of names.
 
 mod account;
 mod error;
 mod name;
-mod operation;
 mod state;
+mod trie;
 
+pub use crate::dag::operation::{Label, Operation};
 pub use error::Error;
-pub use name::{Label, Name, commitment};
-pub use operation::{Entry, Operation};
-pub use state::{Account, Genesis, Hold, Settled, State};
+pub use name::{Name, commitment};
+pub use state::{Account, Entry, Genesis, Hold, Settled, State};
 
 #[cfg(test)]
 mod tests;

@@ -37,10 +37,10 @@ pub mod dag;
 pub mod sync;
 
 #[cfg(feature = "mesh")]
-pub mod consensus;
+pub mod ledger;
 
 #[cfg(feature = "mesh")]
-pub mod ledger;
+pub mod consensus;
 
 // Floor 4, societies: what the members of a history do together.
 #[cfg(feature = "mesh")]

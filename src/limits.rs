@@ -111,9 +111,9 @@ pub const CAR_BLOBS_MAX: usize = CAR_VERTICES_MAX;
 
 /// Credits of one ledger in millionths: 2^53 - 1, up to which every JSON tool is exact.
 pub const LEDGER_MINTED_MAX: u64 = (1 << 53) - 1;
-/// Accounts of one ledger (count). Arbitrary, sane: with 48 bytes each they are 12 MiB.
+/// Accounts of one ledger (count). Arbitrary, sane: with 160 bytes each they are 40 MiB.
 pub const LEDGER_ACCOUNTS_MAX: usize = 1 << 18;
-/// Open holds of one ledger (count): with 150 bytes each they are 10 MiB.
+/// Open holds of one ledger (count): with 320 bytes each they are 20 MiB.
 pub const LEDGER_HOLDS_MAX: usize = 1 << 16;
 /// Decided operations that wait for what they build on (count): some seconds of a busy network.
 pub const LEDGER_WAITING_MAX: usize = 1 << 14;
@@ -205,6 +205,12 @@ pub const BLOCK_ITEMS_MAX: usize = 256;
 pub const CUT_DECISIONS_MAX: usize = 256;
 /// Conflict keys of one item (count). Arbitrary, sane: a transfer between accounts has two.
 pub const ITEM_KEYS_MAX: usize = 16;
+/// Items of one author that a key remembers although they cannot be voted for now (count). An
+/// honest author has one, or two after a mistake.
+pub const ITEMS_IDLE_MAX: usize = 16;
+/// Items of one author that are looked at again with every checkpoint, because time may make them
+/// possible (count): names it waits for.
+pub const ITEMS_CLOCKED_MAX: usize = 64;
 /// Largest view (count): with timeouts that double, nobody lives to see it.
 pub const VIEWS_MAX: u32 = 1 << 16;
 /// Samples of how long votes take (count): the last few decisions of a small committee.

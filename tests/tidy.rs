@@ -12,7 +12,7 @@ const FLOORS: &[&[&str]] = &[
     &["limits", "clock", "math", "rng", "units", "simd"],
     &["crypto", "tensor"],
     &["neural"],
-    &["identity", "dag", "sync", "consensus", "ledger"],
+    &["identity", "dag", "sync", "ledger", "consensus"],
     &["federated"],
     &["message", "event", "effect", "node"],
     &["platform", "storage", "net", "runtime", "sim"],

@@ -1,6 +1,6 @@
 //! Why a vertex was refused, and what that says about who sent it.
 
-use super::{VertexId, cbor};
+use super::{VertexId, cbor, operation};
 use crate::crypto::{hash, sign};
 use crate::identity::{self, AuthorId, NetworkId};
 use crate::neural;
@@ -265,6 +265,9 @@ pub enum Error {
         /// How many parents are not there.
         missing: usize,
     },
+    /// An operation outside its bounds.
+    #[error("the operation is refused: {0}")]
+    Operation(#[from] operation::Error),
     /// Text that is no content id.
     #[error("no content id of the right kind: {0}")]
     Id(#[from] hash::Error),
@@ -298,6 +301,7 @@ impl Error {
             Self::GraphFull { .. } => "graph-full",
             Self::AuthorFull { .. } => "author-full",
             Self::Restore { .. } => "store-damaged",
+            Self::Operation(source) => source.code(),
             Self::Id(source) => source.code(),
         }
     }
@@ -316,6 +320,7 @@ impl Error {
             | Self::Classes { .. }
             | Self::Identity { .. }
             | Self::Prev { .. }
+            | Self::Operation(_)
             | Self::Id(_) => Fault::Malformed,
             Self::ForeignKey { .. }
             | Self::Lamport { .. }

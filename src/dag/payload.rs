@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::operation::Operation;
 use super::vote::{Seats, Votes};
 use super::{BlobId, EquivocationProof, Error, VertexId};
 use crate::identity::{Binding, NetworkId};
@@ -64,6 +65,8 @@ pub enum Payload {
     Votes(Votes),
     /// A committee for the next epoch; conflicts with every other for it.
     Committee(Seats),
+    /// What the author states about credits and names; conflicts with others as it declares.
+    Ledger(Operation),
 }
 
 /// What a run trains, and how.
@@ -148,6 +151,7 @@ impl Payload {
             Self::Equivocation { .. } => "equivocation",
             Self::Votes(_) => "votes",
             Self::Committee(_) => "committee",
+            Self::Ledger(_) => "ledger",
         }
     }
 
@@ -169,6 +173,7 @@ impl Payload {
             }
             Self::Votes(votes) => votes.validate(),
             Self::Committee(seats) => seats.validate(),
+            Self::Ledger(operation) => Ok(operation.validate()?),
             // The first two are checked with the author's key, by the graph.
             Self::Identity { .. } | Self::Binding(_) | Self::RunLeave { .. } => Ok(()),
         }

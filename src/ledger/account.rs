@@ -1,10 +1,9 @@
 //! Balances and holds: every unit is in exactly one of them.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use super::Error;
+use super::trie::{Hash, Trie};
 use crate::dag::vote::ItemId;
 use crate::identity::AuthorId;
 use crate::limits;
@@ -35,13 +34,17 @@ pub struct Hold {
 }
 
 /// All credits.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Book {
-    accounts: BTreeMap<AuthorId, Account>,
-    holds: BTreeMap<ItemId, Hold>,
+    accounts: Trie<AuthorId, Account>,
+    holds: Trie<ItemId, Hold>,
 }
 
 impl Book {
+    pub(super) const fn new() -> Self {
+        Self { accounts: Trie::new("account"), holds: Trie::new("hold") }
+    }
+
     pub(super) fn account(&self, author: &AuthorId) -> Option<&Account> {
         self.accounts.get(author)
     }
@@ -50,18 +53,25 @@ impl Book {
         self.holds.get(id)
     }
 
-    pub(super) fn accounts(&self) -> impl Iterator<Item = (&AuthorId, &Account)> {
-        self.accounts.iter()
-    }
-
     pub(super) fn holds(&self) -> impl Iterator<Item = (&ItemId, &Hold)> {
         self.holds.iter()
     }
 
+    /// Accounts and holds as the bytes that are hashed.
+    pub(super) fn records(&self) -> impl Iterator<Item = Vec<u8>> {
+        let accounts = self.accounts.iter().map(|(key, value)| self.accounts.record(key, value));
+        accounts.chain(self.holds.iter().map(|(key, value)| self.holds.record(key, value)))
+    }
+
+    /// The hashes that commit to accounts and to holds.
+    pub(super) fn roots(&self) -> [Hash; 2] {
+        [self.accounts.root(), self.holds.root()]
+    }
+
     /// Credits in balances and holds.
     pub(super) fn total(&self) -> u128 {
-        let balances = self.accounts.values().map(|account| account.balance);
-        let held = self.holds.values().map(|hold| hold.amount);
+        let balances = self.accounts.iter().map(|(_, account)| account.balance);
+        let held = self.holds.iter().map(|(_, hold)| hold.amount);
         balances.chain(held).map(|amount| u128::from(amount.0)).sum()
     }
 
@@ -87,7 +97,7 @@ impl Book {
     /// Whether an account may be opened for a payee that has none.
     pub(super) fn check_payee(&self, to: &AuthorId) -> Result<(), Error> {
         let (held, max) = (self.accounts.len(), limits::LEDGER_ACCOUNTS_MAX);
-        if held < max || self.accounts.contains_key(to) {
+        if held < max || self.accounts.get(to).is_some() {
             return Ok(());
         }
         Err(Error::Full { what: "accounts", held, max })
@@ -101,17 +111,19 @@ impl Book {
 
     /// Takes an amount that [`Book::check_spend`] allowed.
     pub(super) fn spend(&mut self, author: &AuthorId, amount: MicroCredits) {
-        if let Some(account) = self.accounts.get_mut(author) {
+        if let Some(mut account) = self.accounts.get(author).copied() {
             let left = account.balance.checked_sub(amount);
             account.balance = left.expect("a spend is checked against the balance before");
             account.next_sequence += 1;
+            self.accounts.insert(*author, account);
         }
     }
 
     pub(super) fn credit(&mut self, to: AuthorId, amount: MicroCredits) {
-        let account = self.accounts.entry(to).or_default();
+        let mut account = self.accounts.get(&to).copied().unwrap_or_default();
         let sum = account.balance.checked_add(amount);
         account.balance = sum.expect("all credits together fit 63 bits, see LEDGER_MINTED_MAX");
+        self.accounts.insert(to, account);
     }
 
     pub(super) fn open_hold(&mut self, id: ItemId, hold: Hold) {

@@ -1,5 +1,6 @@
 //! Why an operation may not be voted for.
 
+use crate::dag::operation;
 use crate::dag::vote::ItemId;
 use crate::identity::AuthorId;
 use crate::units::MicroCredits;
@@ -8,6 +9,9 @@ use crate::units::MicroCredits;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// No operation at all.
+    #[error(transparent)]
+    Operation(#[from] operation::Error),
     /// The account was never credited.
     #[error("{account} has no account here; somebody has to pay it first")]
     AccountUnknown {
@@ -30,25 +34,9 @@ pub enum Error {
         /// The position that is free.
         next: u64,
     },
-    /// An amount outside its bounds.
-    #[error("{amount} cannot be paid; an amount is from 0.000001 to {max}")]
-    Amount {
-        /// The amount.
-        amount: MicroCredits,
-        /// The most.
-        max: MicroCredits,
-    },
     /// Paying oneself.
     #[error("payer and payee are the same account")]
     Oneself,
-    /// A memo or address that is too long or holds control characters.
-    #[error("the {field} is not a text of at most {bytes_max} bytes without control characters")]
-    Text {
-        /// The field.
-        field: &'static str,
-        /// Bytes allowed.
-        bytes_max: usize,
-    },
     /// No such hold, or it has ended.
     #[error("hold {hold} is not open; it was never made, or was released or refunded")]
     HoldUnknown {
@@ -59,14 +47,6 @@ pub enum Error {
     #[error("the author may not end this hold so: {reason}")]
     HoldForbidden {
         /// Who may, and when.
-        reason: &'static str,
-    },
-    /// Not a label.
-    #[error("{label:?} is no name: {reason}")]
-    Label {
-        /// What was given, shortened.
-        label: String,
-        /// What a label looks like.
         reason: &'static str,
     },
     /// Another version of the name is current.
@@ -121,18 +101,27 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the same operation may become possible by nothing but the height of checkpoints.
+    pub const fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::NameTaken { .. }
+                | Self::Commitment { .. }
+                | Self::HoldForbidden { .. }
+                | Self::Full { .. }
+        )
+    }
+
     /// Stable name of the cause.
     pub const fn code(&self) -> &'static str {
         match self {
+            Self::Operation(error) => error.code(),
             Self::AccountUnknown { .. } => "account-unknown",
             Self::Overdraft { .. } => "overdraft",
             Self::Sequence { .. } => "account-sequence",
-            Self::Amount { .. } => "amount-invalid",
             Self::Oneself => "payment-to-oneself",
-            Self::Text { .. } => "ledger-text",
             Self::HoldUnknown { .. } => "hold-unknown",
             Self::HoldForbidden { .. } => "hold-forbidden",
-            Self::Label { .. } => "name-invalid",
             Self::Version { .. } => "name-version",
             Self::NameTaken { .. } => "name-taken",
             Self::NameFree => "name-free",

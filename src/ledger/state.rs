@@ -2,18 +2,31 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-
 use super::account::Book;
 use super::name::Names;
-use super::{Entry, Error, Label, Name, Operation};
-use crate::dag::cbor;
-use crate::dag::vote::ItemId;
+use super::{Error, Label, Name, Operation};
+use crate::crypto::hash::Digest;
+use crate::dag::operation::{account_key, hold_key, name_key};
+use crate::dag::vote::{ConflictKey, ItemId};
 use crate::identity::AuthorId;
 use crate::limits;
 use crate::units::MicroCredits;
 
 pub use super::account::{Account, Hold};
+
+/// Domain of the root of the state.
+const ROOT_DOMAIN: &str = "synaptic-mesh 2026 ledger root v1";
+
+/// An operation in the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Where it stands.
+    pub id: ItemId,
+    /// Who signed it.
+    pub author: AuthorId,
+    /// What it says.
+    pub operation: Operation,
+}
 
 /// What a ledger begins with; the only source of credits.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,15 +38,20 @@ pub struct Genesis {
 /// What became of a decided operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Settled {
-    /// It took effect, and with it those that waited for it, in this order.
-    Applied(Vec<ItemId>),
+    /// It took effect, and others with it.
+    Applied {
+        /// It and those that waited for it, in this order.
+        items: Vec<ItemId>,
+        /// Keys of operations that may have become possible.
+        opened: Vec<ConflictKey>,
+    },
     /// It builds on something that is not settled here yet, and waits.
     Waiting,
     /// It has no effect: its place was taken before.
     Void,
 }
 
-/// Accounts, holds and names after everything that was settled.
+/// Accounts, holds and names after everything that was settled. A copy costs nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
     book: Book,
@@ -51,6 +69,17 @@ enum Place {
     Hold(ItemId),
     /// A name to come to the version before.
     Name(Label, u64),
+}
+
+impl Place {
+    /// The conflict key of what waits there.
+    fn key(&self) -> ConflictKey {
+        match self {
+            Self::Account(author, sequence) => account_key(author, *sequence),
+            Self::Hold(hold) => hold_key(hold),
+            Self::Name(label, version) => name_key(label, *version),
+        }
+    }
 }
 
 /// How an operation stands to what is settled.
@@ -75,21 +104,24 @@ impl State {
         let minted = u64::try_from(total).ok().filter(|sum| *sum <= limits::LEDGER_MINTED_MAX);
         let minted =
             minted.ok_or(Error::Minted { max: MicroCredits(limits::LEDGER_MINTED_MAX) })?;
-        let mut book = Book::default();
+        let mut book = Book::new();
         for (author, amount) in &genesis.balances {
             book.credit(*author, *amount);
         }
-        Ok(Self { book, names: Names::default(), minted, height: 0, waiting: BTreeMap::new() })
+        Ok(Self { book, names: Names::new(), minted, height: 0, waiting: BTreeMap::new() })
     }
 
-    /// Whether a voter may vote for an operation: local rules, and what is settled here.
+    /// Whether a voter may vote for an operation of an author: local rules, and what is settled
+    /// here.
     ///
     /// # Errors
     /// The first rule it breaks.
-    pub fn check(&self, entry: &Entry) -> Result<(), Error> {
-        let Entry { author, operation, .. } = entry;
-        operation.validate(author)?;
+    pub fn check(&self, author: &AuthorId, operation: &Operation) -> Result<(), Error> {
+        operation.validate()?;
         match operation {
+            Operation::Transfer { to, .. } | Operation::Hold { to, .. } if to == author => {
+                Err(Error::Oneself)
+            }
             Operation::Transfer { sequence, to, amount, .. } => {
                 self.book.check_spend(author, *sequence, *amount)?;
                 self.book.check_payee(to)
@@ -115,7 +147,7 @@ impl State {
         }
     }
 
-    /// Takes a decided operation, under the height of the checkpoint that covers it.
+    /// Takes a decided operation, under the height of the last checkpoint that does not cover it.
     ///
     /// A decided operation was found valid by a quorum; it is not judged again. It waits when what
     /// it builds on is not settled here yet.
@@ -132,7 +164,8 @@ impl State {
             }
             Standing::Ready => {}
         }
-        let (mut applied, mut ready) = (Vec::new(), vec![(entry, height)]);
+        let (mut items, mut opened) = (Vec::new(), Vec::new());
+        let mut ready = vec![(entry, height)];
         while let Some((entry, height)) = ready.pop() {
             match self.standing(&entry) {
                 Standing::Ready => {}
@@ -142,13 +175,14 @@ impl State {
                 }
                 Standing::Late => continue,
             }
-            applied.push(entry.id);
+            items.push(entry.id);
             for place in self.apply(&entry, height) {
+                opened.push(place.key());
                 ready.extend(self.waiting.remove(&place).into_iter().flatten());
             }
         }
         debug_assert_eq!(self.book.total(), u128::from(self.minted), "credits are conserved");
-        Ok(Settled::Applied(applied))
+        Ok(Settled::Applied { items, opened })
     }
 
     /// Moves on to the height of a new checkpoint; lower ones change nothing.
@@ -192,7 +226,10 @@ impl State {
 
     /// Names that have not expired, in order.
     pub fn names(&self) -> impl Iterator<Item = (&Label, &Name)> {
-        self.names.iter().filter(|(_, name)| name.expires > self.height)
+        let here = self.names.iter().filter(|(_, name)| name.expires > self.height);
+        let mut names: Vec<(&Label, &Name)> = here.collect();
+        names.sort_unstable_by_key(|(label, _)| *label);
+        names.into_iter()
     }
 
     /// Credits minted in the genesis.
@@ -210,18 +247,17 @@ impl State {
         self.waiting.values().map(Vec::len).sum()
     }
 
-    /// The settled state as canonical DAG-CBOR records `[kind, key, value]`, in one order: what a
-    /// checkpoint's state root is made of. Equal states give equal records.
+    /// The settled state as canonical DAG-CBOR records `[kind, key, value]`, in one order. Equal
+    /// states give equal records.
     pub fn records(&self) -> impl Iterator<Item = Vec<u8>> {
-        let accounts =
-            self.book.accounts().map(|(author, account)| record("account", author, account));
-        let holds = self.book.holds().map(|(id, hold)| record("hold", id, hold));
-        let names = self.names.iter().map(|(label, name)| record("name", label, name));
-        let commitments = self
-            .names
-            .commitments()
-            .map(|(hash, height)| record("commitment", serde_bytes::Bytes::new(hash), height));
-        accounts.chain(holds).chain(names).chain(commitments)
+        self.book.records().chain(self.names.records())
+    }
+
+    /// The hash that commits to all records: the state root of a checkpoint. Costs a few hashes
+    /// for each record that changed since it was last taken of this state or one before it.
+    pub fn root(&self) -> [u8; 32] {
+        let roots = [self.book.roots(), self.names.roots()].concat().concat();
+        Digest::derive(ROOT_DOMAIN, &[&roots]).0
     }
 
     fn check_version(&self, label: &Label, found: u64) -> Result<(), Error> {
@@ -314,7 +350,7 @@ impl State {
             Operation::Release { hold } => self.end_hold(hold, |hold| hold.to),
             Operation::Refund { hold } => self.end_hold(hold, |hold| hold.from),
             Operation::NameCommit { commitment } => {
-                self.names.commit(**commitment, height);
+                self.names.commit(commitment, height);
                 Vec::new()
             }
             Operation::NameRegister { label, salt, addresses, .. } => {
@@ -357,8 +393,4 @@ impl State {
     fn name_place(&self, label: &Label) -> Place {
         Place::Name(label.clone(), self.names.next_version(label))
     }
-}
-
-fn record<K: Serialize + ?Sized, V: Serialize>(kind: &str, key: &K, value: V) -> Vec<u8> {
-    cbor::encode(&(kind, key, value)).expect("numbers, texts, bytes and links always encode")
 }

@@ -57,13 +57,17 @@ fn balance(state: &State, who: u8) -> u64 {
 
 /// Votes for and settles, as a node does that has everything before it.
 fn carry_out(state: &mut State, entry: Entry) -> Result<(), Error> {
-    state.check(&entry)?;
+    state.check(&entry.author, &entry.operation)?;
     let id = entry.id;
     match state.settle(entry, state.height()).unwrap() {
-        Settled::Applied(applied) => assert_eq!(applied.first(), Some(&id)),
+        Settled::Applied { items, .. } => assert_eq!(items.first(), Some(&id)),
         other => panic!("found valid, then {other:?}"),
     }
     Ok(())
+}
+
+fn check(state: &State, entry: &Entry) -> Result<(), Error> {
+    state.check(&entry.author, &entry.operation)
 }
 
 fn code(result: Result<(), Error>) -> &'static str {
@@ -93,13 +97,13 @@ fn what_cannot_be_paid_gets_no_vote() {
         (1, pay(0, 2, 100), "allowed"),
     ];
     for (number, (by, operation, expected)) in (1..).zip(rows) {
-        assert_eq!(code(state.check(&entry(number, by, operation))), expected, "row {number}");
+        assert_eq!(code(check(&state, &entry(number, by, operation))), expected, "row {number}");
     }
     let memo = "x".repeat(limits::LEDGER_MEMO_BYTES_MAX + 1);
     for memo in [memo, "line\nbreak".to_owned()] {
         let to = author(2);
         let operation = Operation::Transfer { sequence: 0, to, amount: MicroCredits(1), memo };
-        assert_eq!(code(state.check(&entry(9, 1, operation))), "ledger-text");
+        assert_eq!(code(check(&state, &entry(9, 1, operation))), "ledger-text");
     }
 }
 
@@ -124,18 +128,18 @@ fn a_hold_is_ended_once_by_those_who_may() {
     assert_eq!((balance(&state, 1), state.total()), (70, 100), "held credits are still there");
     let rows = [(1, true, false), (2, false, true), (9, true, true), (3, false, false)];
     for (by, may_release, may_refund) in rows {
-        assert_eq!(state.check(&entry(2, by, release.clone())).is_ok(), may_release, "{by}");
-        assert_eq!(state.check(&entry(2, by, refund.clone())).is_ok(), may_refund, "{by}");
+        assert_eq!(check(&state, &entry(2, by, release.clone())).is_ok(), may_release, "{by}");
+        assert_eq!(check(&state, &entry(2, by, refund.clone())).is_ok(), may_refund, "{by}");
     }
     let mut due = open();
     due.advance(5);
-    assert!(due.check(&entry(2, 1, refund.clone())).is_ok(), "the payer, once it is due");
+    assert!(check(&due, &entry(2, 1, refund.clone())).is_ok(), "the payer, once it is due");
     for (exit, paid) in [(release.clone(), 2), (refund.clone(), 1)] {
         let mut state = open();
         let before = balance(&state, paid);
         carry_out(&mut state, entry(2, 9, exit.clone())).unwrap();
         assert_eq!(balance(&state, paid), before + 30);
-        assert_eq!(code(state.check(&entry(3, 9, exit))), "hold-unknown");
+        assert_eq!(code(check(&state, &entry(3, 9, exit))), "hold-unknown");
     }
     assert_eq!(release.keys(&author(1)), refund.keys(&author(2)), "one exit per hold");
 }
@@ -185,12 +189,16 @@ fn renew(label: &str, version: u64) -> Operation {
 #[test]
 fn a_name_is_committed_to_and_then_revealed() {
     let mut state = ledger(&[]);
-    assert_eq!(code(state.check(&entry(1, 1, register("mesh", 1)))), "name-commitment");
+    assert_eq!(code(check(&state, &entry(1, 1, register("mesh", 1)))), "name-commitment");
     carry_out(&mut state, entry(2, 1, commit("mesh", 1))).unwrap();
-    assert_eq!(code(state.check(&entry(3, 1, register("mesh", 1)))), "name-commitment", "too soon");
+    assert_eq!(
+        code(check(&state, &entry(3, 1, register("mesh", 1)))),
+        "name-commitment",
+        "too soon"
+    );
     state.advance(limits::NAME_COMMITMENT_HEIGHTS_MIN);
     assert_eq!(
-        code(state.check(&entry(3, 2, register("mesh", 1)))),
+        code(check(&state, &entry(3, 2, register("mesh", 1)))),
         "name-commitment",
         "somebody who has seen the label has not committed to it"
     );
@@ -205,7 +213,7 @@ fn a_commitment_is_forgotten_in_time() {
     let mut state = ledger(&[]);
     carry_out(&mut state, entry(1, 1, commit("mesh", 1))).unwrap();
     state.advance(limits::NAME_COMMITMENT_HEIGHTS_MAX + 1);
-    assert_eq!(code(state.check(&entry(2, 1, register("mesh", 1)))), "name-commitment");
+    assert_eq!(code(check(&state, &entry(2, 1, register("mesh", 1)))), "name-commitment");
     assert_eq!(state.records().count(), 0);
 }
 
@@ -221,8 +229,8 @@ fn named() -> State {
 #[test]
 fn only_the_owner_changes_a_name_and_only_until_it_expires() {
     let mut state = named();
-    assert_eq!(code(state.check(&entry(3, 2, renew("mesh", 2)))), "name-foreign");
-    assert_eq!(code(state.check(&entry(3, 1, renew("mesh", 1)))), "name-version");
+    assert_eq!(code(check(&state, &entry(3, 2, renew("mesh", 2)))), "name-foreign");
+    assert_eq!(code(check(&state, &entry(3, 1, renew("mesh", 1)))), "name-version");
     let label = Label::new("mesh").unwrap();
     let give = Operation::NameTransfer { label: label.clone(), version: 2, to: author(2) };
     carry_out(&mut state, entry(3, 1, give)).unwrap();
@@ -233,7 +241,7 @@ fn only_the_owner_changes_a_name_and_only_until_it_expires() {
     assert_eq!(state.name(&label).unwrap().expires, expires + limits::NAME_TERM_HEIGHTS);
     state.advance(expires + limits::NAME_TERM_HEIGHTS);
     assert_eq!(state.name(&label), None);
-    assert_eq!(code(state.check(&entry(5, 2, renew("mesh", 4)))), "name-free");
+    assert_eq!(code(check(&state, &entry(5, 2, renew("mesh", 4)))), "name-free");
 }
 
 #[test]
@@ -241,11 +249,11 @@ fn a_name_is_taken_until_it_expires_and_then_free() {
     let mut state = named();
     carry_out(&mut state, entry(3, 2, commit("mesh", 2))).unwrap();
     state.advance(2);
-    assert_eq!(code(state.check(&entry(4, 2, register("mesh", 2)))), "name-taken");
+    assert_eq!(code(check(&state, &entry(4, 2, register("mesh", 2)))), "name-taken");
     state.advance(1 + limits::NAME_TERM_HEIGHTS);
     carry_out(&mut state, entry(5, 2, commit("mesh", 2))).unwrap();
     state.advance(2 + limits::NAME_TERM_HEIGHTS);
-    assert_eq!(code(state.check(&entry(6, 2, register("mesh", 1)))), "name-version");
+    assert_eq!(code(check(&state, &entry(6, 2, register("mesh", 1)))), "name-version");
     carry_out(&mut state, entry(6, 2, register("mesh", 2))).unwrap();
     assert_eq!(state.name(&Label::new("mesh").unwrap()).unwrap().owner, author(2));
 }
@@ -260,6 +268,66 @@ fn an_operation_has_one_encoding_and_strangers_fields_are_refused() {
     let mut wrong = bytes;
     *wrong.get_mut(find).unwrap() = b'M';
     assert!(crate::dag::cbor::decode::<Operation>(&wrong, &bounds).is_err(), "no label");
+}
+
+/// The root of some records by its definition in `docs/wire.md`.
+fn naive_root(state: &State) -> [u8; 32] {
+    fn bit(path: &[u8; 32], at: u16) -> bool {
+        path[usize::from(at / 8)] & (0x80 >> (at % 8)) != 0
+    }
+    fn tree(leaves: &[([u8; 32], [u8; 32])]) -> [u8; 32] {
+        match leaves {
+            [] => [0; 32],
+            [(_, hash)] => *hash,
+            [(first, _), rest @ ..] => {
+                let splits =
+                    |at: &u16| rest.iter().any(|(path, _)| bit(path, *at) != bit(first, *at));
+                let at = (0..256).find(splits).unwrap();
+                let side =
+                    |right| leaves.iter().filter(move |(path, _)| bit(path, at) == right).copied();
+                let (left, right): (Vec<_>, Vec<_>) = (side(false).collect(), side(true).collect());
+                let parts = [&at.to_be_bytes()[..], &tree(&left), &tree(&right)];
+                Digest::derive("synaptic-mesh 2026 ledger fork v1", &parts).0
+            }
+        }
+    }
+    let mut kinds: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    for record in state.records() {
+        let fields: (String, ipld_core::ipld::Ipld, ipld_core::ipld::Ipld) =
+            serde_ipld_dagcbor::from_slice(&record).unwrap();
+        let key = crate::dag::cbor::encode(&fields.1).unwrap();
+        let path =
+            Digest::derive("synaptic-mesh 2026 ledger path v1", &[fields.0.as_bytes(), &key]).0;
+        let leaf = Digest::derive("synaptic-mesh 2026 ledger record v1", &[&record]).0;
+        kinds.entry(fields.0).or_default().push((path, leaf));
+    }
+    let mut root = |kind: &str| tree(&kinds.remove(kind).unwrap_or_default());
+    let roots = [root("account"), root("hold"), root("name"), root("commitment")].concat();
+    assert!(kinds.is_empty(), "a kind that is not in the root: {kinds:?}");
+    Digest::derive("synaptic-mesh 2026 ledger root v1", &[&roots]).0
+}
+
+#[test]
+fn the_root_is_the_one_of_the_definition_after_every_change() {
+    let mut state = ledger(&[]);
+    assert_eq!(state.root(), naive_root(&state), "of nothing");
+    let mut roots = vec![state.root()];
+    for number in 0..40 {
+        carry_out(&mut state, entry(number, 1, commit(&format!("name-{number}"), 1))).unwrap();
+        roots.push(state.root());
+    }
+    let before = state.clone();
+    state.advance(1);
+    for number in 0..40 {
+        let name = format!("name-{number}");
+        carry_out(&mut state, entry(100 + number, 1, register(&name, 1))).unwrap();
+        assert_eq!(state.root(), naive_root(&state), "commitments go, names come");
+        roots.push(state.root());
+    }
+    assert_eq!(before.root(), naive_root(&before), "a copy keeps what it had");
+    roots.sort_unstable();
+    roots.dedup();
+    assert_eq!(roots.len(), 81, "no two states have one root");
 }
 
 /// A plain second rulebook: who has what, checked and done at once, by someone who sees
@@ -325,6 +393,7 @@ proptest! {
             prop_assert!(carry_out(&mut state, entry).is_ok());
             prop_assert_eq!(state.total(), 4_000);
         }
+        prop_assert_eq!(state.root(), naive_root(&state));
         for (who, expected) in &book.balances {
             prop_assert_eq!(i128::from(balance(&state, *who)), *expected);
         }
@@ -349,6 +418,7 @@ proptest! {
         }
         prop_assert_eq!(state.waiting(), 0);
         prop_assert!(state.records().eq(in_order.records()));
+        prop_assert_eq!(state.root(), in_order.root());
     }
 }
 
@@ -362,11 +432,13 @@ fn what_waits_is_bounded_and_nothing_is_lost_at_the_bound() {
     }
     let over = entry(last + 1, 1, pay(u64::from(last) + 1, 2, 1));
     assert_eq!(state.settle(over.clone(), 0).unwrap_err().code(), "ledger-full");
-    let Settled::Applied(applied) = state.settle(entry(0, 1, pay(0, 2, 1)), 0).unwrap() else {
+    let Settled::Applied { items: applied, .. } =
+        state.settle(entry(0, 1, pay(0, 2, 1)), 0).unwrap()
+    else {
         panic!("nothing was missing any more");
     };
     assert_eq!(applied.len(), limits::LEDGER_WAITING_MAX + 1);
-    assert!(matches!(state.settle(over, 0).unwrap(), Settled::Applied(_)));
+    assert!(matches!(state.settle(over, 0).unwrap(), Settled::Applied { .. }));
     assert_eq!(balance(&state, 2), u64::from(last) + 2);
 }
 
