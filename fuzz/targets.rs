@@ -12,6 +12,7 @@ use synaptic_mesh::consensus::{
     self, Certificate, Checkpoint, Committee, Genesis, Item, Mmr, Output, Proof, Record, State,
 };
 use synaptic_mesh::crypto::sign::{PublicKey, Signature, SigningKey};
+use synaptic_mesh::dag::operation::{Label, Operation};
 use synaptic_mesh::dag::vote::{Block, ConflictKey, Decision, ItemId, Locked, Vote, Votes};
 use synaptic_mesh::dag::{
     BlobId, Graph, Key, NetworkId, Payload, SignedVertex, Source, Timeline, VertexId, car, cbor,
@@ -19,6 +20,7 @@ use synaptic_mesh::dag::{
 use synaptic_mesh::effect::{Effect, Input};
 use synaptic_mesh::federated::replay;
 use synaptic_mesh::identity::{AuthorId, Secrets, TransportId};
+use synaptic_mesh::ledger;
 use synaptic_mesh::message::{
     Heads, Ranges, Request, Response, WantAncestors, WantBlob, WantVertices,
 };
@@ -28,6 +30,7 @@ use synaptic_mesh::neural::{Activation, Layer, Loss, Model, Network, Shape, Spec
 use synaptic_mesh::node::{Config, Node, Restored};
 use synaptic_mesh::rng::Rng;
 use synaptic_mesh::sync::negentropy;
+use synaptic_mesh::units::MicroCredits;
 
 /// A target: any bytes in, nothing out, no panic.
 pub(crate) type Target = fn(&[u8]);
@@ -75,7 +78,9 @@ pub(crate) fn consensus_state(data: &[u8]) {
     let members = (0..4).map(|place| (member(place), 1)).collect();
     let committee = Committee::new(0, members).expect("four members");
     let config = consensus::Config::default();
-    let mut state = State::new(config, NETWORK, Some(committee), member(0));
+    let balances = (1..4).map(|place| (member(place), MicroCredits(100))).collect();
+    let ledger = ledger::State::new(&ledger::Genesis { balances }).expect("a small genesis");
+    let mut state = State::new(config, NETWORK, Some(committee), member(0), ledger);
     let (mut rest, mut now, mut decided) = (data, NOW, BTreeMap::new());
     while let Some(([author, high, low], after)) = rest.split_first_chunk() {
         let length = usize::from(u16::from_be_bytes([*high, *low])).min(after.len());
@@ -83,10 +88,13 @@ pub(crate) fn consensus_state(data: &[u8]) {
         rest = next;
         now = now.plus_ms(u64::from(*author));
         let id = VertexId::of(bytes);
-        let keys = vec![ConflictKey::derive("fuzz", &[&[author % 2]])];
-        let items = vec![Item { id: ItemId(id, 0), keys, seats: None }];
+        let by = member(1 + author % 3);
+        let operation = cbor::decode::<Operation>(bytes, &VOTES_BOUNDS).ok();
+        let plain = || vec![ConflictKey::derive("fuzz", &[&[author % 2]])];
+        let keys = operation.as_ref().map_or_else(plain, |operation| operation.keys(&by));
+        let items = vec![Item { id: ItemId(id, 0), author: by, keys, seats: None, operation }];
         let votes = cbor::decode(bytes, &VOTES_BOUNDS).into_iter().collect();
-        let record = Record { id, author: member(1 + author % 3), items, votes };
+        let record = Record { id, author: by, items, votes };
         let mut out = Vec::new();
         state.handle(now, consensus::Input::Record(record), &mut out);
         for output in out {
@@ -96,6 +104,7 @@ pub(crate) fn consensus_state(data: &[u8]) {
         }
     }
     assert_eq!(state.decisions().len(), decided.len());
+    assert_eq!(state.ledger().total(), 300, "credits are conserved");
 }
 
 /// A proof for somebody without the history.
@@ -275,7 +284,7 @@ pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
             let (list, _) = answer.expect("a sound question");
             vec![negentropy::initiate(&timeline), everything, list]
         }
-        "consensus_state" => vec![votes()],
+        "consensus_state" => vec![votes(), payments()],
         "proof_verify" => vec![fixture.proof.encode()],
         "secrets" => vec![fixture.secrets.encode().to_vec()],
         _ => Vec::new(),
@@ -340,7 +349,9 @@ fn write_more(history: &mut Vec<SignedVertex>, secrets: &Secrets) {
     }
     for number in 0..2 {
         let run = VertexId::of(&[number]);
-        let payloads = vec![Payload::RunJoin { run, samples: 9 }, Payload::RunLeave { run }];
+        let label = Label::new("mesh").expect("a label");
+        let renew = Payload::Ledger(Operation::NameRenew { label, version: 1 });
+        let payloads = vec![Payload::RunJoin { run, samples: 9 }, Payload::RunLeave { run }, renew];
         let vertex = graph.next_vertex(secrets.author(), payloads, NOW).expect("an own chain");
         let signed = SignedVertex::sign(&vertex, &secrets.signing_key(), [0; 32]);
         let signed = signed.expect("a sound vertex");
@@ -373,6 +384,30 @@ fn votes() -> Vec<u8> {
         ];
         let votes = cbor::encode(&Votes { epoch: 0, votes }).expect("votes encode");
         all.extend([[author].to_vec(), framed(Vec::new()), [author].to_vec(), framed(votes)]);
+    }
+    all.concat()
+}
+
+/// Operations of three wallets, and votes of three members that decide the first.
+fn payments() -> Vec<u8> {
+    let mut all = Vec::new();
+    for author in 0..3_u8 {
+        let by = AuthorId::from_bytes([1 + author; 32]);
+        let (to, memo) = (AuthorId::from_bytes([1 + (author + 1) % 3; 32]), String::new());
+        let amount = MicroCredits(60 + 30 * u64::from(author));
+        let pay = Operation::Transfer { sequence: 0, to, amount, memo };
+        let renew =
+            Operation::NameRenew { label: Label::new("mesh").expect("a label"), version: 1 };
+        let bytes = cbor::encode(&pay).expect("an operation encodes");
+        let paid = ItemId(VertexId::of(&bytes), 0);
+        let renew = cbor::encode(&renew).expect("an operation encodes");
+        all.extend([vec![author], framed(bytes), vec![author], framed(renew)]);
+        for member in 0..3 {
+            let decisions = pay.keys(&by).into_iter().map(|key| Decision(key, paid));
+            let votes = decisions.flat_map(|d| [Vote::Lock(d), Vote::Commit(d)]).collect();
+            let votes = cbor::encode(&Votes { epoch: 0, votes }).expect("votes encode");
+            all.extend([vec![member], framed(votes)]);
+        }
     }
     all.concat()
 }

@@ -18,6 +18,12 @@
 //! changing views, the highest certificate shown binds. The rules, the argument and what is not
 //! claimed are in `docs/finality.md`; `tests/model` checks them in every reachable state.
 //!
+//! Decided operations of the [`crate::ledger`] take effect here, in two states of it: *certified*,
+//! at the last checkpoint, the same one for everybody who is there, whose root the checkpoint
+//! holds; and *current*, with what was decided since. A member votes for an operation only if the
+//! current state allows it. What is not possible (yet) is set aside, at no cost until something it
+//! builds on is decided, and never counts as waiting: nobody can make a network look stuck.
+//!
 //! Rules only ask whether a quorum *has* said something. [`State`] therefore folds statements into
 //! sets that only grow, and gives the same result in whatever order they come. It sends nothing
 //! and reads no clock; timers lead to votes and to nothing else. Cost: O(members) per vote, and
@@ -27,6 +33,8 @@
 //! What this does not do: fewer than four members decide nothing and say so. There is no
 //! throughput beyond one contested block per three delays, and no punishment of who votes twice.
 
+mod books;
+mod candidates;
 mod checkpoint;
 mod committee;
 mod config;
@@ -51,10 +59,12 @@ pub use state::{Finality, Input, Item, Output, Record, State};
 
 use crate::dag::Payload;
 use crate::dag::vote::ConflictKey;
+use crate::identity::AuthorId;
 
-/// The keys that an item with this payload claims; none for what is never voted on.
-pub fn conflict_keys(payload: &Payload) -> Vec<ConflictKey> {
+/// The keys that an item with this payload of this author claims; none for what is never voted on.
+pub fn conflict_keys(author: &AuthorId, payload: &Payload) -> Vec<ConflictKey> {
     match payload {
+        Payload::Ledger(operation) => operation.keys(author),
         Payload::Committee(seats) => {
             vec![ConflictKey::derive("epoch", &[&seats.epoch.to_be_bytes()])]
         }

@@ -12,16 +12,19 @@ impl State {
         }
         let said = self.keys.entry(*key).or_default();
         let (voters, locked) = match vote {
-            Vote::Lock(Decision(_, item)) => (said.locks.entry(*item).or_default(), true),
-            Vote::Commit(Decision(_, item)) => (said.commits.entry(*item).or_default(), false),
-            Vote::Contested(_, shown) => (said.reports.entry(*shown).or_default(), false),
+            Vote::Lock(Decision(_, item)) => (said.locks.entry(*item).or_default(), Some(*item)),
+            Vote::Commit(Decision(_, item)) => (said.commits.entry(*item).or_default(), None),
+            Vote::Contested(_, shown) => (said.reports.entry(*shown).or_default(), None),
             _ => return,
         };
         if voters.insert(place) {
             self.touched.insert(*key);
-            if let (true, Some(asked_ms)) = (locked, self.asked_ms.get(key)) {
+            let Some(item) = locked else { return };
+            if let Some(asked_ms) = self.asked_ms.get(key) {
                 self.latency.measured(now.since_ms(*asked_ms));
             }
+            // Who locks it may know more, and what a quorum locked is possible.
+            self.reconsider(item, now);
         }
     }
 

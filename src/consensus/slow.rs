@@ -13,8 +13,6 @@ use crate::dag::vote::{Block, ConflictKey, Cut, Decision, ItemId, Locked, Vote};
 use crate::identity::AuthorId;
 use crate::limits;
 
-/// Domain of the root of the state that decisions lead to.
-const STATE_DOMAIN: &str = "synaptic-mesh 2026 decided state v1";
 /// Domain of the order in which a leader prefers items of one key: nobody can arrive first.
 const ORDER_DOMAIN: &str = "synaptic-mesh 2026 order of candidates v1";
 
@@ -49,6 +47,10 @@ impl State {
         let keys: Option<Vec<Vec<ConflictKey>>> =
             block.items.iter().map(|id| self.keys_of(id)).collect();
         let Some(keys) = keys else { return false };
+        let mut cut = block.cut.iter().flat_map(|cut| &cut.decisions);
+        if !cut.all(|Decision(_, item)| self.items.contains_key(item)) {
+            return false;
+        }
         for (item, keys) in block.items.iter().zip(keys) {
             for key in keys {
                 self.settled.insert(key);
@@ -64,7 +66,7 @@ impl State {
             let ends = !block.closers.is_empty();
             let next = self.closing.clone().filter(|_| ends);
             let members = next.as_ref().and_then(|seats| Committee::of_seats(seats).ok());
-            self.enter_checkpoint(cut, next, out);
+            self.enter_checkpoint(cut, next, now, out);
             if let Some(members) = members {
                 self.begin_epoch(&members, now, out);
                 return true;
@@ -151,8 +153,7 @@ impl State {
             let cut = Some(self.new_cut(decisions));
             return Block { slot, view, proposer, items: Vec::new(), cut, closers };
         }
-        let decisions = self.uncut.iter().take(limits::CUT_DECISIONS_MAX).copied().collect();
-        let cut = self.is_cut_due(now).then(|| self.new_cut(decisions));
+        let cut = self.is_cut_due(now).then(|| self.new_cut(self.books.first()));
         Block { slot, view, proposer, items, cut, closers: Vec::new() }
     }
 
@@ -183,8 +184,8 @@ impl State {
     }
 
     fn is_cut_due(&self, now: Now) -> bool {
-        let old = now.since_ms(self.uncut_ms) >= self.config.checkpoint_ms;
-        self.uncut.len() >= self.config.checkpoint_decisions || (old && !self.uncut.is_empty())
+        let (old, count) = (now.since_ms(self.uncut_ms), self.books.uncut());
+        count >= self.config.checkpoint_decisions || (count > 0 && old >= self.config.checkpoint_ms)
     }
 
     fn new_cut(&self, decisions: Vec<Decision>) -> Cut {
@@ -192,16 +193,8 @@ impl State {
         frontier.sort_unstable();
         frontier.dedup();
         frontier.truncate(limits::VERTEX_PARENTS_MAX);
-        let state_root = self.root_of_state(&decisions);
+        let state_root = self.books.after(&decisions, &self.items).root();
         Cut { decisions, frontier, state_root }
-    }
-
-    /// The root after these decisions: until payloads have a state of their own, the chain of the
-    /// decisions is the state.
-    fn root_of_state(&self, decisions: &Vec<Decision>) -> [u8; 32] {
-        let before = self.checkpoints.last().map_or([0; 32], |last| last.state_root);
-        let bytes = crate::dag::cbor::encode(decisions).expect("decisions always encode");
-        Digest::derive(STATE_DOMAIN, &[&before, &bytes]).0
     }
 
     /// Whether the current slot has something to decide.
@@ -214,17 +207,21 @@ impl State {
 
     /// Locks what the leader of the own or a later view put forward, if the rules allow it.
     fn lock_block(&mut self, committee: &Committee, out: &mut Vec<Output>) {
+        self.judge_cuts();
         let mine = self.my_slots.get(&self.slot).cloned().unwrap_or_default();
         let Some(slot) = self.slots.get(&self.slot) else { return };
         let mut votes = Vec::new();
         for (view, said) in slot.views.range(mine.view..) {
+            if mine.locks.contains_key(view) {
+                continue;
+            }
             let leader = committee.place(&self.leader(*view, committee));
             let fits = said.proposals.iter().find(|(place, id)| {
                 Some(*place) == leader
                     && (slot.justifies(*view, *id, committee) || self.is_unchecked())
                     && slot.blocks.get(id).is_some_and(|block| self.allows(block, *view, committee))
             });
-            if let (Some((_, id)), false) = (fits, mine.locks.contains_key(view)) {
+            if let Some((_, id)) = fits {
                 votes.push(Vote::LockBlock(self.slot, *view, *id));
             }
         }
@@ -263,11 +260,14 @@ impl State {
         });
         let cut = match &block.cut {
             Some(cut) if block.closers.is_empty() => {
-                self.allows_cut(cut) && cut.decisions.iter().all(|d| self.uncut.contains(d))
+                let here = |d: &Decision| self.uncut.contains(d) && !self.books.is_held(d);
+                cut.decisions.iter().all(here) && self.allows_cut(cut, block)
             }
             Some(cut) => {
                 let alone = block.items.is_empty();
-                alone && self.allows_cut(cut) && self.allows_end(&block.closers, cut, committee)
+                alone
+                    && self.allows_cut(cut, block)
+                    && self.allows_end(&block.closers, cut, committee)
             }
             None => true,
         };
@@ -278,17 +278,14 @@ impl State {
         if let Some(decided) = self.decided(key) {
             return decided == item;
         }
-        let begins = self.items.get(&item).is_some_and(|item| item.seats.is_some());
-        if begins && !self.may_follow(item, committee) {
-            return false;
-        }
-        self.is_any_block_good()
-            || self.keys.get(key).is_some_and(|said| said.allows(item, committee))
+        let reported = self.is_any_block_good()
+            || self.keys.get(key).is_some_and(|said| said.allows(item, committee));
+        let possible = |item| self.is_possible(item, committee);
+        reported && self.items.get(&item).is_some_and(possible)
     }
 
-    fn allows_cut(&self, cut: &Cut) -> bool {
-        cut.frontier.iter().all(|id| self.seen.contains(id))
-            && cut.state_root == self.root_of_state(&cut.decisions)
+    fn allows_cut(&self, cut: &Cut, block: &Block) -> bool {
+        cut.frontier.iter().all(|id| self.seen.contains(id)) && self.is_judged_right(block.id())
     }
 
     /// Says when time alone will make a difference.

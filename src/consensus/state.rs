@@ -2,25 +2,31 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::books::Books;
 use super::committee::Voters;
 use super::latency::Latency;
 use super::tally::{self, Key, Slot};
 use super::{Checkpoint, Committee, Config, Mmr, conflict_keys};
 use crate::clock::Now;
 use crate::crypto::sign::Signature;
-use crate::dag::vote::{BlockId, ConflictKey, Cut, Decision, ItemId, Locked, Seats, Vote, Votes};
+use crate::dag::vote::{BlockId, ConflictKey, Decision, ItemId, Locked, Seats, Vote, Votes};
 use crate::dag::{Payload, SignedVertex, VertexId};
 use crate::identity::{AuthorId, NetworkId};
+use crate::ledger;
 
 /// Something that claims conflict keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
     /// Where it stands in the history.
     pub id: ItemId,
+    /// Who wrote it.
+    pub author: AuthorId,
     /// What it claims, ascending, at most [`crate::limits::ITEM_KEYS_MAX`]; it gets all or none.
     pub keys: Vec<ConflictKey>,
     /// The committee it begins, if it ends the epoch.
     pub seats: Option<Seats>,
+    /// What it does to credits or names; takes effect with its first key.
+    pub operation: Option<ledger::Operation>,
 }
 
 /// What a vertex means here.
@@ -119,21 +125,27 @@ pub(super) enum Mutant {
     FreeLeader,
     /// A member goes on with the fast path after its report.
     VotesOn,
+    /// Members vote for operations that the ledger does not allow.
+    Unfunded,
+    /// Members lock cuts whatever root of the state they name.
+    Unrooted,
+    /// An operation that cannot be voted for is not looked at again.
+    Forgetful,
 }
 
 /// One node's view of what is decided.
 #[derive(Debug)]
 pub struct State {
     pub(super) config: Config,
-    network: NetworkId,
+    pub(super) network: NetworkId,
     pub(super) me: AuthorId,
     pub(super) committee: Option<Committee>,
     /// Committees of earlier epochs.
     past: BTreeMap<u64, Committee>,
     /// Votes for epochs that have not begun here.
     later: Vec<(AuthorId, Votes)>,
-    /// Items that name a committee, by its epoch, with who wrote them.
-    wishes: BTreeMap<u64, Vec<(AuthorId, Item)>>,
+    /// Items that name a committee, by its epoch.
+    pub(super) wishes: BTreeMap<u64, Vec<ItemId>>,
     /// Members that want a committee, by the committee.
     pub(super) endorsed: BTreeMap<Seats, Voters>,
     /// The committee that follows, once that is decided.
@@ -149,7 +161,11 @@ pub struct State {
     pub(super) pending: BTreeMap<ConflictKey, u64>,
     /// Keys about which something new was said.
     pub(super) touched: BTreeSet<ConflictKey>,
-    decided: BTreeMap<ConflictKey, ItemId>,
+    pub(super) decided: BTreeMap<ConflictKey, ItemId>,
+    /// Credits and names.
+    pub(super) books: Books,
+    /// Items that time may make possible, with whose they are.
+    pub(super) clocked: BTreeSet<(AuthorId, ItemId)>,
     /// Keys decided by blocks, items and cuts alike: the same ones for all who are in this slot.
     pub(super) settled: BTreeSet<ConflictKey>,
     /// Decisions that no checkpoint holds, and since when there are any.
@@ -168,7 +184,7 @@ pub struct State {
     pub(super) latency: Latency,
     /// When this member last locked a key or block that is not decided.
     pub(super) asked_ms: BTreeMap<ConflictKey, u64>,
-    mmr: Mmr,
+    pub(super) mmr: Mmr,
     pub(super) checkpoints: Vec<Checkpoint>,
     signatures: BTreeMap<u64, BTreeMap<AuthorId, Signature>>,
     #[cfg(test)]
@@ -181,14 +197,16 @@ impl Record {
         let (id, fields) = (vertex.id(), vertex.vertex());
         let (mut items, mut votes) = (Vec::new(), Vec::new());
         for (index, payload) in (0..).zip(&fields.payloads) {
-            let mut keys = conflict_keys(payload);
+            let author = fields.author;
+            let mut keys = conflict_keys(&author, payload);
             if !keys.is_empty() {
                 keys.sort_unstable();
-                let seats = match payload {
-                    Payload::Committee(seats) => Some(seats.clone()),
-                    _ => None,
+                let (seats, operation) = match payload {
+                    Payload::Committee(seats) => (Some(seats.clone()), None),
+                    Payload::Ledger(operation) => (None, Some(operation.clone())),
+                    _ => (None, None),
                 };
-                items.push(Item { id: ItemId(id, index), keys, seats });
+                items.push(Item { id: ItemId(id, index), author, keys, seats, operation });
             }
             if let Payload::Votes(said) = payload {
                 votes.push(said.clone());
@@ -200,12 +218,14 @@ impl Record {
 
 impl State {
     /// An engine that has seen nothing. `committee` is the one of the network's genesis; without
-    /// one nothing is ever decided. `me` votes if it is a member.
+    /// one nothing is ever decided. `me` votes if it is a member. `ledger` is what the genesis
+    /// mints: [`ledger::State::new`].
     pub fn new(
         config: Config,
         network: NetworkId,
         committee: Option<Committee>,
         me: AuthorId,
+        ledger: ledger::State,
     ) -> Self {
         Self {
             config,
@@ -224,6 +244,8 @@ impl State {
             pending: BTreeMap::new(),
             touched: BTreeSet::new(),
             decided: BTreeMap::new(),
+            books: Books::new(ledger),
+            clocked: BTreeSet::new(),
             settled: BTreeSet::new(),
             uncut: BTreeSet::new(),
             uncut_ms: 0,
@@ -316,46 +338,32 @@ impl State {
         if self.pending.values().any(stalled) { Finality::NoQuorum } else { Finality::Quorum }
     }
 
+    /// Credits and names after every decision that took effect here; what wallets show.
+    pub fn ledger(&self) -> &ledger::State {
+        self.books.current()
+    }
+
+    /// Credits and names at the last checkpoint; its state root is the root of this.
+    pub fn certified(&self) -> &ledger::State {
+        self.books.certified()
+    }
+
+    /// What claims keys under this name, if it is known here.
+    pub fn item(&self, id: &ItemId) -> Option<&Item> {
+        self.items.get(id)
+    }
+
     /// Enters what one vertex says.
     fn fold(&mut self, record: &Record, committee: &Committee, now: Now) {
         self.seen.insert(record.id);
         for item in &record.items {
-            self.items.insert(item.id, item.clone());
-            match &item.seats {
-                None => self.admit(item, now),
-                Some(seats) => {
-                    let wishes = self.wishes.entry(seats.epoch).or_default();
-                    wishes.push((record.author, item.clone()));
-                    self.admit_wish(record.author, item, committee, now);
-                }
-            }
+            self.enter(item.clone(), committee, now);
         }
         for votes in &record.votes {
             self.fold_votes(record.author, votes, committee, now);
         }
         let Some(place) = committee.place(&record.author) else { return };
         self.tips.insert(place, record.id);
-    }
-
-    /// Makes an item a candidate for its keys. Without one of them it can have none.
-    fn admit(&mut self, item: &Item, now: Now) {
-        if item.keys.iter().any(|key| self.decided.contains_key(key)) {
-            return;
-        }
-        for key in &item.keys {
-            self.keys.entry(*key).or_default().candidates.push(item.id);
-            self.pending.entry(*key).or_insert(now.mono_ms);
-            self.touched.insert(*key);
-        }
-    }
-
-    /// The same for one that names a committee: members alone can ask for it, for the next epoch.
-    fn admit_wish(&mut self, author: AuthorId, item: &Item, committee: &Committee, now: Now) {
-        let (Some(place), Some(seats)) = (committee.place(&author), &item.seats) else { return };
-        if committee.epoch().checked_add(1) == Some(seats.epoch) {
-            self.endorsed.entry(seats.clone()).or_default().insert(place);
-            self.admit(item, now);
-        }
     }
 
     fn fold_votes(&mut self, author: AuthorId, votes: &Votes, committee: &Committee, now: Now) {
@@ -391,18 +399,19 @@ impl State {
         self.tips.clear();
         self.asked_ms.clear();
         let keys = std::mem::take(&mut self.keys);
-        let open = keys.into_iter().filter(|(_, said)| !said.candidates.is_empty());
-        self.keys = open
-            .map(|(key, said)| (key, Key { candidates: said.candidates, ..Key::default() }))
-            .collect();
+        let open = keys.into_iter().filter(|(_, said)| said.is_claimed());
+        self.keys = open.map(|(key, said)| (key, said.unsaid())).collect();
         self.touched = self.keys.keys().copied().collect();
-        self.pending = self.keys.keys().map(|key| (*key, now.mono_ms)).collect();
+        for since in self.pending.values_mut() {
+            *since = now.mono_ms;
+        }
         out.push(Output::Epoch(epoch));
         self.wishes.retain(|wanted, _| *wanted > epoch);
         let wishes = epoch.checked_add(1).and_then(|next| self.wishes.get(&next).cloned());
-        for (author, item) in wishes.unwrap_or_default() {
-            self.admit_wish(author, &item, committee, now);
+        for item in wishes.unwrap_or_default() {
+            self.endorse(item, committee, now);
         }
+        self.reconsider_all(now);
         for (author, votes) in std::mem::take(&mut self.later) {
             self.fold_votes(author, &votes, committee, now);
         }
@@ -500,52 +509,9 @@ impl State {
         self.pending.remove(&key);
         self.asked_ms.remove(&key);
         self.my_keys.remove(&key);
-        // Who lost here wins nowhere: its other keys may be free of candidates now.
-        let losers = self.keys.remove(&key).map(|said| said.candidates).unwrap_or_default();
-        for loser in losers.into_iter().filter(|loser| *loser != item) {
-            self.drop_candidate(loser);
-        }
+        self.drop_losers(&key, item);
         out.push(Output::Decided(decision));
-    }
-
-    fn drop_candidate(&mut self, loser: ItemId) {
-        let Some(item) = self.items.get(&loser).cloned() else { return };
-        for key in item.keys {
-            if let Some(said) = self.keys.get_mut(&key) {
-                said.candidates.retain(|candidate| *candidate != loser);
-                if said.candidates.is_empty() {
-                    self.pending.remove(&key);
-                }
-                self.touched.insert(key);
-            }
-        }
-    }
-
-    /// Enters a checkpoint that a block decided.
-    pub(super) fn enter_checkpoint(
-        &mut self,
-        cut: &Cut,
-        next: Option<Seats>,
-        out: &mut Vec<Output>,
-    ) {
-        for decision in &cut.decisions {
-            self.settled.insert(decision.0);
-            self.uncut.remove(decision);
-            self.mmr.append(&leaf(decision));
-        }
-        let checkpoint = Checkpoint {
-            network: self.network,
-            epoch: self.epoch(),
-            height: self.checkpoints.last().map_or(1, |last| last.height + 1),
-            prev: self.checkpoints.last().map_or([0; 32], Checkpoint::id),
-            state_root: cut.state_root,
-            decided: self.mmr.len(),
-            decided_root: self.mmr.root(),
-            frontier_root: Checkpoint::root_of_frontier(&cut.frontier),
-            next,
-        };
-        self.checkpoints.push(checkpoint.clone());
-        out.push(Output::Checkpoint(Box::new(checkpoint)));
+        self.take_effect(decision, now);
     }
 
     /// The highest certificate of the slow path that is known here.

@@ -6,12 +6,15 @@ use super::Committee;
 use super::committee::Voters;
 use crate::dag::VertexId;
 use crate::dag::vote::{Block, BlockId, ItemId, Locked};
+use crate::identity::AuthorId;
 
 /// Everything said about one conflict key in one epoch.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Key {
-    /// Items that have this key, in the order they became known here.
+    /// Items that claim this key and may be voted for, in the order in which they might first.
     pub(super) candidates: Vec<ItemId>,
+    /// Items that claim it and may not be voted for now, with whose they are.
+    pub(super) idle: BTreeSet<(AuthorId, ItemId)>,
     pub(super) locks: BTreeMap<ItemId, Voters>,
     pub(super) commits: BTreeMap<ItemId, Voters>,
     /// By the certificate that the report shows.
@@ -32,6 +35,16 @@ impl Key {
     /// Whether reports of a quorum allow this item: none of them shows another.
     pub(super) fn allows(&self, item: ItemId, committee: &Committee) -> bool {
         committee.is_quorum(self.reported(|shown| shown.is_none_or(|shown| shown == item)))
+    }
+
+    /// Whether any item claims it.
+    pub(super) fn is_claimed(&self) -> bool {
+        !self.candidates.is_empty() || !self.idle.is_empty()
+    }
+
+    /// The same claims before anything was said.
+    pub(super) fn unsaid(self) -> Self {
+        Self { candidates: self.candidates, idle: self.idle, ..Self::default() }
     }
 
     /// Members with a report that `fits`.

@@ -8,6 +8,7 @@ use super::state::Mutant;
 use crate::rng::Rng;
 use network::{Network, Setup, committee, key};
 
+mod credits;
 mod network;
 mod proofs;
 mod rules;
@@ -33,6 +34,7 @@ fn quiet(members: usize) -> Setup {
         healed_ms: 0,
         mutant: None,
         config: Config::default(),
+        wallets: Vec::new(),
     }
 }
 

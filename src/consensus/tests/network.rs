@@ -11,9 +11,11 @@ use crate::consensus::state::Mutant;
 use crate::consensus::{Committee, Config, Input, Item, Output, Record, State};
 use crate::crypto::hash::Digest;
 use crate::dag::VertexId;
-use crate::dag::vote::{Block, ConflictKey, Decision, ItemId, Locked, Seats, Vote, Votes};
+use crate::dag::vote::{Block, ConflictKey, Cut, Decision, ItemId, Locked, Seats, Vote, Votes};
 use crate::identity::{AuthorId, NetworkId};
+use crate::ledger::{self, Operation};
 use crate::rng::Rng;
+use crate::units::MicroCredits;
 
 pub(super) const NETWORK: NetworkId = NetworkId::from_bytes([7; 32]);
 
@@ -27,7 +29,7 @@ pub(super) struct Setup {
     /// Places of Byzantine members.
     pub(super) byzantine: BTreeSet<usize>,
     /// What these do, as bits: 1 vote for everything, 2 report everything, 4 lead and enter
-    /// views as it suits them. None of it: they are silent.
+    /// views as it suits them, 8 put forward cuts that are none. None of it: they are silent.
     pub(super) schemes: u32,
     /// Shortest and longest time of a message, milliseconds.
     pub(super) delay_ms: (u32, u32),
@@ -37,6 +39,8 @@ pub(super) struct Setup {
     pub(super) healed_ms: u64,
     pub(super) mutant: Option<Mutant>,
     pub(super) config: Config,
+    /// What the genesis gives to wallets 0, 1, ...
+    pub(super) wallets: Vec<u64>,
 }
 
 enum Event {
@@ -71,6 +75,18 @@ pub(super) fn author(place: usize) -> AuthorId {
     AuthorId::from_bytes(bytes)
 }
 
+/// Somebody with credits and names, who is no member.
+pub(super) fn wallet(number: usize) -> AuthorId {
+    author(100 + number)
+}
+
+/// What these balances make.
+pub(super) fn minted(wallets: &[u64]) -> ledger::State {
+    let balances = wallets.iter().enumerate().map(|(number, sum)| (wallet(number), *sum));
+    let balances = balances.map(|(author, sum)| (author, MicroCredits(sum))).collect();
+    ledger::State::new(&ledger::Genesis { balances }).unwrap()
+}
+
 pub(super) fn committee(weights: &[u32]) -> Committee {
     Committee::new(0, seats(0, weights).members).unwrap()
 }
@@ -95,7 +111,8 @@ impl Network {
         let count = setup.weights.len();
         let engine = |place: usize| {
             let committee = Some(committee(&setup.weights));
-            let mut state = State::new(setup.config, NETWORK, committee, author(place));
+            let ledger = minted(&setup.wallets);
+            let mut state = State::new(setup.config, NETWORK, committee, author(place), ledger);
             if let Some(mutant) = setup.mutant {
                 state.mutate(mutant);
             }
@@ -130,12 +147,33 @@ impl Network {
 
     /// An outsider writes an item with these keys; `None` is at once for everybody.
     pub(super) fn submit(&mut self, keys: &[ConflictKey], first_at: Option<usize>) -> ItemId {
+        self.write(author(200), keys, None, first_at)
+    }
+
+    /// A wallet writes an operation; `None` is at once for everybody.
+    pub(super) fn operate(
+        &mut self,
+        by: usize,
+        operation: Operation,
+        first_at: Option<usize>,
+    ) -> ItemId {
+        let keys = operation.keys(&wallet(by));
+        self.write(wallet(by), &keys, Some(operation), first_at)
+    }
+
+    fn write(
+        &mut self,
+        author: AuthorId,
+        keys: &[ConflictKey],
+        operation: Option<Operation>,
+        first_at: Option<usize>,
+    ) -> ItemId {
         let vertex = self.name();
         let mut keys = keys.to_vec();
         keys.sort_unstable();
-        let item = Item { id: ItemId(vertex, 0), keys, seats: None };
+        let item = Item { id: ItemId(vertex, 0), author, keys, seats: None, operation };
         self.candidates.push(item.clone());
-        let record = Record { id: vertex, author: author(200), items: vec![item], votes: vec![] };
+        let record = Record { id: vertex, author, items: vec![item], votes: vec![] };
         let record = Rc::new(record);
         self.log.push(record.clone());
         for place in 0..self.engines.len() {
@@ -156,11 +194,10 @@ impl Network {
         for place in 0..self.engines.len() {
             let id = self.name();
             let keys = vec![ConflictKey::derive("epoch", &[&next.epoch.to_be_bytes()])];
-            let item = Item { id: ItemId(id, 0), keys, seats: Some(next.clone()) };
-            self.publish(
-                place,
-                Record { id, author: author(place), items: vec![item], votes: vec![] },
-            );
+            let seats = Some(next.clone());
+            let (id, author) = (ItemId(id, 0), author(place));
+            let item = Item { id, author, keys, seats, operation: None };
+            self.publish(place, Record { id: item.id.0, author, items: vec![item], votes: vec![] });
         }
     }
 
@@ -213,6 +250,10 @@ impl Network {
         let mut out = Vec::new();
         self.engines[place].handle(now, input, &mut out);
         let mut votes: BTreeMap<u64, Vec<Vote>> = BTreeMap::new();
+        let certified = self.engines[place].checkpoints().last().map(|last| last.state_root);
+        if certified.is_some_and(|root| root != self.engines[place].certified().root()) {
+            self.violations.push(format!("the last checkpoint of {place} has another root"));
+        }
         for output in out {
             match output {
                 Output::Vote { epoch, vote } => votes.entry(epoch).or_default().push(vote),
@@ -261,7 +302,7 @@ impl Network {
             return;
         }
         let does = |scheme: u32| self.setup.schemes & scheme != 0;
-        let (votes, reports, leads) = (does(1), does(2), does(4));
+        let (votes, reports, leads, forges) = (does(1), does(2), does(4), does(8));
         for item in &record.items {
             for key in &item.keys {
                 let lock = Vote::Lock(Decision(*key, item.id));
@@ -276,6 +317,9 @@ impl Network {
             }
         }
         for vote in record.votes.iter().flat_map(|votes| &votes.votes) {
+            if let (Vote::Commit(decision), true) = (vote, forges) {
+                self.forge(place, *decision, record.id);
+            }
             match vote {
                 // When some may have decided and others not.
                 Vote::Contested(key, _) | Vote::Commit(Decision(key, _)) if leads => {
@@ -316,6 +360,21 @@ impl Network {
                 Block { slot, view: 0, proposer, items: vec![item], cut: None, closers: vec![] };
             self.back(place, 0, block);
         }
+    }
+
+    /// As if it led view 0: a checkpoint of this decision alone, whatever it builds on, and as
+    /// often as not with a state that it does not lead to.
+    fn forge(&mut self, place: usize, decision: Decision, seen: VertexId) {
+        let (decisions, frontier) = (vec![decision], vec![seen]);
+        let honest = &self.engines[self.honest()[0]];
+        let state_root = match self.rng.below(2) {
+            0 => [0xbd; 32],
+            _ => honest.books.after(&decisions, &honest.items).root(),
+        };
+        let cut = Some(Cut { decisions, frontier, state_root });
+        let (slot, proposer) = (u64::from(self.rng.below(3)), author(place));
+        let block = Block { slot, view: 0, proposer, items: vec![], cut, closers: vec![] };
+        self.back(place, 0, block);
     }
 
     /// On hearing of a later view: as if it led there, with any block, old or new.

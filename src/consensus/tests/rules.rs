@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::network::{NETWORK, Network, author, committee, key, vertex_id};
+use super::network::{NETWORK, Network, author, committee, key, minted, vertex_id};
 use super::{quiet, random, run};
 use crate::clock::Now;
 use crate::consensus::state::Mutant;
@@ -64,7 +64,7 @@ fn votes_of(network: &Network, place: usize) -> impl Iterator<Item = (u64, &Vote
 }
 
 /// Everything that was said, each author's in its order, authors mixed at random.
-fn mixed(network: &Network, rng: &mut Rng) -> Vec<Record> {
+pub(super) fn mixed(network: &Network, rng: &mut Rng) -> Vec<Record> {
     let mut queues: BTreeMap<_, Vec<Record>> = BTreeMap::new();
     for record in network.log.iter().rev() {
         queues.entry(record.author).or_default().push((**record).clone());
@@ -103,7 +103,7 @@ fn a_restarted_member_never_contradicts_what_it_said_before() {
         network.run(u64::from(rng.below(600)));
         let place = network.honest()[0];
         let members = Some(committee(&network.setup.weights));
-        let mut again = State::new(Config::default(), NETWORK, members, author(place));
+        let mut again = State::new(Config::default(), NETWORK, members, author(place), minted(&[]));
         for record in mixed(&network, &mut rng) {
             again.restore(&record, Now::default());
         }
@@ -129,7 +129,7 @@ fn who_only_watches_decides_the_same_in_any_order() {
         let network = run(random(seed, 0), seed);
         let member = &network.engines[network.honest()[0]];
         let members = Some(committee(&network.setup.weights));
-        let mut watcher = State::new(Config::default(), NETWORK, members, author(99));
+        let mut watcher = State::new(Config::default(), NETWORK, members, author(99), minted(&[]));
         let mut out = Vec::new();
         for record in mixed(&network, &mut Rng::from_u64(seed)) {
             watcher.handle(Now::default(), Input::Record(record), &mut out);
@@ -167,8 +167,8 @@ fn three_members_are_no_committee_and_decide_nothing() {
     let refused = Committee::new(0, members);
     assert!(matches!(refused, Err(Error::Committee { members: 3, .. })), "{refused:?}");
 
-    let mut state = State::new(Config::default(), NETWORK, None, author(0));
-    let item = Item { id: ItemId(vertex_id(1), 0), keys: vec![key("a")], seats: None };
+    let mut state = State::new(Config::default(), NETWORK, None, author(0), minted(&[]));
+    let item = item(1);
     let record =
         Record { id: vertex_id(1), author: author(0), items: vec![item], votes: Vec::new() };
     let mut out = Vec::new();
@@ -207,15 +207,18 @@ fn a_quorum_is_the_least_weight_over_two_thirds() {
     }
 }
 
+fn item(number: u64) -> Item {
+    let (id, author, keys) = (ItemId(vertex_id(number), 0), author(99), vec![key("a")]);
+    Item { id, author, keys, seats: None, operation: None }
+}
+
 /// The votes of member 1 when a leader puts the second item forward, and three members report.
 fn votes_on_second_item(shown: Option<ItemId>, mutant: Option<Mutant>) -> Vec<Vote> {
     let members = Some(committee(&[1; 4]));
-    let mut state = State::new(Config::default(), NETWORK, members, author(1));
+    let mut state = State::new(Config::default(), NETWORK, members, author(1), minted(&[]));
     if let Some(mutant) = mutant {
         state.mutate(mutant);
     }
-    let item =
-        |number| Item { id: ItemId(vertex_id(number), 0), keys: vec![key("a")], seats: None };
     let said = |number, place, vote| {
         let votes = vec![Votes { epoch: 0, votes: vec![vote] }];
         Record { id: vertex_id(number), author: author(place), items: vec![], votes }
