@@ -29,6 +29,7 @@ use synaptic_mesh::neural::fann;
 use synaptic_mesh::neural::{Activation, Layer, Loss, Model, Network, Shape, Specification};
 use synaptic_mesh::node::{Config, Node, Restored};
 use synaptic_mesh::rng::Rng;
+use synaptic_mesh::sampling::{self, Answer, Ballot, Members, PollId, Question};
 use synaptic_mesh::sync::negentropy;
 use synaptic_mesh::units::MicroCredits;
 
@@ -48,6 +49,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("node_input", node_input),
     ("proof_verify", proof_verify),
     ("ranges", ranges),
+    ("sampling_state", sampling_state),
     ("secrets", secrets),
     ("signed_vertex", signed_vertex),
 ];
@@ -237,6 +239,36 @@ pub(crate) fn ranges(data: &[u8]) {
     }
 }
 
+/// Messages of polls, each behind its length in two bytes, given to an engine that asks; nobody
+/// forges an answer, so nothing is ever counted for anybody, and nothing is decided.
+pub(crate) fn sampling_state(data: &[u8]) {
+    let member = |place: u8| AuthorId::from_bytes([place; 32]);
+    let members = Members::new((0..4).map(|place| (member(place), 1)).collect());
+    let config = sampling::Config::default();
+    let (members, rng) = (members.expect("four members"), Rng::from_u64(1));
+    let engine = sampling::State::new(config, NETWORK, members, member(9), rng);
+    let mut state = engine.expect("sound parameters");
+    let (mut rest, mut now, mut out) = (data, NOW, Vec::new());
+    while let Some(([high, low], after)) = rest.split_first_chunk() {
+        let length = usize::from(u16::from_be_bytes([*high, *low])).min(after.len());
+        let (bytes, next) = after.split_at(length);
+        rest = next;
+        now = now.plus_ms(u64::from(*low));
+        if let Ok(question) = Question::decode(bytes) {
+            assert_eq!(question.encode(), bytes);
+            state.handle(now, sampling::Input::Question(member(1), question), &mut out);
+            let item = ItemId(VertexId::of(bytes), 0);
+            state.handle(now, sampling::Input::Item(question.key, item), &mut out);
+        }
+        if let Ok(answer) = Answer::decode(bytes) {
+            assert_eq!(answer.encode(), bytes);
+            state.handle(now, sampling::Input::Answer(member(low % 5), answer), &mut out);
+        }
+    }
+    state.handle(now.plus_ms(1_000), sampling::Input::Tick, &mut out);
+    assert!(!out.iter().any(|output| matches!(output, sampling::Output::Decided(_))));
+}
+
 /// An identity file, a public key and a signature.
 pub(crate) fn secrets(data: &[u8]) {
     if let Ok(secrets) = Secrets::decode(data) {
@@ -285,6 +317,7 @@ pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
             vec![negentropy::initiate(&timeline), everything, list]
         }
         "consensus_state" => vec![votes(), payments()],
+        "sampling_state" => vec![poll_messages()],
         "proof_verify" => vec![fixture.proof.encode()],
         "secrets" => vec![fixture.secrets.encode().to_vec()],
         _ => Vec::new(),
@@ -410,6 +443,18 @@ fn payments() -> Vec<u8> {
         }
     }
     all.concat()
+}
+
+/// A question, and answers to it with and without a preference.
+fn poll_messages() -> Vec<u8> {
+    let (poll, key) = (PollId::from_bytes([3; 16]), ConflictKey::derive("fuzz", &[]));
+    let (asker, signer) = (AuthorId::from_bytes([9; 32]), SigningKey::from_seeds(&[1; 64]));
+    let answer = |preference| {
+        let ballot = Ballot { poll, key, preference };
+        framed(ballot.sign(&NETWORK, &asker, &signer, [0; 32]).encode())
+    };
+    let item = ItemId(VertexId::of(&[]), 0);
+    [framed(Question { poll, key }.encode()), answer(Some(item)), answer(None)].concat()
 }
 
 /// A proof by a committee of four.

@@ -42,6 +42,9 @@ pub mod ledger;
 #[cfg(feature = "mesh")]
 pub mod consensus;
 
+#[cfg(feature = "mesh")]
+pub mod sampling;
+
 // Floor 4, societies: what the members of a history do together.
 #[cfg(feature = "mesh")]
 pub mod federated;

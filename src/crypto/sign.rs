@@ -65,6 +65,8 @@ pub enum Context {
     Binding,
     /// A certified cut of the history.
     Checkpoint,
+    /// An answer in a poll.
+    Poll,
 }
 
 impl Context {
@@ -74,6 +76,7 @@ impl Context {
             Self::Vertex => b"synaptic-mesh/vertex/v1",
             Self::Binding => b"synaptic-mesh/binding/v1",
             Self::Checkpoint => b"synaptic-mesh/checkpoint/v1",
+            Self::Poll => b"synaptic-mesh/poll/v1",
         }
     }
 }

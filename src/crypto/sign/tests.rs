@@ -146,7 +146,7 @@ fn halves_of_two_signatures_do_not_make_one() {
 
 #[test]
 fn a_signature_for_one_use_fails_for_every_other() {
-    let uses = [Context::Vertex, Context::Binding];
+    let uses = [Context::Vertex, Context::Binding, Context::Checkpoint, Context::Poll];
     let key = key(3);
     for made_for in uses {
         let signature = key.sign(made_for, b"message", [9; 32]);
