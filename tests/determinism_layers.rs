@@ -66,7 +66,7 @@ fn layers_over_images_learn_the_weights_they_always_learned() {
     ];
     let inputs = Shape::Image { height: 7, width: 8, channels: 3 };
     let cid = weights_cid(inputs, layers, |rng| 4.0 * rng.uniform_f32() - 2.0);
-    assert_eq!(cid, "bafkr4ibdjhm6ehytahpbh2edvl2qqo6pshrvwocxnwatt4rbw6xn2lzxxa");
+    assert_eq!(cid, "bafkr4ic64e2vgv2fav54jxuw75xliygzaz7r7wdb2635vmeovxid7dt43m");
 }
 
 #[test]

@@ -162,16 +162,10 @@ fn data(specification: &Specification, classes: bool, rng: &mut Rng) -> Dataset 
     Dataset::from_parts(index(inputs), values, labels, Vec::new()).unwrap()
 }
 
-/// The largest relative error of a layer's gradient. Norms take mean and variance over three or
-/// four numbers here, which cancel: they are allowed two bits more.
-fn limit(layer: &Layer) -> f64 {
-    if matches!(layer, Layer::Norm { .. }) { 4.0 * LIMIT } else { LIMIT }
-}
-
 /// A network and data where its gradient can be judged: of the parameters that the seeds give in
 /// turn, those where nothing bends and every layer learns, and among some of them those where
-/// rounding to `f32` costs the plain definition least beside `limit`.
-fn judged(specification: &Specification, classes: bool, limit: f64) -> (Network, Dataset, Defined) {
+/// rounding to `f32` costs the plain definition least beside [`LIMIT`].
+fn judged(specification: &Specification, classes: bool) -> (Network, Dataset, Defined) {
     let all = (1..1_000).map(|seed| {
         let mut rng = Rng::from_u64(seed);
         let data = data(specification, classes, &mut rng);
@@ -190,7 +184,7 @@ fn judged(specification: &Specification, classes: bool, limit: f64) -> (Network,
         if rounding < least {
             (best, least) = (Some((network, data, defined)), rounding);
         }
-        if least < limit / 4.0 {
+        if least < LIMIT / 4.0 {
             break;
         }
     }
@@ -204,9 +198,9 @@ fn check(from: Shape, layer: &Layer) {
         for output in Activation::ALL {
             for specification in networks(from, layer, output, loss) {
                 for classes in [false, true] {
-                    let (network, data, defined) = judged(&specification, classes, limit(layer));
+                    let (network, data, defined) = judged(&specification, classes);
                     let error = exact::error(&network, &data, &defined);
-                    assert!(error <= limit(layer), "{specification:?}: {error:e}");
+                    assert!(error <= LIMIT, "{specification:?}: {error:e}");
                     checked += 1;
                 }
             }
@@ -237,7 +231,7 @@ fn control() -> (Network, Dataset, Defined) {
     let layers = vec![Layer::dense(4, Activation::Tanh), Layer::dense(UNITS, Activation::Softmax)];
     let specification =
         Specification { inputs: Shape::Flat(ROWS), layers, loss: Loss::CrossEntropy };
-    judged(&specification, true, LIMIT)
+    judged(&specification, true)
 }
 
 #[test]
@@ -287,7 +281,7 @@ fn derivatives_of_the_definitions_are_their_differences() {
     // Every head in its turn: there are more than a hundred layers.
     for ((from, layer), (output, loss)) in all.zip(heads.into_iter().cycle()) {
         let specification = networks(from, &layer, output, loss).remove(0);
-        let (network, data, defined) = judged(&specification, false, 4.0 * LIMIT);
+        let (network, data, defined) = judged(&specification, false);
         let at: Vec<f64> = network.weights().iter().map(|weight| f64::from(*weight)).collect();
         let slopes = number::differences(&at, |at| exact::loss(&specification, &data, at));
         let error = exact::distance(&specification, &slopes, &defined.gradient);

@@ -4,7 +4,8 @@
 //! batch and their positions, and keeps what it saw for inference: `running = 0.9 running + 0.1
 //! seen`, the variance seen being the unbiased one, as PyTorch does; that of a single number is 0.
 //! `layer` (Ba, Kiros and Hinton 2016) takes them over the channels of each position. Both use the
-//! biased variance plus [`EPSILON`]. Sums over a batch are in `f64`: they are long.
+//! biased variance plus [`EPSILON`]. All of `batch` is computed in `f64` and rounded once: its sums
+//! are long, and of few rows it takes away nearly all that they are.
 
 mod batch;
 
@@ -19,9 +20,8 @@ use super::Value;
 const EPSILON: f64 = 1e-5;
 
 /// One over the standard deviation. A negative variance, which only foreign weights have, is 0.
-#[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "rounds once")]
-fn inverse_deviation(variance: f64) -> f32 {
-    (1.0 / (variance.max(0.0) + EPSILON).sqrt()) as f32
+fn inverse_deviation(variance: f64) -> f64 {
+    1.0 / (variance.max(0.0) + EPSILON).sqrt()
 }
 
 /// The channels of each position of all rows.

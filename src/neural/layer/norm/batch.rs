@@ -4,12 +4,13 @@
     clippy::as_conversions,
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
-    reason = "counts are exact in f64; sums are rounded to f32 once"
+    clippy::indexing_slicing,
+    reason = "counts are exact in f64; sums are rounded to f32 once; lanes are those of `each`"
 )]
 
 use std::ops::Range;
 
-use super::{inverse_deviation, positions};
+use super::inverse_deviation;
 use crate::neural::layer::{Builder, Compiled, Initial, Slot, Step, Value};
 use crate::tensor::{LANES, padded};
 
@@ -22,9 +23,18 @@ struct Batch {
     beta: Range<usize>,
     mean: Range<usize>,
     variance: Range<usize>,
-    /// Mean and inverse deviation of each channel, at its start.
+    /// [`Moments`], at its start.
     moments: Slot,
 }
+
+/// Mean and inverse deviation of each channel, each as two numbers that make it up: rounded to
+/// `f32`, and what was lost by that. Panels of eight channels: a quarter of the slot for each.
+struct Moments<'a> {
+    panels: &'a mut [[f32; LANES]],
+}
+
+/// Eight channels in double precision.
+type Eight = [f64; LANES];
 
 pub(crate) fn compile(x: &Value, builder: &mut Builder) -> impl Compiled + use<> {
     let channels = x.channels();
@@ -33,7 +43,7 @@ pub(crate) fn compile(x: &Value, builder: &mut Builder) -> impl Compiled + use<>
         beta: builder.vector(channels, Initial::Constant(0.0)),
         mean: builder.vector(channels, Initial::Statistic(0.0)),
         variance: builder.vector(channels, Initial::Statistic(1.0)),
-        moments: builder.kept(2 * padded(channels)),
+        moments: builder.kept(4 * padded(channels)),
     }
 }
 
@@ -41,126 +51,177 @@ impl Compiled for Batch {
     fn forward(&self, step: &mut Step<'_>) {
         let (x, y) = (step.wiring.x(), &step.wiring.y);
         let ([from, out, moments], _) = step.pass.slots([x.slot, y.slot, self.moments]);
-        let (means, inverses) = halves(moments, x.channels());
-        if step.seed.is_some() {
-            see(from, x, means, inverses);
-            keep(means, step.parameters.get_mut(&self.mean), 1.0);
-            let count = from.len() / x.stride * x.positions();
-            let unbiased = count as f64 / count.saturating_sub(1).max(1) as f64;
-            keep(inverses, step.parameters.get_mut(&self.variance), unbiased);
-        } else {
-            let copy = |to: &mut [f32], from: &[f32]| {
-                to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
-            };
-            copy(means, step.parameters.get(&self.mean));
-            copy(inverses, step.parameters.get(&self.variance));
-        }
-        for variance in inverses.iter_mut() {
-            *variance = inverse_deviation(f64::from(*variance));
+        let mut moments = Moments::in_slot(moments, x.channels());
+        let trained = step.seed.is_some();
+        let count = from.len() / x.stride * x.positions();
+        let unbiased = count as f64 / count.saturating_sub(1).max(1) as f64;
+        for panel in 0..x.channels().div_ceil(LANES) {
+            if trained {
+                let (mean, variance) = see(from, x, panel);
+                keep(mean, panel, step.parameters.get_mut(&self.mean), 1.0);
+                keep(variance, panel, step.parameters.get_mut(&self.variance), unbiased);
+                moments.set(panel, mean, variance);
+            } else {
+                let mean = eight(step.parameters.get(&self.mean), panel);
+                let variance = eight(step.parameters.get(&self.variance), panel);
+                moments.set(panel, mean, variance);
+            }
         }
         let gamma = step.parameters.get(&self.gamma);
         let beta = step.parameters.get(&self.beta);
-        out.fill(0.0);
-        for (y, x) in out.chunks_exact_mut(y.step).zip(positions(from, x)) {
-            let line = means.iter().zip(&*inverses).zip(gamma.iter().zip(beta));
-            for ((y, x), ((mean, inverse), (gamma, beta))) in y.iter_mut().zip(x).zip(line) {
-                *y = (*x - *mean) * *inverse * *gamma + *beta;
+        for panel in 0..x.channels().div_ceil(LANES) {
+            let (mean, inverse) = moments.exact(panel);
+            let (gamma, beta) = (eight(gamma, panel), eight(beta, panel));
+            let scale: Eight = each(|at| inverse[at] * gamma[at]);
+            let rows = out.chunks_exact_mut(y.stride).zip(from.chunks_exact(x.stride));
+            for (out, from) in rows {
+                for (y, x) in out.chunks_exact_mut(y.step).zip(from.chunks(x.step)) {
+                    let x = eight(x, panel);
+                    put(each(|at| (x[at] - mean[at]) * scale[at] + beta[at]), y, panel);
+                }
             }
         }
     }
 
     /// With `z = (x - mean) inverse`: `dbeta = sum dy`, `dgamma = sum dy z`, and `dx = gamma
-    /// inverse (dy - dbeta / count - z dgamma / count)`.
+    /// inverse (dy - dbeta / count - z dgamma / count)`. All of it in `f64`: a few rows take away
+    /// from `dy` nearly all that it is.
     fn backward(&self, step: &mut Step<'_>) {
         let wiring = step.wiring;
-        let x = wiring.x();
-        let ([from, d, moments], _) = step.pass.slots([x.slot, wiring.dy, self.moments]);
-        let (means, inverses) = halves(moments, x.channels());
+        let (x, y) = (wiring.x(), &wiring.y);
         for range in [&self.mean, &self.variance] {
             step.gradient.get_mut(range.clone()).unwrap_or_default().fill(0.0);
         }
         let parts = [self.gamma.clone(), self.beta.clone()];
         let Ok([dgamma, dbeta]) = step.gradient.get_disjoint_mut(parts) else { return };
-        sums(from, x, (d, &wiring.y), (means, inverses), (dgamma, dbeta));
-        let Some(dx) = wiring.dx() else { return };
-        let count = (from.len() / x.stride * x.positions()) as f32;
-        let gamma = step.parameters.get(&self.gamma);
-        let ([from, d, moments, dx], _) = step.pass.slots([x.slot, wiring.dy, self.moments, dx]);
-        let (means, inverses) = halves(moments, x.channels());
-        dx.fill(0.0);
-        let lines = dx.chunks_exact_mut(x.step).zip(d.chunks_exact(wiring.y.step));
-        for ((dx, d), x) in lines.zip(positions(from, x)) {
-            let line = means.iter().zip(&*inverses).zip(gamma);
-            let line = line.zip(dgamma.iter().zip(&*dbeta));
-            for (((dx, d), x), (((mean, inverse), gamma), (dgamma, dbeta))) in
-                dx.iter_mut().zip(d).zip(x).zip(line)
-            {
-                let z = (*x - *mean) * *inverse;
-                *dx = *gamma * *inverse * (*d - *dbeta / count - z * (*dgamma / count));
+        let slots = [x.slot, wiring.dy, self.moments];
+        let (from, d, moments, dx) = if let Some(dx) = wiring.dx() {
+            let ([from, d, moments, dx], _) = step.pass.slots([slots[0], slots[1], slots[2], dx]);
+            (from, d, moments, dx)
+        } else {
+            let ([from, d, moments], _) = step.pass.slots(slots);
+            (from, d, moments, &mut [][..])
+        };
+        let moments = Moments::in_slot(moments, x.channels());
+        let count = (from.len() / x.stride * x.positions()) as f64;
+        for panel in 0..x.channels().div_ceil(LANES) {
+            let (mean, inverse) = moments.exact(panel);
+            let (mut plain, mut scaled) = ([0.0; LANES], [0.0; LANES]);
+            for (from, d) in from.chunks_exact(x.stride).zip(d.chunks_exact(y.stride)) {
+                for (x, d) in from.chunks(x.step).zip(d.chunks_exact(y.step)) {
+                    let (x, d) = (eight(x, panel), eight(d, panel));
+                    plain = each(|at| plain[at] + d[at]);
+                    scaled = each(|at| scaled[at] + d[at] * (x[at] - mean[at]));
+                }
+            }
+            let scaled: Eight = each(|at| scaled[at] * inverse[at]);
+            put(scaled, dgamma, panel);
+            put(plain, dbeta, panel);
+            // As `outer dy + slope (x - mean) + shift`.
+            let gamma = eight(step.parameters.get(&self.gamma), panel);
+            let outer: Eight = each(|at| gamma[at] * inverse[at]);
+            let slope: Eight = each(|at| -outer[at] * inverse[at] * scaled[at] / count);
+            let shift: Eight = each(|at| -outer[at] * plain[at] / count);
+            // Where there is a `dx`, all three lie alike.
+            let both = from.chunks_exact(x.step).zip(d.chunks_exact(y.step));
+            for (dx, (x, d)) in dx.chunks_exact_mut(x.step).zip(both) {
+                let (x, d) = (eight(x, panel), eight(d, panel));
+                let slopes =
+                    each(|at| outer[at] * d[at] + slope[at] * (x[at] - mean[at]) + shift[at]);
+                put(slopes, dx, panel);
             }
         }
     }
 }
 
-/// Two lists of `channels` numbers in a slot.
-fn halves(moments: &mut [f32], channels: usize) -> (&mut [f32], &mut [f32]) {
-    let (means, rest) = moments.split_at_mut(padded(channels));
-    let means = means.get_mut(..channels).unwrap_or_default();
-    (means, rest.get_mut(..channels).unwrap_or_default())
+impl<'a> Moments<'a> {
+    fn in_slot(slot: &'a mut [f32], channels: usize) -> Self {
+        let (panels, _) = slot.as_chunks_mut();
+        let count = 4 * channels.div_ceil(LANES);
+        Self { panels: panels.get_mut(..count).unwrap_or_default() }
+    }
+
+    /// Keeps the mean, and the inverse deviation by the biased variance.
+    fn set(&mut self, panel: usize, mean: Eight, variance: Eight) {
+        let inverse = variance.map(inverse_deviation);
+        let count = (self.panels.len() / 4).max(1);
+        let mut parts = self.panels.iter_mut().skip(panel).step_by(count);
+        for exact in [mean, inverse] {
+            let rounded = exact.map(|exact| exact as f32);
+            let rest = each(|at| (exact[at] - f64::from(rounded[at])) as f32);
+            for part in [rounded, rest] {
+                if let Some(to) = parts.next() {
+                    *to = part;
+                }
+            }
+        }
+    }
+
+    fn exact(&self, panel: usize) -> (Eight, Eight) {
+        let mut parts = self.panels.iter().skip(panel).step_by((self.panels.len() / 4).max(1));
+        let mut next = || {
+            let (rounded, rest) = (parts.next(), parts.next());
+            let (rounded, rest) = (rounded.unwrap_or(&ZEROS), rest.unwrap_or(&ZEROS));
+            each(|at| f64::from(rounded[at]) + f64::from(rest[at]))
+        };
+        (next(), next())
+    }
 }
 
-/// Mean and biased variance of each channel, eight at a time.
-fn see(from: &[f32], x: &Value, means: &mut [f32], variances: &mut [f32]) {
+const ZEROS: [f32; LANES] = [0.0; LANES];
+
+/// `f` of each lane.
+fn each<T>(f: impl Fn(usize) -> T) -> [T; LANES] {
+    std::array::from_fn(f)
+}
+
+/// Eight channels of a line, zeros behind its end.
+fn eight(line: &[f32], panel: usize) -> Eight {
+    let rest = line.get(panel * LANES..).unwrap_or_default();
+    rest.first_chunk().copied().unwrap_or_else(|| short(rest)).map(f64::from)
+}
+
+#[cold]
+#[inline(never)]
+fn short(rest: &[f32]) -> [f32; LANES] {
+    let mut eight = ZEROS;
+    eight.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    eight
+}
+
+/// Rounds eight channels into their place in a line, or as many as there is room for.
+fn put(eight: Eight, line: &mut [f32], panel: usize) {
+    let eight = eight.map(|exact| exact as f32);
+    let rest = line.get_mut(panel * LANES..).unwrap_or_default();
+    match rest.first_chunk_mut() {
+        Some(to) => *to = eight,
+        None => rest.iter_mut().zip(eight).for_each(|(to, from)| *to = from),
+    }
+}
+
+/// Mean and biased variance of eight channels.
+fn see(from: &[f32], x: &Value, panel: usize) -> (Eight, Eight) {
+    let mean = mean_of(from, x, panel, |x| x);
+    let variance = mean_of(from, x, panel, |x| each(|at| (x[at] - mean[at]) * (x[at] - mean[at])));
+    (mean, variance)
+}
+
+fn mean_of(from: &[f32], x: &Value, panel: usize, term: impl Fn(Eight) -> Eight) -> Eight {
+    let mut sums = [0.0; LANES];
+    for row in from.chunks_exact(x.stride) {
+        for line in row.chunks(x.step).take(x.positions()) {
+            let terms = term(eight(line, panel));
+            sums = each(|at| sums[at] + terms[at]);
+        }
+    }
     let count = (from.len() / x.stride * x.positions()) as f64;
-    let panels = means.chunks_mut(LANES).zip(variances.chunks_mut(LANES));
-    for (panel, (means, variances)) in panels.enumerate() {
-        let mut sums = [0.0; LANES];
-        for position in positions(from, x) {
-            let numbers = position.iter().skip(panel * LANES);
-            sums.iter_mut().zip(numbers).for_each(|(sum, x)| *sum += f64::from(*x));
-        }
-        let exact = sums.map(|sum| sum / count);
-        let mut squares = [0.0; LANES];
-        for position in positions(from, x) {
-            let numbers = position.iter().skip(panel * LANES).zip(exact);
-            squares.iter_mut().zip(numbers).for_each(|(sum, (x, mean))| {
-                let distance = f64::from(*x) - mean;
-                *sum += distance * distance;
-            });
-        }
-        means.iter_mut().zip(exact).for_each(|(to, mean)| *to = mean as f32);
-        variances.iter_mut().zip(squares).for_each(|(to, sum)| *to = (sum / count) as f32);
-    }
+    sums.map(|sum| sum / count)
 }
 
-/// Moves the running statistics towards what was seen.
-fn keep(seen: &[f32], running: &mut [f32], factor: f64) {
+/// Moves the running statistics of eight channels towards what was seen.
+fn keep(seen: Eight, panel: usize, running: &mut [f32], factor: f64) {
+    let running = running.get_mut(panel * LANES..).unwrap_or_default();
     for (running, seen) in running.iter_mut().zip(seen) {
-        let seen = f64::from(*seen) * factor;
-        *running = ((1.0 - MOMENTUM) * f64::from(*running) + MOMENTUM * seen) as f32;
-    }
-}
-
-/// The gradients of scale and shift, eight channels at a time.
-fn sums(
-    from: &[f32],
-    x: &Value,
-    (d, y): (&[f32], &Value),
-    (means, inverses): (&[f32], &[f32]),
-    (dgamma, dbeta): (&mut [f32], &mut [f32]),
-) {
-    let panels = dgamma.chunks_mut(LANES).zip(dbeta.chunks_mut(LANES));
-    for (panel, (dgamma, dbeta)) in panels.enumerate() {
-        let (mut scaled, mut plain) = ([0.0; LANES], [0.0; LANES]);
-        for (x, d) in positions(from, x).zip(d.chunks_exact(y.step)) {
-            let line = x.iter().zip(d).zip(means.iter().zip(inverses)).skip(panel * LANES);
-            let sums = scaled.iter_mut().zip(&mut plain);
-            for ((scaled, plain), ((x, d), (mean, inverse))) in sums.zip(line) {
-                *scaled += f64::from(*d * ((*x - *mean) * *inverse));
-                *plain += f64::from(*d);
-            }
-        }
-        dgamma.iter_mut().zip(scaled).for_each(|(to, sum)| *to = sum as f32);
-        dbeta.iter_mut().zip(plain).for_each(|(to, sum)| *to = sum as f32);
+        *running = ((1.0 - MOMENTUM) * f64::from(*running) + MOMENTUM * seen * factor) as f32;
     }
 }

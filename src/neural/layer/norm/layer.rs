@@ -1,6 +1,11 @@
 //! Layer normalisation: `[.., channels]`, each position over its channels.
 
-#![expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "counts are exact in f32")]
+#![expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "counts are exact in f32; an inverse deviation is rounded once"
+)]
 
 use std::ops::Range;
 
@@ -83,7 +88,7 @@ fn moments(x: &[f32]) -> (f32, f32) {
     let mean = sum([x], |[x]| x) / count;
     let m = F32x4::splat(mean);
     let square = sum([x], |[x]| x.sub(m).mul(x.sub(m)));
-    (mean, inverse_deviation(f64::from(square / count)))
+    (mean, inverse_deviation(f64::from(square / count)) as f32)
 }
 
 /// The sum of `f` over places that all lists have, as many as the last one has.
