@@ -165,6 +165,7 @@ impl State {
             self.settled.insert(decision.0);
             self.uncut.remove(decision);
             self.mmr.append(&leaf(decision));
+            self.leaves.push(*decision);
         }
         let checkpoint = Checkpoint {
             network: self.network,

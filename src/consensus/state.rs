@@ -185,6 +185,8 @@ pub struct State {
     /// When this member last locked a key or block that is not decided.
     pub(super) asked_ms: BTreeMap<ConflictKey, u64>,
     pub(super) mmr: Mmr,
+    /// The leaves of the mountain range.
+    pub(super) leaves: Vec<Decision>,
     pub(super) checkpoints: Vec<Checkpoint>,
     signatures: BTreeMap<u64, BTreeMap<AuthorId, Signature>>,
     #[cfg(test)]
@@ -259,6 +261,7 @@ impl State {
             latency: Latency::default(),
             asked_ms: BTreeMap::new(),
             mmr: Mmr::default(),
+            leaves: Vec::new(),
             checkpoints: Vec::new(),
             signatures: BTreeMap::new(),
             #[cfg(test)]
@@ -327,6 +330,11 @@ impl State {
     /// The decisions that checkpoints hold, in their order.
     pub fn mmr(&self) -> &Mmr {
         &self.mmr
+    }
+
+    /// The leaves of [`State::mmr`], in its order.
+    pub fn certified_decisions(&self) -> &[Decision] {
+        &self.leaves
     }
 
     /// Whether there is finality at this time.
