@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use synaptic_mesh::clock::Now;
 use synaptic_mesh::consensus::{
-    self, Certificate, Checkpoint, Committee, Genesis, Item, Mmr, Output, Proof, Record, State,
+    self, Certificate, Checkpoint, Committee, Item, Mmr, Output, Proof, Record, State,
 };
 use synaptic_mesh::crypto::sign::{PublicKey, Signature, SigningKey};
 use synaptic_mesh::dag::operation::{Label, Operation};
@@ -19,6 +19,7 @@ use synaptic_mesh::dag::{
 };
 use synaptic_mesh::effect::{Effect, Input};
 use synaptic_mesh::federated::replay;
+use synaptic_mesh::genesis::Genesis;
 use synaptic_mesh::identity::{AuthorId, Secrets, TransportId};
 use synaptic_mesh::ledger;
 use synaptic_mesh::message::{
@@ -43,6 +44,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("dag_insert", dag_insert),
     ("dataset_parse", dataset_parse),
     ("fann_load", fann_load),
+    ("genesis", genesis),
     ("identifiers", identifiers),
     ("message", message),
     ("model_load", model_load),
@@ -158,6 +160,16 @@ pub(crate) fn fann_load(data: &[u8]) {
     let again = fann::Network::from_file(&network.to_file()).expect("an own file can be read");
     assert_eq!(again.to_file(), network.to_file());
     assert_eq!(again.connection_count(), network.connection_count());
+}
+
+/// The beginning of a network, as it stands in join links: what is read is written as the same
+/// bytes, and is one that can be made.
+pub(crate) fn genesis(data: &[u8]) {
+    let Ok(genesis) = Genesis::decode(data) else { return };
+    assert_eq!(genesis.encode(), data);
+    assert_eq!(genesis.network(), NetworkId::of_genesis(data));
+    let Genesis { committee, balances, nonce, .. } = genesis.clone();
+    assert_eq!(Genesis::new(committee, balances, nonce), Ok(genesis));
 }
 
 /// Names in their text form.
@@ -317,11 +329,19 @@ pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
             vec![negentropy::initiate(&timeline), everything, list]
         }
         "consensus_state" => vec![votes(), payments()],
+        "genesis" => vec![small_genesis(4), small_genesis(31)],
         "sampling_state" => vec![poll_messages()],
         "proof_verify" => vec![fixture.proof.encode()],
         "secrets" => vec![fixture.secrets.encode().to_vec()],
         _ => Vec::new(),
     }
+}
+
+fn small_genesis(members: u8) -> Vec<u8> {
+    let author = |number: u8| AuthorId::from_bytes([number; 32]);
+    let committee = (0..members).map(|number| (author(number), 1 + u32::from(number))).collect();
+    let balances = vec![(author(1), MicroCredits(5)), (author(2), MicroCredits(1 << 40))];
+    Genesis::new(committee, balances, [7; 32]).expect("a sound beginning").encode()
 }
 
 fn small_timeline() -> Timeline {
@@ -346,7 +366,7 @@ struct Fixture {
     /// The peer's first request.
     hello: Vec<u8>,
     /// Where trust begins, and a proof from there.
-    genesis: Genesis,
+    genesis: consensus::Genesis,
     proof: Proof,
 }
 
@@ -458,7 +478,7 @@ fn poll_messages() -> Vec<u8> {
 }
 
 /// A proof by a committee of four.
-fn sound_proof() -> (Genesis, Proof) {
+fn sound_proof() -> (consensus::Genesis, Proof) {
     let keys: Vec<SigningKey> = (1..5).map(|seed| SigningKey::from_seeds(&[seed; 64])).collect();
     let author = |key: &SigningKey| AuthorId::of(key.public());
     let members = keys.iter().map(|key| (author(key), 1)).collect();
@@ -483,7 +503,7 @@ fn sound_proof() -> (Genesis, Proof) {
     let public = keys.iter().map(|key| key.public().as_bytes().to_vec().into()).collect();
     let path = mmr.prove(0).expect("a leaf");
     let proof = Proof { keys: public, epochs: Vec::new(), last, decision, path };
-    (Genesis { network: NETWORK, committee, height_min: 0 }, proof)
+    (consensus::Genesis { network: NETWORK, committee, height_min: 0 }, proof)
 }
 
 impl Fixture {
@@ -519,7 +539,8 @@ impl Fixture {
 
 fn node(secrets: &Secrets) -> Node {
     let (bootstrap, advertise) = (Vec::new(), Vec::new());
-    let config = Config { network: NETWORK, name: String::new(), bootstrap, advertise };
+    let config =
+        Config { network: NETWORK, genesis: None, name: String::new(), bootstrap, advertise };
     Node::new(config, secrets, Restored::default(), [3; 32], NOW).expect("an empty store is sound")
 }
 

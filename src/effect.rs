@@ -17,7 +17,7 @@
 
 use crate::dag::{BlobId, RunSpec, VertexId};
 use crate::event::{Event, Problem, Reply};
-use crate::identity::TransportId;
+use crate::identity::{AuthorId, TransportId};
 
 /// One thing that happened outside, told to [`crate::node::Node::handle`].
 #[derive(Debug, Clone)]
@@ -297,6 +297,31 @@ pub enum Command {
     },
     /// The node in numbers. Answer: [`Reply::Status`].
     Status,
+    /// How an item stands. Answer: [`Reply::Item`].
+    Item {
+        /// The id of its vertex, or that with the place of the payload: `bafy.../0`.
+        item: String,
+    },
+    /// Final items in the order in which this node saw them. Answer: [`Reply::Finalised`].
+    Finalised {
+        /// The first number.
+        from: u64,
+        /// How many at most; no more than [`crate::limits::FINALISED_PAGE_MAX`] come.
+        count_max: usize,
+    },
+    /// The members that decide. Answer: [`Reply::Committee`].
+    Committee,
+    /// Proof that an item is final, for who has no history. Answer: [`Reply::Proof`].
+    Prove {
+        /// As for [`Command::Item`].
+        item: String,
+    },
+    /// Say as a member who shall decide in the next epoch. It is put to the vote when members that
+    /// weigh a quorum have said the same. Answer: [`Reply::Item`], when it is written.
+    ProposeCommittee {
+        /// The members with their weights, in any order.
+        members: Vec<(AuthorId, u32)>,
+    },
     /// Open a connection, and remember the address. Answer: [`Reply::Done`] at once.
     Dial {
         /// A multiaddr.

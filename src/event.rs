@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::consensus::Finality;
+use crate::dag::vote::{ConflictKey, ItemId};
 use crate::dag::{BlobId, RunSpec, VertexId};
 use crate::identity::{AuthorId, NetworkId, TransportId};
 
@@ -57,6 +59,17 @@ pub enum Event {
         /// What happened.
         change: RunChange,
     },
+    /// Something is final: it has its keys, and nothing that conflicts with it ever will.
+    Finalised(FinalisedView),
+    /// A committee decides from now on.
+    Epoch {
+        /// Its epoch.
+        epoch: u64,
+        /// Its members (count).
+        members: usize,
+    },
+    /// Finality was lost, or is back.
+    Finality(Finality),
     /// Something is wrong that a person can mend; the node keeps working.
     Warning(Problem),
     /// The node has stopped; nothing follows.
@@ -95,6 +108,127 @@ pub struct RoundView {
     pub aggregate: VertexId,
     /// The weights after this round.
     pub weights: BlobId,
+}
+
+/// A final item, for [`Event::Finalised`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FinalisedView {
+    /// Its place in the order in which this node saw items become final, from 0. Others may see
+    /// another order of items that do not conflict, and so may this node after a restart.
+    pub number: u64,
+    /// The item.
+    pub item: ItemId,
+    /// Kind of its payload, such as `committee`.
+    pub kind: &'static str,
+    /// Who wrote it.
+    pub author: AuthorId,
+    /// The keys it has for good.
+    pub keys: Vec<ConflictKey>,
+}
+
+/// Some final items.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FinalisedPage {
+    /// In the order of their numbers.
+    pub items: Vec<FinalisedView>,
+    /// Final items in all (count).
+    pub total: u64,
+}
+
+/// How an item stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ItemState {
+    /// Nobody votes on it: it claims no keys, or the network has no committee.
+    Free,
+    /// It waits for a decision.
+    Pending,
+    /// It has its keys for good.
+    Final,
+    /// Another item has one of its keys for good.
+    Rejected,
+}
+
+/// What is known about one item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemView {
+    /// The item.
+    pub item: ItemId,
+    /// Kind of its payload.
+    pub kind: &'static str,
+    /// Who wrote it.
+    pub author: AuthorId,
+    /// The keys it claims.
+    pub keys: Vec<ConflictKey>,
+    /// How it stands.
+    pub state: ItemState,
+    /// Height of the first checkpoint that holds it, once one does.
+    pub height: Option<u64>,
+}
+
+/// Finality in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FinalityView {
+    /// Whether there is any.
+    pub state: Finality,
+    /// The epoch of the committee that decides; 0 without one.
+    pub epoch: u64,
+    /// Its members (count).
+    pub members: usize,
+    /// Weight of all its members.
+    pub total: u64,
+    /// The least weight that decides.
+    pub quorum: u64,
+    /// Whether this node is a member.
+    pub votes: bool,
+    /// Height of the last checkpoint; 0 before the first.
+    pub height: u64,
+    /// Decisions that checkpoints hold (count).
+    pub certified: u64,
+    /// Keys that are decided (count).
+    pub decided: usize,
+    /// Keys that wait for a decision (count).
+    pub pending: usize,
+    /// Items that are final (count).
+    pub finalised: usize,
+}
+
+/// One member of a committee.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemberView {
+    /// The member.
+    pub author: AuthorId,
+    /// Its weight.
+    pub weight: u32,
+    /// Whether it is this node.
+    pub is_me: bool,
+    /// Whether it is this node or connected to it. Others may be reached through peers.
+    pub connected: bool,
+}
+
+/// A committee that members want next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WishView {
+    /// Its members with their weights.
+    pub members: Vec<(AuthorId, u32)>,
+    /// Members of the present committee that proposed it.
+    pub by: Vec<AuthorId>,
+    /// What they weigh; it is put to the vote when that is a quorum.
+    pub weight: u64,
+}
+
+/// The members that decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitteeView {
+    /// The epoch.
+    pub epoch: u64,
+    /// The members, ascending by author.
+    pub members: Vec<MemberView>,
+    /// Weight of all of them.
+    pub total: u64,
+    /// The least weight that decides.
+    pub quorum: u64,
+    /// What some of them want for the next epoch.
+    pub wishes: Vec<WishView>,
 }
 
 /// An error for people: what happened, and what to do about it.
@@ -190,6 +324,8 @@ pub struct Status {
     pub blob_bytes: u64,
     /// Every run in the history.
     pub runs: Vec<RunView>,
+    /// Finality in numbers.
+    pub finality: FinalityView,
     /// What was dropped, refused or penalised, by cause; only causes that occurred.
     pub counters: BTreeMap<&'static str, u64>,
 }
@@ -211,6 +347,14 @@ pub enum Reply {
     Status(Box<Status>),
     /// What a join link is made of.
     Link(LinkInfo),
+    /// The item that was asked about or written.
+    Item(ItemView),
+    /// Final items.
+    Finalised(FinalisedPage),
+    /// The members that decide.
+    Committee(CommitteeView),
+    /// An encoded [`crate::consensus::Proof`].
+    Proof(Vec<u8>),
 }
 
 /// What a join link is made of.
@@ -220,6 +364,8 @@ pub struct LinkInfo {
     pub network: NetworkId,
     /// What its owner calls the mesh.
     pub name: String,
+    /// The encoded genesis of the network, if it has one.
+    pub genesis: Option<Vec<u8>>,
     /// Own addresses first, then those of connected peers, so that the link outlives this node.
     pub addresses: Vec<String>,
 }

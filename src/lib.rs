@@ -45,6 +45,9 @@ pub mod consensus;
 #[cfg(feature = "mesh")]
 pub mod sampling;
 
+#[cfg(feature = "mesh")]
+pub mod genesis;
+
 // Floor 4, societies: what the members of a history do together.
 #[cfg(feature = "mesh")]
 pub mod federated;

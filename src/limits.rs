@@ -222,6 +222,9 @@ pub const PROOF_EPOCHS_MAX: usize = 1_024;
 /// Bytes of one proof: ten epochs of a committee of 31, and the path.
 pub const PROOF_BYTES_MAX: usize = 4 << 20;
 
+/// Bytes of a genesis: a committee of 100 with 4.2 KB, and 270 balances.
+pub const GENESIS_BYTES_MAX: usize = 16 << 10;
+
 const _: () = assert!(BLOCK_ITEMS_MAX * 48 + CUT_DECISIONS_MAX * 96 < VERTEX_BYTES_MAX);
 const _: () = assert!(COMMITTEE_MAX <= 128, "sets of members are 128 bits");
 const _: () = assert!(DATASET_ROWS_MAX >= 1 << 20, "RUN_SAMPLES_MAX rows must fit a data set");
@@ -407,12 +410,29 @@ pub const OWN_QUEUE_MAX: usize = 1_024;
 /// How long a payload waits for others to share its vertex and signature (milliseconds): less
 /// than anyone notices.
 pub const FLUSH_MS: u64 = 50;
+/// How long a vote waits for others to share its vertex (milliseconds): a tenth of a decision
+/// between continents.
+pub const VOTE_FLUSH_MS: u64 = 10;
+/// Vertices of votes that one member may write so quickly (count): ten decisions in a row.
+pub const VOTE_BURST: u32 = 32;
+/// Vertices of votes of all members together beyond that (count per second): half of what one
+/// peer may forward ([`GOSSIP_PER_SECOND`]), so that four members stay at [`AUTHOR_PER_SECOND`].
+pub const COMMITTEE_VERTICES_PER_SECOND: u32 = 80;
+/// Time between two looks whether something waits too long for a decision (milliseconds): a fifth
+/// of what counts as too long.
+pub const FINALITY_LOOK_MS: u64 = 1_000;
 /// Bytes of payloads at which a vertex is closed: half of what a vertex may have.
 pub const FLUSH_BYTES: usize = 32 << 10;
 /// First wait after a failed write (milliseconds); doubles with each further failure.
 pub const STORE_RETRY_MS_MIN: u64 = 1_000;
 /// Longest wait after a failed write (milliseconds): freed space is used within a minute.
 pub const STORE_RETRY_MS_MAX: u64 = 60_000;
+
+/// Final items of one answer (count). Arbitrary, sane: a screen or two.
+pub const FINALISED_PAGE_MAX: usize = 256;
+const _: () = assert!(COMMITTEE_VERTICES_PER_SECOND < GOSSIP_PER_SECOND);
+const _: () = assert!(COMMITTEE_VERTICES_PER_SECOND / 4 <= AUTHOR_PER_SECOND);
+const _: () = assert!(VOTE_BURST < AUTHOR_BURST);
 
 // ---- node: runs -------------------------------------------------------------------------------
 

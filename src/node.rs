@@ -4,6 +4,7 @@
 //!                 Input                                             Effect
 //!   requests, gossip --> [greeting] -> [exchange] -> graph -> runs --> Respond, Request, Verdict
 //!   acknowledgements --> [writing] <------ own payloads <-- [learning] --> Persist, then Publish
+//!                              ^---------- votes <-- [deciding] <-- graph
 //!   blobs, jobs ------>  [transfer] ------------------------^    |-----> Train, LoadBlob
 //!   commands --------->  [commands] -----------------------------------> Reply, Emit
 //! ```
@@ -22,15 +23,18 @@ mod book;
 mod commands;
 mod config;
 mod counters;
+mod deciding;
 mod error;
 mod exchange;
 mod export;
+mod finality;
 mod following;
 mod greeting;
 mod learning;
 mod leaving;
 mod offence;
 mod peers;
+mod proving;
 mod rate;
 mod serving;
 mod training;
@@ -72,6 +76,7 @@ pub struct Node {
     cut: Option<dag::Error>,
     sync: sync::State,
     runs: Runs,
+    deciding: deciding::Deciding,
     following: BTreeMap<VertexId, following::Following>,
     peers: peers::Peers,
     penalties: offence::Penalties,
@@ -126,6 +131,10 @@ impl Node {
         let (me, transport) = (AuthorId::of(key.public()), secrets.transport_id());
         let mut rng = Rng::from_seed(entropy);
         let Restored { vertices, blobs, meta } = restored;
+        if let Some(genesis) = &config.genesis {
+            genesis.check_network(&config.network)?;
+        }
+        let deciding = deciding::Deciding::new(config.genesis.as_ref(), config.network, me, now)?;
         let empty = Graph::new(config.network);
         let writing::History { graph, skipped, cut } = writing::restore(empty, &me, &vertices)?;
         let identity = match writing::own_identity(&graph, &me) {
@@ -145,6 +154,7 @@ impl Node {
             cut,
             sync: sync::State::new(),
             runs: Runs::new(),
+            deciding,
             following: BTreeMap::new(),
             peers: peers::Peers::default(),
             penalties: offence::Penalties::default(),
@@ -170,6 +180,7 @@ impl Node {
         }
         node.blobs.restore(blobs);
         node.restore_runs(&meta, now);
+        node.restore_deciding(now);
         node.restore_book(&meta, now);
         Ok(node)
     }
@@ -240,6 +251,7 @@ impl Node {
             self.look_at_runs(now, out);
             self.serve_commands(out);
             self.accuse(now);
+            self.decide(now, out);
             self.flush(now, out);
             self.leave(now, out);
         }
@@ -264,6 +276,7 @@ impl Node {
         self.introduce(now, out);
         // What the stored history shows and does not prove yet.
         self.on_notices(now, out);
+        self.resume_deciding(now, out);
         if let Some(seq) = self.graph.equivocated(&self.me) {
             self.warn_ended(seq, now, out);
         }
@@ -291,6 +304,7 @@ impl Node {
             self.peers.next_ms(now.mono_ms),
             self.writer.next_ms(),
             self.next_accusation().map(|(_, due_ms)| due_ms),
+            self.decide_ms(),
             self.leave_ms(),
             runs,
             self.outward_ms(now),

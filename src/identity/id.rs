@@ -16,6 +16,8 @@ use crate::limits::TRANSPORT_ID_BYTES_MAX;
 
 /// Domain of the author id hash. Changing it changes every author id.
 const AUTHOR_ID_DOMAIN: &str = "synaptic-mesh 2026 author id v1";
+/// Domain of the ids of networks that have a genesis. Changing it changes every such id.
+const GENESIS_DOMAIN: &str = "synaptic-mesh 2026 genesis v1";
 /// Characters of 32 bytes in base32.
 const ID_TEXT_CHARS: usize = 52;
 /// Alphabet of base58btc, as Bitcoin and libp2p write it.
@@ -46,12 +48,17 @@ impl AuthorId {
     }
 }
 
-/// Name of a network: 32 random bytes drawn when it is created.
+/// Name of a network, 32 bytes: the hash of its genesis, or drawn at random when it has none.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct NetworkId(#[serde(with = "serde_bytes")] [u8; 32]);
 
 impl NetworkId {
+    /// The name of the network that begins with these bytes.
+    pub fn of_genesis(bytes: &[u8]) -> Self {
+        Self(Digest::derive(GENESIS_DOMAIN, &[bytes]).0)
+    }
+
     /// Takes the 32 bytes of a network id.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)

@@ -41,9 +41,17 @@ struct Written {
 
 #[derive(Debug, Clone, Copy)]
 enum Intent {
-    Start { samples: u32 },
-    Join { run: VertexId },
-    Leave { run: VertexId },
+    Start {
+        samples: u32,
+    },
+    Join {
+        run: VertexId,
+    },
+    Leave {
+        run: VertexId,
+    },
+    /// The payload is an item of its own.
+    Item,
 }
 
 #[derive(Debug)]
@@ -96,6 +104,12 @@ impl Node {
             Command::Runs => Some(Ok(Reply::Runs(self.run_views()))),
             Command::Status => Some(Ok(Reply::Status(Box::new(self.status())))),
             Command::LinkInfo => Some(Ok(Reply::Link(self.link_info()))),
+            Command::Item { item } => Some(self.item_view(&item).map(Reply::Item)),
+            Command::Finalised { from, count_max } => {
+                Some(Ok(Reply::Finalised(self.finalised_page(from, count_max))))
+            }
+            Command::Committee => Some(self.committee_view().map(Reply::Committee)),
+            Command::Prove { item } => Some(self.prove(&item).map(Reply::Proof)),
             Command::Dial { address } => Some(self.dial_address(&address, now)),
             // The first one ends the node however much is going on.
             Command::Stop if busy && !self.commands.stops.is_empty() => Some(Err(busy_problem())),
@@ -114,6 +128,14 @@ impl Node {
                 self.read(&run, now, |run| Reading::Model { command, run }).err().map(Err)
             }
             Command::ExportRun { run } => self.export_run(command, &run, now).err().map(Err),
+            Command::ProposeCommittee { members } => {
+                let proposed = self.propose_committee(command, members, now);
+                if proposed.is_ok() {
+                    let written = Written { intent: Intent::Item, name: None, answered: false };
+                    self.commands.written.insert(command, written);
+                }
+                proposed.err().map(Err)
+            }
         };
         if let Some(result) = answer {
             out.push(Effect::Reply { command, result });
@@ -224,11 +246,11 @@ impl Node {
     pub(super) fn own_vertex_durable(
         &mut self,
         id: &VertexId,
-        commands: &[u64],
+        commands: &[(u64, u32)],
         now: Now,
         out: &mut Vec<Effect>,
     ) {
-        for command in commands {
+        for (command, place) in commands {
             let Some(Written { intent, answered, .. }) = self.commands.written.remove(command)
             else {
                 continue;
@@ -248,6 +270,13 @@ impl Node {
                     run
                 }
                 Intent::Leave { run } => run,
+                Intent::Item => {
+                    if !answered {
+                        let result = self.written_item(id, *place);
+                        out.push(Effect::Reply { command: *command, result });
+                    }
+                    continue;
+                }
             };
             if answered {
                 continue;
@@ -461,7 +490,7 @@ fn samples_problem(samples: u32) -> Problem {
     }
 }
 
-fn busy_problem() -> Problem {
+pub(super) fn busy_problem() -> Problem {
     Problem {
         code: "node-busy",
         message: "too much waits to be written already".to_owned(),

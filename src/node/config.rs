@@ -1,6 +1,7 @@
 //! What a node is given when it is made.
 
 use crate::dag::BlobId;
+use crate::genesis::Genesis;
 use crate::identity::NetworkId;
 
 /// What the owner of a node decides.
@@ -8,6 +9,8 @@ use crate::identity::NetworkId;
 pub struct Config {
     /// The network it belongs to; for good.
     pub network: NetworkId,
+    /// What the network began with, when its id is the hash of that; without it nothing is final.
+    pub genesis: Option<Genesis>,
     /// What the owner calls the mesh; travels in join links only.
     pub name: String,
     /// Multiaddrs to dial first, from a join link or a configuration.

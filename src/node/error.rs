@@ -1,6 +1,6 @@
 //! Why a node cannot be made.
 
-use crate::{dag, identity};
+use crate::{dag, genesis, identity};
 
 /// Why a node cannot be made.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -26,6 +26,9 @@ pub enum Error {
         /// The network of the configuration.
         expected: identity::NetworkId,
     },
+    /// The genesis is none, or that of another network.
+    #[error(transparent)]
+    Genesis(#[from] genesis::Error),
     /// The identity vertex cannot be made.
     #[error("the identity vertex cannot be made: {0}; check the clock of this machine")]
     Identity(#[from] identity::Error),
@@ -40,6 +43,7 @@ impl Error {
         match self {
             Error::Store { .. } => "store-damaged",
             Error::Network { .. } => "store-foreign",
+            Error::Genesis(error) => error.code(),
             Error::Identity(error) => error.code(),
             Error::Vertex(error) => error.code(),
         }

@@ -223,6 +223,7 @@ impl Node {
         let Some(signed) = self.graph.get(id) else { return };
         let changes = self.runs.apply(signed);
         self.on_changes(changes, now, out);
+        self.decide_on(id, now, out);
     }
 
     /// Follows up on equivocations and on parked vertices that turned out wrong.

@@ -9,6 +9,7 @@
 
 mod bounds;
 mod exports;
+mod finality;
 mod hostile;
 mod mesh;
 mod ranges;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::Node;
 use crate::event::{LinkInfo, PeerView, RunState, RunView, Status};
 use crate::federated::Run;
+use crate::genesis::Genesis;
 use crate::identity::AuthorId;
 use crate::limits;
 
@@ -61,6 +62,7 @@ impl Node {
             blobs: wide(blobs),
             blob_bytes,
             runs: self.run_views(),
+            finality: self.finality_view(),
             counters: self.counters.snapshot(),
         }
     }
@@ -71,6 +73,11 @@ impl Node {
         let others = self.peers.known().filter_map(|(_, peer, _)| peer.listens.first());
         addresses.extend(others.cloned());
         addresses.truncate(limits::ADDRESSES_PER_PEER_MAX);
-        LinkInfo { network: self.config.network, name: self.config.name.clone(), addresses }
+        LinkInfo {
+            network: self.config.network,
+            name: self.config.name.clone(),
+            genesis: self.config.genesis.as_ref().map(Genesis::encode),
+            addresses,
+        }
     }
 }

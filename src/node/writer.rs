@@ -48,8 +48,8 @@ pub(super) struct Queued {
 #[derive(Debug)]
 pub(super) struct Own {
     pub(super) signed: SignedVertex,
-    /// The commands its payloads answer.
-    pub(super) commands: Vec<u64>,
+    /// The commands its payloads answer, each with the place of its payload.
+    pub(super) commands: Vec<(u64, u32)>,
 }
 
 #[derive(Debug)]
@@ -119,6 +119,11 @@ impl Writer {
     /// Whether the last write failed and none has succeeded since.
     pub(super) fn is_failing(&self) -> bool {
         self.failures > 0
+    }
+
+    /// Whether no write is under way.
+    pub(super) fn is_free(&self) -> bool {
+        self.under_way.is_none()
     }
 
     /// Whether nothing waits and nothing is under way.
@@ -250,7 +255,8 @@ impl Writer {
         let wait_ms = (limits::STORE_RETRY_MS_MIN << doublings).min(limits::STORE_RETRY_MS_MAX);
         self.failures = self.failures.saturating_add(1);
         under_way.retry_ms = Some(now_ms.saturating_add(wait_ms));
-        let own = under_way.own.iter().flat_map(|own| own.commands.iter().copied());
+        let own =
+            under_way.own.iter().flat_map(|own| own.commands.iter().map(|(command, _)| *command));
         Some(own.chain(self.queue.iter().filter_map(|queued| queued.command)).collect())
     }
 

@@ -105,6 +105,13 @@ fn hedge(rng: &mut Rng) -> [u8; 32] {
 }
 
 impl Node {
+    /// Shows the restored history to the engine that decides.
+    pub(super) fn restore_deciding(&mut self, now: Now) {
+        for signed in self.graph.iter() {
+            self.deciding.restore(signed, now);
+        }
+    }
+
     /// Folds the restored history, and believes the stored head of each run: its rounds were
     /// recomputed before they were stored, and its weights are checked against their id when read.
     pub(super) fn restore_runs(&mut self, meta: &[(String, Vec<u8>)], now: Now) {
@@ -189,6 +196,7 @@ impl Node {
             out.push(Effect::Persist(write));
             return;
         }
+        self.queue_votes(now);
         if !self.writer.is_due(now.mono_ms) {
             return;
         }
@@ -219,7 +227,8 @@ impl Node {
         if taken.is_empty() {
             return None;
         }
-        let commands: Vec<u64> = taken.iter().filter_map(|queued| queued.command).collect();
+        let commands: Vec<(u64, u32)> =
+            taken.iter().zip(0..).filter_map(|(queued, at)| Some((queued.command?, at))).collect();
         let payloads = taken.into_iter().map(|Queued { payload, .. }| payload).collect();
         let hedge = hedge(&mut self.rng);
         let signed = self
@@ -230,6 +239,7 @@ impl Node {
             Ok(signed) => Some(Own { signed, commands }),
             Err(error) => {
                 let problem = Problem::from(error);
+                let commands: Vec<u64> = commands.into_iter().map(|(command, _)| command).collect();
                 self.drop_commands(&commands, &problem, out);
                 self.warn(problem, now, out);
                 None

@@ -14,6 +14,7 @@ use crate::effect::{
 };
 use crate::event::{Event, Problem, Reply, RunView};
 use crate::federated::Run;
+use crate::genesis::Genesis;
 use crate::identity::{AuthorId, Secrets, TransportId};
 use crate::limits;
 use crate::message::{Request, Response};
@@ -33,6 +34,7 @@ pub(super) struct Mesh {
     pub(super) faults: Faults,
     pub(super) rng: Rng,
     network: NetworkId,
+    pub(super) genesis: Option<Genesis>,
     deliveries: BTreeMap<(u64, u64), Delivery>,
     sequence: u64,
     tokens: BTreeMap<u64, (usize, u64, u64)>,
@@ -126,6 +128,7 @@ impl Mesh {
             now_ms: 1_000,
             faults: Faults::default(),
             network: NetworkId::from_bytes(network),
+            genesis: None,
             deliveries: BTreeMap::new(),
             sequence: 0,
             tokens: BTreeMap::new(),
@@ -138,6 +141,17 @@ impl Mesh {
         for index in 0..members {
             mesh.add_member(index);
         }
+        mesh
+    }
+
+    /// Members of which the first few are the committee of the network, with these weights.
+    pub(super) fn deciding(seed: u64, members: usize, weights: &[u32]) -> Self {
+        let mut mesh = Self::new(seed, members);
+        let seats = mesh.members.iter().map(|member| member.secrets.author()).zip(weights);
+        let seats = seats.map(|(author, weight)| (author, *weight)).collect();
+        let genesis = Genesis::new(seats, Vec::new(), [7; 32]).unwrap();
+        mesh.network = genesis.network();
+        mesh.genesis = Some(genesis);
         mesh
     }
 
@@ -223,6 +237,7 @@ impl Mesh {
         self.rng.fill(&mut entropy);
         let config = Config {
             network: self.network,
+            genesis: self.genesis.clone(),
             name: "test".to_owned(),
             bootstrap,
             advertise: Vec::new(),

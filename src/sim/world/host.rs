@@ -158,6 +158,7 @@ impl World {
         let now = self.now(node);
         let config = Config {
             network: self.network_id,
+            genesis: None,
             name: "simulation".to_owned(),
             bootstrap: self.bootstrap(node),
             advertise: Vec::new(),

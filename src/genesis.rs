@@ -1,0 +1,306 @@
+//! What a network with finality begins with: its first committee and its first balances.
+//!
+//! A genesis is a small document in canonical DAG-CBOR, and the id of its network *is* the hash of
+//! these bytes under a domain of its own. Whoever knows the id of the network can therefore check
+//! the genesis, wherever it came from, and every vertex and every proof names that id: nothing
+//! that a committee signed passes for a network with another one. What cannot be changed later is
+//! that a network has a genesis; committees follow one another by decisions.
+//!
+//! ```text
+//!   {engine, committee: [[member, weight]...], balances: [[author, micro-credits]...], nonce}
+//!        | canonical bytes, BLAKE3 in the domain "synaptic-mesh 2026 genesis v1"
+//!        v
+//!   network id  <- join link, vertices, certificates
+//! ```
+//!
+//! A network whose id was drawn at random has no genesis: its history converges, and nothing in it
+//! is ever final. Reading is total and bounded by [`crate::limits::GENESIS_BYTES_MAX`].
+
+use serde::{Deserialize, Serialize};
+
+use crate::consensus::{self, Committee};
+use crate::dag::cbor;
+use crate::identity::{AuthorId, NetworkId};
+use crate::units::MicroCredits;
+use crate::{ledger, limits};
+
+/// Bounds of an encoded genesis: a pair and its two parts for each member and each balance.
+const BOUNDS: cbor::Bounds = cbor::Bounds {
+    bytes_max: limits::GENESIS_BYTES_MAX,
+    items_max: 3 * limits::COMMITTEE_MAX + 3 * (limits::GENESIS_BYTES_MAX / 36) + 16,
+    depth_max: 4,
+};
+
+/// How a network decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Engine {
+    /// Quorum certificates of a committee: [`crate::consensus`].
+    #[default]
+    Quorum,
+}
+
+/// The beginning of a network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Genesis {
+    /// How the network decides.
+    pub engine: Engine,
+    /// Members of the committee of epoch 0 with their weights, ascending by member, 4 to
+    /// [`limits::COMMITTEE_MAX`].
+    pub committee: Vec<(AuthorId, u32)>,
+    /// First balances in millionths of a credit, over 0, ascending by author; the only source of
+    /// credits.
+    pub balances: Vec<(AuthorId, MicroCredits)>,
+    /// Random bytes: two networks of the same members are two networks.
+    #[serde(with = "serde_bytes")]
+    pub nonce: [u8; 32],
+}
+
+/// Why a genesis is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Bytes that are no genesis.
+    #[error("the genesis cannot be read: {0}; take it from a current join link of the network")]
+    Encoding(#[from] cbor::Error),
+    /// Members that are no committee.
+    #[error(transparent)]
+    Committee(#[from] consensus::Error),
+    /// Balances that are no ledger's beginning.
+    #[error("the balances of the genesis are refused: {reason}")]
+    Balances {
+        /// The rule that was broken.
+        reason: &'static str,
+    },
+    /// The genesis of another network.
+    #[error(
+        "the genesis belongs to network {found}, not to {expected}; take the one of its join link"
+    )]
+    Foreign {
+        /// The network whose genesis this is.
+        found: NetworkId,
+        /// The network it was given for.
+        expected: NetworkId,
+    },
+}
+
+impl Error {
+    /// Stable name of the cause.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Encoding(_) => "genesis-malformed",
+            Self::Committee(error) => error.code(),
+            Self::Balances { .. } => "genesis-balances",
+            Self::Foreign { .. } => "genesis-foreign",
+        }
+    }
+}
+
+impl Genesis {
+    /// The beginning of a network of these members, in any order.
+    ///
+    /// # Errors
+    /// [`Error::Committee`] for fewer than four or too many members, one twice, or a weight out of
+    /// bounds; [`Error::Balances`] for an author twice, a balance of 0, or too much in all;
+    /// [`Error::Encoding`] when it is larger than [`limits::GENESIS_BYTES_MAX`].
+    pub fn new(
+        mut committee: Vec<(AuthorId, u32)>,
+        mut balances: Vec<(AuthorId, MicroCredits)>,
+        nonce: [u8; 32],
+    ) -> Result<Self, Error> {
+        committee.sort_unstable();
+        balances.sort_unstable();
+        let genesis = Self { engine: Engine::Quorum, committee, balances, nonce };
+        genesis.validate()?;
+        let (bytes, bytes_max) = (genesis.encode().len(), limits::GENESIS_BYTES_MAX);
+        if bytes > bytes_max {
+            return Err(cbor::Error::TooLarge { bytes, bytes_max }.into());
+        }
+        Ok(genesis)
+    }
+
+    /// Its canonical bytes.
+    ///
+    /// # Panics
+    /// Never: names, numbers and byte strings always encode.
+    pub fn encode(&self) -> Vec<u8> {
+        cbor::encode(self).expect("names, numbers and byte strings always encode")
+    }
+
+    /// Reads the canonical bytes of a genesis and nothing else.
+    ///
+    /// # Errors
+    /// Any but [`Error::Foreign`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let genesis: Self = cbor::decode(bytes, &BOUNDS)?;
+        genesis.validate()?;
+        Ok(genesis)
+    }
+
+    /// The network that begins so.
+    pub fn network(&self) -> NetworkId {
+        NetworkId::of_genesis(&self.encode())
+    }
+
+    /// Refuses the genesis of another network.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`].
+    pub fn check_network(&self, expected: &NetworkId) -> Result<(), Error> {
+        let found = self.network();
+        if found == *expected { Ok(()) } else { Err(Error::Foreign { found, expected: *expected }) }
+    }
+
+    /// The members of epoch 0.
+    ///
+    /// # Errors
+    /// [`Error::Committee`], which a genesis that was read or made does not have.
+    pub fn committee(&self) -> Result<Committee, Error> {
+        Ok(Committee::new(0, self.committee.clone())?)
+    }
+
+    /// What the ledger of the network begins with.
+    pub fn ledger(&self) -> ledger::Genesis {
+        ledger::Genesis { balances: self.balances.iter().copied().collect() }
+    }
+
+    /// Where trust in proofs begins for who knows this network.
+    ///
+    /// `height_min` is the lowest height of a checkpoint that is accepted (count).
+    ///
+    /// # Errors
+    /// As [`Genesis::committee`].
+    pub fn trust(&self, height_min: u64) -> Result<consensus::Genesis, Error> {
+        let (network, committee) = (self.network(), self.committee()?);
+        Ok(consensus::Genesis { network, committee, height_min })
+    }
+
+    fn validate(&self) -> Result<(), Error> {
+        let committee = self.committee()?;
+        // One set of members has one encoding, and with it one network.
+        if committee.members() != self.committee {
+            let reason = "its members are not in ascending order";
+            let members = self.committee.len();
+            return Err(consensus::Error::Committee { members, reason }.into());
+        }
+        let mut accounts = self.balances.iter().zip(self.balances.iter().skip(1));
+        if accounts.any(|((left, _), (right, _))| left >= right) {
+            let reason = "an author stands there twice, or they are not in ascending order";
+            return Err(Error::Balances { reason });
+        }
+        if self.balances.iter().any(|(_, amount)| *amount == MicroCredits::ZERO) {
+            return Err(Error::Balances { reason: "a balance of nothing; leave that author out" });
+        }
+        ledger::State::new(&self.ledger())
+            .map(|_| ())
+            .map_err(|_| Error::Balances { reason: "all together are more than 2^53 - 1" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn author(number: u8) -> AuthorId {
+        AuthorId::from_bytes([number; 32])
+    }
+
+    fn members(numbers: std::ops::Range<u8>) -> Vec<(AuthorId, u32)> {
+        numbers.map(|number| (author(number), 1)).collect()
+    }
+
+    fn genesis() -> Genesis {
+        let balances = vec![(author(9), MicroCredits(5)), (author(2), MicroCredits(7))];
+        Genesis::new(members(1..5), balances, [3; 32]).unwrap()
+    }
+
+    #[test]
+    fn what_was_written_is_read_and_any_change_is_another_network() {
+        let genesis = genesis();
+        let bytes = genesis.encode();
+        assert_eq!(Genesis::decode(&bytes).as_ref(), Ok(&genesis));
+        assert_eq!(genesis.network(), NetworkId::of_genesis(&bytes));
+        assert_eq!(genesis.check_network(&genesis.network()), Ok(()));
+        let mut others = vec![genesis.clone(), genesis.clone(), genesis.clone()];
+        others[0].nonce[31] ^= 1;
+        others[1].committee[0].1 = 2;
+        others[2].balances[0].1 = MicroCredits(8);
+        for other in others {
+            assert_eq!(Genesis::decode(&other.encode()).as_ref(), Ok(&other), "sound by itself");
+            let refused = other.check_network(&genesis.network()).unwrap_err();
+            assert_eq!(refused.code(), "genesis-foreign");
+        }
+    }
+
+    /// The id of a network is for good, and so is how it follows from a genesis: the domain hash of
+    /// bytes that are written out here by hand.
+    #[test]
+    fn the_id_of_a_network_is_the_hash_of_the_bytes_in_their_domain() {
+        let genesis = Genesis::new(members(1..5), Vec::new(), [3; 32]).unwrap();
+        let mut bytes = vec![0xa4];
+        bytes.extend(b"\x65nonce\x58\x20");
+        bytes.extend([3; 32]);
+        bytes.extend(b"\x66engine\x66quorum\x68balances\x80\x69committee\x84");
+        for number in 1..5 {
+            bytes.extend([0x82, 0x58, 0x20]);
+            bytes.extend([number; 32]);
+            bytes.push(1);
+        }
+        assert_eq!(genesis.encode(), bytes);
+        let digest = blake3::derive_key("synaptic-mesh 2026 genesis v1", &bytes);
+        assert_eq!(genesis.network().as_bytes(), &digest);
+    }
+
+    #[test]
+    fn three_members_a_member_twice_and_weights_of_nothing_are_no_committee() {
+        let twice = [members(1..5), members(4..5)].concat();
+        let weightless = [members(1..4), vec![(author(4), 0)]].concat();
+        for committee in [members(1..4), twice, weightless, members(0..101), Vec::new()] {
+            let refused = Genesis::new(committee, Vec::new(), [0; 32]).unwrap_err();
+            assert_eq!(refused.code(), "committee-invalid");
+        }
+        assert!(Genesis::new(members(0..100), Vec::new(), [0; 32]).is_ok());
+    }
+
+    #[test]
+    fn balances_are_over_nothing_of_one_author_each_and_exact_in_all() {
+        let (one, most) = (MicroCredits(1), MicroCredits(limits::LEDGER_MINTED_MAX));
+        for balances in [
+            vec![(author(1), one), (author(1), one)],
+            vec![(author(1), MicroCredits::ZERO)],
+            vec![(author(1), most), (author(2), one)],
+        ] {
+            let refused = Genesis::new(members(1..5), balances, [0; 32]).unwrap_err();
+            assert_eq!(refused.code(), "genesis-balances");
+        }
+        assert!(Genesis::new(members(1..5), vec![(author(1), most)], [0; 32]).is_ok());
+    }
+
+    #[test]
+    fn other_orders_engines_and_sizes_are_refused() {
+        let mut swapped = genesis();
+        swapped.committee.swap(0, 1);
+        assert_eq!(Genesis::decode(&swapped.encode()).unwrap_err().code(), "committee-invalid");
+        let mut swapped = genesis();
+        swapped.balances.swap(0, 1);
+        assert_eq!(Genesis::decode(&swapped.encode()).unwrap_err().code(), "genesis-balances");
+        let mut bytes = genesis().encode();
+        let at = bytes.windows(6).position(|window| window == b"quorum").unwrap();
+        bytes[at] = b'Q';
+        assert_eq!(Genesis::decode(&bytes).unwrap_err().code(), "genesis-malformed");
+        let rich = |number: u16| {
+            let mut bytes = [0; 32];
+            bytes[..2].copy_from_slice(&number.to_be_bytes());
+            (AuthorId::from_bytes(bytes), MicroCredits(1))
+        };
+        let balances = (0..500).map(rich).collect();
+        let refused = Genesis::new(members(1..5), balances, [0; 32]).unwrap_err();
+        assert_eq!(refused.code(), "genesis-malformed", "{refused}");
+        // As many as fit the bytes fit the items, too.
+        let balances = (0..400).map(rich).collect();
+        let largest = Genesis::new(members(1..5), balances, [0; 32]).unwrap();
+        assert_eq!(Genesis::decode(&largest.encode()), Ok(largest));
+    }
+}

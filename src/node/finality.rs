@@ -1,0 +1,185 @@
+//! What the application asks about finality, and what it may ask of the committee.
+
+use super::Node;
+use super::commands::busy_problem;
+use crate::clock::Now;
+use crate::consensus::{Committee, Finality};
+use crate::dag::vote::{ItemId, Seats};
+use crate::dag::{Payload, VertexId};
+use crate::event::{
+    CommitteeView, FinalisedPage, FinalityView, ItemState, ItemView, MemberView, Problem, Reply,
+    WishView,
+};
+use crate::identity::AuthorId;
+use crate::limits;
+
+impl Node {
+    /// Finality in numbers.
+    pub(super) fn finality_view(&self) -> FinalityView {
+        let engine = &self.deciding.engine;
+        let committee = engine.committee();
+        FinalityView {
+            state: self.deciding.finality(),
+            epoch: engine.epoch(),
+            members: committee.map_or(0, |known| known.members().len()),
+            total: committee.map_or(0, Committee::total),
+            quorum: committee.map_or(0, Committee::quorum),
+            votes: committee.is_some_and(|known| known.place(&self.me).is_some()),
+            height: engine.checkpoints().last().map_or(0, |last| last.height),
+            certified: engine.mmr().len(),
+            decided: engine.decisions().len(),
+            pending: engine.pending(),
+            finalised: self.deciding.finalised.len(),
+        }
+    }
+
+    /// The members that decide now, and the committees that members want next.
+    pub(super) fn committee_view(&self) -> Result<CommitteeView, Problem> {
+        let committee = self.deciding.engine.committee().ok_or_else(no_committee)?;
+        let view = |(author, weight): &(AuthorId, u32)| {
+            let is_me = *author == self.me;
+            let connected = is_me || self.peers.of_author(author).is_some();
+            MemberView { author: *author, weight: *weight, is_me, connected }
+        };
+        let epoch = committee.epoch();
+        let next = |seats: &&Seats| epoch.checked_add(1) == Some(seats.epoch);
+        let wishes = self.deciding.wishes.iter().filter(|(seats, _)| next(seats));
+        let wish = |(seats, by): (&Seats, &std::collections::BTreeSet<AuthorId>)| {
+            let members = by.iter().filter_map(|author| {
+                let place = committee.place(author)?;
+                committee.members().get(place)
+            });
+            let (by, weights): (Vec<AuthorId>, Vec<u64>) =
+                members.map(|(author, weight)| (*author, u64::from(*weight))).unzip();
+            WishView { members: seats.members.clone(), by, weight: weights.iter().sum() }
+        };
+        Ok(CommitteeView {
+            epoch,
+            members: committee.members().iter().map(view).collect(),
+            total: committee.total(),
+            quorum: committee.quorum(),
+            wishes: wishes.map(wish).filter(|wish| wish.weight > 0).collect(),
+        })
+    }
+
+    /// What is known about an item, by `<vertex id>` or `<vertex id>/<place>`.
+    pub(super) fn item_view(&self, text: &str) -> Result<ItemView, Problem> {
+        let id = self.find_item(text)?;
+        self.view_of_item(&id).ok_or_else(|| item_unknown(text))
+    }
+
+    fn view_of_item(&self, id: &ItemId) -> Option<ItemView> {
+        let fields = self.graph.get(&id.0)?.vertex();
+        let payload = fields.payloads.get(usize::try_from(id.1).ok()?)?;
+        let keys = self.item(id).map(|item| item.keys).unwrap_or_default();
+        let engine = &self.deciding.engine;
+        let winners: Vec<_> = keys.iter().map(|key| engine.decided(key)).collect();
+        let state = match self.deciding.finality() {
+            _ if keys.is_empty() => ItemState::Free,
+            Finality::CausalOnly => ItemState::Free,
+            _ if winners.iter().any(|winner| winner.is_some_and(|other| other != *id)) => {
+                ItemState::Rejected
+            }
+            _ if winners.iter().all(Option::is_some) => ItemState::Final,
+            _ => ItemState::Pending,
+        };
+        let first = keys.first().filter(|_| state == ItemState::Final);
+        let height = first.and_then(|key| self.height_of(key, id));
+        let (kind, author) = (payload.kind(), fields.author);
+        Some(ItemView { item: *id, kind, author, keys, state, height })
+    }
+
+    pub(super) fn find_item(&self, text: &str) -> Result<ItemId, Problem> {
+        let (vertex, place) = match text.split_once('/') {
+            Some((vertex, place)) => (vertex, Some(place)),
+            None => (text, None),
+        };
+        let vertex: VertexId = vertex.parse().map_err(|_| item_malformed(text))?;
+        let signed = self.graph.get(&vertex).ok_or_else(|| item_unknown(text))?;
+        let place = if let Some(place) = place {
+            place.parse().map_err(|_| item_malformed(text))?
+        } else {
+            // The one that is voted on, if the vertex has one.
+            let record = crate::consensus::Record::of(signed);
+            record.items.first().map_or(0, |item| item.id.1)
+        };
+        Ok(ItemId(vertex, place))
+    }
+
+    /// Final items from this number on.
+    pub(super) fn finalised_page(&self, from: u64, count_max: usize) -> FinalisedPage {
+        let count_max = u64::try_from(count_max.min(limits::FINALISED_PAGE_MAX)).unwrap_or(0);
+        let total = u64::try_from(self.deciding.finalised.len()).unwrap_or(u64::MAX);
+        let until = from.saturating_add(count_max).min(total);
+        let items = (from..until).filter_map(|number| self.finalised_view(number)).collect();
+        FinalisedPage { items, total }
+    }
+
+    /// Writes that this member wants a committee for the next epoch.
+    pub(super) fn propose_committee(
+        &mut self,
+        command: u64,
+        mut members: Vec<(AuthorId, u32)>,
+        now: Now,
+    ) -> Result<(), Problem> {
+        members.sort_unstable();
+        let committee = self.deciding.engine.committee().ok_or_else(no_committee)?;
+        if committee.place(&self.me).is_none() {
+            return Err(Problem {
+                code: "not-a-member",
+                message: "this node is no member of the committee, and members alone can change it"
+                    .to_owned(),
+                hint: "ask members that weigh a quorum to propose the same committee".to_owned(),
+            });
+        }
+        let seats = Seats { epoch: committee.epoch().saturating_add(1), members };
+        Committee::of_seats(&seats).map_err(|error| Problem {
+            code: error.code(),
+            message: error.to_string(),
+            hint: "name 4 to 100 members, each once, with weights from 1 to 1048576".to_owned(),
+        })?;
+        if self.writer.queue(Payload::Committee(seats), Some(command), true, now.mono_ms) {
+            return Ok(());
+        }
+        Err(busy_problem())
+    }
+
+    /// The answer to a command whose payload is an item of this own vertex.
+    pub(super) fn written_item(&self, vertex: &VertexId, place: u32) -> Result<Reply, Problem> {
+        let id = ItemId(*vertex, place);
+        let view = self.view_of_item(&id).ok_or_else(|| item_unknown(&id.to_string()))?;
+        Ok(Reply::Item(view))
+    }
+}
+
+/// There is nothing that decides.
+pub(super) fn no_committee() -> Problem {
+    Problem {
+        code: "no-committee",
+        message: "causal only, no finality: this network began without a committee".to_owned(),
+        hint: "make a network with `synaptic-mesh init --committee`; this one cannot get one later"
+            .to_owned(),
+    }
+}
+
+pub(super) fn item_unknown(text: &str) -> Problem {
+    Problem {
+        code: "item-unknown",
+        message: format!("{:?} is not in the history here", shown(text)),
+        hint: "one that was just written takes a moment to arrive; check the id".to_owned(),
+    }
+}
+
+fn item_malformed(text: &str) -> Problem {
+    Problem {
+        code: "item-malformed",
+        message: format!("{:?} names no item", shown(text)),
+        hint: "give the id of a vertex, with the place of the payload if it has several: bafy.../0"
+            .to_owned(),
+    }
+}
+
+/// The beginning of a text that came from outside, safe to put into an error.
+fn shown(text: &str) -> String {
+    text.chars().take(80).collect()
+}
