@@ -4,6 +4,7 @@
 //! - [`fann`]: networks of the FANN engine, in the artifact `fann`.
 //! - [`reader`]: plain objects of those two.
 //! - [`node`]: the class `MeshNode`, a whole node.
+//! - [`finality`]: what a network begins with, who decides in it, and checking proofs.
 //! - [`verify`]: checking an exported run.
 //! - [`types`]: the TypeScript interfaces of everything that crosses as a plain object.
 //! - [`object`]: making and reading plain objects.
@@ -33,6 +34,9 @@ pub(crate) mod promise;
 
 #[cfg(feature = "mesh")]
 pub(crate) mod options;
+
+#[cfg(feature = "mesh")]
+pub mod finality;
 
 #[cfg(feature = "mesh")]
 pub(crate) mod view;

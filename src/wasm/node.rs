@@ -15,7 +15,7 @@ use crate::identity::{NetworkId, Secrets};
 use crate::platform::{self, life};
 use crate::runtime::handle::{self, Handle, StartError};
 use crate::wasm::promise::{alive, promise};
-use crate::wasm::{object, options, view};
+use crate::wasm::{finality, object, options, view};
 
 /// A whole node.
 #[wasm_bindgen]
@@ -138,6 +138,57 @@ impl MeshNode {
         })
     }
 
+    /// How an item stands: by the id of its vertex, or that with the place of the payload.
+    #[wasm_bindgen(unchecked_return_type = "Promise<ItemView>")]
+    pub fn item(&self, item: String) -> Promise {
+        self.ask(Command::Item { item }, item_view)
+    }
+
+    /// Final items from a number on, in the order in which this node saw them become final.
+    #[wasm_bindgen(unchecked_return_type = "Promise<FinalPage>")]
+    pub fn finalised(&self, from: f64, count: u32) -> Promise {
+        let Some(from) = object::whole(from) else {
+            return rejected(object::bad("from must be a whole number below 2^53".to_owned()));
+        };
+        let count_max = usize::try_from(count).unwrap_or(usize::MAX);
+        self.ask(Command::Finalised { from, count_max }, |reply| match reply {
+            Reply::Finalised(page) => Some(finality::page(&page)),
+            _ => None,
+        })
+    }
+
+    /// The members that decide. Rejects with `no-committee` where nothing is ever final.
+    #[wasm_bindgen(unchecked_return_type = "Promise<CommitteeView>")]
+    pub fn committee(&self) -> Promise {
+        self.ask(Command::Committee, |reply| match reply {
+            Reply::Committee(committee) => Some(finality::committee(&committee)),
+            _ => None,
+        })
+    }
+
+    /// Says as a member who shall decide in the next epoch; resolves when that is written.
+    #[wasm_bindgen(js_name = proposeCommittee, unchecked_return_type = "Promise<ItemView>")]
+    pub fn propose_committee(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "{ members: readonly CommitteeMember[] }")]
+        options: &JsValue,
+    ) -> Promise {
+        let reader = object::Reader::new("options", options);
+        match reader.and_then(|reader| options::members(&reader, "members")) {
+            Ok(members) => self.ask(Command::ProposeCommittee { members }, item_view),
+            Err(problem) => rejected(problem),
+        }
+    }
+
+    /// Proof that an item is final, for who has no history; see `verifyProof`.
+    #[wasm_bindgen(unchecked_return_type = "Promise<Uint8Array>")]
+    pub fn prove(&self, item: String) -> Promise {
+        self.ask(Command::Prove { item }, |reply| match reply {
+            Reply::Proof(proof) => Some(object::bytes(&proof)),
+            _ => None,
+        })
+    }
+
     /// The next event, as soon as there is one; null after the last. To be called in one place, one
     /// after the other. Events wait, but not without bound: hints give way first, older rounds of a
     /// run to newer ones, `train` never.
@@ -236,8 +287,15 @@ fn run_view(reply: Reply) -> Option<JsValue> {
     }
 }
 
+fn item_view(reply: Reply) -> Option<JsValue> {
+    match reply {
+        Reply::Item(item) => Some(finality::item(&item)),
+        _ => None,
+    }
+}
+
 #[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
-fn thrown(problem: Problem) -> JsValue {
+pub(crate) fn thrown(problem: Problem) -> JsValue {
     object::error(&problem, None)
 }
 
@@ -245,7 +303,7 @@ fn rejected(problem: Problem) -> Promise {
     promise(async move { Err(thrown(problem)) })
 }
 
-fn no_entropy(error: platform::EntropyMissing) -> JsValue {
+pub(crate) fn no_entropy(error: platform::EntropyMissing) -> JsValue {
     thrown(Problem {
         code: "no-entropy",
         message: error.to_string(),

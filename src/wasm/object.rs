@@ -101,6 +101,17 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Bytes, copied, if they are there.
+    pub(crate) fn bytes_or_none(&self, name: &str) -> Result<Option<Vec<u8>>, Problem> {
+        self.get(name)?.map(|_| self.bytes(name)).transpose()
+    }
+
+    /// A whole number that JavaScript holds exactly.
+    pub(crate) fn exact(&self, name: &str) -> Result<u64, Problem> {
+        let number = self.need(name)?.as_f64();
+        number.and_then(whole).ok_or_else(|| self.must_be(name, "a whole number below 2^53"))
+    }
+
     /// A whole number of 32 bits.
     pub(crate) fn whole(&self, name: &str) -> Result<u32, Problem> {
         let number = self.need(name)?.as_f64();

@@ -6,7 +6,8 @@ use wasm_bindgen::{JsCast, JsValue};
 use crate::dag::RunSpec;
 use crate::effect::TrainedUpdate;
 use crate::event::Problem;
-use crate::identity::{NetworkId, Secrets};
+use crate::genesis::{self, Genesis};
+use crate::identity::{AuthorId, NetworkId, Secrets};
 use crate::limits;
 use crate::net::transport::address;
 use crate::neural::{Scaling, Specification};
@@ -29,8 +30,10 @@ pub(crate) async fn settings(options: JsValue) -> Result<Settings, Problem> {
         message: "options.network is no network id".to_owned(),
         hint: "use the id of a join link, or make a new one with generateNetworkId()".to_owned(),
     })?;
+    let genesis = reader.bytes_or_none("genesis")?.map(|bytes| genesis(&bytes)).transpose()?;
     let config = Config {
         network,
+        genesis,
         name: reader.text_or_none("name")?.unwrap_or_default(),
         bootstrap: reader.texts("bootstrap")?,
         advertise: reader.texts("advertise")?,
@@ -40,6 +43,54 @@ pub(crate) async fn settings(options: JsValue) -> Result<Settings, Problem> {
     let host = reader.need("host")?;
     let store = store(&reader.need("storage")?).await?;
     Ok(Settings { config, secrets, store, listen, host })
+}
+
+/// Reads the genesis of a network.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn genesis(bytes: &[u8]) -> Result<Genesis, Problem> {
+    Genesis::decode(bytes).map_err(|error| not_genesis(&error))
+}
+
+/// A refused genesis as an error for people.
+pub(crate) fn not_genesis(error: &genesis::Error) -> Problem {
+    let hint = match error {
+        genesis::Error::Encoding(_) | genesis::Error::Foreign { .. } => {
+            "use the bytes of a join link of the network, unchanged"
+        }
+        _ => "name 4 to 100 members, each once, and credits over 0 that add up to less than 2^53",
+    };
+    Problem { code: error.code(), message: error.to_string(), hint: hint.to_owned() }
+}
+
+/// Reads `[{id, weight?}]`, the members of a committee.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn members(reader: &Reader<'_>, name: &str) -> Result<Vec<(AuthorId, u32)>, Problem> {
+    let members = reader.list(name)?;
+    if members.len() > limits::COMMITTEE_MAX {
+        return Err(reader.must_be(name, "4 to 100 members"));
+    }
+    let member = |member: &JsValue| {
+        let member = Reader::new("members[]", member)?;
+        let weight = match member.get("weight")? {
+            Some(_) => member.whole("weight")?,
+            None => 1,
+        };
+        Ok((author(&member)?, weight))
+    };
+    members.iter().map(member).collect()
+}
+
+/// Reads `{id}`, a node id.
+pub(crate) fn author(reader: &Reader<'_>) -> Result<AuthorId, Problem> {
+    reader.text("id")?.parse().map_err(|error: crate::identity::Error| Problem {
+        code: "bad-node-id",
+        message: error.to_string(),
+        hint: "use the node id that `synaptic-mesh status` shows".to_owned(),
+    })
 }
 
 /// Reads an identity.

@@ -81,6 +81,8 @@ export type StorageOption =
 export interface MeshNodeOptions {
   /** The network id. */
   readonly network: string;
+  /** What the network began with, when its id is the hash of that; without it nothing is final. */
+  readonly genesis?: Uint8Array;
   /** What its owner calls the mesh; travels in join links. */
   readonly name?: string;
   /** The identity, as `generateSecrets` made it. */
@@ -176,6 +178,7 @@ export interface MeshStatus {
   readonly vertices: number;
   readonly blobs: { readonly count: number; readonly bytes: number };
   readonly runs: readonly RunView[];
+  readonly finality: FinalityStatus;
   /** `bytes` is null when the store cannot say. */
   readonly storage: {
     readonly kind: "memory" | "indexeddb" | "sqlite";
@@ -189,6 +192,8 @@ export interface MeshStatus {
 export interface LinkInfo {
   readonly network: string;
   readonly name: string;
+  /** The genesis of the network; null when it has none. */
+  readonly genesis: Uint8Array | null;
   readonly addresses: readonly string[];
 }
 
@@ -252,6 +257,9 @@ export type MeshEvent =
       readonly name: string;
       readonly state: "started" | "joined" | "left" | "finished";
     }
+  | ({ readonly type: "finalised" } & FinalItem)
+  | { readonly type: "epoch"; readonly epoch: number; readonly members: number }
+  | { readonly type: "finality"; readonly state: FinalityState }
   | {
       readonly type: "warning";
       readonly code: string;

@@ -9,6 +9,7 @@ use crate::event::{Event, LinkInfo, ModelView, PeerView, RoundView, RunChange, R
 use crate::neural::{Scaling, Specification};
 use crate::runtime::Notice;
 use crate::runtime::handle::FullStatus;
+use crate::wasm::finality;
 use crate::wasm::object::{bytes, count, object, texts};
 
 /// A `MeshEvent`.
@@ -52,6 +53,15 @@ fn event(event: &Event) -> JsValue {
             ("name", name.as_str().into()),
             ("state", changed(*change).into()),
         ]),
+        Event::Finalised(view) => finality::finalised_event(view),
+        Event::Epoch { epoch, members } => object([
+            ("type", "epoch".into()),
+            ("epoch", count(*epoch)),
+            ("members", (*members).into()),
+        ]),
+        Event::Finality(state) => {
+            object([("type", "finality".into()), ("state", finality::state(*state).into())])
+        }
         Event::Warning(problem) => object([
             ("type", "warning".into()),
             ("code", problem.code.into()),
@@ -159,6 +169,7 @@ pub(crate) fn status(full: &FullStatus) -> JsValue {
         ("vertices", count(node.vertices)),
         ("blobs", blobs),
         ("runs", runs(&node.runs)),
+        ("finality", finality::numbers(&node.finality)),
         ("storage", storage),
         ("counters", counters),
     ])
@@ -180,6 +191,7 @@ pub(crate) fn link(info: &LinkInfo) -> JsValue {
     object([
         ("network", info.network.to_string().into()),
         ("name", info.name.as_str().into()),
+        ("genesis", info.genesis.as_deref().map_or(JsValue::NULL, bytes)),
         ("addresses", texts(&info.addresses)),
     ])
 }

@@ -1,0 +1,347 @@
+//! What a network begins with, who decides in it and what is final, for JavaScript.
+//!
+//! [`make_genesis`], [`inspect_genesis`] and [`verify_proof`] need no node and no network: whoever
+//! has the genesis, which the id of the network names, can check a proof with them alone.
+
+use js_sys::Array;
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::consensus::{self, Finality};
+use crate::dag::vote::{ConflictKey, Decision};
+use crate::event::{
+    CommitteeView, FinalisedPage, FinalisedView, FinalityView, ItemState, ItemView, Problem,
+};
+use crate::genesis::Genesis;
+use crate::identity::AuthorId;
+use crate::platform;
+use crate::units::MicroCredits;
+use crate::wasm::node::{no_entropy, thrown};
+use crate::wasm::object::{Reader, bytes, count, object, texts};
+use crate::wasm::options;
+use crate::wasm::promise::alive;
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+/** A member of a committee; its weight is 1 unless said otherwise. */
+export interface CommitteeMember {
+  /** Its node id. */
+  readonly id: string;
+  /** 1 to 1048576. */
+  readonly weight?: number;
+}
+
+/** What a network with finality is made of. */
+export interface GenesisOptions {
+  /** 4 to 100 members; less than a third of their weight may be faulty. */
+  readonly committee: readonly CommitteeMember[];
+  /** First balances in millionths of a credit; the only source of credits. */
+  readonly balances?: readonly { readonly id: string; readonly microCredits: number }[];
+}
+
+/** What a network with finality began with. */
+export interface GenesisView {
+  /** The network: its id is the hash of the genesis. */
+  readonly network: string;
+  /** How it decides. */
+  readonly engine: "quorum";
+  readonly committee: readonly Required<CommitteeMember>[];
+  readonly balances: readonly { readonly id: string; readonly microCredits: number }[];
+}
+
+/**
+ * Whether there is finality: none in a network without a committee, decisions, or decisions that
+ * wait because members with a third or more of the weight are out of reach.
+ */
+export type FinalityState = "causal-only" | "quorum" | "no-quorum";
+
+/** Finality in numbers. */
+export interface FinalityStatus {
+  readonly state: FinalityState;
+  /** The epoch of the committee that decides, and its members (count); 0 without one. */
+  readonly epoch: number;
+  readonly members: number;
+  /** Weight of all members, and the least of it that decides. */
+  readonly weight: number;
+  readonly quorum: number;
+  /** Whether this node is a member. */
+  readonly votes: boolean;
+  /** Height of the last checkpoint; 0 before the first. */
+  readonly height: number;
+  /** Decisions that checkpoints hold (count). */
+  readonly certified: number;
+  /** Conflict keys that are decided, and that wait (count). */
+  readonly decided: number;
+  readonly pending: number;
+  /** Items that are final (count). */
+  readonly finalised: number;
+}
+
+/** Something final. */
+export interface FinalItem {
+  /** Its place in the order in which this node saw items become final, from 0. */
+  readonly number: number;
+  /** Id of its vertex and place of the payload in it: `bafy.../0`. */
+  readonly item: string;
+  /** Kind of the payload, such as `committee`. */
+  readonly kind: string;
+  readonly author: string;
+  /** The conflict keys it has for good, in hexadecimal. */
+  readonly keys: readonly string[];
+}
+
+/** Some final items, and how many there are. */
+export interface FinalPage {
+  readonly items: readonly FinalItem[];
+  readonly total: number;
+}
+
+/** How an item stands. */
+export interface ItemView {
+  readonly item: string;
+  readonly kind: string;
+  readonly author: string;
+  /** The conflict keys it claims, in hexadecimal. */
+  readonly keys: readonly string[];
+  /** `free`: nobody votes on it. `rejected`: another item has one of its keys for good. */
+  readonly state: "free" | "pending" | "final" | "rejected";
+  /** Height of the first checkpoint that holds it; null until one does. */
+  readonly height: number | null;
+}
+
+/** The members that decide. */
+export interface CommitteeView {
+  readonly epoch: number;
+  readonly weight: number;
+  readonly quorum: number;
+  readonly members: readonly {
+    readonly id: string;
+    readonly weight: number;
+    /** Whether it is this node. */
+    readonly self: boolean;
+    /** Whether it is this node or connected to it; others may be reached through peers. */
+    readonly connected: boolean;
+  }[];
+  /** Committees that some of them proposed for the next epoch. */
+  readonly proposals: readonly {
+    readonly members: readonly Required<CommitteeMember>[];
+    readonly by: readonly string[];
+    /** Weight of those; it is put to the vote when that is a quorum. */
+    readonly weight: number;
+  }[];
+}
+
+/** What a proof proves. */
+export interface ProvenItem {
+  readonly network: string;
+  /** The final item, and the conflict key it has for good. */
+  readonly item: string;
+  readonly key: string;
+  /** The checkpoint that holds it: its epoch, height, and the root of the state after it. */
+  readonly epoch: number;
+  readonly height: number;
+  readonly stateRoot: string;
+  /** Decisions up to there (count). */
+  readonly decided: number;
+}
+"#;
+
+/// Makes a network with finality: its genesis, and its id, which is the hash of that.
+///
+/// # Errors
+/// What is wrong with the members or the balances; when the host has no random source.
+#[wasm_bindgen(
+    js_name = makeGenesis,
+    unchecked_return_type = "{ network: string; genesis: Uint8Array }"
+)]
+pub fn make_genesis(
+    #[wasm_bindgen(unchecked_param_type = "GenesisOptions")] options: &JsValue,
+) -> Result<JsValue, JsValue> {
+    alive()?;
+    let mut nonce = [0; 32];
+    platform::entropy(&mut nonce).map_err(no_entropy)?;
+    let genesis = made(options, nonce).map_err(thrown)?;
+    Ok(object([
+        ("network", genesis.network().to_string().into()),
+        ("genesis", bytes(&genesis.encode())),
+    ]))
+}
+
+fn made(options: &JsValue, nonce: [u8; 32]) -> Result<Genesis, Problem> {
+    let reader = Reader::new("options", options)?;
+    let committee = options::members(&reader, "committee")?;
+    let balances = reader.list("balances")?.iter().map(balance).collect::<Result<_, _>>()?;
+    Genesis::new(committee, balances, nonce).map_err(|error| options::not_genesis(&error))
+}
+
+fn balance(balance: &JsValue) -> Result<(AuthorId, MicroCredits), Problem> {
+    let reader = Reader::new("options.balances[]", balance)?;
+    Ok((options::author(&reader)?, MicroCredits(reader.exact("microCredits")?)))
+}
+
+/// What a network with finality began with.
+///
+/// # Errors
+/// When the bytes are no genesis.
+#[wasm_bindgen(js_name = inspectGenesis, unchecked_return_type = "GenesisView")]
+pub fn inspect_genesis(genesis: &[u8]) -> Result<JsValue, JsValue> {
+    alive()?;
+    let genesis = options::genesis(genesis).map_err(thrown)?;
+    let balance = |(author, amount): &(AuthorId, MicroCredits)| {
+        object([("id", author.to_string().into()), ("microCredits", count(amount.0))])
+    };
+    Ok(object([
+        ("network", genesis.network().to_string().into()),
+        ("engine", "quorum".into()),
+        ("committee", members(&genesis.committee)),
+        ("balances", genesis.balances.iter().map(balance).collect::<Array>().into()),
+    ]))
+}
+
+/// Verifies a proof that `MeshNode.prove` gave, from nothing but the genesis of the network.
+/// `heightMin` is the lowest height of a checkpoint that is accepted, 0 unless given: members of
+/// long ago may have sold their keys.
+///
+/// # Errors
+/// The first thing that is wrong with it, by code.
+#[wasm_bindgen(js_name = verifyProof, unchecked_return_type = "ProvenItem")]
+pub fn verify_proof(
+    genesis: &[u8],
+    proof: &[u8],
+    #[wasm_bindgen(js_name = heightMin)] height_min: Option<u32>,
+) -> Result<JsValue, JsValue> {
+    alive()?;
+    let genesis = options::genesis(genesis).map_err(thrown)?;
+    let height_min = u64::from(height_min.unwrap_or(0));
+    let trust = genesis.trust(height_min).map_err(|error| thrown(options::not_genesis(&error)))?;
+    let proven = consensus::verify_proof(&trust, proof);
+    let (Decision(key, item), checkpoint) = proven.map_err(|error| thrown(refused(&error)))?;
+    Ok(object([
+        ("network", checkpoint.network.to_string().into()),
+        ("item", item.to_string().into()),
+        ("key", hex(key.as_bytes()).into()),
+        ("epoch", count(checkpoint.epoch)),
+        ("height", count(checkpoint.height)),
+        ("stateRoot", hex(&checkpoint.state_root).into()),
+        ("decided", count(checkpoint.decided)),
+    ]))
+}
+
+fn refused(error: &consensus::Error) -> Problem {
+    Problem {
+        code: error.code(),
+        message: error.to_string(),
+        hint: "do not rely on it; ask another member for a proof".to_owned(),
+    }
+}
+
+/// A `FinalityState`.
+pub(crate) fn state(state: Finality) -> &'static str {
+    match state {
+        Finality::CausalOnly => "causal-only",
+        Finality::Quorum => "quorum",
+        Finality::NoQuorum => "no-quorum",
+    }
+}
+
+/// A `FinalityStatus`.
+pub(crate) fn numbers(view: &FinalityView) -> JsValue {
+    object([
+        ("state", state(view.state).into()),
+        ("epoch", count(view.epoch)),
+        ("members", view.members.into()),
+        ("weight", count(view.total)),
+        ("quorum", count(view.quorum)),
+        ("votes", view.votes.into()),
+        ("height", count(view.height)),
+        ("certified", count(view.certified)),
+        ("decided", view.decided.into()),
+        ("pending", view.pending.into()),
+        ("finalised", view.finalised.into()),
+    ])
+}
+
+/// A `finalised` event: a `FinalItem` with a type.
+pub(crate) fn finalised_event(view: &FinalisedView) -> JsValue {
+    let event = final_item(view);
+    platform::js::set(&event, "type", &"finalised".into());
+    event
+}
+
+fn final_item(view: &FinalisedView) -> JsValue {
+    object([
+        ("number", count(view.number)),
+        ("item", view.item.to_string().into()),
+        ("kind", view.kind.into()),
+        ("author", view.author.to_string().into()),
+        ("keys", keys(&view.keys)),
+    ])
+}
+
+/// A `FinalPage`.
+pub(crate) fn page(page: &FinalisedPage) -> JsValue {
+    object([
+        ("items", page.items.iter().map(final_item).collect::<Array>().into()),
+        ("total", count(page.total)),
+    ])
+}
+
+/// An `ItemView`.
+pub(crate) fn item(view: &ItemView) -> JsValue {
+    let state = match view.state {
+        ItemState::Free => "free",
+        ItemState::Pending => "pending",
+        ItemState::Final => "final",
+        ItemState::Rejected => "rejected",
+    };
+    object([
+        ("item", view.item.to_string().into()),
+        ("kind", view.kind.into()),
+        ("author", view.author.to_string().into()),
+        ("keys", keys(&view.keys)),
+        ("state", state.into()),
+        ("height", view.height.map_or(JsValue::NULL, count)),
+    ])
+}
+
+/// A `CommitteeView`.
+pub(crate) fn committee(view: &CommitteeView) -> JsValue {
+    let seats = view.members.iter().map(|member| {
+        object([
+            ("id", member.author.to_string().into()),
+            ("weight", member.weight.into()),
+            ("self", member.is_me.into()),
+            ("connected", member.connected.into()),
+        ])
+    });
+    let proposals = view.wishes.iter().map(|wish| {
+        object([
+            ("members", members(&wish.members)),
+            ("by", texts(&wish.by)),
+            ("weight", count(wish.weight)),
+        ])
+    });
+    object([
+        ("epoch", count(view.epoch)),
+        ("weight", count(view.total)),
+        ("quorum", count(view.quorum)),
+        ("members", seats.collect::<Array>().into()),
+        ("proposals", proposals.collect::<Array>().into()),
+    ])
+}
+
+fn members(members: &[(AuthorId, u32)]) -> JsValue {
+    let member = |(author, weight): &(AuthorId, u32)| {
+        object([("id", author.to_string().into()), ("weight", (*weight).into())])
+    };
+    members.iter().map(member).collect::<Array>().into()
+}
+
+fn keys(keys: &[ConflictKey]) -> JsValue {
+    texts(keys.iter().map(|key| hex(key.as_bytes())))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('?');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
