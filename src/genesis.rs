@@ -98,6 +98,12 @@ impl Error {
     }
 }
 
+impl From<ledger::Error> for Error {
+    fn from(_: ledger::Error) -> Self {
+        Self::Balances { reason: "all together are more than 2^53 - 1" }
+    }
+}
+
 impl Genesis {
     /// The beginning of a network of these members, in any order.
     ///
@@ -193,9 +199,8 @@ impl Genesis {
         if self.balances.iter().any(|(_, amount)| *amount == MicroCredits::ZERO) {
             return Err(Error::Balances { reason: "a balance of nothing; leave that author out" });
         }
-        ledger::State::new(&self.ledger())
-            .map(|_| ())
-            .map_err(|_| Error::Balances { reason: "all together are more than 2^53 - 1" })
+        ledger::State::new(&self.ledger())?;
+        Ok(())
     }
 }
 

@@ -25,7 +25,7 @@ use crate::effect::Effect;
 use crate::event::{Event, FinalisedView, Problem};
 use crate::genesis::{self, Genesis};
 use crate::identity::{AuthorId, NetworkId};
-use crate::limits;
+use crate::{ledger, limits};
 
 /// The engine, and what waits between it and the rest of the node.
 #[derive(Debug)]
@@ -65,7 +65,9 @@ impl Deciding {
         let committee = genesis.map(Genesis::committee).transpose()?;
         let committees = committee.iter().map(|first| (first.epoch(), first.clone())).collect();
         let said = if committee.is_some() { Finality::Quorum } else { Finality::CausalOnly };
-        let engine = State::new(consensus::Config::default(), network, committee, me);
+        let minted = genesis.map(Genesis::ledger).unwrap_or_default();
+        let ledger = ledger::State::new(&minted).map_err(genesis::Error::from)?;
+        let engine = State::new(consensus::Config::default(), network, committee, me, ledger);
         Ok(Self {
             engine,
             committees,

@@ -24,7 +24,8 @@ const CHECKPOINTS_TRIED: usize = 8;
 impl Node {
     /// The place of a decision among those that checkpoints hold.
     fn leaf_of(&self, decision: &Decision) -> Option<u64> {
-        let place = self.deciding.engine.certified().iter().position(|held| held == decision);
+        let place =
+            self.deciding.engine.certified_decisions().iter().position(|held| held == decision);
         place.and_then(|place| u64::try_from(place).ok())
     }
 
@@ -98,7 +99,7 @@ impl Node {
         }
         // An earlier checkpoint than the last: the range as it was then.
         let mut then = Mmr::default();
-        for decision in engine.certified().iter().take(usize::try_from(leaves).ok()?) {
+        for decision in engine.certified_decisions().iter().take(usize::try_from(leaves).ok()?) {
             then.append(&cbor::encode(decision).ok()?);
         }
         then.prove(leaf)
