@@ -5,7 +5,7 @@
  */
 import { engine } from './inline.mjs'
 import { artifactsOf } from './load.mjs'
-import { nodeMaker } from './page.mjs'
+import { nodeMaker, proofVerifier } from './page.mjs'
 
 const artifacts = artifactsOf({
   mesh: async () => WebAssembly.compile((await import('./wasm/mesh.inline.mjs')).bytes()),
@@ -14,6 +14,7 @@ const artifacts = artifactsOf({
 
 export const { loadMesh, loadNeural } = artifacts
 export const createNode = nodeMaker(artifacts)
+export const verifyProof = proofVerifier(artifacts)
 export { SynapticError } from './lib/errors.js'
 export { decodeJoinLink, encodeJoinLink } from './lib/link.js'
 export { RUN_DEFAULTS } from './lib/run-options.js'

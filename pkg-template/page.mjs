@@ -5,6 +5,7 @@
  * methods and events; what differs is said at `createNode`.
  */
 import { SynapticError, toSynapticError } from './lib/errors.js'
+import { Finalised } from './lib/finalised.js'
 import { Hub } from './lib/host/hub.js'
 import { Runs } from './lib/host/runs.js'
 import { decodeJoinLink, encodeJoinLink } from './lib/link.js'
@@ -28,7 +29,12 @@ import { WorkerPool } from './lib/training/workers.js'
  *   loadNeural(): Promise<NeuralModule>,
  *   neuralModule(): Promise<WebAssembly.Module>,
  * }} Artifacts
- * @typedef {{ network: string, addresses: readonly string[], meshName: string | null }} Meeting
+ * @typedef {{
+ *   network: string,
+ *   genesis: Uint8Array | undefined,
+ *   addresses: readonly string[],
+ *   meshName: string | null,
+ * }} Meeting
  */
 
 /** `createNode` for these artifacts. @param {Artifacts} artifacts */
@@ -37,6 +43,23 @@ export function nodeMaker(artifacts) {
   return async (options = {}) => {
     try {
       return /** @type {any} */ (await makeNode(artifacts, options))
+    } catch (thrown) {
+      throw asSynapticError(thrown)
+    }
+  }
+}
+
+/**
+ * `verifyProof` for these artifacts.
+ *
+ * @param {Pick<Artifacts, 'loadMesh'>} artifacts
+ * @returns {typeof import('./index.d.ts').verifyProof}
+ */
+export function proofVerifier({ loadMesh }) {
+  return async (genesis, proof, { heightMin } = {}) => {
+    const mesh = await loadMesh()
+    try {
+      return mesh.verifyProof(genesis, proof, heightMin)
     } catch (thrown) {
       throw asSynapticError(thrown)
     }
@@ -62,6 +85,7 @@ async function makeNode(artifacts, options) {
     const { storage } = place
     const core = await mesh.MeshNode.create({
       network: meeting.network,
+      ...(place.genesis === undefined ? {} : { genesis: place.genesis }),
       ...(meeting.meshName === null ? {} : { name: meeting.meshName }),
       secrets,
       storage: /** @type {any} */ (storage),
@@ -72,7 +96,14 @@ async function makeNode(artifacts, options) {
       close()
       release()
     }
-    return new PageNode(core, meeting, storage.kind, artifacts, options.worker, ending)
+    return new PageNode(
+      core,
+      { ...meeting, genesis: place.genesis },
+      storage.kind,
+      artifacts,
+      options.worker,
+      ending,
+    )
   } catch (thrown) {
     close()
     release()
@@ -83,13 +114,16 @@ async function makeNode(artifacts, options) {
 }
 
 /** @param {MeshModule} mesh @param {CreateNodeOptions} options @returns {Meeting} */
-function meetingOf(mesh, { join, network, name }) {
+function meetingOf(mesh, { join, network, name, genesis: given }) {
   const link = join === undefined ? undefined : decodeJoinLink(join)
   if (link !== undefined && network !== undefined && link.network !== network) {
     throw new SynapticError('wrong-network', `the link is for network ${link.network}`)
   }
+  const genesis = given ?? link?.genesis
+  const ofGenesis = genesis === undefined ? undefined : mesh.inspectGenesis(genesis).network
   return {
-    network: network ?? link?.network ?? mesh.generateNetworkId(),
+    network: network ?? link?.network ?? ofGenesis ?? mesh.generateNetworkId(),
+    genesis,
     addresses: link?.addresses ?? [],
     meshName: name ?? link?.meshName ?? null,
   }
@@ -105,7 +139,9 @@ function meetingOf(mesh, { join, network, name }) {
  */
 async function openPlace(mesh, meeting, { storage = 'indexeddb' }, ended) {
   if (storage === 'memory') {
-    return { secrets: mesh.generateSecrets(), storage: { kind: 'memory' }, close: () => {} }
+    const { genesis } = meeting
+    const close = () => {}
+    return { secrets: mesh.generateSecrets(), genesis, storage: { kind: 'memory' }, close }
   }
   if (storage !== 'indexeddb') {
     const hint = 'use "indexeddb", which is the default, or "memory"'
@@ -115,9 +151,9 @@ async function openPlace(mesh, meeting, { storage = 'indexeddb' }, ended) {
   const database = await Database.open()
   try {
     const claim = await claimSlot(meeting.network, null, ended)
-    const { secrets } = await secretsOf(database, mesh, claim, meeting)
-    const name = `synaptic-mesh/${profileId(claim)}`
-    return { secrets, storage: { kind: 'indexeddb', name }, close: () => database.close() }
+    const { secrets, profile } = await secretsOf(database, mesh, claim, meeting)
+    const storage = { kind: 'indexeddb', name: `synaptic-mesh/${profileId(claim)}` }
+    return { secrets, genesis: profile.genesis, storage, close: () => database.close() }
   } catch (thrown) {
     database.close()
     throw thrown
@@ -162,8 +198,8 @@ class PageNode {
 
   /** A page cannot be dialled, so others join by the addresses it joined by itself. */
   get joinLink() {
-    const { network, addresses, meshName } = this.#meeting
-    const link = { network, addresses, meshName: meshName ?? undefined }
+    const { network, genesis, addresses, meshName } = this.#meeting
+    const link = { network, genesis, addresses, meshName: meshName ?? undefined }
     return encodeJoinLink(globalThis.location?.origin ?? '', link)
   }
 
@@ -185,6 +221,37 @@ class PageNode {
     const name = this.#meeting.meshName ?? ''
     const storage = { kind, path: null, bytes }
     return { ...status, name, addresses: this.addresses, join: this.joinLink, storage }
+  }
+
+  get genesis() {
+    return this.#meeting.genesis
+  }
+
+  async finality() {
+    return (await this.#core.status()).finality
+  }
+
+  committee() {
+    return this.#core.committee()
+  }
+
+  /** @param {readonly import('./lib/wasm.js').CommitteeMember[]} members */
+  proposeCommittee(members) {
+    return this.#core.proposeCommittee({ members })
+  }
+
+  /** @param {string} item */
+  item(item) {
+    return this.#core.item(item)
+  }
+
+  finalised({ from = 0 } = {}) {
+    return new Finalised(this.#core, this.#hub.subscribe(), from)
+  }
+
+  /** @param {string} item */
+  proof(item) {
+    return this.#core.prove(item)
   }
 
   /** @param {string} address */

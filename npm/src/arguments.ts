@@ -4,7 +4,7 @@
  */
 import { InvalidArgumentError } from 'commander'
 import { isLoss } from './training/specification.js'
-import type { Loss, Shape } from './wasm.js'
+import type { CommitteeMember, Loss, Shape } from './wasm.js'
 
 /** A whole number in a range. */
 export function integer(min: number, max: number): (text: string) => number {
@@ -92,6 +92,42 @@ export function classNames(text: string): string[] {
   const names = text.split(',').map((name) => name.trim())
   if (names.length >= 2 && !names.includes('') && new Set(names).size === names.length) return names
   throw new InvalidArgumentError('Give at least two different names, such as cat,dog.')
+}
+
+const NODE_ID = /^[a-z2-7]{51}[aq]$/
+
+/** Members of a committee with their weights: ID[:WEIGHT],ID,... How many there are, the core says. */
+export function committee(text: string): CommitteeMember[] {
+  return text.split(',').map((part) => {
+    const [id = '', weight, ...rest] = part.trim().split(':')
+    const isWeight = weight === undefined || /^[1-9]\d{0,6}$/.test(weight)
+    if (NODE_ID.test(id) && isWeight && rest.length === 0) {
+      return { id, weight: weight === undefined ? 1 : Number(weight) }
+    }
+    throw new InvalidArgumentError(
+      'Give node ids of 52 characters with commas between them, each with a weight if it is not 1: ID,ID:2,ID.',
+    )
+  })
+}
+
+/** A first balance: ID=CREDITS, in credits of six decimals. */
+export interface Balance {
+  readonly id: string
+  readonly microCredits: number
+}
+
+/** Adds a first balance to those of the same option before it. */
+export function balance(text: string, before: readonly Balance[] = []): Balance[] {
+  const [id = '', amount = '', ...rest] = text.split('=')
+  const digits = /^(\d{1,10})(?:\.(\d{1,6}))?$/.exec(amount)
+  if (NODE_ID.test(id) && digits !== null && rest.length === 0) {
+    const [, whole = '', parts = ''] = digits
+    const microCredits = BigInt(whole) * 1_000_000n + BigInt(parts.padEnd(6, '0'))
+    if (microCredits > 0n && microCredits <= BigInt(Number.MAX_SAFE_INTEGER)) {
+      return [...before, { id, microCredits: Number(microCredits) }]
+    }
+  }
+  throw new InvalidArgumentError('Give a node id and its credits, such as ID=1000 or ID=0.5.')
 }
 
 /** The id of a network. */

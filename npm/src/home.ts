@@ -140,6 +140,11 @@ export function networkDirectory(home: Home, network: string): string {
   return path.join(home.directory, 'networks', network)
 }
 
+/** File with what one network began with, if anything is ever final in it. */
+export function genesisFile(home: Home, network: string): string {
+  return path.join(networkDirectory(home, network), 'genesis.cbor')
+}
+
 /** The error of every command that needs an identity where there is none. */
 export function notInitialised(home: Home): SynapticError {
   return new SynapticError(

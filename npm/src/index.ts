@@ -6,15 +6,23 @@ export type { Lagged } from './host/hub.js'
 export type { Membership, TrainingEvent } from './host/runs.js'
 export { decodeJoinLink, encodeJoinLink, type JoinLink } from './link.js'
 export { createNode, type Node, type NodeEvent, type NodeOptions, type NodeStatus } from './node.js'
+export { type ProofOptions, verifyProof } from './proof.js'
 export { type RowsRequest, RUN_DEFAULTS, type RunRequest } from './run-options.js'
 export type { Score } from './training/protocol.js'
 export type {
   Activation,
+  CommitteeMember,
+  CommitteeView,
   Dataset,
+  FinalItem,
+  FinalityState,
+  FinalityStatus,
+  ItemView,
   Mismatch,
   Network,
   NeuralModule,
   PeerView,
+  ProvenItem,
   RunModel,
   RunView,
   Scaling,

@@ -1,8 +1,9 @@
 /**
  * The join link: all that a stranger needs to become a member.
  *
- * `http://127.0.0.1:PORT/#join=<base64url of JSON {v, n, a, m?}>`: version, network id, addresses
- * of members, name of the mesh. It stands in the fragment, which a browser never sends to a
+ * `http://127.0.0.1:PORT/#join=<base64url of JSON {v, n, a, m?, g?}>`: version, network id,
+ * addresses of members, name of the mesh, and the genesis of the network in base64url, if it has
+ * one: the id of the network is its hash, which the core checks. It stands in the fragment, which a browser never sends to a
  * server. A link comes from other people, so reading one is total and bounded, and nothing in it
  * is trusted further than "dial this". The command line, the library and the dashboard read links
  * with this very file, so there is nothing of Node and nothing of a page in it.
@@ -17,12 +18,16 @@ export interface JoinLink {
   readonly addresses: readonly string[]
   /** Name of the mesh, for people, if it has one. */
   readonly meshName?: string | undefined
+  /** What the network began with, if anything is ever final in it. */
+  readonly genesis?: Uint8Array | undefined
 }
 
 /** Version of the format. */
 const VERSION = 1
-/** A browser's address bar takes far more; nobody needs it. */
-const LINK_LENGTH_MAX = 8_192
+/** The largest genesis, twice in base64, and the rest; a browser's address bar takes far more. */
+const LINK_LENGTH_MAX = 40_960
+/** As the core's bound: a committee of 100 takes 4 KB. */
+const GENESIS_BYTES_MAX = 16_384
 /** More addresses than a member calls. */
 export const LINK_ADDRESSES_MAX = 16
 /** Longest address that is accepted: the longest form (dns, tls, ws, p2p) needs about 200. */
@@ -43,6 +48,7 @@ export function encodeJoinLink(origin: string, link: JoinLink): string {
     n: link.network,
     a: link.addresses,
     ...(link.meshName === undefined || link.meshName === '' ? {} : { m: link.meshName }),
+    ...(link.genesis === undefined ? {} : { g: toBase64Url(link.genesis) }),
   }
   const code = toBase64Url(new TextEncoder().encode(JSON.stringify(body)))
   return `${origin.replace(/\/+$/, '')}/#join=${code}`
@@ -59,13 +65,14 @@ export function decodeJoinLink(text: string): JoinLink {
   }
   const code = /#join=(.+)$/.exec(text.trim())?.[1]
   if (code === undefined) throw badLink('it has no "#join=" part')
-  const { v, n, a, m, ...others } = readObject(code)
+  const { v, n, a, m, g, ...others } = readObject(code)
   if (v !== VERSION) {
     throw badLink(`it has version ${JSON.stringify(v)?.slice(0, 16)}; known is ${VERSION}`)
   }
   const [unknown] = Object.keys(others)
   if (unknown !== undefined) throw badLink(`it has an unknown part "${unknown.slice(0, 16)}"`)
-  return { network: readNetwork(n), addresses: readAddresses(a), meshName: readName(m) }
+  const link = { network: readNetwork(n), addresses: readAddresses(a), meshName: readName(m) }
+  return g === undefined ? link : { ...link, genesis: readGenesis(g) }
 }
 
 function readObject(code: string): Record<string, unknown> {
@@ -126,6 +133,18 @@ function readName(value: unknown): string | undefined {
     throw badLink(`its name is not a text of 1 to ${NAME_LENGTH_MAX} characters`)
   }
   return value
+}
+
+function readGenesis(value: unknown): Uint8Array {
+  if (typeof value === 'string' && /^[A-Za-z0-9_-]+$/.test(value)) {
+    try {
+      const bytes = fromBase64Url(value)
+      if (bytes.length <= GENESIS_BYTES_MAX && toBase64Url(bytes) === value) return bytes
+    } catch {
+      // Said below, like everything else that is no genesis.
+    }
+  }
+  throw badLink(`its genesis is not a text of at most ${GENESIS_BYTES_MAX} bytes in base64url`)
 }
 
 function badLink(reason: string): SynapticError {

@@ -8,6 +8,8 @@ import * as path from 'node:path'
 import { readConfigFile, updateConfigFile } from './config.js'
 import { SynapticError, toSynapticError } from './errors.js'
 import { makePrivateDirectory } from './files.js'
+import { Finalised } from './finalised.js'
+import { keepGenesis, readGenesis } from './genesis.js'
 import { type Home, homeAt, networkDirectory } from './home.js'
 import { Hub, type Lagged } from './host/hub.js'
 import {
@@ -33,6 +35,12 @@ import { Lock } from './lock.js'
 import { completeRows, completeRun, type RowsRequest, type RunRequest } from './run-options.js'
 import { TrainingPool } from './training/pool.js'
 import {
+  type CommitteeMember,
+  type CommitteeView,
+  type FinalItem,
+  type FinalityStatus,
+  type FinalPage,
+  type ItemView,
   loadMesh,
   type MeshEvent,
   type MeshModule,
@@ -49,6 +57,11 @@ export interface NodeOptions {
   readonly home?: string | Home | undefined
   /** Id of the network; from the join link, else that of the home, else a new one, if absent. */
   readonly network?: string | undefined
+  /**
+   * What the network began with, when its id is the hash of that; from the join link or the home
+   * if absent. Without one nothing is ever final.
+   */
+  readonly genesis?: Uint8Array | undefined
   /** A join link: the network, and whom to call first. */
   readonly join?: string | undefined
   /** Name of the mesh, shown in join links. */
@@ -88,6 +101,8 @@ export interface NodeStatus extends Omit<MeshStatus, 'storage'> {
 export const REMEMBERED_RUNS = 'runs'
 /** Name under which the store keeps the files of this node's rows. */
 const REMEMBERED_ROWS = 'rows'
+/** Final items in one answer of the control API. */
+const FINAL_PAGE_ITEMS = 256
 /** A core that has not come up by then will not. */
 const READY_TIMEOUT_MS = 20_000
 
@@ -99,6 +114,7 @@ interface Parts {
   readonly pool: TrainingPool
   readonly calls: Calls
   readonly network: string
+  readonly genesis: Uint8Array | undefined
   readonly name: string
   /** Addresses told to others besides those the core listens on. */
   readonly advertise: readonly string[]
@@ -140,9 +156,9 @@ export class Node {
 
   /** Link by which others join: a browser, `synaptic-mesh join`, or `createNode({ join })`. */
   get joinLink(): string {
-    const { network, name } = this.#parts
+    const { network, genesis, name } = this.#parts
     const addresses = this.#addresses.slice(0, LINK_ADDRESSES_MAX)
-    return encodeJoinLink(this.#origin, { network, addresses, meshName: name })
+    return encodeJoinLink(this.#origin, { network, addresses, meshName: name, genesis })
   }
 
   /** Addresses at which this node can be called. */
@@ -215,6 +231,53 @@ export class Node {
   /** The whole history of a run, from which anybody can recompute its weights: a CAR file. */
   async exportRun(run: string): Promise<Uint8Array> {
     return this.#parts.core.exportRun((await this.#runs.find(run, 0)).run)
+  }
+
+  /** What this network began with; undefined where nothing is ever final. */
+  get genesis(): Uint8Array | undefined {
+    return this.#parts.genesis
+  }
+
+  /** Finality in numbers; `causal-only` in a network without a committee. */
+  async finality(): Promise<FinalityStatus> {
+    return (await this.#parts.core.status()).finality
+  }
+
+  /** The members that decide, and whom some of them want next. Rejects with `no-committee`. */
+  committee(): Promise<CommitteeView> {
+    return this.#parts.core.committee()
+  }
+
+  /**
+   * Says as a member who shall decide in the next epoch. It is put to the vote when members that
+   * weigh a quorum have said the same.
+   */
+  proposeCommittee(members: readonly CommitteeMember[]): Promise<ItemView> {
+    return this.#parts.core.proposeCommittee({ members })
+  }
+
+  /** How an item stands, by the id of its vertex, or that and the place of the payload. */
+  item(item: string): Promise<ItemView> {
+    return this.#parts.core.item(item)
+  }
+
+  /**
+   * Everything final, from a number on, and then what becomes final, until the node ends. The order
+   * is that in which this node saw it; items that do not conflict may come in another order
+   * elsewhere.
+   */
+  finalised({ from = 0 }: { readonly from?: number } = {}): AsyncIterableIterator<FinalItem> {
+    return new Finalised(this.#parts.core, this.#hub.subscribe(), from)
+  }
+
+  /** @internal One page of what {@link Node.finalised} gives one by one. */
+  finalPage(from: number): Promise<FinalPage> {
+    return this.#parts.core.finalised(from, FINAL_PAGE_ITEMS)
+  }
+
+  /** Proof that an item is final, which `verifyProof` checks with the genesis alone. */
+  proof(item: string): Promise<Uint8Array> {
+    return this.#parts.core.prove(item)
   }
 
   /** Takes part again in the runs of before the last end, as far as their rows were files. */
@@ -316,7 +379,9 @@ export class Node {
 export async function createNode(options: NodeOptions = {}): Promise<Node> {
   const mesh = await loadMesh()
   const link = options.join === undefined ? undefined : decodeJoinLink(options.join)
-  const network = options.network ?? link?.network
+  const genesis = options.genesis ?? link?.genesis
+  const ofGenesis = genesis === undefined ? undefined : mesh.inspectGenesis(genesis).network
+  const network = options.network ?? link?.network ?? ofGenesis
   if (link !== undefined && network !== undefined && link.network !== network) {
     throw wrongNetwork(link.network, network)
   }
@@ -324,7 +389,9 @@ export async function createNode(options: NodeOptions = {}): Promise<Node> {
   try {
     const bootstrap = [...(link?.addresses ?? []), ...(options.bootstrap ?? [])]
     const name = options.name ?? link?.meshName ?? ''
-    const node = new Node(await makeParts(mesh, { ...options, bootstrap }, network, name, undo))
+    const node = new Node(
+      await makeParts(mesh, { ...options, bootstrap, genesis }, network, name, undo),
+    )
     undo.push(() => node.stop())
     await node.ready()
     return node
@@ -341,7 +408,7 @@ async function makeParts(
   name: string,
   undo: (() => void | Promise<void>)[],
 ): Promise<Parts> {
-  const { identity, network, store, lock } = openHome(mesh, options, asked, undo)
+  const { identity, network, genesis, store, lock } = openHome(mesh, options, asked, undo)
   const host = options.host ?? '127.0.0.1'
   const listener = await MeshListener.bind(host, options.port ?? 0, options.exactPort ?? false)
   undo.push(() => listener.close())
@@ -352,6 +419,7 @@ async function makeParts(
   const calls = new Calls()
   const core = await mesh.MeshNode.create({
     network,
+    ...(genesis === undefined ? {} : { genesis }),
     name,
     secrets: identity.secrets,
     storage: store === undefined ? { kind: 'memory' } : { kind: 'host', store },
@@ -360,12 +428,13 @@ async function makeParts(
     advertise,
     bootstrap: options.bootstrap ?? [],
   })
-  return { core, listener, store, lock, pool, calls, network, name, advertise }
+  return { core, listener, store, lock, pool, calls, network, genesis, name, advertise }
 }
 
 interface OpenHome {
   readonly identity: Identity
   readonly network: string
+  readonly genesis: Uint8Array | undefined
   readonly store: SqliteStore | undefined
   readonly lock: Lock | undefined
 }
@@ -373,11 +442,11 @@ interface OpenHome {
 /** Identity and disk. A history that is forgotten takes a passing identity: see `noteHistory`. */
 function openHome(
   mesh: MeshModule,
-  { home: place, storage }: NodeOptions,
+  { home: place, storage, genesis }: NodeOptions,
   asked: string | undefined,
   undo: (() => void | Promise<void>)[],
 ): OpenHome {
-  const passing = () => ({ identity: passingIdentity(mesh), store: undefined })
+  const passing = () => ({ identity: passingIdentity(mesh), store: undefined, genesis })
   if (place === undefined) {
     if (storage === 'sqlite') {
       throw new SynapticError('usage', 'storage "sqlite" needs a home', 'name a directory as home')
@@ -390,7 +459,9 @@ function openHome(
   undo.push(() => lock.release())
   const own = ownNetwork(home)
   const network = asked ?? own ?? mesh.generateNetworkId()
-  if (storage === 'memory') return { ...passing(), network, lock }
+  if (genesis !== undefined) keepGenesis(mesh, home, network, genesis)
+  const kept = readGenesis(home, network)
+  if (storage === 'memory') return { ...passing(), genesis: kept, network, lock }
   const identity = readIdentity(mesh, home)
   const directory = networkDirectory(home, network)
   requireHistory(home, network, directory)
@@ -398,7 +469,7 @@ function openHome(
   undo.push(() => store.close())
   noteHistory(home, network)
   if (own === undefined) settleIn(home, network)
-  return { identity, network, store, lock }
+  return { identity, network, genesis: kept, store, lock }
 }
 
 /** The network a home belongs to: by its settings, else by what it took part in last. */

@@ -61,6 +61,7 @@ export function buildProgram(version: string, runner: Runner): Command {
   addNodeCommands(program, bind)
   addNeuralCommands(program, bind)
   addRunCommands(program, bind)
+  addFinalityCommands(program, bind)
   addOtherCommands(program, bind)
   return program
 }
@@ -110,6 +111,16 @@ function addNodeCommands(program: Command, bind: Bind): void {
     .option('--name <text>', 'name of the mesh, shown in join links')
     .option('--network <id>', 'belong to this network instead of a new one', read.networkId)
     .option('--join <link>', 'belong to the network of a join link, and call its members')
+    .option(
+      '--committee <ids>',
+      'a new network with finality: node ids of its committee, ID[:WEIGHT],... (4 to 100)',
+      read.committee,
+    )
+    .option(
+      '--balance <id=credits>',
+      'with --committee: credits that a node begins with; may be repeated',
+      read.balance,
+    )
     .option('--force', 'leave a network in which this home has a history')
     .addOption(port('port of the mesh listener'))
   bind(init, () => import('./commands/init.js'))
@@ -430,6 +441,60 @@ function startRunCommand(run: Command): Command {
       deadlineMs / 1_000,
     )
     .addOption(seedOption())
+}
+
+function addFinalityCommands(program: Command, bind: Bind): void {
+  const finality = program
+    .command('finality')
+    .description('what is final, and proofs of it (networks made with init --committee)')
+  bind(
+    finality.command('status').description('whether there is finality, in numbers'),
+    () => import('./commands/finality-status.js'),
+  )
+  bind(
+    finality
+      .command('list')
+      .description('final items, in the order in which this node saw them')
+      .option('--from <n>', 'the first number', read.integer(0, Number.MAX_SAFE_INTEGER), 0),
+    () => import('./commands/finality-list.js'),
+  )
+  bind(
+    finality.command('show').description('how one item stands').argument('<item>', 'bafy.../0'),
+    () => import('./commands/finality-show.js'),
+  )
+  bind(
+    finality
+      .command('prove')
+      .description('write a proof that an item is final, for who has no history')
+      .argument('<item>', 'bafy.../0')
+      .requiredOption('--output <file>', 'proof to write'),
+    () => import('./commands/finality-prove.js'),
+  )
+  bind(
+    finality
+      .command('verify')
+      .description('check a proof; needs no node, and of the network only its genesis')
+      .argument('<file>', 'proof of `finality prove`')
+      .option('--join <link>', 'link of the network, instead of that of this home')
+      .option('--height-min <n>', 'refuse older checkpoints', read.integer(0, 4_294_967_295)),
+    () => import('./commands/finality-verify.js'),
+  )
+  const committee = program
+    .command('committee')
+    .description('the members that decide what is final')
+  bind(
+    committee
+      .command('show', { isDefault: true })
+      .description('who decides, and whom some of them want next'),
+    () => import('./commands/committee-show.js'),
+  )
+  bind(
+    committee
+      .command('propose')
+      .description('say as a member who shall decide next; holds when a quorum says the same')
+      .argument('<members>', 'ID[:WEIGHT],ID,...'),
+    () => import('./commands/committee-propose.js'),
+  )
 }
 
 function addOtherCommands(program: Command, bind: Bind): void {

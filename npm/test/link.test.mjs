@@ -21,6 +21,14 @@ test('a link comes back as it went out', () => {
   }
 })
 
+test('a genesis travels along, up to its bound', () => {
+  for (const bytes of [1, 1_500, 16_384]) {
+    const genesis = Uint8Array.from({ length: bytes }, (_, at) => at % 251)
+    const text = encodeJoinLink('http://127.0.0.1:7410', { ...LINK, genesis })
+    assert.deepEqual(decodeJoinLink(text), { ...LINK, genesis })
+  }
+})
+
 test('a fragment alone is a link, and so is one with space around it', () => {
   for (const text of [TEXT.slice(TEXT.indexOf('#')), `  ${TEXT}\n`]) {
     assert.deepEqual(decodeJoinLink(text), LINK)
@@ -46,7 +54,7 @@ const BAD = [
   ['nothing after the mark', 'http://127.0.0.1:7410/#join=', /no "#join="/],
   ['a foreign character', `${TEXT}!`, /character \d+ /],
   ['cut off', TEXT.slice(0, -9), /damaged or cut off/],
-  ['too long', `http://127.0.0.1/#join=${'a'.repeat(9_000)}`, /longer than 8192/],
+  ['too long', `http://127.0.0.1/#join=${'a'.repeat(41_000)}`, /longer than 40960/],
   ['bytes that are not UTF-8', coded([0xff, 0xfe, 0xfd]), /damaged/],
   ['a list', coded('[1]'), /no link data/],
   ['null', coded('null'), /no link data/],
@@ -68,6 +76,11 @@ const BAD = [
   ['a name with a line break', linkOf({ m: 'a\nb' }), /its name/],
   ['a name that moves the cursor', linkOf({ m: 'a\u001b[2J' }), /its name/],
   ['an empty name', linkOf({ m: '' }), /its name/],
+  ['a genesis that is no text', linkOf({ g: 7 }), /its genesis/],
+  ['an empty genesis', linkOf({ g: '' }), /its genesis/],
+  ['a genesis in another alphabet', linkOf({ g: 'a+/=' }), /its genesis/],
+  ['a genesis with stray bits', linkOf({ g: 'ab' }), /its genesis/],
+  ['a genesis of 16385 bytes', linkOf({ g: 'a'.repeat(21_846) }), /its genesis/],
   ['a name of 65', linkOf({ m: 'x'.repeat(65) }), /its name/],
 ]
 

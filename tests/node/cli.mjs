@@ -151,6 +151,20 @@ export class TestNode {
     return data([...args, '--home', this.home], { cwd: this.home })
   }
 
+  /** A command over the API, quicker than a process for it; a dead node is a TypeError. */
+  async api(command, body = {}) {
+    const { origin, hash } = new URL(this.ready.dashboard)
+    const authorization = `Bearer ${hash.slice('#token='.length)}`
+    const response = await fetch(`${origin}/api/${command}`, {
+      method: 'POST',
+      headers: { authorization, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    const answer = await response.json()
+    if (!answer.ok) throw new Error(`${command}: ${JSON.stringify(answer.error)}`)
+    return answer.data
+  }
+
   async kill() {
     this.child.kill('SIGKILL')
     await this.ended

@@ -88,7 +88,7 @@ test('fifty kills lose nothing and sign nothing twice', { timeout: 600_000 }, as
   const { round } = await glance(victim)
   const goesOn = async () => (await glance(witness)).round > round + 2
   await until(goesOn, `the training goes on, SEED=${seed}`, 120_000)
-  const { counters, peers } = await api(witness, 'status')
+  const { counters, peers } = await witness.api('status')
   const suspicious = Object.entries(counters).filter(([name]) =>
     /equivocat|invalid|wrong/.test(name),
   )
@@ -103,7 +103,7 @@ test('fifty kills lose nothing and sign nothing twice', { timeout: 600_000 }, as
 
 /** What this test looks at: how much there is, and whether the node is in the doorway. */
 async function glance(node) {
-  const { nodeId, vertices, runs } = await api(node, 'status')
+  const { nodeId, vertices, runs } = await node.api('status')
   const run = (wanted) => runs.find(({ name }) => name === wanted)
   const inside = run('doorway')?.members.includes(nodeId) ?? false
   return { nodeId, vertices, round: run('endless')?.round ?? 0, inside }
@@ -115,24 +115,10 @@ async function glance(node) {
  */
 async function signs(node, verb, body) {
   try {
-    await api(node, verb, body)
+    await node.api(verb, body)
     return true
   } catch (thrown) {
     if (/"(already-joined|not-joined)"/.test(thrown.message)) return false
     throw thrown
   }
-}
-
-/** A command over the API, which is quicker than a process for it; a dead node is a TypeError. */
-async function api(node, command, body = {}) {
-  const { origin, hash } = new URL(node.ready.dashboard)
-  const authorization = `Bearer ${hash.slice('#token='.length)}`
-  const response = await fetch(`${origin}/api/${command}`, {
-    method: 'POST',
-    headers: { authorization, 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  })
-  const answer = await response.json()
-  if (!answer.ok) throw new Error(`${command}: ${JSON.stringify(answer.error)}`)
-  return answer.data
 }

@@ -60,6 +60,7 @@ test('require gives the very same functions, without a warning', async () => {
     'encodeJoinLink',
     'loadMesh',
     'loadNeural',
+    'verifyProof',
   ])
   assert.equal(wasm, 'mesh_bg.wasm')
   assert.match(version, /^\d+\.\d+\.\d+$/)

@@ -18,6 +18,8 @@ export interface Profile {
   readonly meshName: string | null
   /** Addresses of the last link used: where to dial when the tab is opened without one. */
   readonly addresses: readonly string[]
+  /** What the network began with, as a link told it, if anything is ever final in it. */
+  readonly genesis?: Uint8Array | undefined
   readonly nodeId: string
   /** AES-GCM, not extractable: script can use it and never read it. */
   readonly key: CryptoKey

@@ -104,11 +104,14 @@ export async function secretsOf(
   database: Database,
   mesh: Maker,
   claim: Claim,
-  { meshName, addresses }: Pick<Profile, 'meshName' | 'addresses'>,
+  { meshName, addresses, genesis }: Pick<Profile, 'meshName' | 'addresses' | 'genesis'>,
 ): Promise<{ secrets: Uint8Array; profile: Profile }> {
   const id = profileId(claim)
   const known = await database.get('profiles', id)
-  const fresh = { meshName, addresses, usedAt: Date.now() }
+  // A link may come without the genesis; what was told once is kept.
+  const began = genesis ?? known?.genesis
+  const kept = began === undefined ? {} : { genesis: began }
+  const fresh = { meshName, addresses, ...kept, usedAt: Date.now() }
   if (known !== undefined) {
     const profile = { ...known, ...fresh }
     const secrets = await unwrap(known)

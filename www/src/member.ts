@@ -198,9 +198,10 @@ export class Member {
   ): Promise<void> {
     try {
       const mesh = await loading
-      const { secrets } = await secretsOf(database, mesh, claim, meetingOf(link))
+      const { secrets, profile } = await secretsOf(database, mesh, claim, meetingOf(link))
       const node = await mesh.MeshNode.create({
         network: link.network,
+        ...(profile.genesis === undefined ? {} : { genesis: profile.genesis }),
         ...(link.meshName === undefined ? {} : { name: link.meshName }),
         secrets,
         storage: { kind: 'indexeddb', name: `synaptic-mesh/${profileId(claim)}` },
@@ -419,12 +420,12 @@ export class Member {
 }
 
 function linkOf(profile: Profile): JoinLink {
-  const { network, addresses, meshName } = profile
-  return { network, addresses, meshName: meshName ?? undefined }
+  const { network, addresses, meshName, genesis } = profile
+  return { network, addresses, meshName: meshName ?? undefined, genesis }
 }
 
-function meetingOf({ meshName, addresses }: JoinLink) {
-  return { meshName: meshName ?? null, addresses }
+function meetingOf({ meshName, addresses, genesis }: JoinLink) {
+  return { meshName: meshName ?? null, addresses, genesis }
 }
 
 function noRows(): Failure {

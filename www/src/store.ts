@@ -382,6 +382,15 @@ function onMesh(state: State, event: Exclude<MeshEvent, TrainEvent>, at: number)
       return onRound(state, event, at)
     case 'run':
       return onRunEvent(state, event, at)
+    case 'finalised':
+      return withLog(state, at, `Final: ${event.kind} of ${shortId(event.author)}`)
+    case 'epoch':
+      return withLog(state, at, `Epoch ${event.epoch}: a committee of ${event.members} decides`)
+    case 'finality':
+      // That it is lost, and what to do, is said by a warning.
+      return event.state === 'quorum'
+        ? withLog(solved(state, ['no-quorum']), at, 'Finality is back')
+        : state
     case 'warning':
       return withProblem(state, { code: event.code, message: event.message, hint: event.hint })
     case 'stopped':

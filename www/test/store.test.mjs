@@ -115,6 +115,24 @@ test('a tab that meets nobody says offline after its patience, and joined once s
   assert.equal(stateWord(met), 'joined')
 })
 
+test('that finality is lost is a problem until it is back', () => {
+  const warning = { type: 'warning', code: 'no-quorum', message: 'No finality.', hint: 'Wait.' }
+  const lost = after(tab, mesh({ type: 'finality', state: 'no-quorum' }), mesh(warning))
+  assert.deepEqual(
+    lost.problems.map(({ code }) => code),
+    ['no-quorum'],
+  )
+  const back = reduce(lost, mesh({ type: 'finality', state: 'quorum' }))
+  assert.deepEqual(back.problems, [])
+  const item = { number: 0, item: 'bafy/0', kind: 'committee', author: 'abcdefghijkl', keys: [] }
+  const epoch = mesh({ type: 'epoch', epoch: 1, members: 7 })
+  const said = after(tab, mesh({ type: 'finalised', ...item }), epoch).log.map(({ text }) => text)
+  assert.deepEqual(said.sort(), [
+    'Epoch 1: a committee of 7 decides',
+    'Final: committee of abcdefghij',
+  ])
+})
+
 test('losing every peer of an unfinished run is offline, at once', () => {
   const state = after(
     tab,

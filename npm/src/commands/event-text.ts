@@ -14,6 +14,12 @@ export function eventText(event: NodeEvent, paint: Paint): string | undefined {
       return `run ${event.name}: round ${event.round}/${event.rounds}, ${event.updates} updates`
     case 'evaluated':
       return `run ${event.name}: round ${event.round}, ${scoreText(event)} on ${event.rows} rows`
+    case 'finalised':
+      return `final: ${event.kind} ${event.item}`
+    case 'epoch':
+      return `epoch ${event.epoch}: a committee of ${event.members} decides`
+    case 'finality':
+      return event.state === 'quorum' ? 'finality is back' : undefined
     case 'lagged':
       return `(${event.lost} events were lost: the terminal was too slow)`
     case 'warning':

@@ -1,15 +1,17 @@
 /** `init`: an identity, settings, and nothing else: no network, no questions. */
 import * as path from 'node:path'
+import type { Balance } from '../arguments.js'
 import { Config, configSchema, type Flags, readConfigFile, updateConfigFile } from '../config.js'
 import type { Context } from '../context.js'
-import { SynapticError } from '../errors.js'
+import { SynapticError, usageError } from '../errors.js'
 import { exists, makePrivateDirectory, writeAtomic } from '../files.js'
+import { isMadeOf, keepGenesis, type MadeNetwork, readGenesis } from '../genesis.js'
 import { given } from '../given.js'
-import { type Home, homeAt, PROJECT_DIRECTORY, userHome } from '../home.js'
+import { genesisFile, type Home, homeAt, PROJECT_DIRECTORY, userHome } from '../home.js'
 import { createIdentity, knownNetworks, readIdentity } from '../identity.js'
 import { decodeJoinLink } from '../link.js'
 import { type Paint, toJson } from '../output.js'
-import { loadMesh, type MeshModule } from '../wasm.js'
+import { type CommitteeMember, loadMesh, type MeshModule } from '../wasm.js'
 
 /** Options of `init`. */
 export interface InitOptions {
@@ -18,6 +20,10 @@ export interface InitOptions {
   readonly network?: string
   readonly join?: string
   readonly port?: number
+  /** Make a network with finality, in which these members decide first. */
+  readonly committee?: readonly CommitteeMember[]
+  /** What nodes begin with in it. */
+  readonly balance?: readonly Balance[]
   /** Move the home to another network although it has a history in its own. */
   readonly force?: boolean
 }
@@ -73,9 +79,11 @@ export function initialise(
   options: InitOptions,
 ): Initialised {
   const created: string[] = []
+  requireOneNetwork(options)
   const link = options.join === undefined ? undefined : decodeJoinLink(options.join)
+  const founded = foundedBy(mesh, home, options)
   const flags: Flags = {
-    network: options.network ?? link?.network,
+    network: options.network ?? link?.network ?? founded?.network,
     name: options.name ?? link?.meshName,
     'listen.port': options.port,
     bootstrap: link === undefined ? undefined : [...link.addresses],
@@ -86,6 +94,10 @@ export function initialise(
   if (options.force !== true) requireSameNetwork(home, before.network, network)
   makePrivateDirectory(home.directory)
   makePrivateDirectory(path.dirname(home.configFile))
+  const genesis = founded?.genesis ?? link?.genesis
+  if (genesis !== undefined && keepGenesis(mesh, home, network, genesis)) {
+    created.push(genesisFile(home, network))
+  }
   if (createIdentity(mesh, home)) created.push(home.identityFile)
   const { nodeId } = readIdentity(mesh, home)
   const schemaFile = path.join(path.dirname(home.configFile), 'config.schema.json')
@@ -103,6 +115,30 @@ export function initialise(
   created.push(...ignoreInGit(home))
   const changed = isNew ? [] : changedKeys(before, readConfigFile(home.configFile))
   return { nodeId, network, created, changed }
+}
+
+function requireOneNetwork({ committee, balance, network, join }: InitOptions): void {
+  if (committee === undefined && balance !== undefined) {
+    throw usageError('--balance needs --committee', 'only a network with a committee has credits')
+  }
+  if (committee !== undefined && (network !== undefined || join !== undefined)) {
+    throw usageError('--committee makes a new network', 'leave out --network and --join')
+  }
+}
+
+/** The network of a committee: the one this home was given by the same command before, or a new one. */
+function foundedBy(
+  mesh: MeshModule,
+  home: Home,
+  { committee, balance }: InitOptions,
+): MadeNetwork | undefined {
+  if (committee === undefined) return undefined
+  const wanted = given({ committee, balances: balance })
+  const { network } = readConfigFile(home.configFile)
+  const own = typeof network === 'string' ? network : ''
+  const genesis = readGenesis(home, own)
+  if (genesis !== undefined && isMadeOf(mesh, genesis, wanted)) return { network: own, genesis }
+  return mesh.makeGenesis(wanted)
 }
 
 function changedKeys(before: object, after: object): string[] {

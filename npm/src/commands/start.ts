@@ -217,6 +217,9 @@ function announce({ output }: Context, node: Node, control: ControlServer): void
       `${paint('bold', 'node')}       ${nodeId}`,
       `${paint('bold', 'network')}    ${network}`,
       ...addresses.map((address) => `${paint('bold', 'listening')}  ${address}`),
+      ...(node.genesis === undefined
+        ? [`${paint('bold', 'finality')}   causal only, no finality: no committee`]
+        : []),
       `${paint('bold', 'dashboard')}  ${dashboard}`,
       `${paint('bold', 'join link')}  ${join}`,
       '',

@@ -9,10 +9,14 @@ import { type NodeStatus, REMEMBERED_RUNS } from '../node.js'
 import { bytesText, columns, type Paint, shortId } from '../output.js'
 import { shortRunId } from '../run-name.js'
 import { loadMesh, type RunView } from '../wasm.js'
+import { stateText } from './finality-status.js'
 
-/** What the command prints; the last three are absent while no node is running. */
-export type StatusData = Omit<NodeStatus, 'running' | 'addresses' | 'join' | 'counters'> &
-  Partial<Pick<NodeStatus, 'addresses' | 'join' | 'counters'>> & {
+/** What the command prints; what a node alone knows is absent while none is running. */
+export type StatusData = Omit<
+  NodeStatus,
+  'running' | 'addresses' | 'join' | 'counters' | 'finality'
+> &
+  Partial<Pick<NodeStatus, 'addresses' | 'join' | 'counters' | 'finality'>> & {
     readonly running: boolean
     readonly dashboard?: string
   }
@@ -60,6 +64,7 @@ function statusText(data: StatusData, paint: Paint): string {
     ['stored', `${vertices} vertices, ${blobs.count} blobs (${bytesText(blobs.bytes)})`],
     ['where', storage.path ?? storage.kind],
   ]
+  if (data.finality !== undefined) facts.push(['finality', stateText(data.finality, paint)])
   if (data.dashboard !== undefined) facts.push(['dashboard', data.dashboard])
   if (data.join !== undefined) facts.push(['join link', data.join])
   const parts = [

@@ -10,7 +10,7 @@ import { given } from '../given.js'
 import { decodeJoinLink } from '../link.js'
 import { type Node, type NodeStatus, wrongNetwork } from '../node.js'
 import { eachNumber, type RowsRequest, type RunRequest } from '../run-options.js'
-import type { Activation, RunView, Task } from '../wasm.js'
+import type { Activation, CommitteeMember, RunView, Task } from '../wasm.js'
 import type { ControlTarget } from './control.js'
 import { meet } from './meet.js'
 import type { Membership } from './runs.js'
@@ -51,6 +51,12 @@ export function controlTarget(node: Node, side: ProcessSide): ControlTarget {
       return { left: text(body, 'run') }
     },
     'run.export': (body) => node.exportRun(text(body, 'run')),
+    'finality.status': () => node.finality(),
+    'finality.list': (body) => node.finalPage(optional(body, 'from', isNumber) ?? 0),
+    'finality.item': (body) => node.item(text(body, 'item')),
+    'finality.prove': (body) => node.proof(text(body, 'item')),
+    'committee.show': () => node.committee(),
+    'committee.propose': (body) => node.proposeCommittee(committee(body)),
   }
   return {
     call: (command, body) => {
@@ -122,6 +128,18 @@ const isRange = (value: unknown): value is [number, number] =>
 const isTask = (value: unknown): value is Task =>
   value === 'classification' || value === 'regression'
 const isSeed = (value: unknown): value is string => isText(value) && /^\d{1,20}$/.test(value)
+
+function committee(body: Body): CommitteeMember[] {
+  const { members } = body
+  const isMember = (value: unknown): value is CommitteeMember =>
+    typeof value === 'object' &&
+    value !== null &&
+    'id' in value &&
+    isText(value.id) &&
+    (!('weight' in value) || isNumber(value.weight))
+  if (Array.isArray(members) && members.every(isMember)) return members
+  throw usageError('"members" must be a list of {id, weight?}')
+}
 
 /** A path from another process means nothing relative to ours. */
 function isAbsolutePath(value: unknown): value is string {

@@ -1,0 +1,69 @@
+/**
+ * What a network with finality began with, on disk: beside the history of the network, so that a
+ * member which joined by a link has it for good.
+ *
+ * The id of the network is the hash of these bytes. The core checks that; nothing here does.
+ */
+import * as path from 'node:path'
+import { SynapticError } from './errors.js'
+import { exists, makePrivateDirectory, readBounded, writeAtomic } from './files.js'
+import { genesisFile, type Home } from './home.js'
+import type { CommitteeMember, GenesisOptions, MeshModule } from './wasm.js'
+
+/** As the core's bound. */
+const GENESIS_BYTES_MAX = 16_384
+
+/** A new network and what it begins with. */
+export interface MadeNetwork {
+  readonly network: string
+  readonly genesis: Uint8Array
+}
+
+/** The genesis that a home has for a network. */
+export function readGenesis(home: Home, network: string): Uint8Array | undefined {
+  const file = genesisFile(home, network)
+  if (network === '' || !exists(file)) return undefined
+  return new Uint8Array(readBounded(file, GENESIS_BYTES_MAX))
+}
+
+/**
+ * Keeps the genesis of a network; whether it was not there before.
+ *
+ * @throws SynapticError `genesis-malformed`, `genesis-foreign`
+ */
+export function keepGenesis(
+  mesh: MeshModule,
+  home: Home,
+  network: string,
+  genesis: Uint8Array,
+): boolean {
+  requireGenesisOf(mesh, network, genesis)
+  const file = genesisFile(home, network)
+  if (exists(file)) return false
+  makePrivateDirectory(path.dirname(file))
+  writeAtomic(file, genesis)
+  return true
+}
+
+/** Refuses the genesis of another network before anything is written. */
+function requireGenesisOf(mesh: MeshModule, network: string, genesis: Uint8Array): void {
+  const found = mesh.inspectGenesis(genesis).network
+  if (found === network) return
+  throw new SynapticError(
+    'genesis-foreign',
+    `the genesis belongs to network ${found}, not to ${network}`,
+    'take a current join link of the network',
+  )
+}
+
+/** Whether a genesis is what these options would make, but for its random part. */
+export function isMadeOf(mesh: MeshModule, genesis: Uint8Array, wanted: GenesisOptions): boolean {
+  const { committee, balances } = mesh.inspectGenesis(genesis)
+  const seats = (members: readonly CommitteeMember[]): string =>
+    JSON.stringify(members.map(({ id, weight }) => `${id}:${weight ?? 1}`).sort())
+  const credits = (rows: GenesisOptions['balances']): string =>
+    JSON.stringify((rows ?? []).map(({ id, microCredits }) => `${id}=${microCredits}`).sort())
+  return (
+    seats(committee) === seats(wanted.committee) && credits(balances) === credits(wanted.balances)
+  )
+}

@@ -1,0 +1,32 @@
+/** Checking that something is final, without a node and without a network. */
+import { toSynapticError } from './errors.js'
+import { loadMesh, type ProvenItem } from './wasm.js'
+
+/** How a proof is checked. */
+export interface ProofOptions {
+  /**
+   * The lowest height of a checkpoint that is accepted, 0 unless given. Members of long ago may
+   * have sold their keys: who knows a later height should ask for it.
+   */
+  readonly heightMin?: number | undefined
+}
+
+/**
+ * Verifies a proof that `node.proof(item)` gave, from nothing but the genesis of the network, whose
+ * hash is the network's id.
+ *
+ * @throws SynapticError `genesis-malformed`, `proof-malformed`, `proof-invalid`,
+ *   `certificate-weight`, `certificate-signature`, `committee-invalid`
+ */
+export async function verifyProof(
+  genesis: Uint8Array,
+  proof: Uint8Array,
+  { heightMin }: ProofOptions = {},
+): Promise<ProvenItem> {
+  const mesh = await loadMesh()
+  try {
+    return mesh.verifyProof(genesis, proof, heightMin)
+  } catch (thrown) {
+    throw toSynapticError(thrown)
+  }
+}
