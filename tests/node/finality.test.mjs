@@ -88,6 +88,15 @@ test('six processes decide one way, whoever is killed, and say when they cannot'
   console.log(`six processes, two items in conflict: decided everywhere in ${since(started)}`)
   const [item, ...more] = await agreed(nodes)
   assert.deepEqual(more, [], 'of items in conflict one is final')
+  const standing = await nodes[3].data('finality', 'show', item)
+  assert.deepEqual([standing.kind, standing.state, standing.height], ['committee', 'final', 1])
+  const vertex = item.slice(0, item.indexOf('/'))
+  assert.deepEqual(await nodes[3].data('finality', 'show', vertex), standing)
+  const words = await run(['finality', 'show', item, '--home', homes[3].home])
+  assert.match(words.stdout, /final, checkpoint 1/)
+  const unknown = await json(['finality', 'show', 'bafyx/0', '--home', homes[3].home])
+  assert.deepEqual([unknown.code, unknown.error.code], [1, 'item-malformed'])
+
   const shown = await Promise.all(nodes.map((node) => node.data('committee', 'show')))
   const weights = shown.map(({ members }) => members.map(({ id, weight }) => [id, weight]))
   for (const others of weights) assert.deepEqual(others, weights[0])
@@ -107,7 +116,7 @@ test('six processes decide one way, whoever is killed, and say when they cannot'
 
   await losesFinality(nodes, homes, seats(ids))
   assert.equal((await agreed(nodes)).length, 3)
-  for (const node of nodes) assert.equal(await node.stop(), 0)
+  for (const node of nodes) await node.stop()
 })
 
 /** A proof convinces who has the link alone, and no changed one does. */
