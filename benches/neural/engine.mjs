@@ -21,10 +21,10 @@ const layerKinds = {
 const library = (path) => import(new URL(path, LIBRARY).href)
 
 export async function open() {
-  const { loadNeural } = await library('wasm.js')
+  const { loadFann, loadNeural } = await library('wasm.js')
   const { networkClass } = await library('neural/network.js')
   const neural = await loadNeural()
-  const Network = networkClass(async () => neural)
+  const Network = networkClass({ neural: async () => neural, fann: loadFann })
   let first = null
   return {
     load(folder) {
@@ -60,7 +60,14 @@ async function single(Network, folder) {
   network.setWeights(weights)
   const run = () => network.run(numbers)
   const output = new Float32Array(layers.at(-1).kernel.at(-1))
-  return { run, outputs: run, runInto: () => network.run(numbers, output) }
+  const runInto = () => network.run(numbers, output)
+  /** One more of the kind, whose plan is known, in memory that was used before. */
+  const again = () => {
+    const one = network.clone()
+    one.setWeights(weights)
+    one.free()
+  }
+  return { run, outputs: run, runInto, again }
 }
 
 /** Many rows per call, and training, through the core. */

@@ -19,6 +19,11 @@ const forward = [
     peers: {},
   },
   {
+    title: '64-128-32, created from a plan that is known',
+    ...{ network: 'mlp', rows: 1, what: 'again', goal: 5 },
+    peers: {},
+  },
+  {
     title: '64-128-32, batch 256',
     ...{ network: 'mlp', rows: 256 },
     peers: { 'wasm mul+add peak': 0.75, 'onnxruntime-web': 1.7, ...BATCHES, ...BY_HAND },
