@@ -166,11 +166,20 @@ fn rprop(options: &Rprop, first: usize, memory: &mut Memory, weights: &mut [f32]
 
 /// SARPROP (Treadgold and Gedeon 1998), over the weights from `first` on.
 ///
-/// libfann 2.2.0 forgets the step of every weight whose slope changed its sign, begins with steps
-/// of 10^-6, and lets its weight decay make weights grow; this follows the paper. libfann's are the
-/// form of the decay, which is proportional to the weight, the threshold below which a step is
-/// shaken, in parts of the mean square error, and the default strength of the shaking (2^1.385,
-/// where its source says 3). The paper's restarts are left to the caller.
+/// By `fann_update_weights_sarprop` of libfann 2.2.0: its slope with a decay proportional to the
+/// weight, its factors of RPROP, the threshold below which a step is shaken in parts of the mean
+/// square error, noise from 0 to its root times a power of two, both powers falling by the same
+/// temperature, the least step of 10^-6 and all defaults (the shaking of 2^1.385, where a comment
+/// of its source says 3). Other than there, because the source cannot mean it:
+///
+/// - The decay shrinks weights. There it is subtracted from the gradient, not added, and they grow.
+/// - Every weight keeps its step. There one that has none of its own in an epoch, after its slope
+///   changed its sign, is given that of the weight before it in the loop, or 0.
+/// - Steps begin with RPROP's first one. There they begin with 0, and so with 10^-6.
+/// - A weight without a slope rests. There it takes a step down.
+/// - Shaken steps stay within RPROP's largest one, and weights within [`WEIGHT_MAX`].
+///
+/// The restarts of Treadgold and Gedeon are left to the caller, as there.
 fn sarprop(
     options: &Options,
     annealing: &mut Annealing,
