@@ -67,8 +67,29 @@ async function execute(
     process.stdout.write(program.helpInformation())
     return 0
   }
-  await program.parseAsync(args, { from: 'user' })
+  try {
+    await program.parseAsync(args, { from: 'user' })
+  } catch (thrown) {
+    return report(thrown, fallback, nameOf(commandIn(program, args)))
+  }
   return exitCode
+}
+
+/** The command that arguments name, as far as they do. */
+function commandIn(program: Program, args: readonly string[]): Program {
+  let command = program
+  let isValue = false
+  for (const arg of args) {
+    const known = [...program.options, ...command.options]
+    const option = known.find(({ short, long }) => arg === short || arg === long)
+    if (!isValue) command = command.commands.find((one) => one.name() === arg) ?? command
+    isValue = !isValue && option?.required === true
+  }
+  return command
+}
+
+function nameOf(command: Program): string {
+  return command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`
 }
 
 type Program = ReturnType<typeof buildProgram>
@@ -78,12 +99,12 @@ function allCommands(program: Program): Program[] {
 }
 
 /** Says what went wrong, once, and gives the exit code for it. */
-function report(thrown: unknown, output: Output): number {
+function report(thrown: unknown, output: Output, command = 'synaptic-mesh'): number {
   if (thrown instanceof CommanderError) {
     if (thrown.exitCode === 0) return 0
     const message = thrown.message.replace(/^error: /, '')
     const known = thrown.code === 'commander.help'
-    output.fail(usageError(known ? 'a command is missing' : message, 'see `synaptic-mesh --help`'))
+    output.fail(usageError(known ? 'a command is missing' : message, `see \`${command} --help\``))
     return 2
   }
   const error = toSynapticError(thrown)

@@ -54,6 +54,12 @@ export async function run(
     output.result({ model: to, format, dtype, ...facts, ...sizes }, () =>
       textOf(converted, `${to}: ${format}, ${dtype}`, sizes),
     )
+    if (converted.otherTargets && converted.before !== null) {
+      output.note(
+        'these losses are of targets 0 and 1; those that neural eval shows of the network of FANN ' +
+          'are of -1 and 1, which its outputs are, and cannot be compared with them',
+      )
+    }
     for (const what of converted.lost) output.warn(`${to} does not carry ${what}`)
   } finally {
     await pool.close()

@@ -35,8 +35,8 @@ export function readSafetensors(neural: NeuralModule, file: Uint8Array): Network
     specification: jsonOf(metadata, 'specification'),
     task: metadata.get('task') ?? null,
     classes: jsonOf(metadata, 'classes') ?? [],
-    scaling: jsonOf(metadata, 'scaling'),
-    targetScaling: jsonOf(metadata, 'targetScaling'),
+    scaling: jsonOf(metadata, 'scaling') ?? null,
+    targetScaling: jsonOf(metadata, 'targetScaling') ?? null,
     columns: jsonOf(metadata, 'columns') ?? [],
   }
   return networkOfTensors(neural, description, tensors, metadata.get('weightsCid'))

@@ -64,11 +64,16 @@ function finiteRows(rows: Rows, width: number, what: string): Float32Array {
 function joined(rows: readonly ArrayLike<number>[], width: number, what: string): Float32Array {
   const flat = new Float32Array(rows.length * width)
   rows.forEach((row, index) => {
-    if (row?.length !== width) {
-      const found = row?.length === undefined ? 'is no array' : `has ${row.length} numbers`
+    const isRow = typeof row === 'object' && row?.length !== undefined
+    if (!isRow || row.length !== width) {
+      const found = isRow ? `has ${row.length} numbers` : 'is no array'
       throw badRows(`${what}: row ${index + 1} ${found}; it takes ${width}`)
     }
-    flat.set(row, index * width)
+    try {
+      flat.set(row, index * width)
+    } catch (thrown) {
+      throw badRows(`${what}: row ${index + 1} is not of numbers: ${(thrown as Error).message}`)
+    }
   })
   return flat
 }

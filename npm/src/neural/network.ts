@@ -17,6 +17,7 @@ import {
 import type { Dtype } from '../formats/storage.js'
 import type { Algorithm } from '../training/optimisers.js'
 import type { TrainOptions as CoreOptions, Loss, NeuralModule, Specification } from '../wasm.js'
+import { badArgument, objectArgument } from './arguments.js'
 import { type AnyNetwork, type Engines, endsOf } from './engines.js'
 import { datasetOf, type Examples, fannRowsOf, flatRows, type Rows } from './examples.js'
 import { Exchange, type Sizes } from './exchange.js'
@@ -170,11 +171,23 @@ export class Network {
    */
   run(input: ArrayLike<number>, output?: Float32Array): Float32Array {
     const core = this.#open()
+    if (typeof input !== 'object' || input === null) {
+      throw badRow(badArgument('a row', 'an array of numbers', input, '').message)
+    }
+    if (output !== undefined && !(output instanceof Float32Array)) {
+      const hint = 'give one, or leave it out'
+      throw badArgument('the array for the outputs', 'a Float32Array', output, hint)
+    }
     if (!(core instanceof FannModel)) {
-      const outputs = this.#exchange.run(core, input, this.#sizesOf(core), output)
+      let outputs: Float32Array | undefined
+      try {
+        outputs = this.#exchange.run(core, input, this.#sizesOf(core), output)
+      } catch (thrown) {
+        throw notNumbers(thrown)
+      }
       if (outputs !== undefined) return outputs
     }
-    const row = input instanceof Float32Array ? input : Float32Array.from(input)
+    const row = input instanceof Float32Array ? input : floatsOf(input)
     const found = coded(() => core.run(row))
     if (output === undefined) return found
     if (output.length === found.length) output.set(found)
@@ -206,7 +219,11 @@ export class Network {
    *   `algorithm-does-not-fit`, `no-counterpart`, `cascade-shape`
    */
   async *train(examples: Examples, options: TrainOptions = {}): AsyncGenerator<Epoch, void, void> {
+    objectArgument(options, 'the options of train', 'such as { epochs: 20 }')
     const { epochs, signal, loss, algorithm = usualFor(this.#open()), seed, ...settings } = options
+    if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
+      throw badArgument('signal', 'an AbortSignal', signal, 'take that of an AbortController')
+    }
     const last = lastEpoch(algorithm, epochs)
     this.#training += 1
     const training = this.#training
@@ -237,7 +254,9 @@ export class Network {
    *
    * @throws SynapticError `usage`, `weights-too-large`, `network-freed`, `no-counterpart`
    */
-  save({ format = 'json', dtype = 'f32' }: SaveOptions = {}): Uint8Array {
+  save(options: SaveOptions = {}): Uint8Array {
+    objectArgument(options, 'the options of save', "such as { format: 'safetensors' }")
+    const { format = 'json', dtype = 'f32' } = options
     return this.#do((core) => writeModel(this.#neural, core, format, dtype))
   }
 
@@ -257,8 +276,10 @@ export class Network {
    *
    * @throws SynapticError `usage`, `weights-too-large`, `network-freed`, `no-counterpart`
    */
-  convert(format: Format, { dtype = 'f32' }: Pick<SaveOptions, 'dtype'> = {}): Promise<Converted> {
+  convert(format: Format, options: Pick<SaveOptions, 'dtype'> = {}): Promise<Converted> {
     return later(async () => {
+      objectArgument(options, 'the options of convert', "such as { dtype: 'f16' }")
+      const { dtype = 'f32' } = options
       const core = this.#open()
       if (format !== 'layers') return converted(this.#engines, core, format, dtype)
       if (!(core instanceof FannModel)) return converted(this.#engines, core, 'json', dtype)
@@ -278,6 +299,9 @@ export class Network {
 
   /** Replaces the parameters. */
   setWeights(weights: Float32Array): void {
+    if (!(weights instanceof Float32Array || Array.isArray(weights))) {
+      throw badArgument('weights', 'a Float32Array', weights, 'such as weights() gives')
+    }
     this.#do((core) => core.setWeights(weights))
   }
 
@@ -399,6 +423,7 @@ export function networkClass(engines: Engines): NetworkClass {
   }
   return {
     async create(options) {
+      objectArgument(options, 'the network to make', 'such as { layers: [2, 4, 1] }')
       const seed = seedOf(options.seed)
       if (!isOfFann(options)) {
         const specification = specificationFor(options)
@@ -414,8 +439,7 @@ export function networkClass(engines: Engines): NetworkClass {
       )
     },
     async load(model) {
-      const bytes = typeof model === 'string' ? new TextEncoder().encode(model) : model
-      const file = new Uint8Array(bytes)
+      const file = bytesOf(model)
       return later(async () =>
         make(await engines.neural(), await readModel(engines, file, formatOfBytes(file))),
       )
@@ -442,13 +466,40 @@ async function later<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** The bytes of a model; not those that an array of another kind happens to make. */
+function bytesOf(model: Uint8Array | ArrayBuffer | string): Uint8Array {
+  if (typeof model === 'string') return new TextEncoder().encode(model)
+  const name = Object.prototype.toString.call(model)
+  if (/ (Uint8Array|(Shared)?ArrayBuffer)\]$/.test(name)) return new Uint8Array(model)
+  const kind = 'the content of a file: a Uint8Array, an ArrayBuffer or a text'
+  throw badArgument('a model', kind, model, 'read the file first, such as by readFile')
+}
+
+function floatsOf(row: ArrayLike<number>): Float32Array {
+  try {
+    return Float32Array.from(row)
+  } catch (thrown) {
+    throw notNumbers(thrown)
+  }
+}
+
+/** The error for a row in which something cannot be made a number. */
+function notNumbers(thrown: unknown): unknown {
+  if (!(thrown instanceof TypeError)) return toSynapticError(thrown)
+  return badRow(`a row must be of numbers: ${thrown.message}`)
+}
+
+function badRow(message: string): SynapticError {
+  return new SynapticError('rows-invalid', message, 'give one number for each input')
+}
+
 /** After how many epochs a training ends, unless it does so by itself. */
 function lastEpoch(algorithm: Algorithm, epochs: number | undefined): number {
   if (algorithm !== 'cascade') {
     if (epochs === undefined || (Number.isInteger(epochs) && epochs >= 1)) {
       return epochs ?? EPOCHS_DEFAULT
     }
-    const message = `${epochs} epochs cannot be trained`
+    const message = `${String(epochs)} epochs cannot be trained`
     throw new SynapticError('option-invalid', message, 'give a whole number, 1 or more')
   }
   if (epochs === undefined) return Number.POSITIVE_INFINITY
@@ -469,7 +520,7 @@ function seedOf(seed: number | bigint = 0n): bigint {
   if (whole >= 0n && whole < 2n ** 64n) return whole
   throw new SynapticError(
     'option-invalid',
-    `${seed} is not a seed`,
+    `${String(seed)} is not a seed`,
     'use a whole number, 0 or more',
   )
 }

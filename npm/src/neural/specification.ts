@@ -1,8 +1,9 @@
 /** From what programs give to a specification. */
-import { usageError } from '../errors.js'
+import { SynapticError, usageError } from '../errors.js'
 import { PRESET_NAMES, type PresetName, presetSpecification } from '../presets.js'
 import { outputActivation, specificationOf } from '../training/specification.js'
 import type { Activation, Layer, Loss, Shape, Specification } from '../wasm.js'
+import { onlyKnown } from './arguments.js'
 import type { FannActivation } from './fann/activations.js'
 
 /** A dense network by the sizes of its layers. */
@@ -84,6 +85,7 @@ export interface SeedOption {
 
 /** The specification of a network to be made. */
 export function specificationFor(options: LayeredOptions & LossOption): Specification {
+  checkNames(options)
   if ('architecture' in options) {
     const { architecture, inputs, outputs, loss } = options
     if (!PRESET_NAMES.includes(architecture)) {
@@ -102,6 +104,31 @@ export function specificationFor(options: LayeredOptions & LossOption): Specific
     return { inputs, layers, loss: loss ?? lossAfter(layers.at(-1)) }
   }
   return denseSpecification(options)
+}
+
+/** The properties of each way to say which network, besides those of all of them. */
+const WAYS = {
+  architecture: ['architecture', 'inputs', 'outputs'],
+  inputs: ['inputs', 'layers'],
+  layers: ['layers', 'activation', 'outputActivation'],
+} as const
+
+const ALWAYS = ['loss', 'seed', 'force']
+
+/** Those of a network of FANN, which one of them makes of it. */
+const FANN = ['kind', 'steepness', 'outputSteepness', 'connectionRate', 'shortcut', 'weightRange']
+
+/** Refuses what has no effect: a name that is mistyped, or one of another way. */
+function checkNames(options: object): void {
+  const way = (['architecture', 'inputs', 'layers'] as const).find((name) => name in options)
+  const all = [...new Set([...Object.values(WAYS).flat(), ...ALWAYS, ...FANN])]
+  onlyKnown(options, all, 'a new network')
+  if (way === undefined) return
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || [...WAYS[way], ...ALWAYS].includes(name)) continue
+    const message = `"${name}" means nothing beside "${way}"`
+    throw new SynapticError('option-invalid', message, 'leave it out')
+  }
 }
 
 function denseSpecification(options: DenseOptions & { loss?: Loss | undefined }): Specification {

@@ -4,9 +4,10 @@
  */
 import { SynapticError } from '../errors.js'
 import { given } from '../given.js'
-import { type Algorithm, batchFor, OPTIMISERS, RATES } from '../training/optimisers.js'
+import { ALGORITHMS, type Algorithm, batchFor, OPTIMISERS, RATES } from '../training/optimisers.js'
 import { isOfProbabilities } from '../training/specification.js'
 import type { TrainOptions as CoreOptions, Dataset, FannSettings, Loss, Network } from '../wasm.js'
+import { nearest, unknownOption } from './arguments.js'
 import type { AnyNetwork, Engines } from './engines.js'
 import { fannOfLayers, takeWeights } from './fann/layers.js'
 import { FannModel, type FannRows, FannTraining } from './fann/model.js'
@@ -59,6 +60,7 @@ export async function suited(
   network: AnyNetwork,
   algorithm: Algorithm,
 ): Promise<AnyNetwork> {
+  if (!ALGORITHMS.includes(algorithm)) throw unknown(algorithm)
   if (network instanceof FannModel) {
     if (isFannAlgorithm(algorithm)) return network
     throw new SynapticError(
@@ -141,8 +143,8 @@ function layerSteps(
   if (learningRate === undefined || optimiser === undefined) throw unknown(algorithm)
   const foreign = Object.keys(given(options)).find((name) => !STEP_OPTIONS.includes(name))
   if (foreign !== undefined) {
-    const hint = FANN_OPTIONS.includes(foreign) ? 'leave it out' : `use ${STEP_OPTIONS.join(', ')}`
-    throw invalid(`"${foreign}" means nothing to ${algorithm}`, hint)
+    if (!FANN_OPTIONS.includes(foreign)) throw unknownOption(foreign, STEP_OPTIONS, algorithm)
+    throw invalid(`"${foreign}" means nothing to ${algorithm}`, 'leave it out')
   }
   const { desiredError, ...rest } = options
   const own = { batch: batchFor(data.rows), learningRate, optimiser, seed }
@@ -188,7 +190,9 @@ function layerSettings(
 
 function unknown(algorithm: string): SynapticError {
   const known = [...OPTIMISERS, 'incremental, batch, rprop, quickprop, sarprop, cascade'].join(', ')
-  return invalid(`there is no algorithm "${algorithm}"`, `use ${known}`)
+  const near = typeof algorithm === 'string' ? nearest(algorithm, ALGORITHMS) : undefined
+  const hint = near === undefined ? `use ${known}` : `did you mean "${near}"?`
+  return invalid(`there is no algorithm "${String(algorithm)}"`, hint)
 }
 
 function invalid(message: string, hint: string): SynapticError {

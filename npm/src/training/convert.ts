@@ -5,7 +5,7 @@ import type { AnyNetwork } from '../neural/engines.js'
 import { FannModel } from '../neural/fann/model.js'
 import { asLayers } from '../neural/fann/net.js'
 import type { Argument, Conversion } from './protocol.js'
-import { parseFor, parseRows, scoreOf, using, type Work } from './rows.js'
+import { forModel, parseFor, parseRows, scoreOf, using, type Work } from './rows.js'
 
 type Options = Omit<Argument<'convert'>, 'model' | 'modelFile'>
 
@@ -16,7 +16,10 @@ export async function convert(
   work: Work,
 ): Promise<Conversion> {
   if (!options.layers || !(opened instanceof FannModel)) return compared(opened, options, work)
-  return using(asLayers(await work.neural(), opened), (layers) => compared(layers, options, work))
+  const otherTargets = opened.task === 'classification' && opened.symmetric
+  return using(asLayers(await work.neural(), opened), async (layers) => {
+    return { ...(await compared(layers, options, work)), otherTargets }
+  })
 }
 
 async function compared(
@@ -30,11 +33,14 @@ async function compared(
   const score = (of: AnyNetwork) =>
     source === undefined
       ? null
-      : using(parseRows(neural, source, parseFor(of, parse), work), (data) => {
-          return { ...scoreOf(of, data), rows: data.rows }
-        })
+      : using(
+          forModel(of, () => parseRows(neural, source, parseFor(of, parse), work)),
+          (data) => {
+            return { ...scoreOf(of, data), rows: data.rows }
+          },
+        )
   const before = await score(network)
-  const written = { model: file, lost, parameters, before }
+  const written = { model: file, lost, parameters, before, otherTargets: false }
   if (!isRead(format)) {
     return { ...written, weightsCid: network.weightsCid(), largestError: null, after: null }
   }

@@ -11,6 +11,7 @@ import { writeModel } from '../formats/formats.js'
 import { given } from '../given.js'
 import { type AnyNetwork, endsOf } from '../neural/engines.js'
 import { FannModel } from '../neural/fann/model.js'
+import { isFannAlgorithm } from '../neural/fann/options.js'
 import {
   type Step,
   type StepOptions,
@@ -20,6 +21,7 @@ import {
   usualFor,
 } from '../neural/steps.js'
 import type { Column, Dataset, NeuralModule } from '../wasm.js'
+import type { Algorithm } from './optimisers.js'
 import type {
   FitOptions,
   FitResult,
@@ -62,10 +64,13 @@ export async function fit(
     refuseWhatIsKnown(opened, options)
     const neural = await work.neural()
     const algorithm = options.algorithm ?? usualFor(opened)
+    refuseForeignSettings(options, algorithm)
     const network = hold(await suited(work, opened, algorithm))
     checkForm(network, options)
     const read = readerOf(neural, network, source, options, work, hold)
-    const parts = preparedParts(network, read, options, hold)
+    const parts = advisingAutoencoder(network, options, () =>
+      preparedParts(network, read, options, hold),
+    )
     const { seed } = options
     const settings = settingsOf(options)
     const steps = hold(await stepsOf(work, network, parts.train, algorithm, settings, seed))
@@ -85,6 +90,33 @@ function checkForm(network: AnyNetwork, { format }: FitOptions): void {
     'add --output model.json; neural convert makes other files of it',
   )
 }
+
+/** Refuses `--set` where nothing is FANN's: names that both have would go around their options. */
+function refuseForeignSettings({ fann }: FitOptions, algorithm: Algorithm): void {
+  const { maxNeurons: _, desiredError: __, ...set } = fann
+  const [name] = Object.keys(set)
+  if (name === undefined || isFannAlgorithm(algorithm)) return
+  const message = `--set ${name} is for the algorithms of FANN, not for ${algorithm}`
+  throw usageError(message, 'leave it out, or choose an --algorithm such as rprop')
+}
+
+/** What cannot be told from each other by rows: a network as wide at its end as at its beginning. */
+function advisingAutoencoder(network: AnyNetwork, { parse }: FitOptions, work: () => Parts): Parts {
+  try {
+    return work()
+  } catch (thrown) {
+    const { code, message, hint } = toSynapticError(thrown)
+    const { inputs, outputs } = endsOf(network)
+    const isNew = network.task === undefined && parse.task === undefined
+    const misfits = ['inputs-do-not-fit', 'classes-do-not-fit', 'targets-do-not-fit', UNFIT]
+    if (!isNew || inputs !== outputs || !misfits.includes(code)) throw thrown
+    const advice = `an autoencoder needs --task reconstruction; if it is none: ${hint}`
+    throw new SynapticError(code, message, advice)
+  }
+}
+
+/** As a network of FANN has it. */
+const UNFIT = 'data-does-not-fit'
 
 /** Options that the first training has decided, and that would do nothing now. */
 function refuseWhatIsKnown(network: AnyNetwork, { parse, scaling }: FitOptions): void {

@@ -23,6 +23,7 @@ import { fit } from './fit.js'
 import type { Answer, Argument, Operation, RowsInfo } from './protocol.js'
 import {
   bytesOf,
+  forModel,
   naming,
   openModel,
   parseFor,
@@ -124,7 +125,8 @@ export const OPERATIONS: Handlers = {
     const neural = await work.neural()
     return using(await openModel(work, model, modelFile), (network) => {
       const read = parseFor(network, parse)
-      return using(parseRows(neural, source, read, work), (data) => assess(network, data))
+      const rows = forModel(network, () => parseRows(neural, source, read, work))
+      return using(rows, (data) => assess(network, data))
     })
   },
 
@@ -149,7 +151,9 @@ export const OPERATIONS: Handlers = {
     return using(await openModel(work, model, modelFile), (network) =>
       answers(
         network,
-        naming(source, () => rowsFor(neural, network, csv, { header, label })),
+        forModel(network, () =>
+          naming(source, () => rowsFor(neural, network, csv, { header, label })),
+        ),
       ),
     )
   },

@@ -166,6 +166,11 @@ export interface Conversion {
   /** How far a parameter comes back from what it was, at most; null if the form is not read, or has
    * them in another order. */
   readonly largestError: number | null
+  /**
+   * Whether FANN's own loss is of other targets than these losses: of a classifier with symmetric
+   * outputs -1 and 1, and not 0 and 1.
+   */
+  readonly otherTargets: boolean
   /** On the rows that were given, as it was and as it comes back. */
   readonly before: (Score & { readonly rows: number }) | null
   readonly after: (Score & { readonly rows: number }) | null

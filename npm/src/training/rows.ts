@@ -2,7 +2,7 @@
  * Rows and models as a training worker gets at them: read, named in errors, scaled, and given back
  * to the core's memory when they are done with.
  */
-import { SynapticError } from '../errors.js'
+import { SynapticError, toSynapticError } from '../errors.js'
 import { formatOfBytes, namedFormat, readModel } from '../formats/formats.js'
 import { given } from '../given.js'
 import { type AnyNetwork, type Engines, endsOf } from '../neural/engines.js'
@@ -97,6 +97,21 @@ export function parseRows(
 ): Dataset {
   const bytes = bytesOf(source, work)
   return naming(source, () => neural.Dataset.parse(bytes, given(parse)))
+}
+
+/**
+ * Reads rows for a model that is there: a gap cannot be filled any more where the training found
+ * nothing to fill it with.
+ */
+export function forModel<T>({ task }: AnyNetwork, read: () => T): T {
+  try {
+    return read()
+  } catch (thrown) {
+    const { code, message, hint } = toSynapticError(thrown)
+    if (task === undefined || !hint.includes('--missing')) throw thrown
+    const advice = 'put a value there, or remove the row; a model fills gaps if it is trained anew'
+    throw new SynapticError(code, message, `${advice} with neural train --missing mean`)
+  }
 }
 
 /** Does what reads a source; an error about its content names the file. */

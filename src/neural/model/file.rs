@@ -32,12 +32,15 @@ pub struct File {
     /// What the network is.
     pub specification: Specification,
     /// What its outputs are; `None` if it was not trained.
+    #[serde(deserialize_with = "there")]
     pub task: Option<Task>,
     /// The classes in the order of the outputs.
     pub classes: Vec<String>,
     /// How inputs are scaled.
+    #[serde(deserialize_with = "there")]
     pub scaling: Option<Scaling>,
     /// How the targets of a regression are scaled.
+    #[serde(deserialize_with = "there")]
     pub target_scaling: Option<Scaling>,
     /// The columns of its tables.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -110,6 +113,16 @@ impl File {
         let Self { task, classes, scaling, target_scaling, columns, .. } = self;
         Ok(Model { network, scaling, target_scaling, columns, classes, task })
     }
+}
+
+/// A field that may be `null`, but not left out: who takes a scaling out of a file would get other
+/// answers without a word.
+fn there<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::deserialize(deserializer)
 }
 
 /// Whether there is no scaling, or one that fits `columns` columns.

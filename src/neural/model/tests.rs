@@ -101,6 +101,18 @@ fn foreign_newer_and_damaged_files_are_told_apart() {
     }
 }
 
+/// Without its scaling a model gave other answers, and nobody noticed.
+#[test]
+fn a_field_that_was_taken_out_is_noticed() {
+    for field in ["task", "scaling", "targetScaling", "classes", "weightsCid"] {
+        let mut value: serde_json::Value = serde_json::from_slice(&model().to_file()).unwrap();
+        assert!(value.as_object_mut().unwrap().remove(field).is_some());
+        let error = Model::from_file(value.to_string().as_bytes()).unwrap_err();
+        assert_eq!(error.code(), "model-foreign", "{field}: {error}");
+        assert!(error.to_string().contains(field), "{field}: {error}");
+    }
+}
+
 #[test]
 fn a_changed_weight_is_noticed() {
     let mut other = model();

@@ -70,6 +70,12 @@ fn fields(json: &JsValue) -> Result<File, JsValue> {
     let specification = object::specification(&reader.value("specification"))?;
     let scaling_of_inputs = scaling(&reader.value("scaling"))?;
     let target_scaling = scaling(&reader.value("targetScaling"))?;
+    // What there is none of is null; a field that is not there was taken out.
+    for name in ["task", "scaling", "targetScaling"] {
+        if reader.value(name).is_undefined() {
+            reader.must_be(name, "there, or null");
+        }
+    }
     let known = reader.value("columns");
     let columns = if known.is_undefined() { Vec::new() } else { object::columns(&known)? };
     let file = File {

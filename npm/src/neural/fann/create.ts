@@ -1,5 +1,6 @@
 /** From what programs and commands say to the plan of a network of FANN. */
 import { usageError } from '../../errors.js'
+import { unknownOption } from '../arguments.js'
 import type { CreateOptions, FannCreateOptions, SeedOption } from '../specification.js'
 import { isOfFannOnly, steepOf } from './activations.js'
 import type { FannPlan } from './model.js'
@@ -25,7 +26,7 @@ export function planFor(options: FannCreateOptions): FannPlan {
   }
   for (const [name, one] of Object.entries(options)) {
     if (KNOWN.includes(name) || one === undefined) continue
-    throw usageError(`a network of FANN has no ${name}`, 'leave it out')
+    throw unknownOption(name, KNOWN, 'a network of FANN')
   }
   if (options.kind !== undefined && options.kind !== 'fann') {
     throw usageError(`there is no kind "${options.kind}"`, 'use "fann", or leave it out')

@@ -80,6 +80,13 @@ function steepOfLayer(layer: Layer): Steep {
   const dense = layer.type === undefined || layer.type === 'dense'
   const steep = dense ? counterpartOf(layer.activation) : undefined
   if (steep !== undefined) return steep
+  if (dense && layer.activation === 'softmax') {
+    throw new SynapticError(
+      'no-counterpart',
+      'FANN has no softmax, and so no outputs that exclude each other',
+      'make the network with --loss bce, an answer for each class by itself; or train it by adam',
+    )
+  }
   throw noFann(dense ? `the activation ${layer.activation}` : `the layer ${layer.type}`)
 }
 

@@ -97,6 +97,11 @@ export class FannModel {
     return this.#ends().every(({ activation }) => isUnbounded(activation))
   }
 
+  /** Whether an output goes from -1 to 1, where a class that is not meant is -1. */
+  get symmetric(): boolean {
+    return this.#ends().some(({ activation }) => isSymmetric(activation))
+  }
+
   get parameterCount(): number {
     return this.#fann.weights().length
   }
@@ -140,6 +145,13 @@ export class FannModel {
   /** Labelled raw rows as the engine takes them. */
   rowsOf(data: Dataset): FannRows {
     const { task, classes, target } = this.#description
+    if (task === undefined) {
+      throw new SynapticError(
+        'data-differs',
+        'nothing says what the outputs of this network are: a FANN file knows no classes, and no task',
+        'use the model it was made from, or train it on labelled rows (neural train --output m.json)',
+      )
+    }
     if (data.features !== this.inputs) {
       throw misfit(`${data.features} features`, `${this.inputs} inputs`)
     }

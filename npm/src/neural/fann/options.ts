@@ -2,6 +2,7 @@
 import { SynapticError } from '../../errors.js'
 import { given } from '../../given.js'
 import type { FannOptions, FannSettings } from '../../wasm.js'
+import { unknownOption } from '../arguments.js'
 import { type FannActivation, numberOf, steepOf } from './activations.js'
 
 /** The algorithms of FANN. */
@@ -107,6 +108,13 @@ export function fannSettings(
   seed: bigint,
 ): FannSettings {
   for (const [name, value] of Object.entries(given(options))) {
+    if (!FANN_OPTIONS.includes(name)) {
+      throw unknownOption(
+        name,
+        FANN_OPTIONS.filter((one) => belongs(one, algorithm)),
+        algorithm,
+      )
+    }
     if (!belongs(name, algorithm)) {
       throw invalid(`"${name}" means nothing to ${algorithm}`, 'leave it out')
     }
