@@ -52,6 +52,9 @@ pub mod genesis;
 #[cfg(feature = "mesh")]
 pub mod federated;
 
+#[cfg(feature = "mesh")]
+pub mod group;
+
 // Floor 5, the node: still without IO.
 #[cfg(feature = "mesh")]
 pub mod message;

@@ -4,8 +4,12 @@
 //! spend. What happens at the bound is decided where it is used, and is always an error with a
 //! code.
 
+#[cfg(feature = "mesh")]
+mod group;
 mod neural;
 
+#[cfg(feature = "mesh")]
+pub use group::*;
 pub use neural::*;
 
 // ---- identity ---------------------------------------------------------------------------------

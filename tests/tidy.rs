@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["crypto", "tensor"],
     &["neural"],
     &["identity", "dag", "sync", "ledger", "consensus", "sampling", "genesis"],
-    &["federated"],
+    &["federated", "group"],
     &["message", "event", "effect", "node"],
     &["platform", "storage", "net", "runtime", "sim"],
     &["wasm"],

@@ -10,7 +10,7 @@ import { pathToFileURL } from 'node:url'
 import { ROOT } from './lib/paths.mjs'
 import { say, start } from './lib/run.mjs'
 
-const SOURCES = ['src/limits/neural.rs', 'src/limits.rs']
+const SOURCES = ['src/limits/neural.rs', 'src/limits.rs', 'src/limits/group.rs']
 
 /** @param {string} source the text of limits.rs @returns {string} the page */
 export function limitsPage(source) {
