@@ -4,8 +4,12 @@
 //! back as the same bytes. cargo-fuzz runs the targets one by one (`npm run fuzz -- TARGET`), and
 //! `tests/fuzz_smoke.rs` runs all of them on damaged seeds with every `cargo test`.
 
+mod groups;
+
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
+
+pub(crate) use groups::group_state;
 
 use synaptic_mesh::clock::Now;
 use synaptic_mesh::consensus::{
@@ -45,6 +49,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("dataset_parse", dataset_parse),
     ("fann_load", fann_load),
     ("genesis", genesis),
+    ("group_state", group_state),
     ("identifiers", identifiers),
     ("message", message),
     ("model_load", model_load),
@@ -331,6 +336,7 @@ pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
         "consensus_state" => vec![votes(), payments()],
         "genesis" => vec![small_genesis(4), small_genesis(31)],
         "sampling_state" => vec![poll_messages()],
+        "group_state" => groups::sessions(),
         "proof_verify" => vec![fixture.proof.encode()],
         "secrets" => vec![fixture.secrets.encode().to_vec()],
         _ => Vec::new(),

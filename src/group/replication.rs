@@ -242,8 +242,6 @@ impl State {
         durable.sort_unstable_by(|left, right| right.cmp(left));
         let Some(index) = durable.get(self.quorum() - 1).copied() else { return };
         let of_this_term = self.log.at(index).is_some_and(|place| place.term == self.term);
-        #[cfg(test)]
-        let of_this_term = of_this_term || self.mutant == Some(Mutant::CommitsOldTerms);
         if index > self.commit && of_this_term {
             self.commit = index;
             self.append_to_all();

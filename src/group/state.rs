@@ -98,8 +98,6 @@ pub(super) enum Mutant {
     VotesForAnyLog,
     /// A majority is one less.
     SmallQuorum,
-    /// Entries of earlier terms are committed by counting.
-    CommitsOldTerms,
     /// What conflicts with the leader's log stays.
     KeepsConflicts,
     /// Reads are answered at once.

@@ -38,7 +38,8 @@ pub(super) struct Member {
     /// The write under way.
     writing: Option<Write>,
     lives: u64,
-    tick_ms: u64,
+    /// Milliseconds between two ticks: clocks differ.
+    pub(super) tick_ms: u64,
 }
 
 #[derive(Debug)]
@@ -117,7 +118,7 @@ impl Cluster {
                     disk: BTreeMap::from([(name.clone(), bytes.clone())]),
                     writing: None,
                     lives: 0,
-                    tick_ms: 80 + u64::from(rng.below(40)),
+                    tick_ms: 70 + u64::from(rng.below(80)),
                 })
                 .collect(),
             setup,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::super::state::Mutant;
 use super::super::*;
 use super::cluster::{Cluster, Setup, author, quiet};
 use crate::limits;
@@ -242,6 +243,35 @@ fn members_are_added_and_removed_one_at_a_time() {
     cluster.run(3_000);
     assert_eq!(cluster.answer(6), Some(&Ok(Err(Refusal::Members))), "three are the least");
     assert_eq!(cluster.broken(), None);
+}
+
+/// A leader that only two newcomers can hear asks for both of them at once.
+fn two_changes_at_once(mutant: Option<Mutant>) -> Cluster {
+    let (mut cluster, leader) = begun(Setup { spares: 2, mutant, ..quiet(3) });
+    let others = (0..3).filter(|at| *at != leader).collect();
+    cluster.partition(&others, true);
+    let version = cluster.state(leader).log.last().index + 1;
+    cluster.propose(leader, 1, Operation::Add { member: author(3), version: 0 });
+    // As a member asks whose request comes while the first is on its way.
+    let operation = Operation::Add { member: author(4), version };
+    let request = Request { author: author(others_first(&others)), number: 1, operation };
+    let message = Message { term: 1, body: Body::Propose(request) };
+    let from = author(others_first(&others));
+    cluster.step(leader, Input::Message { from, message });
+    cluster.run(10_000);
+    cluster
+}
+
+fn others_first(others: &BTreeSet<u8>) -> u8 {
+    *others.first().expect("two others")
+}
+
+#[test]
+fn a_second_change_of_the_members_waits_for_the_first() {
+    let cluster = two_changes_at_once(None);
+    assert_eq!(cluster.broken(), None);
+    let broken = two_changes_at_once(Some(Mutant::ManyChanges));
+    assert!(broken.broken().is_some(), "two majorities that have nobody in common");
 }
 
 #[test]
