@@ -55,6 +55,7 @@ impl Genesis {
     }
 
     /// The canonical bytes.
+    #[expect(clippy::missing_panics_doc, reason = "plain data always encodes")]
     pub fn encode(&self) -> Vec<u8> {
         cbor::encode(self).expect("plain data always encodes")
     }

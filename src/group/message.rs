@@ -139,6 +139,7 @@ impl Packet {
     }
 
     /// The canonical bytes.
+    #[expect(clippy::missing_panics_doc, reason = "plain data always encodes")]
     pub fn encode(&self) -> Vec<u8> {
         cbor::encode(self).expect("plain data always encodes")
     }

@@ -66,6 +66,7 @@ pub fn genesis_record(genesis: &Genesis) -> (String, Vec<u8>) {
 
 impl Write {
     /// The records, as names and values.
+    #[expect(clippy::missing_panics_doc, reason = "plain data always encodes")]
     pub fn records(&self, group: &GroupId) -> Vec<(String, Vec<u8>)> {
         let head = cbor::encode(&self.head).expect("plain data always encodes");
         let mut records = vec![(format!("{PREFIX}{group}/head"), head)];

@@ -40,7 +40,7 @@ struct Change {
 #[derive(Debug)]
 struct Read {
     token: u64,
-    read: u64,
+    number: u64,
     /// The place that has to be applied.
     index: Option<u64>,
     asking: Asking,
@@ -99,11 +99,11 @@ impl State {
             return out.push(Output::Answered { token, result: Err(error) });
         }
         self.requests.count += 1;
-        let read = self.number(self.requests.count);
+        let number = self.number(self.requests.count);
         let index = None;
         #[cfg(test)]
         let index = index.or((self.mutant == Some(Mutant::ReadsAtOnce)).then_some(0));
-        self.requests.reads.push(Read { token, read, index, asking: Asking::default() });
+        self.requests.reads.push(Read { token, number, index, asking: Asking::default() });
     }
 
     fn may_ask(&self, room: bool) -> Result<(), Error> {
@@ -181,7 +181,7 @@ impl State {
         let (leader, retry_ticks) = (self.leader, self.config.retry_ticks);
         let reads = self.requests.reads.iter_mut().filter(|read| read.index.is_none());
         let due =
-            reads.filter_map(|read| read.asking.is_due(leader, retry_ticks).then_some(read.read));
+            reads.filter_map(|read| read.asking.is_due(leader, retry_ticks).then_some(read.number));
         for read in due.collect::<Vec<_>>() {
             match leader {
                 Some(leader) if leader != self.me => self.send(leader, Body::Read { read }),
@@ -250,7 +250,7 @@ impl State {
     }
 
     pub(super) fn on_read_at(&mut self, read: u64, index: u64) {
-        if let Some(own) = self.requests.reads.iter_mut().find(|own| own.read == read) {
+        if let Some(own) = self.requests.reads.iter_mut().find(|own| own.number == read) {
             own.index = Some(own.index.map_or(index, |known| known.min(index)));
         }
     }

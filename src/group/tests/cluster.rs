@@ -147,6 +147,11 @@ impl Cluster {
         self.members[usize::from(at)].state.is_some()
     }
 
+    /// Whether this author runs, and has not begun anew.
+    fn lives(&self, at: u8, life: u64) -> bool {
+        self.runs(at) && self.members[usize::from(at)].lives == life
+    }
+
     /// Begins a life of this author with what its disk has.
     pub(super) fn start(&mut self, at: u8) {
         let (seed, mutant) = (self.rng.next_u64(), self.setup.mutant);
@@ -160,10 +165,7 @@ impl Cluster {
         member.state = Some(state);
         member.lives += 1;
         let (life, tick_ms) = (member.lives, member.tick_ms);
-        self.later(
-            u64::from(self.members[usize::from(at)].tick_ms % 40) + tick_ms,
-            Event::Tick { at, life },
-        );
+        self.later(tick_ms % 40 + tick_ms, Event::Tick { at, life });
     }
 
     /// Ends it. Of the write under way all is there afterwards, or nothing.
@@ -214,11 +216,9 @@ impl Cluster {
 
     fn happen(&mut self, event: Event) {
         match event {
-            Event::Tick { at, life } if self.members[usize::from(at)].lives == life => {
-                if self.runs(at) {
-                    self.step(at, Input::Tick);
-                    self.later(self.members[usize::from(at)].tick_ms, Event::Tick { at, life });
-                }
+            Event::Tick { at, life } if self.lives(at, life) => {
+                self.step(at, Input::Tick);
+                self.later(self.members[usize::from(at)].tick_ms, Event::Tick { at, life });
             }
             Event::Written { at, life, number } => {
                 let group = self.genesis.id();

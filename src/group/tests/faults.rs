@@ -5,9 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::machine::Machine;
 use super::super::state::Mutant;
 use super::super::*;
-use super::cluster::{Cluster, Setup, author, quiet};
+use super::cluster::{Cluster, Setup, author};
 use super::{CONTROL_SEEDS, SCENARIOS, number};
 use crate::rng::Rng;
 
@@ -93,10 +94,11 @@ fn disturb(cluster: &mut Cluster) {
         }
         3 => cluster.heal(),
         4 => {
-            let mut side = |_: &u8| cluster.rng.below(2) == 0;
-            let side: BTreeSet<u8> = (0..u8::try_from(size).unwrap()).filter(&mut side).collect();
+            let cluster_size = cluster.size();
+            let mut chosen = |_: &u8| cluster.rng.below(2) == 0;
+            let part: BTreeSet<u8> = (0..cluster_size).filter(&mut chosen).collect();
             let both_ways = cluster.rng.below(3) > 0;
-            cluster.partition(&side, both_ways);
+            cluster.partition(&part, both_ways);
         }
         5 => {
             if let Some(leader) = cluster.leader() {
@@ -181,7 +183,7 @@ fn ends_well(cluster: &mut Cluster, told: &Told) -> Result<(), String> {
 
 /// The tasks that the committed requests make if of each author only ever later ones count.
 fn replay(cluster: &Cluster) -> Vec<Task> {
-    let mut machine = super::super::machine::Machine::new(&cluster.genesis);
+    let mut machine = Machine::new(&cluster.genesis);
     let mut last = BTreeMap::new();
     for entry in cluster.committed().values() {
         let mut entry = entry.clone();

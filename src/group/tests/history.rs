@@ -67,13 +67,13 @@ impl SequentialSpec for Copy {
             }
             (Ask::Change(by, operation), See::Change(Ok(version))) => {
                 let Ok(state) = self.after(by, operation) else { return false };
-                let matches = self.expected(operation).is_none_or(|seen| self.is_version(seen));
+                let matches = Self::expected(operation).is_none_or(|seen| self.is_version(seen));
                 (self.task, self.version) = (Some(state), None);
                 matches && self.is_version(*version)
             }
             (Ask::Change(_, operation), See::Change(Err(Refusal::Version))) => {
                 self.task.is_some()
-                    && self.expected(operation).is_some_and(|e| self.version != Some(e))
+                    && Self::expected(operation).is_some_and(|e| self.version != Some(e))
             }
             (Ask::Change(by, operation), See::Change(Err(refusal))) => {
                 self.after(by, operation) == Err(*refusal)
@@ -91,7 +91,7 @@ impl Copy {
         is
     }
 
-    fn expected(&self, operation: &Operation) -> Option<u64> {
+    fn expected(operation: &Operation) -> Option<u64> {
         match operation {
             Operation::Take { version, .. }
             | Operation::Release { version, .. }
@@ -106,7 +106,7 @@ impl Copy {
             return if self.task.is_some() { Err(Refusal::Exists) } else { Ok(TaskState::Open) };
         }
         let task = self.task.ok_or(Refusal::Unknown)?;
-        let sure = self.expected(operation).is_some();
+        let sure = Self::expected(operation).is_some();
         match (operation, task) {
             (Operation::Take { .. }, TaskState::Open) => Ok(TaskState::Taken(*by)),
             (Operation::Release { .. }, TaskState::Taken(holder)) if holder == *by || sure => {
