@@ -9,9 +9,8 @@ import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { data, json, PACKAGE, run, scratch, TestNode, until } from './cli.mjs'
 
-const { verifyProof, decodeJoinLink, createNode, SynapticError } = await import(
-  pathToFileURL(join(PACKAGE, 'node.mjs')).href
-)
+const { verifyProof, createNode, decodeJoinLink, encodeJoinLink, loadMesh, SynapticError } =
+  await import(pathToFileURL(join(PACKAGE, 'node.mjs')).href)
 
 const MEMBERS = 6
 /** Whatever takes longer than this is stuck. */
@@ -116,7 +115,12 @@ test('six processes decide one way, whoever is killed, and say when they cannot'
 
   await losesFinality(nodes, homes, seats(ids))
   assert.equal((await agreed(nodes)).length, 3)
-  for (const node of nodes) await node.stop()
+  for (const node of nodes) {
+    const { counters } = await node.api('status')
+    const suspicious = Object.keys(counters).filter((name) => /equivocat|invalid|flood/.test(name))
+    assert.deepEqual(suspicious, [])
+    await node.stop()
+  }
 })
 
 /** A proof convinces who has the link alone, and no changed one does. */
@@ -243,6 +247,19 @@ test('what makes no committee or no network is refused with words', async () => 
   assert.equal((await init(...committee)).data.network, once.network)
   const heavier = ['--committee', `${ids[0]}:2,${ids.slice(1).join(',')}`]
   assert.notEqual((await init(...heavier)).data.network, once.network)
+  // A link with the genesis of another network is no way in, and neither is a damaged one.
+  const { makeGenesis, generateNetworkId } = await loadMesh()
+  const { network, genesis } = makeGenesis({ committee: ids.map((id) => ({ id })) })
+  const addresses = ['/ip4/127.0.0.1/tcp/1/ws']
+  const link = (parts) => encodeJoinLink('http://127.0.0.1:1', { network, addresses, ...parts })
+  const joins = async (parts) => {
+    const place = scratch()
+    const answer = await json(['init', '--home', place, '--join', link(parts)], { cwd: place })
+    return answer.ok ? answer.data.network : answer.error.code
+  }
+  assert.equal(await joins({ genesis }), network)
+  assert.equal(await joins({ genesis, network: generateNetworkId() }), 'genesis-foreign')
+  assert.equal(await joins({ genesis: genesis.slice(1) }), 'genesis-malformed')
   // Nobody but a node of a network with a committee can say who decides.
   const plain = scratch()
   await data(['init', '--home', plain], { cwd: plain })

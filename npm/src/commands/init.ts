@@ -33,8 +33,13 @@ export async function run(context: Context, options: InitOptions): Promise<void>
   const home = homeToMake(context, options)
   const mesh = await loadMesh()
   const made = initialise(mesh, home, context, options)
-  context.output.result({ home: home.directory, ...made }, (paint) => madeText(home, made, paint))
+  context.output.result({ home: home.directory, ...made }, (paint) =>
+    [madeText(home, made, paint), ...(options.committee === undefined ? [] : [FOUNDED])].join('\n'),
+  )
 }
+
+const FOUNDED =
+  'The other members take it over with the link that `start` prints: synaptic-mesh init --join LINK'
 
 function madeText(
   home: Home,

@@ -123,6 +123,32 @@ fn four_and_seven_members_decide_the_next_committee() {
     }
 }
 
+/// Votes are many in a large committee, and nobody takes them for a flood.
+#[test]
+fn thirty_one_members_decide_and_nobody_is_slowed_down() {
+    let mut mesh = Mesh::deciding(11, 31, &[1; 31]);
+    start_all(&mut mesh);
+    let all: Vec<usize> = (0..31).collect();
+    for turn in 1..3 {
+        let weight = u32::try_from(turn).unwrap() + 1;
+        for member in &all {
+            let members = seats(&mesh, weight);
+            mesh.command(*member, Command::ProposeCommittee { members });
+        }
+        let ms = reach(&mut mesh, &all, turn, 60_000);
+        eprintln!("31 members turned epoch {turn} in {ms} ms");
+    }
+    decided(&mut mesh, &all, 1);
+    assert_consistent(&mesh).unwrap();
+    for member in all {
+        let counters = status(&mut mesh, member).counters;
+        let slowed = ["gossip-author-rate", "peer-gossip-flood", "answer-author-rate"];
+        assert!(slowed.iter().all(|code| !counters.contains_key(code)), "{counters:?}");
+        let lost = Event::Finality(Finality::NoQuorum);
+        assert!(!mesh.members[member].events.contains(&lost));
+    }
+}
+
 /// Everybody wants two different committees, half of them one first: one of them is decided, the
 /// same one everywhere, and the other is out for good.
 #[test]
