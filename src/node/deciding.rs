@@ -198,7 +198,11 @@ impl Node {
             Output::Contradiction { first, second } => {
                 self.warn(contradiction(&first, &second), now, out);
             }
-            Output::WakeAt(wake_ms) => self.deciding.wake_ms = Some(wake_ms),
+            // Time leads to votes and to nothing else: who has none sleeps.
+            Output::WakeAt(wake_ms) if self.is_member() => {
+                self.deciding.wake_ms = Some(wake_ms);
+            }
+            Output::WakeAt(_) => {}
         }
     }
 
@@ -280,6 +284,12 @@ impl Node {
         if state == Finality::NoQuorum {
             self.warn(no_quorum(), now, out);
         }
+    }
+
+    /// Whether this node votes in the present epoch.
+    pub(super) fn is_member(&self) -> bool {
+        let committee = self.deciding.engine.committee();
+        committee.is_some_and(|members| members.place(&self.me).is_some())
     }
 
     /// Whether a vote can still be said: the own chain goes on from what is known here.

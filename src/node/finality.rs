@@ -24,7 +24,7 @@ impl Node {
             members: committee.map_or(0, |known| known.members().len()),
             total: committee.map_or(0, Committee::total),
             quorum: committee.map_or(0, Committee::quorum),
-            votes: committee.is_some_and(|known| known.place(&self.me).is_some()),
+            votes: self.is_member(),
             height: engine.checkpoints().last().map_or(0, |last| last.height),
             certified: engine.mmr().len(),
             decided: engine.decisions().len(),
@@ -124,7 +124,7 @@ impl Node {
     ) -> Result<(), Problem> {
         members.sort_unstable();
         let committee = self.deciding.engine.committee().ok_or_else(no_committee)?;
-        if committee.place(&self.me).is_none() {
+        if !self.is_member() {
             return Err(Problem {
                 code: "not-a-member",
                 message: "this node is no member of the committee, and members alone can change it"

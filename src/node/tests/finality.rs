@@ -295,6 +295,24 @@ fn a_wish_that_nobody_shares_is_no_loss_of_finality() {
     assert!(!mesh.members.iter().any(|member| member.events.iter().any(lost)));
 }
 
+/// A node that only watched was called every few milliseconds for as long as something waited.
+#[test]
+fn nobody_is_kept_awake_by_what_cannot_be_decided() {
+    let mut alone = Mesh::deciding(12, 5, &[1; 4]);
+    start_all(&mut alone);
+    propose(&mut alone, 1, 2);
+    for (mut mesh, running) in [(alone, vec![0, 1, 2, 3, 4]), (half_away(12), vec![0, 1])] {
+        mesh.run_for(30_000);
+        let before: Vec<u64> = running.iter().map(|at| mesh.members[*at].effects).collect();
+        mesh.run_for(60_000);
+        for (member, before) in running.into_iter().zip(before) {
+            assert!(mesh.node(member).deciding.engine.pending() > 0);
+            let effects = mesh.members[member].effects - before;
+            assert!(effects < 600, "member {member}: {effects} effects in a minute");
+        }
+    }
+}
+
 #[test]
 fn a_network_without_genesis_says_that_nothing_is_final() {
     let mut mesh = Mesh::running(5, 4);
