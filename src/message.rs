@@ -23,6 +23,10 @@ use crate::limits;
 const MESSAGE_ITEMS_MAX: usize = 2 * (limits::REQUEST_VERTICES_MAX + limits::HEADS_MAX + 32);
 /// Nesting of one message: kind, hello, heads, list.
 const MESSAGE_DEPTH_MAX: usize = 4;
+/// Bytes of the head of a byte string, at most, and of what is round a response's content: room
+/// that saves moving it while it is written.
+const ITEM_HEAD_BYTES: usize = 5;
+const HEADS_BYTES: usize = 64;
 
 /// The request-response protocol between two nodes.
 pub const SYNC_PROTOCOL: &str = "/synaptic-mesh/sync/2";
@@ -242,7 +246,7 @@ impl Error {
 impl Request {
     /// The canonical bytes.
     pub fn encode(&self) -> Vec<u8> {
-        encode(self)
+        encode(self, 0)
     }
 
     /// Reads a request; total, and bounded by [`limits::REQUEST_BYTES_MAX`].
@@ -271,7 +275,14 @@ impl Request {
 impl Response {
     /// The canonical bytes.
     pub fn encode(&self) -> Vec<u8> {
-        encode(self)
+        let bytes = match self {
+            Response::Vertices(Vertices { vertices, .. }) => {
+                vertices.iter().map(|vertex| vertex.len() + ITEM_HEAD_BYTES).sum()
+            }
+            Response::Blob(piece) => piece.bytes.len(),
+            _ => 0,
+        };
+        encode(self, bytes + HEADS_BYTES)
     }
 
     /// Reads a response; total, and bounded by [`limits::RESPONSE_BYTES_MAX`].
@@ -319,8 +330,8 @@ impl Heads {
     }
 }
 
-fn encode(message: &impl Serialize) -> Vec<u8> {
-    serde_ipld_dagcbor::to_vec(message).expect("plain data always encodes")
+fn encode(message: &impl Serialize, bytes: usize) -> Vec<u8> {
+    cbor::encode_within(message, bytes).expect("plain data always encodes")
 }
 
 fn decode<T: DeserializeOwned + Serialize>(bytes: &[u8], bytes_max: usize) -> Result<T, Error> {

@@ -93,6 +93,14 @@ pub struct Answer {
 #[derive(Debug, Default)]
 pub struct State {
     peers: BTreeMap<TransportId, Peer>,
+    /// Those of them that something may be asked of: a node looks here after each of its inputs,
+    /// and most of the time most peers have nothing that it lacks.
+    busy: BTreeSet<TransportId>,
+    /// Requests to them, at most [`limits::SYNC_REQUESTS_MAX`].
+    under_way: BTreeMap<TransportId, UnderWay>,
+    /// How many vertices of the graph are wanted no longer by anybody; `None` when that has to be
+    /// found out anew.
+    arrived: Option<usize>,
     /// Names that the graph refused, oldest first: not asked for again until somebody cites them.
     refused: VecDeque<VertexId>,
     /// The peer that was asked last, so that the next one has its turn.
@@ -105,7 +113,6 @@ pub struct State {
 struct Peer {
     /// Vertices both sides have, none behind another; the newest.
     common: VecDeque<VertexId>,
-    under_way: Option<UnderWay>,
     /// What it mentioned and is not here: at most [`limits::SYNC_WANTED_PER_PEER_MAX`].
     wanted: BTreeMap<VertexId, Wanted>,
     /// Whether asking by id led to vertices with more missing parents.
@@ -168,6 +175,9 @@ impl State {
                 known.want(*head, true);
             }
         }
+        if known.asks() {
+            self.busy.insert(peer.clone());
+        }
     }
 
     /// A vertex from `peer` was parked, waiting for these parents.
@@ -177,8 +187,10 @@ impl State {
             self.refused.retain(|refused| refused != id);
             if let Some(known) = self.peers.get_mut(peer) {
                 known.want(*id, false);
+                self.busy.insert(peer.clone());
             }
         }
+        self.arrived = None;
     }
 
     /// The graph refused a vertex for good, or for as long as nobody cites it. Do not call this
@@ -200,6 +212,8 @@ impl State {
     pub fn on_disconnected(&mut self, peer: &TransportId) {
         self.end_ranges(peer);
         self.peers.remove(peer);
+        self.busy.remove(peer);
+        self.under_way.remove(peer);
     }
 
     /// A request was answered and the answer is in the graph. `false` when the peer kept back a
@@ -212,7 +226,7 @@ impl State {
         now: Now,
     ) -> bool {
         let Some(state) = self.peers.get_mut(peer) else { return true };
-        let Some(done) = state.under_way.take() else { return true };
+        let Some(done) = self.under_way.remove(peer) else { return true };
         for id in frontier(&answer.received, graph) {
             state.share(id);
         }
@@ -225,6 +239,9 @@ impl State {
         state.repeats = if repeats { state.repeats.saturating_add(1) } else { 0 };
         state.apart |=
             done.kind == Kind::Ancestors && answer.more && answer.news * 2 < answer.received.len();
+        if state.asks() {
+            self.busy.insert(peer.clone());
+        }
         let useful = answer.news > 0 || (repeats && state.repeats <= limits::SYNC_REPEATS_MAX);
         if answer.held {
             state.not_before_mono_ms = now.mono_ms.saturating_add(limits::SYNC_HELD_MS);
@@ -245,7 +262,7 @@ impl State {
     /// A request failed: no connection, a refusal, an unreadable answer.
     pub fn on_failed(&mut self, peer: &TransportId, graph: &Graph, now: Now) {
         let Some(state) = self.peers.get_mut(peer) else { return };
-        let Some(done) = state.under_way.take() else { return };
+        let Some(done) = self.under_way.remove(peer) else { return };
         state.back_off(now);
         if done.kind == Kind::Ranges {
             return self.end_ranges(peer);
@@ -256,28 +273,26 @@ impl State {
     /// The next request to make, if there is one; call until `None`.
     pub fn next(&mut self, graph: &Graph, now: Now) -> Option<Ask> {
         self.time_out(graph, now);
-        let under_way = self.peers.values().filter(|peer| peer.under_way.is_some()).count();
-        if under_way >= limits::SYNC_REQUESTS_MAX {
+        if self.busy.is_empty() {
+            self.arrived = Some(graph.len());
             return None;
         }
-        for peer in self.peers.values_mut() {
-            peer.wanted.retain(|id, _| !graph.contains(id));
+        if self.under_way.len() >= limits::SYNC_REQUESTS_MAX {
+            return None;
         }
-        let peers = self.turns();
-        peers.into_iter().find_map(|peer| self.ask(&peer, graph, now))
+        self.forget_arrived(graph);
+        self.turns().iter().find_map(|peer| self.ask(peer, graph, now))
     }
 
     /// When to call [`State::next`] again although nothing happened, on the monotonic clock: the
     /// first time-out or end of a back-off after `now`.
     pub fn wake_at_mono_ms(&self, now: Now) -> Option<u64> {
-        let asks = |peer: &Peer| peer.apart || !peer.wanted.is_empty();
-        let idle = |peer: &&Peer| peer.under_way.is_none() && asks(peer);
-        let retries = self.peers.values().filter(idle).map(|peer| peer.not_before_mono_ms);
-        let timeouts = self
-            .peers
-            .values()
-            .filter_map(|peer| peer.under_way.as_ref())
-            .map(|asked| asked.since_mono_ms.saturating_add(limits::SYNC_REQUEST_MS_MAX));
+        let idle = self.busy.iter().filter(|peer| !self.under_way.contains_key(*peer));
+        let idle = idle.filter_map(|peer| self.peers.get(peer)).filter(|peer| peer.asks());
+        let retries = idle.map(|peer| peer.not_before_mono_ms);
+        let until =
+            |asked: &UnderWay| asked.since_mono_ms.saturating_add(limits::SYNC_REQUEST_MS_MAX);
+        let timeouts = self.under_way.values().map(until);
         timeouts.chain(retries).filter(|at_ms| *at_ms > now.mono_ms).min()
     }
 
@@ -286,38 +301,63 @@ impl State {
         self.peers.values().map(|peer| peer.wanted.len()).sum()
     }
 
-    /// Peers in the order of their turns: those after the one that was asked last come first.
+    /// Busy peers in the order of their turns: those after the one that was asked last come first.
     fn turns(&self) -> Vec<TransportId> {
         let after = |peer: &&TransportId| self.last.as_ref().is_none_or(|last| *peer > last);
-        let (mut first, second): (Vec<&TransportId>, Vec<_>) = self.peers.keys().partition(after);
+        let (mut first, second): (Vec<&TransportId>, Vec<_>) = self.busy.iter().partition(after);
         first.extend(second);
         first.into_iter().cloned().collect()
+    }
+
+    /// What is in the graph now is wanted no longer, and a peer of which nothing is wanted is not
+    /// busy.
+    fn forget_arrived(&mut self, graph: &Graph) {
+        let before = self.arrived.replace(graph.len());
+        if before == Some(graph.len()) {
+            return;
+        }
+        let new = before.and_then(|before| graph.len().checked_sub(before));
+        let peers = &mut self.peers;
+        self.busy.retain(|peer| {
+            let Some(state) = peers.get_mut(peer) else { return false };
+            match new {
+                // Wanted by nobody were the older ones already.
+                Some(new) if new < state.wanted.len() => {
+                    for signed in graph.iter().rev().take(new) {
+                        state.wanted.remove(&signed.id());
+                    }
+                }
+                _ => state.wanted.retain(|id, _| !graph.contains(id)),
+            }
+            state.asks()
+        });
     }
 
     /// What to ask of this peer now.
     fn ask(&mut self, peer: &TransportId, graph: &Graph, now: Now) -> Option<Ask> {
         let state = self.peers.get(peer)?;
-        if state.under_way.is_some() || now.mono_ms < state.not_before_mono_ms {
+        if self.under_way.contains_key(peer) || now.mono_ms < state.not_before_mono_ms {
             return None;
         }
         if let Some(want) = self.want_ranges(peer, graph, now) {
             return self.asked(peer, want, Kind::Ranges, now);
         }
         let state = self.peers.get(peer)?;
-        let asked: Vec<&UnderWay> =
-            self.peers.values().filter_map(|peer| peer.under_way.as_ref()).collect();
-        let free = |id: &VertexId| !asked.iter().any(|other| other.ids.contains(id));
+        // What is asked for is sorted.
+        let is_asked = |id: &VertexId| {
+            self.under_way.values().any(|other| other.ids.binary_search(id).is_ok())
+        };
         let ids: Vec<VertexId> = state
             .wanted
             .keys()
-            .filter(|id| free(id))
+            .filter(|id| !is_asked(id))
             .copied()
             .take(limits::REQUEST_VERTICES_MAX)
             .collect();
         let heads = ids.iter().any(|id| state.wanted.get(id).is_some_and(|wanted| wanted.head));
         let ancestors = heads || state.walking;
-        let walks = |other: &&UnderWay| other.kind == Kind::Ancestors;
-        if ids.is_empty() || (ancestors && asked.iter().any(walks)) {
+        let walks = |other: &UnderWay| other.kind == Kind::Ancestors;
+        if ids.is_empty() || (ancestors && self.under_way.values().any(walks)) {
             return None;
         }
         if ancestors {
@@ -334,20 +374,17 @@ impl State {
             Want::Ancestors { of, .. } => of.clone(),
             Want::Ranges { .. } => Vec::new(),
         };
-        let state = self.peers.get_mut(peer)?;
-        state.under_way = Some(UnderWay { ids, kind, since_mono_ms: now.mono_ms });
+        let request = UnderWay { ids, kind, since_mono_ms: now.mono_ms };
+        self.under_way.insert(peer.clone(), request);
         self.last = Some(peer.clone());
         Some(Ask { peer: peer.clone(), want })
     }
 
     fn time_out(&mut self, graph: &Graph, now: Now) {
-        let late = |peer: &Peer| {
-            peer.under_way.as_ref().is_some_and(|asked| {
-                now.since_ms(asked.since_mono_ms) >= limits::SYNC_REQUEST_MS_MAX
-            })
-        };
-        let peers: Vec<TransportId> =
-            self.peers.iter().filter(|(_, peer)| late(peer)).map(|(id, _)| id.clone()).collect();
+        let late =
+            |asked: &UnderWay| now.since_ms(asked.since_mono_ms) >= limits::SYNC_REQUEST_MS_MAX;
+        let late = self.under_way.iter().filter(|(_, asked)| late(asked));
+        let peers: Vec<TransportId> = late.map(|(peer, _)| peer.clone()).collect();
         for peer in peers {
             self.on_failed(&peer, graph, now);
         }
@@ -355,6 +392,11 @@ impl State {
 }
 
 impl Peer {
+    /// Whether there is something to ask of it, now or later.
+    fn asks(&self) -> bool {
+        self.apart || !self.wanted.is_empty()
+    }
+
     /// Remembers something it mentioned, if its share has room.
     fn want(&mut self, id: VertexId, head: bool) {
         let room = self.wanted.len() < limits::SYNC_WANTED_PER_PEER_MAX;
@@ -399,13 +441,7 @@ impl Peer {
 /// A sketch of everything in the graph: its newest heads, what is common, and samples.
 fn sketch(graph: &Graph, common: &VecDeque<VertexId>) -> Vec<VertexId> {
     let mut known: BTreeSet<VertexId> = common.iter().copied().collect();
-    let mut heads: Vec<(u64, VertexId)> = graph
-        .heads()
-        .into_iter()
-        .filter_map(|id| graph.get(&id).map(|signed| (signed.vertex().lamport, id)))
-        .collect();
-    heads.sort_unstable();
-    known.extend(heads.into_iter().rev().take(OWN_HEADS_MAX).map(|(_, id)| id));
+    known.extend(graph.newest_heads(OWN_HEADS_MAX));
     let distances = std::iter::successors(Some(1_usize), |distance| distance.checked_mul(2));
     let samples = distances
         .take(SAMPLES_MAX)

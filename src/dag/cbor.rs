@@ -13,9 +13,13 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_bytes::Bytes;
+use serde_ipld_dagcbor::ser::{BufWriter, Serializer};
 
 /// Deepest nesting [`scan`] can follow, lists and maps together.
 pub const DEPTH_MAX: usize = 16;
+
+/// Bytes of the heads of a list and of two byte strings, at most.
+const PAIR_HEADS_BYTES: usize = 11;
 
 /// What an encoding may claim before it is decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,12 +71,24 @@ pub enum Error {
 /// # Errors
 /// [`Error::Shape`] for what DAG-CBOR cannot say: a float that is not finite.
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
-    serde_ipld_dagcbor::to_vec(value).map_err(|error| Error::Shape { reason: error.to_string() })
+    encode_within(value, 0)
+}
+
+/// The same, with room for so many bytes from the start.
+pub(crate) fn encode_within<T: Serialize + ?Sized>(
+    value: &T,
+    bytes: usize,
+) -> Result<Vec<u8>, Error> {
+    let mut serializer = Serializer::new(BufWriter::new(Vec::with_capacity(bytes)));
+    value.serialize(&mut serializer).map_err(|error| Error::Shape { reason: error.to_string() })?;
+    Ok(serializer.into_inner().into_inner())
 }
 
 /// The list of two byte strings, the form of everything that is signed bytes and a signature.
 pub(super) fn encode_pair(first: &[u8], second: &[u8]) -> Vec<u8> {
-    encode(&(Bytes::new(first), Bytes::new(second))).expect("two byte strings always encode")
+    let bytes = first.len() + second.len() + PAIR_HEADS_BYTES;
+    encode_within(&(Bytes::new(first), Bytes::new(second)), bytes)
+        .expect("two byte strings always encode")
 }
 
 /// Decodes the canonical encoding of one value and nothing else.
@@ -85,7 +101,7 @@ pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8], bounds: &Bounds) ->
     let value: T = serde_ipld_dagcbor::from_slice(bytes).map_err(|_| Error::Shape {
         reason: "one is missing, unknown or of another kind".to_owned(),
     })?;
-    let again = encode(&value)?;
+    let again = encode_within(&value, bytes.len())?;
     if again == bytes {
         return Ok(value);
     }

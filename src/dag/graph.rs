@@ -108,7 +108,8 @@ pub struct Graph {
     /// Places of each one's parents: walks take ten times as long by name.
     parents: Vec<Box<[usize]>>,
     timeline: Timeline,
-    heads: BTreeSet<VertexId>,
+    /// Oldest first.
+    heads: BTreeSet<Key>,
     chains: BTreeMap<AuthorId, Chain>,
     /// Authors known to have equivocated, and at which position.
     ended: BTreeMap<AuthorId, u64>,
@@ -275,15 +276,8 @@ impl Graph {
             return Err(Error::Ended { author, seq: *seq });
         }
         self.check_own_share(&author, chain)?;
-        let mut heads: Vec<(u64, VertexId)> = self
-            .heads
-            .iter()
-            .filter(|id| **id != chain.tip)
-            .map(|id| (self.lamport(id), *id))
-            .collect();
-        heads.sort_unstable();
-        heads.truncate(limits::VERTEX_PARENTS_MAX - 1);
-        let mut parents: Vec<VertexId> = heads.into_iter().map(|(_, id)| id).collect();
+        let others = self.heads.iter().map(|key| key.id).filter(|id| *id != chain.tip);
+        let mut parents: Vec<VertexId> = others.take(limits::VERTEX_PARENTS_MAX - 1).collect();
         parents.push(chain.tip);
         parents.sort_unstable();
         let lamport = 1 + parents.iter().map(|id| self.lamport(id)).max().unwrap_or(0);
@@ -318,7 +312,18 @@ impl Graph {
 
     /// Accepted vertices that are no other's parent, ascending.
     pub fn heads(&self) -> Vec<VertexId> {
-        self.heads.iter().copied().collect()
+        let mut heads: Vec<VertexId> = self.heads.iter().map(|key| key.id).collect();
+        heads.sort_unstable();
+        heads
+    }
+
+    /// The heads with the greatest Lamport times, at most `count_max`, ascending by id: what is
+    /// told to others, as often as every second, of heads that may be thousands.
+    pub fn newest_heads(&self, count_max: usize) -> Vec<VertexId> {
+        let newest = self.heads.iter().rev().take(count_max);
+        let mut newest: Vec<VertexId> = newest.map(|key| key.id).collect();
+        newest.sort_unstable();
+        newest
     }
 
     /// What is known about an author.
@@ -457,10 +462,10 @@ impl Graph {
         self.extend_chain(&vertex)?;
         let parents = &vertex.vertex().parents;
         for parent in parents {
-            self.heads.remove(parent);
+            self.heads.remove(&Key { lamport: self.lamport(parent), id: *parent });
         }
         self.parents.push(parents.iter().filter_map(|id| self.index.get(id)).copied().collect());
-        self.heads.insert(id);
+        self.heads.insert(Key { lamport: vertex.vertex().lamport, id });
         self.lamport_max = self.lamport_max.max(vertex.vertex().lamport);
         self.bytes += vertex.size_bytes();
         self.timeline.insert(Key { lamport: vertex.vertex().lamport, id });
@@ -492,7 +497,7 @@ impl Graph {
             _ => return,
         };
         let Some(chain) = self.chains.get(&author) else { return };
-        for (orphan, error) in self.orphans.prove(&author, |vertex| vertex.verify(&chain.key)) {
+        for (orphan, error) in self.orphans.prove(&author, |vertex| vertex.verify_by(&chain.key)) {
             self.notice(Notice::Rejected { peer: orphan.peer, id: orphan.vertex.id(), error });
         }
     }

@@ -12,7 +12,7 @@
 #[cfg(feature = "sim")]
 mod shared;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 #[cfg(feature = "sim")]
 pub(crate) use shared::forget_decoded;
@@ -79,6 +79,25 @@ struct Signed {
     id: VertexId,
     bytes: Vec<u8>,
     signature: Signature,
+    known: Known,
+}
+
+/// What was found out about a vertex, once for all who share it. It follows from the bytes, so it
+/// makes no difference between two.
+#[derive(Debug, Default)]
+struct Known {
+    /// The key in an identity vertex, if it is the author's: expanding one takes a while.
+    key: OnceLock<PublicKey>,
+    /// That the signature verifies with the author's key. In a simulation a thousand nodes would
+    /// find out the same.
+    #[cfg(feature = "sim")]
+    verified: OnceLock<()>,
+}
+
+impl PartialEq for Known {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 /// What an author signs for a vertex.
@@ -173,7 +192,7 @@ impl SignedVertex {
         let id = VertexId::of(&bytes);
         let claim = Claim(vertex.network, vertex.author, vertex.seq, id);
         let signature = key.sign(Context::Vertex, &claim.encode(), hedge);
-        Ok(Self(Arc::new(Signed { vertex, id, bytes, signature })))
+        Ok(Self(Arc::new(Signed { vertex, id, bytes, signature, known: Known::default() })))
     }
 
     /// Puts a vertex together from its exact bytes and its signature.
@@ -183,7 +202,7 @@ impl SignedVertex {
     pub fn from_parts(bytes: Vec<u8>, signature: Signature) -> Result<Self, Error> {
         let vertex = read(&bytes)?;
         let id = VertexId::of(&bytes);
-        Ok(Self(Arc::new(Signed { vertex, id, bytes, signature })))
+        Ok(Self(Arc::new(Signed { vertex, id, bytes, signature, known: Known::default() })))
     }
 
     /// Reads the wire form. Total and bounded: nothing is allocated on a stranger's word.
@@ -253,6 +272,34 @@ impl SignedVertex {
         if key_of != self.0.vertex.author {
             return Err(Error::ForeignKey { author: self.0.vertex.author, key_of });
         }
+        self.verify_by(key)
+    }
+
+    /// The same with a key that is known to be the author's: the hash of a key is 2 KB of work.
+    pub(super) fn verify_by(&self, key: &PublicKey) -> Result<(), Error> {
+        #[cfg(feature = "sim")]
+        if self.0.known.verified.get().is_some() {
+            return Ok(());
+        }
+        let verified = self.check_signature(key);
+        #[cfg(feature = "sim")]
+        if verified.is_ok() {
+            let _ = self.0.known.verified.set(());
+        }
+        verified
+    }
+
+    /// The author's key, which was found in this identity vertex before.
+    pub(super) fn known_key(&self) -> Option<&PublicKey> {
+        self.0.known.key.get()
+    }
+
+    /// Remembers that this is the author's key.
+    pub(super) fn keep_key(&self, key: &PublicKey) {
+        let _ = self.0.known.key.set(key.clone());
+    }
+
+    fn check_signature(&self, key: &PublicKey) -> Result<(), Error> {
         key.verify(Context::Vertex, &self.claim().encode(), &self.0.signature).map_err(|source| {
             Error::Signature { id: self.0.id, author: self.0.vertex.author, source }
         })

@@ -58,23 +58,42 @@ pub enum Step {
 /// Decides about the round that follows the head; `usable` says whether an update's blob is here
 /// and in order.
 pub fn step(run: &Run, facts: &Facts, usable: impl Fn(&VertexId) -> bool) -> Step {
-    if run.is_finished() || !run.is_member(facts.me) {
-        return Step::Idle;
+    if let Some(step) = early_step(run, facts.me, facts.now_ms, facts.adopted_ms) {
+        return step;
     }
     let updates = choose(run, facts.ended, usable);
     let active = active(run, facts.joined_lately, facts.ended);
     let minimum = count(run.spec().updates_min).max(1);
     let wanted = count(run.spec().quorum).min(active.len()).max(minimum);
-    let deadline_ms = facts.adopted_ms.saturating_add(u64::from(run.spec().deadline_ms));
-    let late = facts.now_ms >= deadline_ms && updates.len() >= minimum;
+    let late = facts.now_ms >= deadline_ms(run, facts.adopted_ms) && updates.len() >= minimum;
     if updates.len() < wanted && !late {
-        let waiting = facts.now_ms < deadline_ms;
-        return if waiting { Step::Unripe { until_ms: deadline_ms } } else { Step::Idle };
+        return unripe(run, facts.now_ms, facts.adopted_ms);
     }
     let turn = u64::try_from(rank(&run.head(), facts.me, &active)).unwrap_or(u64::MAX);
     let wait_ms = turn.saturating_mul(limits::PROPOSER_STAGGER_MS);
     let until_ms = facts.ripe_ms.unwrap_or(facts.now_ms).saturating_add(wait_ms);
     if facts.now_ms < until_ms { Step::Turn { until_ms } } else { Step::Propose(updates) }
+}
+
+/// What [`step`] decides before anybody has to be counted: for runs of others, and as long as there
+/// are fewer updates than the minimum, however many of them are usable.
+pub fn early_step(run: &Run, me: &AuthorId, now_ms: u64, adopted_ms: u64) -> Option<Step> {
+    if run.is_finished() || !run.is_member(me) {
+        return Some(Step::Idle);
+    }
+    let minimum = count(run.spec().updates_min).max(1);
+    let too_few = run.update_count(&run.head()) < minimum;
+    too_few.then(|| unripe(run, now_ms, adopted_ms))
+}
+
+fn unripe(run: &Run, now_ms: u64, adopted_ms: u64) -> Step {
+    let until_ms = deadline_ms(run, adopted_ms);
+    if now_ms < until_ms { Step::Unripe { until_ms } } else { Step::Idle }
+}
+
+/// When a round is closed with what is there.
+fn deadline_ms(run: &Run, adopted_ms: u64) -> u64 {
+    adopted_ms.saturating_add(u64::from(run.spec().deadline_ms))
 }
 
 /// The usable updates for the head, one for each author, sorted by id.

@@ -33,6 +33,7 @@ pub struct Run {
     /// Aggregates that wait, by a vertex they name and that is not known (or not valid) yet.
     waiting: BTreeMap<VertexId, BTreeSet<VertexId>>,
     tree: Tree<VertexId>,
+    revision: u64,
 }
 
 /// What an author last said about taking part.
@@ -130,6 +131,7 @@ impl Run {
             aggregates: BTreeMap::new(),
             waiting: BTreeMap::new(),
             tree: Tree::new(id),
+            revision: 0,
         }
     }
 
@@ -158,6 +160,12 @@ impl Run {
         &self.members
     }
 
+    /// Grows whenever updates, aggregates or what counts of them change. While it stays, so do
+    /// [`Run::candidates`], [`Run::aggregates`] and [`Run::head`].
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
     /// Whether an author takes part now.
     pub fn is_member(&self, author: &AuthorId) -> bool {
         self.members.get(author).is_some_and(|member| member.joined)
@@ -182,6 +190,11 @@ impl Run {
     pub fn updates_of(&self, base: &VertexId) -> impl Iterator<Item = (VertexId, &UpdateRecord)> {
         let ids = self.by_base.get(base).into_iter().flatten();
         ids.filter_map(|id| self.updates.get(id).map(|update| (*id, update)))
+    }
+
+    /// How many updates were trained from `base`.
+    pub fn update_count(&self, base: &VertexId) -> usize {
+        self.by_base.get(base).map_or(0, BTreeSet::len)
     }
 
     /// The same, without those that do not count and without more of one author than an honest one
@@ -259,6 +272,7 @@ impl Run {
         let first = self.joined.entry(author).or_insert(u64::MAX);
         if seq < *first {
             *first = seq;
+            self.revision += 1;
             self.settle_updates_of(&author, changes);
         }
     }
@@ -304,6 +318,7 @@ impl Run {
         let Update { base, round, samples, delta, .. } = *update;
         self.updates.insert(id, UpdateRecord { author, seq, base, round, samples, delta });
         self.by_base.entry(base).or_default().insert(id);
+        self.revision += 1;
         changes.push(Change::Update(id));
         self.settle(id, changes);
     }
@@ -330,6 +345,7 @@ impl Run {
         let standing = Standing::Waiting;
         let record = AggregateRecord { author, base, round, updates, weights, standing };
         self.aggregates.insert(id, record);
+        self.revision += 1;
         self.consider(id, changes);
     }
 
@@ -339,6 +355,7 @@ impl Run {
         if record.standing != Standing::Sound {
             return false;
         }
+        self.revision += 1;
         if !equal {
             record.standing = Standing::Void;
             return true;

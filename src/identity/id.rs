@@ -4,6 +4,7 @@
 //! base32 (RFC 4648, lower case, no padding) for author and network, base58btc for the transport
 //! key, which is the text libp2p gives a `PeerId`.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -26,9 +27,22 @@ const BASE58: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrst
 const TEXT_SHOWN_CHARS: usize = 80;
 
 /// Name of an author: BLAKE3 of its suite and composite public key, 32 bytes.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AuthorId(#[serde(with = "serde_bytes")] [u8; 32]);
+
+impl Ord for AuthorId {
+    /// The order of the bytes.
+    fn cmp(&self, other: &Self) -> Ordering {
+        Digest(self.0).cmp(&Digest(other.0))
+    }
+}
+
+impl PartialOrd for AuthorId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl AuthorId {
     /// The name that belongs to `key`.

@@ -167,6 +167,10 @@ impl Node {
         let (Some(run), Some(following)) = (self.runs.get(id), self.following.get(id)) else {
             return Step::Idle;
         };
+        let early = policy::early_step(run, &self.me, now.mono_ms, following.adopted_ms);
+        if let Some(step) = early {
+            return step;
+        }
         let ended: BTreeSet<_> = run
             .members()
             .keys()

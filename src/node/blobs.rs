@@ -25,6 +25,8 @@ pub(super) struct Blobs {
     cache_bytes: usize,
     stored: BTreeMap<BlobId, u64>,
     stored_bytes: u64,
+    /// Blobs that the store had and could not give back (count).
+    lost: u64,
     loading: BTreeSet<BlobId>,
     wants: BTreeMap<BlobId, Want>,
 }
@@ -150,6 +152,7 @@ impl Blobs {
     pub(super) fn loaded(&mut self, blob: BlobId, bytes: Option<Vec<u8>>) -> Option<Arc<[u8]>> {
         self.loading.remove(&blob);
         let Some(bytes) = bytes.filter(|bytes| BlobId::of(bytes) == blob) else {
+            self.lost += 1;
             let lost = self.stored.remove(&blob).unwrap_or(0);
             self.stored_bytes = self.stored_bytes.saturating_sub(lost);
             return None;
@@ -283,6 +286,11 @@ impl Blobs {
     /// Blobs in the store, and their bytes.
     pub(super) fn stored(&self) -> (usize, u64) {
         (self.stored.len(), self.stored_bytes)
+    }
+
+    /// How often a blob that was here turned out not to be.
+    pub(super) fn lost(&self) -> u64 {
+        self.lost
     }
 
     /// Blobs wanted from peers.

@@ -14,7 +14,11 @@ use crate::rng::Rng;
 
 /// Known addresses, by their text.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Book(BTreeMap<String, Entry>);
+pub(super) struct Book {
+    entries: BTreeMap<String, Entry>,
+    /// How many of them each peer told that have not led anywhere.
+    told: BTreeMap<TransportId, usize>,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Entry {
@@ -37,10 +41,15 @@ impl Book {
     /// Remembers an address given by the owner and makes it due at once.
     pub(super) fn pin(&mut self, address: &str, now_ms: u64) {
         let entry = Entry::new(address, true, now_ms);
-        let known = self.0.entry(address.to_owned()).or_insert(entry);
+        let known = self.entries.entry(address.to_owned()).or_insert(entry);
         known.pinned = true;
         known.next_ms = now_ms;
         known.failures = 0;
+    }
+
+    /// Whether an address is remembered: asked often, as every peer tells addresses of others.
+    pub(super) fn knows(&self, address: &str) -> bool {
+        self.entries.contains_key(address)
     }
 
     /// Remembers an address that a peer told, or that was stored. Returns whether it was news.
@@ -50,36 +59,46 @@ impl Book {
         teller: Option<&TransportId>,
         now_ms: u64,
     ) -> bool {
-        let Some(peer) = peer_of(address) else { return false };
-        let of_peer = self.0.values().filter(|entry| entry.peer.as_ref() == Some(&peer)).count();
-        if self.0.contains_key(address) || of_peer >= limits::ADDRESSES_PER_PEER_MAX {
+        if self.knows(address) {
             return false;
         }
-        let told = self.0.values().filter(|entry| teller.is_some() && entry.is_told_by(teller));
-        if told.count() >= limits::BOOK_ENTRIES_PER_TELLER_MAX
-            || (self.0.len() >= limits::BOOK_ENTRIES_MAX && !self.forget_one())
+        let told = teller.and_then(|teller| self.told.get(teller)).copied().unwrap_or(0);
+        if told >= limits::BOOK_ENTRIES_PER_TELLER_MAX {
+            return false;
+        }
+        let Some(peer) = peer_of(address) else { return false };
+        let entries = self.entries.values();
+        let of_peer = entries.filter(|entry| entry.peer.as_ref() == Some(&peer)).count();
+        if of_peer >= limits::ADDRESSES_PER_PEER_MAX
+            || (self.entries.len() >= limits::BOOK_ENTRIES_MAX && !self.forget_one())
         {
             return false;
         }
         let teller = teller.cloned();
-        self.0.insert(address.to_owned(), Entry { teller, ..Entry::new(address, false, now_ms) });
+        if let Some(teller) = &teller {
+            *self.told.entry(teller.clone()).or_default() += 1;
+        }
+        self.entries
+            .insert(address.to_owned(), Entry { teller, ..Entry::new(address, false, now_ms) });
         true
     }
 
     /// The address worked. Returns whether it had not before.
     pub(super) fn connected(&mut self, address: &str, now_ms: u64) -> bool {
-        let Some(entry) = self.0.get_mut(address) else { return false };
+        let Some(entry) = self.entries.get_mut(address) else { return false };
         let is_news = !entry.proved;
+        let teller = entry.teller.clone().filter(|_| is_news);
         entry.proved = true;
         entry.failures = 0;
         entry.dialling_ms = None;
         entry.next_ms = now_ms.saturating_add(limits::DIAL_RETRY_MS_MIN);
+        self.tell_less(teller);
         is_news
     }
 
     /// A dial came to nothing, or its connection was lost or refused.
     pub(super) fn failed(&mut self, address: &str, now_ms: u64, rng: &mut Rng) {
-        if let Some(entry) = self.0.get_mut(address) {
+        if let Some(entry) = self.entries.get_mut(address) {
             entry.failures = entry.failures.saturating_add(1);
             entry.dialling_ms = None;
             entry.next_ms = now_ms.saturating_add(wait_ms(entry.failures, rng));
@@ -89,7 +108,7 @@ impl Book {
     /// The peer belongs to another network: neither this address nor any other of the peer is
     /// dialled for as long as a ban lasts, unless the owner asks for it again.
     pub(super) fn foreign(&mut self, peer: &TransportId, address: &str, now_ms: u64) {
-        for (known, entry) in &mut self.0 {
+        for (known, entry) in &mut self.entries {
             if known == address || entry.peer.as_ref() == Some(peer) {
                 entry.dialling_ms = None;
                 entry.next_ms = now_ms.saturating_add(limits::BAN_MS);
@@ -107,11 +126,11 @@ impl Book {
         rng: &mut Rng,
     ) -> Vec<String> {
         self.expire(now_ms, rng);
-        let dialling = self.0.values().filter(|entry| entry.dialling_ms.is_some());
+        let dialling = self.entries.values().filter(|entry| entry.dialling_ms.is_some());
         let mut peers: Vec<_> = dialling.map(|entry| entry.peer.clone()).collect();
         let room = limits::DIALS_MAX.saturating_sub(peers.len()).min(count_max);
         let mut due: Vec<_> = self
-            .0
+            .entries
             .iter_mut()
             .filter(|(_, entry)| entry.dialling_ms.is_none() && entry.next_ms <= now_ms)
             .filter(|(_, entry)| !entry.peer.as_ref().is_some_and(&excluded))
@@ -136,7 +155,8 @@ impl Book {
         now_ms: u64,
         excluded: impl Fn(&TransportId) -> bool,
     ) -> Option<u64> {
-        let wanted = self.0.values().filter(|entry| !entry.peer.as_ref().is_some_and(&excluded));
+        let wanted =
+            self.entries.values().filter(|entry| !entry.peer.as_ref().is_some_and(&excluded));
         let due = |entry: &Entry| match entry.dialling_ms {
             Some(since_ms) => since_ms.saturating_add(limits::DIAL_TIMEOUT_MS),
             None => entry.next_ms,
@@ -146,7 +166,8 @@ impl Book {
 
     /// Addresses worth trying after a restart, best first.
     pub(super) fn addresses(&self) -> Vec<&str> {
-        let mut known: Vec<_> = self.0.iter().filter(|(_, entry)| entry.peer.is_some()).collect();
+        let mut known: Vec<_> =
+            self.entries.iter().filter(|(_, entry)| entry.peer.is_some()).collect();
         known.sort_by_key(|(_, entry)| (!entry.proved, entry.failures));
         known.into_iter().map(|(address, _)| address.as_str()).collect()
     }
@@ -154,14 +175,14 @@ impl Book {
     /// How many addresses are remembered.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.entries.len()
     }
 
     /// Gives up dials that the driver never answered.
     fn expire(&mut self, now_ms: u64, rng: &mut Rng) {
         let lost = |since_ms: u64| now_ms.saturating_sub(since_ms) >= limits::DIAL_TIMEOUT_MS;
         let expired: Vec<String> = self
-            .0
+            .entries
             .iter()
             .filter(|(_, entry)| entry.dialling_ms.is_some_and(lost))
             .map(|(address, _)| address.clone())
@@ -175,11 +196,27 @@ impl Book {
     /// somewhere; `false` when all are pinned or work.
     fn forget_one(&mut self) -> bool {
         let works = |entry: &Entry| entry.proved && entry.failures == 0;
-        let known = self.0.iter().filter(|(_, entry)| !entry.pinned && !works(entry));
+        let known = self.entries.iter().filter(|(_, entry)| !entry.pinned && !works(entry));
         let rank = |entry: &Entry| (!entry.proved, entry.teller.is_some(), entry.failures);
         let worst = known.max_by_key(|(_, entry)| rank(entry));
         let worst = worst.map(|(address, _)| address.clone());
-        worst.is_some_and(|address| self.0.remove(&address).is_some())
+        let forgotten = worst.and_then(|address| self.entries.remove(&address));
+        let is_forgotten = forgotten.is_some();
+        let told = forgotten.filter(|entry| !entry.proved);
+        self.tell_less(told.and_then(|entry| entry.teller));
+        is_forgotten
+    }
+
+    /// One address that this peer told counts no longer.
+    fn tell_less(&mut self, teller: Option<TransportId>) {
+        if let Some(teller) = teller
+            && let Some(count) = self.told.get_mut(&teller)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.told.remove(&teller);
+            }
+        }
     }
 }
 
@@ -195,11 +232,6 @@ impl Entry {
             next_ms: now_ms,
             dialling_ms: None,
         }
-    }
-
-    /// Whether it counts towards what this peer may tell.
-    fn is_told_by(&self, teller: Option<&TransportId>) -> bool {
-        !self.proved && self.teller.as_ref() == teller
     }
 }
 

@@ -48,10 +48,21 @@ pub(super) struct Following {
     pub(super) train_failures: u32,
     /// The base from which this node's training gave nothing usable.
     pub(super) hopeless: Option<VertexId>,
+    /// What everything that the run names was found here and in order for.
+    pub(super) settled: Option<Settled>,
     /// Whether something changed since the last look.
     pub(super) dirty: bool,
     /// When to look again even if nothing changes.
     pub(super) next_ms: Option<u64>,
+}
+
+/// While nothing of this changes, no blob of a run has to be looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Settled {
+    pub(super) revision: u64,
+    pub(super) head: VertexId,
+    /// Blobs that the store has lost.
+    pub(super) lost: u64,
 }
 
 /// A training job under way.
@@ -118,6 +129,7 @@ impl Following {
             train_next_ms: 0,
             train_failures: 0,
             hopeless: None,
+            settled: None,
             dirty: true,
             next_ms: None,
         }

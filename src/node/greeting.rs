@@ -151,21 +151,12 @@ impl Node {
 
     /// Where the history ends, and addresses of some of the other peers.
     pub(super) fn own_heads(&mut self, to: &TransportId) -> Heads {
-        let mut heads: Vec<_> = self
-            .graph
-            .heads()
-            .into_iter()
-            .filter_map(|id| self.graph.get(&id).map(|signed| (signed.vertex().lamport, id)))
-            .collect();
-        heads.sort_unstable();
-        let mut newest: Vec<_> =
-            heads.into_iter().rev().take(limits::HEADS_MAX).map(|(_, id)| id).collect();
-        newest.sort_unstable();
+        let newest = self.graph.newest_heads(limits::HEADS_MAX);
         let others = self.peers.known().filter(|(peer, _, _)| *peer != to);
-        let mut told: Vec<String> =
-            others.flat_map(|(_, peer, _)| peer.listens.iter().take(2).cloned()).collect();
+        let mut told: Vec<&String> =
+            others.flat_map(|(_, peer, _)| peer.listens.iter().take(2)).collect();
         self.rng.shuffle(&mut told);
-        told.truncate(limits::PEERS_TOLD_MAX);
+        let told = told.into_iter().take(limits::PEERS_TOLD_MAX).cloned().collect();
         Heads { heads: newest, peers: told }
     }
 
@@ -179,8 +170,8 @@ impl Node {
     ) -> Result<(), NotGreeted> {
         let author = self.check_hello(peer, hello, now, out)?;
         self.check_clock(hello.time_ms, now, out);
+        let is_new = self.peers.introduce(peer, author);
         let Some(known) = self.peers.get_mut(peer) else { return Ok(()) };
-        let is_new = known.author.replace(author).is_none();
         known.ahead_ms = hello.time_ms.saturating_sub(now.unix_ms);
         let is_its_own = |address: &&String| book::peer_of(address).as_ref() == Some(peer);
         known.listens = hello.addresses.iter().filter(is_its_own).cloned().collect();
@@ -207,7 +198,8 @@ impl Node {
     fn hear_addresses(&mut self, teller: &TransportId, addresses: &[String], now: Now) {
         let mut news = false;
         for address in addresses {
-            if book::peer_of(address).as_ref() != Some(&self.transport) {
+            let is_news = !self.book.knows(address);
+            if is_news && book::peer_of(address).as_ref() != Some(&self.transport) {
                 news |= self.book.hear(address, Some(teller), now.mono_ms);
             }
         }
@@ -421,10 +413,10 @@ impl Node {
         }
         self.serving.forget_peer(peer);
         self.sync.on_disconnected(peer);
-        if gone.outbound && gone.author.is_none() {
+        if gone.outbound && !gone.is_known() {
             self.book.failed(&gone.address, now.mono_ms, &mut self.rng);
         }
-        if let Some(author) = gone.author {
+        if let Some(author) = gone.author() {
             let (transport, reason) = (peer.clone(), reason.to_owned());
             out.push(Effect::Emit(Event::PeerDisconnected { author, transport, reason }));
         }

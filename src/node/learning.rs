@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Node;
-use super::following::Following;
+use super::following::{Following, Settled};
 use super::offence::Offence;
 use crate::clock::Now;
 use crate::dag::{BlobId, VertexId};
@@ -163,13 +163,35 @@ impl Node {
         following.dirty = false;
         following.next_ms = None;
         self.adopt_head(id, now, out);
-        self.say_needs(id);
+        self.gather(id, now, out);
+        while self.advance_work(id, now, out) {}
+        self.train(id, now, out);
+    }
+
+    /// Says which blobs are missing and checks those that came, unless that was settled before.
+    fn gather(&mut self, id: &VertexId, now: Now, out: &mut Vec<Effect>) {
+        let settled = self.settled(id);
+        let before = self.following.get(id).and_then(|following| following.settled);
+        if settled.is_some() && settled == before {
+            return;
+        }
+        let is_here = self.say_needs(id);
         if self.is_watched_enough(id) {
             self.warn(watched_problem(), now, out);
         }
-        self.check_updates(id, now, out);
-        while self.advance_work(id, now, out) {}
-        self.train(id, now, out);
+        let is_checked = self.check_updates(id, now, out);
+        if let Some(following) = self.following.get_mut(id) {
+            following.settled = settled.filter(|_| is_here && is_checked);
+        }
+    }
+
+    fn settled(&self, id: &VertexId) -> Option<Settled> {
+        let (run, following) = (self.runs.get(id)?, self.following.get(id)?);
+        if self.is_watched_enough(id) {
+            return None;
+        }
+        let (revision, head, lost) = (run.revision(), following.head, self.blobs.lost());
+        Some(Settled { revision, head, lost })
     }
 
     /// Moves to the run's head, tells the application, and remembers it across restarts.
@@ -192,13 +214,15 @@ impl Node {
         }
     }
 
-    /// Tells the blob fetcher what this run lacks, and who probably has it.
-    pub(super) fn say_needs(&mut self, id: &VertexId) {
+    /// Tells the blob fetcher what this run lacks, and who probably has it. `true` when it lacks
+    /// nothing.
+    pub(super) fn say_needs(&mut self, id: &VertexId) -> bool {
         let (Some(run), Some(following)) = (self.runs.get(id), self.following.get(id)) else {
-            return;
+            return false;
         };
         if self.is_watched_enough(id) {
-            return self.blobs.need(*id, &BTreeMap::new());
+            self.blobs.need(*id, &BTreeMap::new());
+            return false;
         }
         let mut needs: BTreeMap<BlobId, Vec<TransportId>> = BTreeMap::new();
         let mut need = |blob: BlobId, authors: &[AuthorId]| {
@@ -225,17 +249,18 @@ impl Node {
             need(weights, &[]);
         }
         self.blobs.need(*id, &needs);
+        needs.is_empty()
     }
 
-    /// Checks the blobs of the head's updates as they become local.
-    pub(super) fn check_updates(&mut self, id: &VertexId, now: Now, out: &mut Vec<Effect>) {
+    /// Checks the blobs of the head's updates as they become local. `true` when all are checked.
+    pub(super) fn check_updates(&mut self, id: &VertexId, now: Now, out: &mut Vec<Effect>) -> bool {
         let (Some(run), Some(following)) = (self.runs.get(id), self.following.get_mut(id)) else {
-            return;
+            return false;
         };
         if run.is_finished() {
-            return;
+            return true;
         }
-        let mut bad = Vec::new();
+        let (mut bad, mut unchecked) = (Vec::new(), 0);
         for (_, update) in run.candidates(&following.head) {
             if following.checked.contains_key(&update.delta) {
                 continue;
@@ -246,8 +271,11 @@ impl Node {
                 if !good && update.author != self.me {
                     bad.push(update.author);
                 }
-            } else if self.blobs.start_load(&update.delta) {
-                out.push(Effect::LoadBlob { blob: update.delta });
+            } else {
+                unchecked += 1;
+                if self.blobs.start_load(&update.delta) {
+                    out.push(Effect::LoadBlob { blob: update.delta });
+                }
             }
         }
         for author in bad {
@@ -256,6 +284,7 @@ impl Node {
                 self.penalise(&peer, Offence::BadUpdate, now, out);
             }
         }
+        unchecked == 0
     }
 
     /// Asks the store for a blob, unless it was asked already.

@@ -1,6 +1,6 @@
 //! Who is connected, and what is under way with each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::rate::Bucket;
 use crate::dag::{BlobId, VertexId};
@@ -12,7 +12,11 @@ use crate::rng::Rng;
 #[derive(Debug, Default)]
 pub(super) struct Peers {
     connected: BTreeMap<TransportId, Peer>,
-    /// Requests under way; at most [`limits::REQUESTS_PER_PEER_MAX`] for each peer.
+    /// Those of them whose hello was not accepted: what is due with them is looked for after each
+    /// input.
+    strangers: BTreeSet<TransportId>,
+    /// Requests under way; at most [`limits::REQUESTS_PER_PEER_MAX`] for each peer. Those opened
+    /// first come first, and are late first.
     open: BTreeMap<u64, Open>,
     last_request: u64,
 }
@@ -26,8 +30,10 @@ pub(super) struct Peer {
     pub(super) since_ms: u64,
     /// When it was last said hello to.
     greeted_ms: u64,
-    /// Who it is; `None` until its hello was accepted.
-    pub(super) author: Option<AuthorId>,
+    /// Who it is; `None` until its hello was accepted ([`Peers::introduce`]).
+    author: Option<AuthorId>,
+    /// Numbers of the requests under way to it.
+    open: Vec<u64>,
     /// Where others can dial it, as it says.
     pub(super) listens: Vec<String>,
     pub(super) rtt_ms: Option<u32>,
@@ -85,6 +91,7 @@ impl Peers {
             since_ms: now_ms,
             greeted_ms: now_ms,
             author: None,
+            open: Vec::new(),
             listens: Vec::new(),
             rtt_ms: None,
             ahead_ms: 0,
@@ -93,20 +100,21 @@ impl Peers {
             gossip: Bucket::new(now_ms),
             walks: Bucket::new(now_ms),
         };
-        self.connected.insert(peer, fresh);
+        self.strangers.insert(peer.clone());
+        let before = self.connected.insert(peer.clone(), fresh);
+        if let (Some(before), Some(fresh)) = (before, self.connected.get_mut(&peer)) {
+            // What was asked over the connection before this one is still waited for.
+            fresh.open = before.open;
+        }
         true
     }
 
     /// Removes a connection and what was under way with it.
     pub(super) fn remove(&mut self, peer: &TransportId) -> Option<(Peer, Vec<Open>)> {
         let removed = self.connected.remove(peer)?;
-        let lost: Vec<u64> = self
-            .open
-            .iter()
-            .filter(|(_, open)| open.peer == *peer)
-            .map(|(request, _)| *request)
-            .collect();
-        let open = lost.into_iter().filter_map(|request| self.open.remove(&request)).collect();
+        self.strangers.remove(peer);
+        let lost = removed.open.iter();
+        let open = lost.filter_map(|request| self.open.remove(request)).collect();
         Some((removed, open))
     }
 
@@ -118,6 +126,13 @@ impl Peers {
     /// A connected peer.
     pub(super) fn get_mut(&mut self, peer: &TransportId) -> Option<&mut Peer> {
         self.connected.get_mut(peer)
+    }
+
+    /// A peer's hello was accepted; `true` if none of it was before.
+    pub(super) fn introduce(&mut self, peer: &TransportId, author: AuthorId) -> bool {
+        self.strangers.remove(peer);
+        let known = self.connected.get_mut(peer);
+        known.is_some_and(|known| known.author.replace(author).is_none())
     }
 
     /// All connected peers, by transport id.
@@ -160,13 +175,15 @@ impl Peers {
 
     /// Opens a request and gives its number; `None` when too many are under way to this peer.
     pub(super) fn open(&mut self, peer: &TransportId, asked: Asked, now_ms: u64) -> Option<u64> {
-        if !self.connected.contains_key(peer) || !self.is_free(peer) {
+        let to = self.connected.get_mut(peer)?;
+        if to.open.len() >= limits::REQUESTS_PER_PEER_MAX {
             return None;
         }
-        if let Some(greeted) = self.connected.get_mut(peer).filter(|_| asked == Asked::Hello) {
-            greeted.greeted_ms = now_ms;
+        if asked == Asked::Hello {
+            to.greeted_ms = now_ms;
         }
         self.last_request += 1;
+        to.open.push(self.last_request);
         let open = Open { peer: peer.clone(), asked, since_ms: now_ms };
         self.open.insert(self.last_request, open);
         Some(self.last_request)
@@ -174,54 +191,57 @@ impl Peers {
 
     /// Whether a further request to this peer may be opened.
     pub(super) fn is_free(&self, peer: &TransportId) -> bool {
-        let open = self.open.values().filter(|open| open.peer == *peer).count();
-        open < limits::REQUESTS_PER_PEER_MAX
+        self.connected.get(peer).is_some_and(|to| to.open.len() < limits::REQUESTS_PER_PEER_MAX)
     }
 
     /// Whether something of this kind is under way to this peer.
     pub(super) fn is_asked(&self, peer: &TransportId, kind: impl Fn(&Asked) -> bool) -> bool {
-        self.open.values().any(|open| open.peer == *peer && kind(&open.asked))
+        let Some(to) = self.connected.get(peer) else { return false };
+        let mut open = to.open.iter().filter_map(|request| self.open.get(request));
+        open.any(|open| kind(&open.asked))
     }
 
     /// Closes a request.
     pub(super) fn close(&mut self, request: u64) -> Option<Open> {
-        self.open.remove(&request)
+        let open = self.open.remove(&request)?;
+        if let Some(to) = self.connected.get_mut(&open.peer) {
+            to.open.retain(|known| *known != request);
+        }
+        Some(open)
     }
 
     /// Closes the requests that the driver never answered.
     pub(super) fn expire(&mut self, now_ms: u64) -> Vec<Open> {
-        let late: Vec<u64> = self
-            .open
-            .iter()
-            .filter(|(_, open)| open.until_ms() <= now_ms)
-            .map(|(request, _)| *request)
-            .collect();
-        late.into_iter().filter_map(|request| self.open.remove(&request)).collect()
+        let late = self.open.iter().take_while(|(_, open)| open.until_ms() <= now_ms);
+        let late: Vec<u64> = late.map(|(request, _)| *request).collect();
+        late.into_iter().filter_map(|request| self.close(request)).collect()
     }
 
     /// Peers that did not say hello in time.
     pub(super) fn mute(&self, now_ms: u64) -> Vec<TransportId> {
-        let late = |peer: &Peer| peer.author.is_none() && peer.hello_until_ms() <= now_ms;
-        self.connected.iter().filter(|(_, peer)| late(peer)).map(|(id, _)| id.clone()).collect()
+        let late = self.strangers().filter(|(_, peer)| peer.hello_until_ms() <= now_ms);
+        late.map(|(id, _)| id.clone()).collect()
     }
 
     /// Peers that dialled, and keep silent, and were not spoken to either.
     pub(super) fn shy(&self, now_ms: u64) -> Vec<TransportId> {
-        let silent =
-            |peer: &Peer| peer.author.is_none() && !peer.outbound && peer.shy_until_ms() <= now_ms;
+        let silent = |peer: &Peer| !peer.outbound && peer.shy_until_ms() <= now_ms;
         let unasked = |id: &TransportId| !self.is_asked(id, |asked| *asked == Asked::Hello);
-        let shy = self.connected.iter().filter(|(id, peer)| silent(peer) && unasked(id));
+        let shy = self.strangers().filter(|(id, peer)| silent(peer) && unasked(id));
         shy.map(|(id, _)| id.clone()).collect()
     }
 
     /// When the next request or hello is late.
     pub(super) fn next_ms(&self, now_ms: u64) -> Option<u64> {
-        let mute = self.connected.values().filter(|peer| peer.author.is_none());
-        let hellos = mute.map(Peer::hello_until_ms);
-        let shy = self.connected.values().filter(|peer| peer.author.is_none() && !peer.outbound);
-        let open = self.open.values().map(Open::until_ms);
-        let shy = shy.map(Peer::shy_until_ms).filter(|until_ms| *until_ms > now_ms);
+        let hellos = self.strangers().map(|(_, peer)| peer.hello_until_ms());
+        let shy = self.strangers().filter(|(_, peer)| !peer.outbound);
+        let shy = shy.map(|(_, peer)| peer.shy_until_ms()).filter(|until_ms| *until_ms > now_ms);
+        let open = self.open.values().next().map(Open::until_ms);
         hellos.chain(shy).chain(open).min()
+    }
+
+    fn strangers(&self) -> impl Iterator<Item = (&TransportId, &Peer)> {
+        self.strangers.iter().filter_map(|id| self.connected.get(id).map(|peer| (id, peer)))
     }
 
     /// The numbers of the requests under way to a peer.
@@ -239,6 +259,16 @@ impl Peers {
 }
 
 impl Peer {
+    /// Whether its hello was accepted.
+    pub(super) fn is_known(&self) -> bool {
+        self.author.is_some()
+    }
+
+    /// Who it is, once that is known.
+    pub(super) fn author(&self) -> Option<AuthorId> {
+        self.author
+    }
+
     /// A hello that failed is not repeated at once: the connection may be about to end.
     fn shy_until_ms(&self) -> u64 {
         self.greeted_ms.saturating_add(limits::HELLO_SHY_MS)

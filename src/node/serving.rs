@@ -70,7 +70,7 @@ impl Node {
         let Some(from) = self.peers.get_mut(peer) else {
             return refuse(token, Refusal::Identity, out);
         };
-        let is_known = from.author.is_some();
+        let is_known = from.is_known();
         if !from.requests.take(now.mono_ms, limits::REQUEST_BURST, limits::REQUESTS_PER_SECOND) {
             refuse(token, Refusal::Busy, out);
             return self.penalise(peer, Offence::RequestFlood, now, out);

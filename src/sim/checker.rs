@@ -214,6 +214,16 @@ impl Checker {
         self.violation.get_or_insert(violation);
     }
 
+    /// A member is dishonest from now on.
+    pub fn distrust(&mut self, node: usize) {
+        self.setting.honest[node] = false;
+    }
+
+    /// The last fault is over at another time than the scenario said.
+    pub fn quieten(&mut self, quiet_ms: u64) {
+        self.setting.quiet_ms = quiet_ms;
+    }
+
     /// The setting.
     pub fn setting(&self) -> &Setting {
         &self.setting

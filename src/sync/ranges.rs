@@ -95,7 +95,7 @@ impl State {
         now: Now,
     ) -> Result<(), negentropy::Error> {
         let Some(state) = self.peers.get_mut(peer) else { return Ok(()) };
-        state.under_way = None;
+        self.under_way.remove(peer);
         let Some(session) = self.ranges.as_mut().filter(|session| session.peer == *peer) else {
             return Ok(());
         };

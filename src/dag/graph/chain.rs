@@ -44,12 +44,12 @@ impl Graph {
     /// Verifies the signature if the key is known or in the vertex itself.
     pub(super) fn check_signature(&self, vertex: &SignedVertex) -> Result<Keyed, Error> {
         if let Some(chain) = self.chains.get(&vertex.vertex().author) {
-            vertex.verify(&chain.key)?;
+            vertex.verify_by(&chain.key)?;
             return Ok(Keyed::Verified);
         }
         match identity_of(vertex)? {
             Some((key, _)) => {
-                vertex.verify(&key)?;
+                vertex.verify_by(&key)?;
                 Ok(Keyed::Verified)
             }
             None => Ok(Keyed::Unknown),
@@ -230,12 +230,16 @@ fn identity_of(vertex: &SignedVertex) -> Result<Option<(PublicKey, Binding)>, Er
     if *suite != SUITE {
         return Err(Error::Identity { reason: "its signature suite is unknown to this program" });
     }
+    if let Some(key) = vertex.known_key() {
+        return Ok(Some((key.clone(), binding.clone())));
+    }
     let key = PublicKey::from_bytes(public_key)
         .map_err(|_| Error::Identity { reason: "its public key is malformed" })?;
     let (author, key_of) = (vertex.vertex().author, AuthorId::of(&key));
     if author != key_of {
         return Err(Error::ForeignKey { author, key_of });
     }
+    vertex.keep_key(&key);
     Ok(Some((key, binding.clone())))
 }
 

@@ -46,6 +46,13 @@ impl Converges {
     }
 }
 
+/// The member that wrote a vertex which somebody has.
+fn author_of(id: &VertexId, peeks: &[Peek<'_>], setting: &Setting) -> Option<usize> {
+    let mut graphs = peeks.iter().filter_map(|peek| peek.state).map(Node::graph);
+    let vertex = graphs.find_map(|graph| graph.get(id))?;
+    setting.authors.get(&vertex.vertex().author).copied()
+}
+
 impl Invariant for Converges {
     fn name(&self) -> &'static str {
         "L1 histories become equal"
@@ -55,6 +62,10 @@ impl Invariant for Converges {
         let Fact::Second { at_ms, peeks } = fact else { return Ok(()) };
         if *at_ms < setting.quiet_ms {
             return Ok(());
+        }
+        if self.quiet_ms != setting.quiet_ms {
+            // Something was added that is to be survived as well.
+            *self = Self::default();
         }
         if self.all.is_none() {
             self.begin(peeks, setting);
@@ -67,10 +78,13 @@ impl Invariant for Converges {
             }
             if late && !self.equal_ms.contains_key(&node) {
                 let all = self.all.as_deref().unwrap_or_default();
-                let lacks = all.iter().filter(|id| !state.graph().contains(id)).count();
+                let lacks: Vec<_> =
+                    all.iter().filter(|id| !state.graph().contains(id)).copied().collect();
+                let by = lacks.first().and_then(|id| author_of(id, peeks, setting));
                 let what = format!(
-                    "{} ms after the last fault it lacks {lacks} of {} vertices",
+                    "{} ms after the last fault it lacks {} of {} vertices, one by member {by:?}",
                     at_ms - setting.quiet_ms,
+                    lacks.len(),
                     all.len()
                 );
                 return Err(Broken::at(node, what));
