@@ -6,6 +6,7 @@
 //! - [`node`]: the class `MeshNode`, a whole node.
 //! - [`finality`]: what a network begins with, who decides in it, and checking proofs.
 //! - [`verify`]: checking an exported run.
+//! - `simulation`: the simulator, in the module of its page and nowhere else.
 //! - [`types`]: the TypeScript interfaces of everything that crosses as a plain object.
 //! - [`object`]: making and reading plain objects.
 //! - [`view`]: events, runs and status as plain objects.
@@ -15,37 +16,41 @@
 
 pub(crate) mod error;
 
+#[cfg(not(feature = "sim-page"))]
 pub(crate) mod reader;
 
-#[cfg(any(feature = "mesh", feature = "layers"))]
+#[cfg(all(any(feature = "mesh", feature = "layers"), not(feature = "sim-page")))]
 pub mod neural;
 
 #[cfg(feature = "fann")]
 pub mod fann;
 
-#[cfg(feature = "mesh")]
+#[cfg(all(feature = "mesh", not(feature = "sim-page")))]
 pub mod types;
 
-#[cfg(feature = "mesh")]
+#[cfg(all(feature = "mesh", not(feature = "sim-page")))]
 pub(crate) mod object;
 
-#[cfg(feature = "mesh")]
+#[cfg(all(feature = "mesh", not(feature = "sim-page")))]
 pub(crate) mod promise;
 
-#[cfg(feature = "mesh")]
+#[cfg(all(feature = "mesh", not(feature = "sim-page")))]
 pub(crate) mod options;
 
-#[cfg(feature = "mesh")]
+#[cfg(all(feature = "mesh", not(feature = "sim-page")))]
 pub mod finality;
 
-#[cfg(feature = "mesh")]
+#[cfg(all(feature = "mesh", not(feature = "sim-page")))]
 pub(crate) mod view;
 
-#[cfg(feature = "mesh")]
+#[cfg(all(feature = "mesh", not(feature = "sim-page")))]
 pub mod verify;
 
-#[cfg(feature = "mesh")]
+#[cfg(all(feature = "mesh", not(feature = "sim-page")))]
 pub mod node;
+
+#[cfg(feature = "sim-page")]
+pub mod simulation;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;

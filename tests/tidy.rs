@@ -403,8 +403,11 @@ fn agreement(tree: &Tree, found: &mut Vec<Problem>) {
         let says = "rustflags differ from .cargo/config.toml: tests would not run what is shipped";
         found.push(problem("agreement", "wasm-pack.toml", 1, says));
     }
+    let mut table = "";
     for (index, line) in text("wasm-pack.toml").lines().enumerate() {
-        if line.starts_with("features = ") && line.contains("\"sim\"") {
+        table = if line.starts_with('[') { line } else { table };
+        let is_shipped = table == "[[artifact]]" && line.starts_with("features = ");
+        if is_shipped && line.contains("\"sim") {
             let says =
                 "the simulator's signatures prove nothing: never build `sim` for an artifact";
             found.push(problem("agreement", "wasm-pack.toml", index + 1, says));

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // `npm run build`: the wasm artifacts, the host, the dashboard and the package in `dist/`.
-// `npm run build -- neural` stops after that artifact.
+// `npm run build -- neural` stops after that artifact; `npm run build -- sim` makes the simulator's
+// page in `www/dist-sim/`, which is not part of the package.
 // The matrix of artifacts stands in wasm-pack.toml; this is its only reader. A step whose inputs
 // have not changed is skipped, so a second run takes a second.
 
@@ -35,6 +36,25 @@ export async function buildArtifacts(names) {
   for (const artifact of wanted) built.push(await buildArtifact(artifact, matrix.flags))
   const lines = checkBudgets(built.map(({ size }) => size))
   return { digests: built.map(({ digest }) => digest), lines }
+}
+
+/** The simulator's own module and page. */
+export async function buildSimulator() {
+  const { simulator, flags } = parseToml(readFileSync(join(ROOT, 'wasm-pack.toml'), 'utf8'))
+  const { digest, size } = await buildArtifact(simulator, flags)
+  const about = {
+    name: 'www/sim.html (Vite)',
+    inputs: ['src', 'sim.html', 'tsconfig.sim.json', 'vite.sim.config.ts'].map(inDashboard),
+    words: [digest],
+    output: 'www/dist-sim/sim.html',
+    stamp: 'www/dist-sim/.stamp',
+  }
+  await step(about, async () => {
+    await run(process.execPath, [TSC, '-p', 'www/tsconfig.sim.json', '--noEmit'])
+    const words = [join(ROOT, VITE), 'build', '--config', 'vite.sim.config.ts']
+    await run(process.execPath, words, { cwd: join(ROOT, 'www') })
+  })
+  return checkBudgets([size])
 }
 
 const inDashboard = (name) => `www/${name}`
@@ -133,7 +153,9 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
     await setup()
     const names = process.argv.slice(2)
     if (names.length === 0) return build()
-    const { lines } = await buildArtifacts(names)
+    const lines = names.includes('sim') ? await buildSimulator() : []
+    const artifacts = names.filter((name) => name !== 'sim')
+    if (artifacts.length > 0) lines.push(...(await buildArtifacts(artifacts)).lines)
     for (const line of lines) say(`build: ${line}`)
   })
 }

@@ -4,7 +4,7 @@
 // The last line is `N passed, N failed`; the exit code is 1 when anything failed.
 
 import { join } from 'node:path'
-import { build } from './build.mjs'
+import { build, buildSimulator } from './build.mjs'
 import { ROOT } from './lib/paths.mjs'
 import { report, run, start } from './lib/run.mjs'
 import { cargoTest, check, nodeTest } from './lib/suites.mjs'
@@ -76,6 +76,10 @@ function groups({ chromedriver }) {
       nodeTest('host (npm/test)', 'npm/test'),
       nodeTest('dashboard (www/test)', 'www/test', { before: dashboard }),
       nodeTest('dashboard in Chromium (www/test/browser)', 'www/test/browser', { concurrency: 1 }),
+      nodeTest('simulator in Chromium (www/test/simulator)', 'www/test/simulator', {
+        before: buildSimulator,
+        concurrency: 1,
+      }),
     ],
     package: [
       nodeTest('packed package (tests/node)', 'tests/node', { concurrency: 1 }),

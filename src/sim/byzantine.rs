@@ -58,6 +58,14 @@ pub enum Attack {
     Garbage,
 }
 
+impl Attack {
+    /// Its name, as in a scenario file.
+    pub fn name(&self) -> String {
+        let value = serde_json::to_value(self).unwrap_or_default();
+        value.get("attack").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+    }
+}
+
 /// What a strategy can do.
 #[derive(Debug)]
 pub enum Action {

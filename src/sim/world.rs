@@ -9,6 +9,7 @@ mod faults;
 mod finish;
 mod gossip;
 mod host;
+mod live;
 mod operations;
 
 use std::cmp::Ordering;
@@ -28,6 +29,7 @@ use crate::effect::{Effect, Input};
 use crate::identity::TransportId;
 use gossip::Message;
 use host::Host;
+pub use live::{Condition, Flight, Holding, Look};
 use operations::{Operation, Operations};
 
 /// Milliseconds since 1970 when a simulation begins.
@@ -61,6 +63,8 @@ pub struct World {
     /// The last number given to a token, a message or a command.
     last_number: u64,
     operations: Operations,
+    /// Messages that were sent, if somebody looks.
+    flights: Option<Vec<Flight>>,
     /// Effects of one input, kept for their room.
     scratch: Vec<Effect>,
 }
@@ -157,6 +161,7 @@ impl World {
             exchanges: BTreeMap::new(),
             last_number: 0,
             operations: Operations::default(),
+            flights: None,
             scratch: Vec::new(),
             hosts,
             tree,
@@ -176,6 +181,13 @@ impl World {
     /// Runs until so many virtual milliseconds have passed, or to the first violation.
     pub fn run_until(&mut self, until_ms: u64) {
         crate::dag::forget_decoded();
+        self.step_until(until_ms);
+        crate::dag::forget_decoded();
+    }
+
+    /// The same for a world that goes on soon, and is the only one of its thread: what was decoded
+    /// once is kept until [`World::finish`].
+    pub fn step_until(&mut self, until_ms: u64) {
         mutant::skip(match self.scenario.mutant {
             Some(Mutant::Skip(check)) => Some(check),
             _ => None,
@@ -190,7 +202,6 @@ impl World {
             self.happen(event);
         }
         mutant::skip(None);
-        crate::dag::forget_decoded();
     }
 
     /// The first violation so far.

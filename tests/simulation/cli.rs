@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use synaptic_mesh::sim::trace::Trace;
+use synaptic_mesh::sim::world::Holding;
 use synaptic_mesh::sim::{Report, Scenario, World, catalogue, shrink, slice};
 
 const HELP: &str = "npm run sim -- [options]
@@ -20,6 +21,7 @@ const HELP: &str = "npm run sim -- [options]
   --seeds N         so many seeds, one after the other (1)
   --hours H         seeds until so many hours have passed, instead of a number of them
   --real            real signatures instead of the stub
+  --every MINUTES   what is stored, and the memory of the process, after so much virtual time each
   --trace FILE      every input of every member, one line of JSON each
   --svg FILE        the end of the history, or what led to a violation, as a picture
   --shrink          make a failing scenario as small as it can be, and write it as a file
@@ -36,6 +38,7 @@ struct Options {
     seeds: u64,
     hours: Option<f64>,
     real: bool,
+    every_ms: Option<u64>,
     trace: Option<String>,
     svg: Option<String>,
     shrink: bool,
@@ -62,6 +65,7 @@ fn options(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
                 options.hours = Some(text.parse().map_err(|_| format!("{text:?} is no number"))?);
             }
             "--real" => options.real = true,
+            "--every" => options.every_ms = Some(number(value()?)?.max(1) * 60_000),
             "--trace" => options.trace = Some(value()?),
             "--svg" => options.svg = Some(value()?),
             "--shrink" => options.shrink = true,
@@ -112,11 +116,36 @@ fn run(options: &Options, scenario: &Scenario) -> Result<Report, String> {
         }
     };
     let mut world = World::new(scenario.clone(), trace);
+    if let Some(every_ms) = options.every_ms {
+        say(" virtual h  vertices  history KiB  disk KiB  all disks MiB  process MiB");
+        let mut until_ms = every_ms;
+        while until_ms < scenario.horizon_ms && world.violation().is_none() {
+            world.step_until(until_ms);
+            say(&held(&world, until_ms));
+            until_ms += every_ms;
+        }
+    }
     world.run_until(scenario.horizon_ms);
     if let Some(file) = &options.svg {
         std::fs::write(file, slice::svg(&world)).map_err(written)?;
     }
     Ok(world.finish())
+}
+
+/// A line about what members hold: the most of any of them, and all disks together.
+fn held(world: &World, at_ms: u64) -> String {
+    let holdings: Vec<_> = world.members().filter_map(|node| world.holding(node)).collect();
+    let most = |of: fn(&Holding) -> u64| holdings.iter().map(of).max().unwrap_or(0);
+    let disks: u64 = holdings.iter().map(|holding| holding.disk_bytes).sum();
+    format!(
+        "{:>10.1}  {:>8}  {:>11}  {:>8}  {:>13}  {:>11}",
+        Duration::from_millis(at_ms).as_secs_f64() / 3_600.0,
+        most(|holding| holding.vertices),
+        most(|holding| holding.history_bytes) >> 10,
+        most(|holding| holding.disk_bytes) >> 10,
+        disks >> 20,
+        memory_kib("VmRSS:").unwrap_or(0) >> 10,
+    )
 }
 
 fn say(line: &str) {
@@ -164,7 +193,7 @@ fn all(options: &Options) -> Result<bool, String> {
     }
     let seconds = started.elapsed().as_secs_f64();
     say(&format!("{count} scenarios, {events} events, {virtual_ms} virtual ms in {seconds:.1} s"));
-    if let Some(kib) = memory_kib() {
+    if let Some(kib) = memory_kib("VmHWM:") {
         say(&format!("{kib} KiB of memory at most"));
     }
     Ok(true)
@@ -183,10 +212,10 @@ fn write_shrunk(options: &Options, scenario: &Scenario, seed: u64) -> Result<(),
     Ok(())
 }
 
-/// The most memory this process had, where the system tells.
-fn memory_kib() -> Option<u64> {
+/// Memory of this process, where the system tells: now (`VmRSS:`) or at most (`VmHWM:`).
+fn memory_kib(which: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(which))?;
     line.trim().trim_end_matches(" kB").parse().ok()
 }
 

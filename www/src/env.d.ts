@@ -4,3 +4,8 @@ interface ImportMeta {
 }
 
 declare module '*.css'
+
+declare module '*.wasm?url' {
+  const url: string
+  export default url
+}

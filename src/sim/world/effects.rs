@@ -201,7 +201,7 @@ impl World {
         let size = bytes.len() + FRAME_BYTES;
         let exchange = Exchange { from: node, life: self.hosts[node].life, to, request, bytes };
         self.exchanges.insert(token, exchange);
-        if let Transit::Arrives { at_us } = self.network.send(node, to, size, self.now_us) {
+        if let Transit::Arrives { at_us } = self.transmit(node, to, size) {
             self.schedule(at_us, Event::Request { token });
         }
         self.schedule(self.now_us + REQUEST_TIMEOUT_US, Event::Timeout { token });
@@ -219,7 +219,7 @@ impl World {
     fn respond(&mut self, node: usize, token: u64, bytes: Vec<u8>) {
         let Some(to) = self.exchanges.get(&token).map(|exchange| exchange.from) else { return };
         let size = bytes.len() + FRAME_BYTES;
-        if let Transit::Arrives { at_us } = self.network.send(node, to, size, self.now_us) {
+        if let Transit::Arrives { at_us } = self.transmit(node, to, size) {
             self.schedule(at_us, Event::Response { token, bytes });
         }
     }

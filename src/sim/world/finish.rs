@@ -20,6 +20,7 @@ impl World {
         let trace_hash = self.trace.hash();
         let trace_lines = self.trace.lines();
         let simulated_ms = self.now_us / 1_000;
+        crate::dag::forget_decoded();
         if self.violation().is_none() {
             self.show(true);
             self.check_vertices();

@@ -97,7 +97,7 @@ impl World {
         let again = self.network.duplicates(from, to);
         for again in [Some(false), again.then_some(true)].into_iter().flatten() {
             let bytes = message.bytes.len();
-            if let Transit::Arrives { at_us } = self.network.send(from, to, bytes, self.now_us) {
+            if let Transit::Arrives { at_us } = self.transmit(from, to, bytes) {
                 let message = Rc::clone(message);
                 self.schedule(at_us, Event::Gossip { to, from, message, again });
             }
