@@ -26,9 +26,10 @@
 //!
 //! Rules only ask whether a quorum *has* said something. [`State`] therefore folds statements into
 //! sets that only grow, and gives the same result in whatever order they come. It sends nothing
-//! and reads no clock; timers lead to votes and to nothing else. Cost: O(members) per vote, and
-//! O(keys that wait) per input. Whatever others say, the memory it takes is at most a fixed
-//! multiple of the bytes of their vertices, and with them bounded by the graph.
+//! and reads no clock; timers lead to votes and to nothing else. Cost: O(members) per vote, however
+//! many keys wait; O(keys that a quorum reported) per input while those wait for the slow path.
+//! Whatever others say, the memory it takes is at most a fixed multiple of the bytes of their
+//! vertices, and with them bounded by the graph.
 //!
 //! What this does not do: fewer than four members decide nothing and say so. There is no
 //! throughput beyond one contested block per three delays, and no punishment of who votes twice.
@@ -43,6 +44,7 @@ mod error;
 mod fast;
 mod latency;
 pub mod mmr;
+mod pending;
 mod proof;
 mod slow;
 mod state;

@@ -120,7 +120,9 @@ impl State {
         }
         said.idle.remove(&(author, id));
         said.candidates.push(id);
-        self.pending.entry(*key).or_insert(now.mono_ms);
+        let reported = self.my_keys.get(key).is_some_and(|mine| mine.reported);
+        self.pending.begin(*key, now.mono_ms, reported);
+        self.contest(key);
         self.touched.insert(*key);
     }
 
@@ -133,7 +135,7 @@ impl State {
             said.idle.insert((author, id));
         }
         if said.candidates.is_empty() {
-            self.pending.remove(key);
+            self.pending.end(key);
         }
     }
 
@@ -150,7 +152,7 @@ impl State {
                 said.candidates.retain(|candidate| *candidate != id);
                 said.idle.remove(&(item.author, id));
                 if said.candidates.is_empty() {
-                    self.pending.remove(other);
+                    self.pending.end(other);
                 }
                 self.touched.insert(*other);
             }

@@ -1,5 +1,6 @@
 //! The fast path: one item for one key, decided by two rounds of votes without a leader.
 
+use super::tally::Key;
 use super::{Committee, Output, State};
 use crate::clock::Now;
 use crate::dag::vote::{ConflictKey, Decision, ItemId, Vote};
@@ -19,12 +20,21 @@ impl State {
         };
         if voters.insert(place) {
             self.touched.insert(*key);
-            let Some(item) = locked else { return };
+            let Some(item) = locked else { return self.contest(key) };
             if let Some(asked_ms) = self.asked_ms.get(key) {
                 self.latency.measured(now.since_ms(*asked_ms));
             }
             // Who locks it may know more, and what a quorum locked is possible.
             self.reconsider(item, now);
+        }
+    }
+
+    /// Leaves a key to the slow path, if a quorum has reported it.
+    pub(super) fn contest(&mut self, key: &ConflictKey) {
+        let Some(committee) = &self.committee else { return };
+        let reported = |said: &Key| committee.is_quorum(said.reported(|_| true));
+        if self.keys.get(key).is_some_and(reported) {
+            self.pending.contest(key);
         }
     }
 
@@ -37,13 +47,13 @@ impl State {
         out: &mut Vec<Output>,
     ) -> bool {
         let timeout_ms = self.latency.timeout_ms(0, &self.config);
-        let late = self.pending.iter().filter(|(_, since)| now.since_ms(**since) >= timeout_ms);
-        let late: Vec<ConflictKey> = late.map(|(key, _)| *key).collect();
         let mut keys = std::mem::take(&mut self.touched);
-        keys.extend(late);
+        if let (Some(until), true) = (now.mono_ms.checked_sub(timeout_ms), self.votes(committee)) {
+            keys.extend(self.pending.unreported(until));
+        }
         let before = self.decisions().len();
         for key in keys {
-            self.advance_key(&key, committee, now, out);
+            self.advance_key(&key, committee, timeout_ms, now, out);
         }
         self.decisions().len() > before
     }
@@ -52,6 +62,7 @@ impl State {
         &mut self,
         key: &ConflictKey,
         committee: &Committee,
+        timeout_ms: u64,
         now: Now,
         out: &mut Vec<Output>,
     ) {
@@ -64,7 +75,9 @@ impl State {
         }
         let locked = said.locked(committee);
         let first = said.candidates.first().copied();
-        let contested = self.is_contested(key, committee, now);
+        let since = self.pending.since_ms(key);
+        let late = since.is_some_and(|since| now.since_ms(since) >= timeout_ms);
+        let contested = late || self.is_contested(key, committee);
         let mine = self.my_keys.get(key).cloned().unwrap_or_default();
         let silent = self.closed || (mine.reported && !self.votes_on());
         if let (Some(item), None, false) = (locked, mine.commit, silent) {
@@ -89,16 +102,13 @@ impl State {
         self.items.get(&item).is_some_and(|item| item.keys.len() == 1 && item.seats.is_none())
     }
 
-    /// Whether it is time to leave a key to the slow path.
-    fn is_contested(&self, key: &ConflictKey, committee: &Committee, now: Now) -> bool {
-        let Some(said) = self.keys.get(key) else { return false };
-        let late = self
-            .pending
-            .get(key)
-            .is_some_and(|since| now.since_ms(*since) >= self.latency.timeout_ms(0, &self.config));
-        late || said.is_split(committee)
-            || committee.has_honest(said.reported(|_| true))
-            || said.candidates.iter().any(|item| !self.is_simple(*item))
+    /// Whether what was said leaves a key to the slow path.
+    fn is_contested(&self, key: &ConflictKey, committee: &Committee) -> bool {
+        self.keys.get(key).is_some_and(|said| {
+            said.is_split(committee)
+                || committee.has_honest(said.reported(|_| true))
+                || said.candidates.iter().any(|item| !self.is_simple(*item))
+        })
     }
 
     #[cfg(test)]

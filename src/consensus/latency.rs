@@ -10,24 +10,29 @@ use crate::limits;
 /// How much longer than the usual longest wait.
 const FACTOR: u64 = 3;
 
-/// The last measurements, in milliseconds.
+/// The last measurements.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Latency(VecDeque<u64>);
+pub(super) struct Latency {
+    /// In milliseconds.
+    samples: VecDeque<u64>,
+    /// Their 95th percentile, if there are any.
+    p95_ms: Option<u64>,
+}
 
 impl Latency {
     pub(super) fn measured(&mut self, ms: u64) {
-        if self.0.len() == limits::LATENCY_SAMPLES_MAX {
-            self.0.pop_front();
+        if self.samples.len() == limits::LATENCY_SAMPLES_MAX {
+            self.samples.pop_front();
         }
-        self.0.push_back(ms);
+        self.samples.push_back(ms);
+        let mut sorted: Vec<u64> = self.samples.iter().copied().collect();
+        sorted.sort_unstable();
+        self.p95_ms = sorted.get(sorted.len() * 95 / 100).or(sorted.last()).copied();
     }
 
     /// Milliseconds to wait in a view; doubles with each.
     pub(super) fn timeout_ms(&self, view: u32, config: &Config) -> u64 {
-        let mut sorted: Vec<u64> = self.0.iter().copied().collect();
-        sorted.sort_unstable();
-        let p95 = sorted.get(sorted.len() * 95 / 100).or(sorted.last());
-        let usual = p95.map_or(config.timeout_ms_first, |ms| ms.saturating_mul(FACTOR));
+        let usual = self.p95_ms.map_or(config.timeout_ms_first, |ms| ms.saturating_mul(FACTOR));
         let first = usual.clamp(config.timeout_ms_min, config.timeout_ms_max);
         first.saturating_mul(1 << view.min(10))
     }

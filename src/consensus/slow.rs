@@ -140,7 +140,7 @@ impl State {
 
     fn new_block(&self, view: u32, committee: &Committee, now: Now) -> Block {
         let (mut items, mut taken) = (Vec::new(), BTreeSet::new());
-        for key in self.pending.keys() {
+        for key in self.pending.contested() {
             if items.len() == limits::BLOCK_ITEMS_MAX {
                 break;
             }
@@ -202,7 +202,7 @@ impl State {
         let taken = BTreeSet::new();
         self.is_cut_due(now)
             || self.ending(committee).is_some()
-            || self.pending.keys().any(|key| self.winner(key, &taken, committee).is_some())
+            || self.pending.contested().any(|key| self.winner(key, &taken, committee).is_some())
     }
 
     /// Locks what the leader of the own or a later view put forward, if the rules allow it.
@@ -291,11 +291,11 @@ impl State {
     /// Says when time alone will make a difference.
     pub(super) fn wake(&self, now: Now, out: &mut Vec<Output>) {
         let timeout_ms = self.latency.timeout_ms(0, &self.config);
-        let keys = self
+        let oldest = self
             .pending
-            .iter()
-            .filter(|(key, _)| !self.my_keys.get(*key).is_some_and(|mine| mine.reported));
-        let keys = keys.map(|(_, since)| since.saturating_add(timeout_ms)).min();
+            .oldest_unreported_ms()
+            .filter(|_| self.committee().is_some_and(|committee| self.votes(committee)));
+        let keys = oldest.map(|since| since.saturating_add(timeout_ms));
         let view = self.my_slots.get(&self.slot).and_then(|mine| {
             let timeout_ms = self.latency.timeout_ms(mine.view, &self.config);
             Some(mine.since_ms?.saturating_add(timeout_ms))

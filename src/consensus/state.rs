@@ -1,10 +1,12 @@
 //! The engine: folds what members said, casts the own votes, reports decisions.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::books::Books;
 use super::committee::Voters;
 use super::latency::Latency;
+use super::pending::Pending;
 use super::tally::{self, Key, Slot};
 use super::{Checkpoint, Committee, Config, Mmr, conflict_keys};
 use crate::clock::Now;
@@ -139,9 +141,9 @@ pub struct State {
     pub(super) config: Config,
     pub(super) network: NetworkId,
     pub(super) me: AuthorId,
-    pub(super) committee: Option<Committee>,
+    pub(super) committee: Option<Arc<Committee>>,
     /// Committees of earlier epochs.
-    past: BTreeMap<u64, Committee>,
+    past: BTreeMap<u64, Arc<Committee>>,
     /// Votes for epochs that have not begun here.
     later: Vec<(AuthorId, Votes)>,
     /// Items that name a committee, by its epoch.
@@ -158,7 +160,7 @@ pub struct State {
     /// What was said about keys that are not decided yet.
     pub(super) keys: BTreeMap<ConflictKey, Key>,
     /// Keys with candidates, and since when they wait.
-    pub(super) pending: BTreeMap<ConflictKey, u64>,
+    pub(super) pending: Pending,
     /// Keys about which something new was said.
     pub(super) touched: BTreeSet<ConflictKey>,
     pub(super) decided: BTreeMap<ConflictKey, ItemId>,
@@ -233,7 +235,7 @@ impl State {
             config,
             network,
             me,
-            committee,
+            committee: committee.map(Arc::new),
             past: BTreeMap::new(),
             later: Vec::new(),
             wishes: BTreeMap::new(),
@@ -243,7 +245,7 @@ impl State {
             closed: false,
             items: BTreeMap::new(),
             keys: BTreeMap::new(),
-            pending: BTreeMap::new(),
+            pending: Pending::default(),
             touched: BTreeSet::new(),
             decided: BTreeMap::new(),
             books: Books::new(ledger),
@@ -293,12 +295,12 @@ impl State {
 
     /// The epoch that votes are cast in.
     pub fn epoch(&self) -> u64 {
-        self.committee.as_ref().map_or(0, Committee::epoch)
+        self.committee.as_ref().map_or(0, |committee| committee.epoch())
     }
 
     /// The members that decide now.
     pub fn committee(&self) -> Option<&Committee> {
-        self.committee.as_ref()
+        self.committee.as_deref()
     }
 
     /// Who has a key.
@@ -342,8 +344,12 @@ impl State {
         if self.committee.is_none() {
             return Finality::CausalOnly;
         }
-        let stalled = |since: &u64| now.since_ms(*since) > self.config.stalled_ms;
-        if self.pending.values().any(stalled) { Finality::NoQuorum } else { Finality::Quorum }
+        let stalled = |since| now.since_ms(since) > self.config.stalled_ms;
+        if self.pending.oldest_ms().is_some_and(stalled) {
+            Finality::NoQuorum
+        } else {
+            Finality::Quorum
+        }
     }
 
     /// Credits and names after every decision that took effect here; what wallets show.
@@ -379,7 +385,7 @@ impl State {
             return self.later.push((author, votes.clone()));
         }
         // What is left to say about an epoch that ended is to sign its last checkpoints.
-        let members = self.past.get(&votes.epoch).unwrap_or(committee);
+        let members = self.past.get(&votes.epoch).map_or(committee, Arc::as_ref);
         let Some(place) = members.place(&author) else { return };
         for vote in &votes.votes {
             if votes.epoch == committee.epoch() || matches!(vote, Vote::Sign(..)) {
@@ -395,7 +401,7 @@ impl State {
     /// `docs/finality.md` says why nothing is lost.
     pub(super) fn begin_epoch(&mut self, committee: &Committee, now: Now, out: &mut Vec<Output>) {
         let epoch = committee.epoch();
-        if let Some(old) = self.committee.replace(committee.clone()) {
+        if let Some(old) = self.committee.replace(Arc::new(committee.clone())) {
             self.past.insert(old.epoch(), old);
         }
         (self.slot, self.first_leader, self.closing, self.closed) = (0, 0, None, false);
@@ -410,9 +416,7 @@ impl State {
         let open = keys.into_iter().filter(|(_, said)| said.is_claimed());
         self.keys = open.map(|(key, said)| (key, said.unsaid())).collect();
         self.touched = self.keys.keys().copied().collect();
-        for since in self.pending.values_mut() {
-            *since = now.mono_ms;
-        }
+        self.pending.restart(now.mono_ms);
         out.push(Output::Epoch(epoch));
         self.wishes.retain(|wanted, _| *wanted > epoch);
         let wishes = epoch.checked_add(1).and_then(|next| self.wishes.get(&next).cloned());
@@ -469,7 +473,10 @@ impl State {
             Vote::Commit(Decision(key, item)) => {
                 self.my_keys.entry(*key).or_default().commit = Some(*item);
             }
-            Vote::Contested(key, _) => self.my_keys.entry(*key).or_default().reported = true,
+            Vote::Contested(key, _) => {
+                self.my_keys.entry(*key).or_default().reported = true;
+                self.pending.reported(key);
+            }
             Vote::Propose(view, block) => {
                 self.my_slots.entry(block.slot).or_default().proposed.insert(*view);
             }
@@ -514,7 +521,7 @@ impl State {
             self.uncut_ms = now.mono_ms;
         }
         self.uncut.insert(decision);
-        self.pending.remove(&key);
+        self.pending.end(&key);
         self.asked_ms.remove(&key);
         self.my_keys.remove(&key);
         self.drop_losers(&key, item);
@@ -537,7 +544,7 @@ impl State {
     pub(super) fn mutate(&mut self, mutant: Mutant) {
         self.mutant = Some(mutant);
         if let (Mutant::SmallQuorum, Some(committee)) = (mutant, &mut self.committee) {
-            committee.weaken();
+            Arc::make_mut(committee).weaken();
         }
     }
 }
