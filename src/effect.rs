@@ -18,6 +18,7 @@
 use crate::dag::{BlobId, RunSpec, VertexId};
 use crate::event::{Event, Problem, Reply};
 use crate::identity::{AuthorId, TransportId};
+use crate::units::MicroCredits;
 
 /// One thing that happened outside, told to [`crate::node::Node::handle`].
 #[derive(Debug, Clone)]
@@ -261,6 +262,51 @@ pub struct TrainedUpdate {
     pub accuracy: Option<f32>,
 }
 
+/// What the owner of this node wants of the ledger; the node adds positions, versions and salts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Intention {
+    /// Pays from the own account.
+    Pay {
+        /// The payee.
+        to: AuthorId,
+        /// How much.
+        amount: MicroCredits,
+        /// A remark, at most [`crate::limits::LEDGER_MEMO_BYTES_MAX`] bytes.
+        memo: String,
+    },
+    /// Announces the registration of a name without telling which. The salt is kept in the store.
+    CommitName {
+        /// With or without `.dark`.
+        label: String,
+    },
+    /// Takes a name that was committed to, a checkpoint later.
+    RegisterName {
+        /// With or without `.dark`.
+        label: String,
+        /// Where the owner can be reached, as multiaddrs.
+        addresses: Vec<String>,
+    },
+    /// Replaces the addresses of an own name.
+    UpdateName {
+        /// With or without `.dark`.
+        label: String,
+        /// Where the owner can be reached, as multiaddrs.
+        addresses: Vec<String>,
+    },
+    /// Prolongs an own name.
+    RenewName {
+        /// With or without `.dark`.
+        label: String,
+    },
+    /// Gives an own name away.
+    TransferName {
+        /// With or without `.dark`.
+        label: String,
+        /// The new owner.
+        to: AuthorId,
+    },
+}
+
 /// What the application can ask for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
@@ -322,6 +368,34 @@ pub enum Command {
         /// The members with their weights, in any order.
         members: Vec<(AuthorId, u32)>,
     },
+    /// What an account has; the own one unless another is named. Answer: [`Reply::Wallet`].
+    Wallet {
+        /// Whose.
+        account: Option<AuthorId>,
+    },
+    /// Final operations that moved credits of an account, in the order in which this node saw them;
+    /// of the own one unless another is named. Answer: [`Reply::WalletHistory`].
+    WalletHistory {
+        /// Whose.
+        account: Option<AuthorId>,
+        /// The first [`crate::event::FinalisedView::number`].
+        from: u64,
+        /// How many at most; no more than [`crate::limits::FINALISED_PAGE_MAX`] come.
+        count_max: usize,
+    },
+    /// How a name stands. Answer: [`Reply::Name`].
+    Name {
+        /// With or without `.dark`.
+        label: String,
+    },
+    /// Names that have not expired, of this owner or of all. Answer: [`Reply::Names`].
+    Names {
+        /// Whose.
+        owner: Option<AuthorId>,
+    },
+    /// Pay, or change a name, when the ledger allows it. Answer: [`Reply::Item`], when it is
+    /// written; it is final later.
+    Operate(Intention),
     /// Open a connection, and remember the address. Answer: [`Reply::Done`] at once.
     Dial {
         /// A multiaddr.

@@ -10,6 +10,8 @@ use crate::consensus::Finality;
 use crate::dag::vote::{ConflictKey, ItemId};
 use crate::dag::{BlobId, RunSpec, VertexId};
 use crate::identity::{AuthorId, NetworkId, TransportId};
+use crate::ledger::Name;
+use crate::units::MicroCredits;
 
 /// Something that happened and that a user or a screen may want to know.
 #[derive(Debug, Clone, PartialEq)]
@@ -192,6 +194,81 @@ pub struct FinalityView {
     pub finalised: usize,
 }
 
+/// What an account has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WalletView {
+    /// Whose it is.
+    pub account: AuthorId,
+    /// Whether it was ever credited.
+    pub open: bool,
+    /// What it has by everything that is final.
+    pub balance: MicroCredits,
+    /// What is left of that once the own payments under way are final.
+    pub available: MicroCredits,
+    /// What it has at the last checkpoint.
+    pub certified: MicroCredits,
+    /// In how many holds its credits are set aside (count).
+    pub holds: usize,
+    /// Position of what it spends next.
+    pub next_sequence: u64,
+    /// Height of the last checkpoint.
+    pub height: u64,
+}
+
+/// One final operation that moved credits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MovementView {
+    /// As in [`FinalisedView`].
+    pub number: u64,
+    /// The operation.
+    pub item: ItemId,
+    /// `transfer`, `hold`, `release` or `refund`.
+    pub kind: &'static str,
+    /// Who paid.
+    pub from: AuthorId,
+    /// Who was paid, or is when a hold is released.
+    pub to: AuthorId,
+    /// How much.
+    pub amount: MicroCredits,
+    /// The remark.
+    pub memo: String,
+}
+
+/// Some of an account's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MovementPage {
+    /// In the order of their numbers.
+    pub movements: Vec<MovementView>,
+    /// The number to go on from; `None` after the last.
+    pub next: Option<u64>,
+}
+
+/// How far a registration of this node is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reveal {
+    /// Nothing was committed to, or too long ago.
+    None,
+    /// The commitment waits for a decision or for the next checkpoint.
+    Waiting,
+    /// The name can be registered now.
+    Ready,
+}
+
+/// How a name stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameView {
+    /// With `.dark`.
+    pub name: String,
+    /// Who has it and until when; `None` when nobody has.
+    pub held: Option<Name>,
+    /// Whether this node has it.
+    pub mine: bool,
+    /// Whether this node is about to register it.
+    pub reveal: Reveal,
+    /// Height of the last checkpoint, to compare with the one at which it expires.
+    pub height: u64,
+}
+
 /// One member of a committee.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemberView {
@@ -355,6 +432,14 @@ pub enum Reply {
     Committee(CommitteeView),
     /// An encoded [`crate::consensus::Proof`].
     Proof(Vec<u8>),
+    /// What an account has.
+    Wallet(WalletView),
+    /// Some of an account's history.
+    WalletHistory(MovementPage),
+    /// How a name stands.
+    Name(NameView),
+    /// Names that have not expired.
+    Names(Vec<NameView>),
 }
 
 /// What a join link is made of.

@@ -40,6 +40,7 @@ mod serving;
 mod training;
 mod transfer;
 mod views;
+mod wallet;
 mod writer;
 mod writing;
 
@@ -77,6 +78,7 @@ pub struct Node {
     sync: sync::State,
     runs: Runs,
     deciding: deciding::Deciding,
+    wallet: wallet::Wallet,
     following: BTreeMap<VertexId, following::Following>,
     peers: peers::Peers,
     penalties: offence::Penalties,
@@ -155,6 +157,7 @@ impl Node {
             sync: sync::State::new(),
             runs: Runs::new(),
             deciding,
+            wallet: wallet::Wallet::default(),
             following: BTreeMap::new(),
             peers: peers::Peers::default(),
             penalties: offence::Penalties::default(),
@@ -181,6 +184,7 @@ impl Node {
         node.blobs.restore(blobs);
         node.restore_runs(&meta, now);
         node.restore_deciding(now);
+        node.wallet = wallet::Wallet::restore(&meta);
         node.restore_book(&meta, now);
         Ok(node)
     }

@@ -5,6 +5,7 @@
 //! - [`reader`]: plain objects of those two.
 //! - [`node`]: the class `MeshNode`, a whole node.
 //! - [`finality`]: what a network begins with, who decides in it, and checking proofs.
+//! - [`wallet`]: credits and names, more methods of `MeshNode`.
 //! - [`verify`]: checking an exported run.
 //! - `simulation`: the simulator, in the module of its page and nowhere else.
 //! - [`types`]: the TypeScript interfaces of everything that crosses as a plain object.
@@ -39,6 +40,9 @@ pub(crate) mod options;
 
 #[cfg(all(feature = "mesh", not(feature = "sim-page")))]
 pub mod finality;
+
+#[cfg(all(feature = "mesh", not(feature = "sim-page")))]
+pub mod wallet;
 
 #[cfg(all(feature = "mesh", not(feature = "sim-page")))]
 pub(crate) mod view;

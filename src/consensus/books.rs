@@ -95,6 +95,21 @@ impl Item {
 }
 
 impl State {
+    /// The current ledger as it will be when the own operations that are possible are decided: what
+    /// the next own operation builds on.
+    pub fn expected(&self) -> ledger::State {
+        let mut ledger = self.books.current.clone();
+        for item in self.mine.iter().filter_map(|id| self.items.get(id)) {
+            let Some(operation) = item.operation.clone() else { continue };
+            if ledger.check(&item.author, &operation).is_ok() {
+                let height = ledger.height();
+                let _ =
+                    ledger.settle(Entry { id: item.id, author: item.author, operation }, height);
+            }
+        }
+        ledger
+    }
+
     /// Lets a decision take effect, as soon as its item and what it builds on are known.
     pub(super) fn take_effect(&mut self, decision: Decision, now: Now) {
         let Some(item) = self.items.get(&decision.1) else {

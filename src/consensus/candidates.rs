@@ -19,6 +19,10 @@ impl State {
     /// Takes in an item of a vertex.
     pub(super) fn enter(&mut self, item: Item, committee: &Committee, now: Now) {
         let (id, keys) = (item.id, item.keys.clone());
+        let open = keys.iter().all(|key| self.decided(key).is_none());
+        if item.author == self.me && item.operation.is_some() && open {
+            self.mine.push(id);
+        }
         let epoch = item.seats.as_ref().map(|seats| seats.epoch);
         self.items.insert(id, item);
         // It may have been decided before it was known here.

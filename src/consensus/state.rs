@@ -157,6 +157,8 @@ pub struct State {
     /// Whether this member said it.
     pub(super) closed: bool,
     pub(super) items: BTreeMap<ItemId, Item>,
+    /// Own operations that are not decided, in the order of the own chain.
+    pub(super) mine: Vec<ItemId>,
     /// What was said about keys that are not decided yet.
     pub(super) keys: BTreeMap<ConflictKey, Key>,
     /// Keys with candidates, and since when they wait.
@@ -244,6 +246,7 @@ impl State {
             closes: BTreeMap::new(),
             closed: false,
             items: BTreeMap::new(),
+            mine: Vec::new(),
             keys: BTreeMap::new(),
             pending: Pending::default(),
             touched: BTreeSet::new(),
@@ -525,6 +528,8 @@ impl State {
         self.asked_ms.remove(&key);
         self.my_keys.remove(&key);
         self.drop_losers(&key, item);
+        let items = &self.items;
+        self.mine.retain(|id| items.get(id).is_none_or(|mine| !mine.keys.contains(&key)));
         out.push(Output::Decided(decision));
         self.take_effect(decision, now);
     }

@@ -74,6 +74,10 @@ impl Names {
         self.names.get(label).map_or(1, |name| name.version + 1)
     }
 
+    pub(super) fn commitment(&self, hash: &[u8; 32]) -> Option<u64> {
+        self.commitments.get(&ByteArray::new(*hash)).copied()
+    }
+
     /// Whether one more commitment may be made.
     pub(super) fn check_commitment(&self, hash: &ByteArray<32>) -> Result<(), Error> {
         let (held, max) = (self.commitments.len(), limits::NAME_COMMITMENTS_MAX);

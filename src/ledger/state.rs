@@ -219,6 +219,11 @@ impl State {
         self.names.get(label).filter(|name| name.expires > self.height)
     }
 
+    /// The height at which this commitment to a name was decided, if it may still be revealed.
+    pub fn commitment(&self, hash: &[u8; 32]) -> Option<u64> {
+        self.names.commitment(hash)
+    }
+
     /// The version that the next change of a name has.
     pub fn next_version(&self, label: &Label) -> u64 {
         self.names.next_version(label)

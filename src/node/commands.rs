@@ -110,6 +110,12 @@ impl Node {
             }
             Command::Committee => Some(self.committee_view().map(Reply::Committee)),
             Command::Prove { item } => Some(self.prove(&item).map(Reply::Proof)),
+            Command::Wallet { account } => Some(self.wallet_view(account).map(Reply::Wallet)),
+            Command::WalletHistory { account, from, count_max } => {
+                Some(self.movements(account, from, count_max).map(Reply::WalletHistory))
+            }
+            Command::Name { label } => Some(self.name_view(&label).map(Reply::Name)),
+            Command::Names { owner } => Some(self.name_views(owner).map(Reply::Names)),
             Command::Dial { address } => Some(self.dial_address(&address, now)),
             // The first one ends the node however much is going on.
             Command::Stop if busy && !self.commands.stops.is_empty() => Some(Err(busy_problem())),
@@ -129,13 +135,9 @@ impl Node {
             }
             Command::ExportRun { run } => self.export_run(command, &run, now).err().map(Err),
             Command::ProposeCommittee { members } => {
-                let proposed = self.propose_committee(command, members, now);
-                if proposed.is_ok() {
-                    let written = Written { intent: Intent::Item, name: None, answered: false };
-                    self.commands.written.insert(command, written);
-                }
-                proposed.err().map(Err)
+                self.propose_committee(command, members, now).err().map(Err)
             }
+            Command::Operate(intention) => self.operate(command, intention, now).err().map(Err),
         };
         if let Some(result) = answer {
             out.push(Effect::Reply { command, result });
@@ -240,6 +242,16 @@ impl Node {
         }
         self.commands.written.insert(command, Written { intent, name, answered: false });
         Ok(())
+    }
+
+    /// Queues a payload that is an item of its own.
+    pub(super) fn write_item(
+        &mut self,
+        command: u64,
+        payload: Payload,
+        now: Now,
+    ) -> Result<(), Problem> {
+        self.write(command, payload, Intent::Item, now)
     }
 
     /// The own vertex `id` is durable: answers the commands whose payloads are in it.

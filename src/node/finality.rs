@@ -1,7 +1,6 @@
 //! What the application asks about finality, and what it may ask of the committee.
 
 use super::Node;
-use super::commands::busy_problem;
 use crate::clock::Now;
 use crate::consensus::{Committee, Finality};
 use crate::dag::vote::{ItemId, Seats};
@@ -138,10 +137,7 @@ impl Node {
             message: error.to_string(),
             hint: "name 4 to 100 members, each once, with weights from 1 to 1048576".to_owned(),
         })?;
-        if self.writer.queue(Payload::Committee(seats), Some(command), true, now.mono_ms) {
-            return Ok(());
-        }
-        Err(busy_problem())
+        self.write_item(command, Payload::Committee(seats), now)
     }
 
     /// The answer to a command whose payload is an item of this own vertex.

@@ -16,3 +16,4 @@ mod ranges;
 mod runs;
 mod stores;
 mod stranger;
+mod wallet;

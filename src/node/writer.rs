@@ -111,6 +111,13 @@ impl Writer {
         self.backlog_bytes >= limits::BACKLOG_BYTES_MAX
     }
 
+    /// Own payloads that are not in the history yet, in their order.
+    pub(super) fn unwritten(&self) -> impl Iterator<Item = &Payload> {
+        let own = self.under_way.iter().filter_map(|under_way| under_way.own.as_ref());
+        let written = own.flat_map(|own| &own.signed.vertex().payloads);
+        written.chain(self.queue.iter().map(|queued| &queued.payload))
+    }
+
     /// Whether no further own payload is taken.
     pub(super) fn is_queue_full(&self) -> bool {
         self.queue.len() >= limits::OWN_QUEUE_MAX

@@ -225,7 +225,7 @@ impl MeshNode {
     }
 
     /// A promise of a command's answer, as `convert` makes it a JavaScript value.
-    fn ask(&self, command: Command, convert: fn(Reply) -> Option<JsValue>) -> Promise {
+    pub(crate) fn ask(&self, command: Command, convert: fn(Reply) -> Option<JsValue>) -> Promise {
         let handle = self.handle.clone();
         promise(async move {
             let reply = handle.ask(command).await.map_err(thrown)?;
@@ -287,7 +287,7 @@ fn run_view(reply: Reply) -> Option<JsValue> {
     }
 }
 
-fn item_view(reply: Reply) -> Option<JsValue> {
+pub(crate) fn item_view(reply: Reply) -> Option<JsValue> {
     match reply {
         Reply::Item(item) => Some(finality::item(&item)),
         _ => None,
@@ -299,7 +299,7 @@ pub(crate) fn thrown(problem: Problem) -> JsValue {
     object::error(&problem, None)
 }
 
-fn rejected(problem: Problem) -> Promise {
+pub(crate) fn rejected(problem: Problem) -> Promise {
     promise(async move { Err(thrown(problem)) })
 }
 

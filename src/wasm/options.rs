@@ -86,7 +86,12 @@ pub(crate) fn members(reader: &Reader<'_>, name: &str) -> Result<Vec<(AuthorId, 
 
 /// Reads `{id}`, a node id.
 pub(crate) fn author(reader: &Reader<'_>) -> Result<AuthorId, Problem> {
-    reader.text("id")?.parse().map_err(|error: crate::identity::Error| Problem {
+    author_of(&reader.text("id")?)
+}
+
+/// Reads a node id.
+pub(crate) fn author_of(id: &str) -> Result<AuthorId, Problem> {
+    id.parse().map_err(|error: crate::identity::Error| Problem {
         code: "bad-node-id",
         message: error.to_string(),
         hint: "use the node id that `synaptic-mesh status` shows".to_owned(),

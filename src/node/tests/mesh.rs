@@ -23,6 +23,7 @@ use crate::neural::{
 };
 use crate::node::{Config, Node, Restored};
 use crate::rng::Rng;
+use crate::units::MicroCredits;
 
 /// Milliseconds since 1970 at the start of the virtual clock.
 pub(super) const UNIX_MS: u64 = 1_763_000_000_000;
@@ -144,12 +145,15 @@ impl Mesh {
         mesh
     }
 
-    /// Members of which the first few are the committee of the network, with these weights.
+    /// Members of which the first few are the committee of the network, with these weights. Each
+    /// has a thousandth of a credit.
     pub(super) fn deciding(seed: u64, members: usize, weights: &[u32]) -> Self {
         let mut mesh = Self::new(seed, members);
         let seats = mesh.members.iter().map(|member| member.secrets.author()).zip(weights);
         let seats = seats.map(|(author, weight)| (author, *weight)).collect();
-        let genesis = Genesis::new(seats, Vec::new(), [7; 32]).unwrap();
+        let balance = |member: &Member| (member.secrets.author(), MicroCredits(1_000));
+        let balances = mesh.members.iter().map(balance).collect();
+        let genesis = Genesis::new(seats, balances, [7; 32]).unwrap();
         mesh.network = genesis.network();
         mesh.genesis = Some(genesis);
         mesh

@@ -1,0 +1,284 @@
+//! Credits and names of this node's owner: what it has, and what it states in the history.
+//!
+//! The owner says what it wants; the node adds what only it knows: the position of its account that
+//! is free, with what is on its way already, the version of a name, and the salt of a commitment,
+//! which is stored before the commitment is. What the ledger refuses is never written.
+
+use std::collections::BTreeMap;
+
+use serde_bytes::ByteArray;
+
+use super::Node;
+use super::finality::no_committee;
+use crate::clock::Now;
+use crate::dag::vote::ItemId;
+use crate::dag::{Payload, VertexId, operation};
+use crate::effect::Intention;
+use crate::event::{MovementPage, MovementView, NameView, Problem, Reveal, WalletView};
+use crate::identity::AuthorId;
+use crate::ledger::{self, Entry, Label, Operation, commitment};
+use crate::limits;
+
+/// Beginning of the names under which salts are stored.
+const SALT_NAME: &str = "name-salt:";
+
+/// What keeps the name of a commitment secret until it is revealed.
+type Salt = (Label, [u8; 32]);
+
+/// What the node keeps for its owner.
+#[derive(Debug, Default)]
+pub(super) struct Wallet {
+    /// Salts of own commitments.
+    salts: BTreeMap<Label, [u8; 32]>,
+}
+
+impl Wallet {
+    /// Goes on with what was stored.
+    pub(super) fn restore(meta: &[(String, Vec<u8>)]) -> Self {
+        let salt = |(name, bytes): &(String, Vec<u8>)| {
+            let label = Label::new(name.strip_prefix(SALT_NAME)?).ok()?;
+            Some((label, <[u8; 32]>::try_from(bytes.as_slice()).ok()?))
+        };
+        Self { salts: meta.iter().filter_map(salt).collect() }
+    }
+}
+
+impl Node {
+    /// What an account has.
+    pub(super) fn wallet_view(&self, account: Option<AuthorId>) -> Result<WalletView, Problem> {
+        self.check_ledger()?;
+        let account = account.unwrap_or(self.me);
+        let engine = &self.deciding.engine;
+        let (now, certified) = (engine.ledger(), engine.certified());
+        let balance = |ledger: &ledger::State| {
+            ledger.account(&account).map(|account| account.balance).unwrap_or_default()
+        };
+        let current = now.account(&account).copied().unwrap_or_default();
+        let available =
+            if account == self.me { balance(&self.expected_ledger()) } else { current.balance };
+        Ok(WalletView {
+            account,
+            open: now.account(&account).is_some(),
+            balance: current.balance,
+            available: available.min(current.balance),
+            certified: balance(certified),
+            holds: now.holds_of(&account).filter(|(_, hold)| hold.from == account).count(),
+            next_sequence: current.next_sequence,
+            height: now.height(),
+        })
+    }
+
+    /// Final operations that moved credits of an account.
+    pub(super) fn movements(
+        &self,
+        account: Option<AuthorId>,
+        from: u64,
+        count_max: usize,
+    ) -> Result<MovementPage, Problem> {
+        self.check_ledger()?;
+        let account = account.unwrap_or(self.me);
+        let count_max = count_max.clamp(1, limits::FINALISED_PAGE_MAX);
+        let first = usize::try_from(from).unwrap_or(usize::MAX);
+        let mut page = MovementPage { movements: Vec::new(), next: None };
+        for (number, item) in (from..).zip(self.deciding.finalised.iter().skip(first)) {
+            let moved = self.movement(number, item);
+            let Some(moved) = moved.filter(|m| m.from == account || m.to == account) else {
+                continue;
+            };
+            if page.movements.len() == count_max {
+                page.next = Some(number);
+                break;
+            }
+            page.movements.push(moved);
+        }
+        Ok(page)
+    }
+
+    fn movement(&self, number: u64, item: &ItemId) -> Option<MovementView> {
+        let found = self.deciding.engine.item(item)?;
+        let (kind, from, to, amount, memo) = match found.operation.as_ref()? {
+            Operation::Transfer { to, amount, memo, .. } => {
+                ("transfer", found.author, *to, *amount, memo.clone())
+            }
+            Operation::Hold { to, amount, memo, .. } => {
+                ("hold", found.author, *to, *amount, memo.clone())
+            }
+            Operation::Release { hold } => self.end_of(hold, "release")?,
+            Operation::Refund { hold } => self.end_of(hold, "refund")?,
+            _ => return None,
+        };
+        Some(MovementView { number, item: *item, kind, from, to, amount, memo })
+    }
+
+    fn end_of(
+        &self,
+        hold: &ItemId,
+        kind: &'static str,
+    ) -> Option<(&'static str, AuthorId, AuthorId, crate::units::MicroCredits, String)> {
+        let found = self.deciding.engine.item(hold)?;
+        let Operation::Hold { to, amount, memo, .. } = found.operation.as_ref()? else {
+            return None;
+        };
+        Some((kind, found.author, *to, *amount, memo.clone()))
+    }
+
+    /// How a name stands.
+    pub(super) fn name_view(&self, label: &str) -> Result<NameView, Problem> {
+        self.check_ledger()?;
+        let label = Label::new(label).map_err(|error| not_allowed(&error.into()))?;
+        Ok(self.view_of_name(&label))
+    }
+
+    /// Names that have not expired.
+    pub(super) fn name_views(&self, owner: Option<AuthorId>) -> Result<Vec<NameView>, Problem> {
+        self.check_ledger()?;
+        let names = self.deciding.engine.ledger().names();
+        let of = names.filter(|(_, name)| owner.is_none_or(|owner| name.owner == owner));
+        Ok(of.map(|(label, _)| self.view_of_name(label)).collect())
+    }
+
+    fn view_of_name(&self, label: &Label) -> NameView {
+        let ledger = self.deciding.engine.ledger();
+        let held = ledger.name(label).cloned();
+        let mine = held.as_ref().is_some_and(|name| name.owner == self.me);
+        let (reveal, height) = (self.reveal(label), ledger.height());
+        NameView { name: label.to_string(), held, mine, reveal, height }
+    }
+
+    /// How far the own registration of a name is.
+    fn reveal(&self, label: &Label) -> Reveal {
+        let Some(salt) = self.wallet.salts.get(label) else { return Reveal::None };
+        let ledger = self.deciding.engine.ledger();
+        let register = register(ledger, label, *salt, Vec::new());
+        match ledger.check(&self.me, &register) {
+            Ok(()) => Reveal::Ready,
+            Err(ledger::Error::Commitment { .. }) => {
+                let hash = commitment(label, salt, &self.me);
+                let committed = self.expected_ledger().commitment(&hash).is_some();
+                if committed { Reveal::Waiting } else { Reveal::None }
+            }
+            Err(_) => Reveal::None,
+        }
+    }
+
+    /// The ledger once everything is final that this node has said, or is about to.
+    fn expected_ledger(&self) -> ledger::State {
+        let mut ledger = self.deciding.engine.expected();
+        for (place, payload) in (0..).zip(self.writer.unwritten()) {
+            let Payload::Ledger(operation) = payload else { continue };
+            if ledger.check(&self.me, operation).is_ok() {
+                let (author, operation) = (self.me, operation.clone());
+                let id = ItemId(VertexId::of(&[]), place);
+                let height = ledger.height();
+                let _ = ledger.settle(Entry { id, author, operation }, height);
+            }
+        }
+        ledger
+    }
+
+    /// Writes what the owner wants, if the ledger allows it.
+    pub(super) fn operate(
+        &mut self,
+        command: u64,
+        intention: Intention,
+        now: Now,
+    ) -> Result<(), Problem> {
+        self.check_ledger()?;
+        if let Intention::CommitName { label } = &intention
+            && let Ok(label) = Label::new(label)
+            && self.reveal(&label) != Reveal::None
+        {
+            return Err(committed(&label));
+        }
+        let ledger = self.expected_ledger();
+        let (operation, salt) =
+            self.operation(intention, &ledger).map_err(|error| not_allowed(&error))?;
+        ledger.check(&self.me, &operation).map_err(|error| not_allowed(&error))?;
+        if let Some((label, salt)) = salt {
+            self.writer.add_meta(&format!("{SALT_NAME}{}", label.as_str()), salt.to_vec());
+            self.wallet.salts.insert(label, salt);
+        }
+        self.write_item(command, Payload::Ledger(operation), now)
+    }
+
+    /// The operation that an intention comes to here, and the salt to keep.
+    fn operation(
+        &mut self,
+        intention: Intention,
+        ledger: &ledger::State,
+    ) -> Result<(Operation, Option<Salt>), ledger::Error> {
+        let version = |label: &Label| ledger.next_version(label);
+        let operation = match intention {
+            Intention::Pay { to, amount, memo } => {
+                let account = ledger.account(&self.me).copied().unwrap_or_default();
+                Operation::Transfer { sequence: account.next_sequence, to, amount, memo }
+            }
+            Intention::CommitName { label } => {
+                let label = Label::new(&label)?;
+                if let Some(name) = ledger.name(&label) {
+                    return Err(ledger::Error::NameTaken { expires: name.expires });
+                }
+                let mut salt = [0; 32];
+                self.rng.fill(&mut salt);
+                let commitment = ByteArray::new(commitment(&label, &salt, &self.me));
+                return Ok((Operation::NameCommit { commitment }, Some((label, salt))));
+            }
+            Intention::RegisterName { label, addresses } => {
+                let label = Label::new(&label)?;
+                let salt = self.wallet.salts.get(&label).copied().unwrap_or_default();
+                register(ledger, &label, salt, addresses)
+            }
+            Intention::UpdateName { label, addresses } => {
+                let label = Label::new(&label)?;
+                Operation::NameUpdate { version: version(&label), label, addresses }
+            }
+            Intention::RenewName { label } => {
+                let label = Label::new(&label)?;
+                Operation::NameRenew { version: version(&label), label }
+            }
+            Intention::TransferName { label, to } => {
+                let label = Label::new(&label)?;
+                Operation::NameTransfer { version: version(&label), label, to }
+            }
+        };
+        Ok((operation, None))
+    }
+
+    fn check_ledger(&self) -> Result<(), Problem> {
+        self.deciding.engine.committee().map(|_| ()).ok_or_else(no_committee)
+    }
+}
+
+fn register(
+    ledger: &ledger::State,
+    label: &Label,
+    salt: [u8; 32],
+    addresses: Vec<String>,
+) -> Operation {
+    let (label, version) = (label.clone(), ledger.next_version(label));
+    Operation::NameRegister { label, version, salt: ByteArray::new(salt), addresses }
+}
+
+fn committed(label: &Label) -> Problem {
+    Problem {
+        code: "name-committed",
+        message: format!("this node has committed to {label} already"),
+        hint: "register it, as soon as the next checkpoint holds the commitment".to_owned(),
+    }
+}
+
+fn not_allowed(error: &ledger::Error) -> Problem {
+    let hint = match error {
+        ledger::Error::Operation(operation::Error::Label { .. }) => {
+            "such as mesh.dark; see docs/wire.md"
+        }
+        ledger::Error::Overdraft { .. } | ledger::Error::AccountUnknown { .. } => {
+            "nothing was written; see what there is with `synaptic-mesh wallet balance`"
+        }
+        ledger::Error::NameTaken { .. } | ledger::Error::NameForeign { .. } => {
+            "nothing was written; see who has it with `synaptic-mesh name resolve`"
+        }
+        _ => "nothing was written",
+    };
+    Problem { code: error.code(), message: error.to_string(), hint: hint.to_owned() }
+}
