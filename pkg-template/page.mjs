@@ -16,6 +16,7 @@ import { browserHost } from './lib/page/socket.js'
 import { completeRows, completeRun } from './lib/run-options.js'
 import { serve } from './lib/training/serve.js'
 import { WorkerPool } from './lib/training/workers.js'
+import { Names, Wallet } from './lib/wallet.js'
 
 /**
  * @typedef {import('./lib/wasm.js').MeshModule} MeshModule
@@ -192,6 +193,8 @@ class PageNode {
     const emit = (event) => this.#hub.emit(event)
     this.#pool = new WorkerPool(1, spawnIn(artifacts, worker, emit))
     this.#runs = new Runs(core, this.#pool, { recall: () => ({}), remember: () => {} }, emit)
+    this.wallet = new Wallet(core, () => this.#hub.subscribe())
+    this.names = new Names(core, () => this.#hub.subscribe())
     this.closed = this.#pump()
     this.closed.catch(() => {})
   }

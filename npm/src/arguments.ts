@@ -116,18 +116,32 @@ export interface Balance {
   readonly microCredits: number
 }
 
-/** Adds a first balance to those of the same option before it. */
-export function balance(text: string, before: readonly Balance[] = []): Balance[] {
-  const [id = '', amount = '', ...rest] = text.split('=')
-  const digits = /^(\d{1,10})(?:\.(\d{1,6}))?$/.exec(amount)
-  if (NODE_ID.test(id) && digits !== null && rest.length === 0) {
+/** An amount of credits, six decimals at most, in millionths. */
+export function credits(text: string): number {
+  const digits = /^(\d{1,10})(?:\.(\d{1,6}))?$/.exec(text)
+  if (digits !== null) {
     const [, whole = '', parts = ''] = digits
     const microCredits = BigInt(whole) * 1_000_000n + BigInt(parts.padEnd(6, '0'))
     if (microCredits > 0n && microCredits <= BigInt(Number.MAX_SAFE_INTEGER)) {
-      return [...before, { id, microCredits: Number(microCredits) }]
+      return Number(microCredits)
     }
   }
+  throw new InvalidArgumentError('Give credits, such as 1000 or 0.5.')
+}
+
+/** Adds a first balance to those of the same option before it. */
+export function balance(text: string, before: readonly Balance[] = []): Balance[] {
+  const [id = '', amount = '', ...rest] = text.split('=')
+  if (NODE_ID.test(id) && rest.length === 0) {
+    return [...before, { id, microCredits: credits(amount) }]
+  }
   throw new InvalidArgumentError('Give a node id and its credits, such as ID=1000 or ID=0.5.')
+}
+
+/** An address of a name, added to those of the same option before it. */
+export function address(text: string, before: readonly string[] = []): string[] {
+  if (text.startsWith('/')) return [...before, text]
+  throw new InvalidArgumentError('Give a multiaddr, such as /dns/example.org/tcp/443/wss.')
 }
 
 /** The id of a network. */

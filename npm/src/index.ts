@@ -9,6 +9,7 @@ export { createNode, type Node, type NodeEvent, type NodeOptions, type NodeStatu
 export { type ProofOptions, verifyProof } from './proof.js'
 export { type RowsRequest, RUN_DEFAULTS, type RunRequest } from './run-options.js'
 export type { Score } from './training/protocol.js'
+export type { Names, TransferRequest, WaitOptions, Wallet } from './wallet.js'
 export type {
   Activation,
   CommitteeMember,
@@ -19,6 +20,8 @@ export type {
   FinalityStatus,
   ItemView,
   Mismatch,
+  Movement,
+  NameView,
   Network,
   NeuralModule,
   PeerView,
@@ -30,5 +33,6 @@ export type {
   Task,
   TrainOptions,
   VerifyReport,
+  WalletView,
 } from './wasm.js'
 export { loadMesh, loadNeural } from './wasm.js'

@@ -34,6 +34,7 @@ import { decodeJoinLink, encodeJoinLink, LINK_ADDRESSES_MAX } from './link.js'
 import { Lock } from './lock.js'
 import { completeRows, completeRun, type RowsRequest, type RunRequest } from './run-options.js'
 import { TrainingPool } from './training/pool.js'
+import { Names, Wallet } from './wallet.js'
 import {
   type CommitteeMember,
   type CommitteeView,
@@ -46,6 +47,7 @@ import {
   type MeshModule,
   type MeshNode,
   type MeshStatus,
+  type MovementPage,
   type RunModel,
   type RunView,
   type TrainEvent,
@@ -128,6 +130,10 @@ export class Node {
   readonly network: string
   /** Port of its mesh listener. */
   readonly port: number
+  /** Credits, where the network began with a committee. */
+  readonly wallet: Wallet
+  /** Names that end in `.dark`, where the network began with a committee. */
+  readonly names: Names
   /** Settles when the node has ended; rejects if it ended by a failure of the core. */
   readonly closed: Promise<void>
   readonly #parts: Parts
@@ -149,6 +155,8 @@ export class Node {
     this.#runs = new Runs(parts.core, parts.pool, rowsMemory(parts.store), (event) =>
       this.#hub.emit(event),
     )
+    this.wallet = new Wallet(parts.core, () => this.#hub.subscribe())
+    this.names = new Names(parts.core, () => this.#hub.subscribe())
     this.closed = this.#pump()
     // Whoever does not wait for the end shall not be ended by it.
     this.closed.catch(() => undefined)
@@ -273,6 +281,11 @@ export class Node {
   /** @internal One page of what {@link Node.finalised} gives one by one. */
   finalPage(from: number): Promise<FinalPage> {
     return this.#parts.core.finalised(from, FINAL_PAGE_ITEMS)
+  }
+
+  /** @internal One page of what `wallet.history` gives one by one. */
+  movementPage(account: string | undefined, from: number): Promise<MovementPage> {
+    return this.#parts.core.walletHistory(account === undefined ? { from } : { account, from })
   }
 
   /** Proof that an item is final, which `verifyProof` checks with the genesis alone. */

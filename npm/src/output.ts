@@ -165,6 +165,12 @@ export function durationText(seconds: number): string {
   return minutes < 100 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`
 }
 
+/** Millionths of a credit as credits. */
+export function creditsText(microCredits: number): string {
+  const digits = String(microCredits).padStart(7, '0')
+  return `${digits.slice(0, -6)}.${digits.slice(-6)}`
+}
+
 /** A number of bytes in a unit that suits it. */
 export function bytesText(bytes: number): string {
   if (bytes < 1_000) return `${bytes} B`

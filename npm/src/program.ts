@@ -62,6 +62,8 @@ export function buildProgram(version: string, runner: Runner): Command {
   addNeuralCommands(program, bind)
   addRunCommands(program, bind)
   addFinalityCommands(program, bind)
+  addWalletCommands(program, bind)
+  addNameCommands(program, bind)
   addOtherCommands(program, bind)
   return program
 }
@@ -494,6 +496,67 @@ function addFinalityCommands(program: Command, bind: Bind): void {
       .description('say as a member who shall decide next; holds when a quorum says the same')
       .argument('<members>', 'ID[:WEIGHT],ID,...'),
     () => import('./commands/committee-propose.js'),
+  )
+}
+
+const waitOption = (seconds: number): Option =>
+  new Option('--timeout <seconds>', 'how long to wait until it is final')
+    .argParser(read.integer(1, 86_400))
+    .default(seconds)
+
+function addWalletCommands(program: Command, bind: Bind): void {
+  const wallet = program
+    .command('wallet')
+    .description('credits (networks made with init --committee)')
+  bind(
+    wallet
+      .command('balance', { isDefault: true })
+      .description('what an account has')
+      .argument('[id]', 'node id, if it is not the own one'),
+    () => import('./commands/wallet-balance.js'),
+  )
+  bind(
+    wallet
+      .command('transfer')
+      .description('pay, and wait until that is final')
+      .argument('<id>', 'node id of the payee')
+      .argument('<credits>', 'such as 1000 or 0.5')
+      .option('--memo <text>', 'a remark, at most 128 bytes; everybody can read it')
+      .addOption(waitOption(60)),
+    () => import('./commands/wallet-transfer.js'),
+  )
+  bind(
+    wallet
+      .command('history')
+      .description('final payments from and to an account')
+      .argument('[id]', 'node id, if it is not the own one'),
+    () => import('./commands/wallet-history.js'),
+  )
+}
+
+function addNameCommands(program: Command, bind: Bind): void {
+  const name = program
+    .command('name')
+    .description('names that end in .dark (networks made with init --committee)')
+  const named = (verb: string, description: string): Command =>
+    name.command(verb).description(description).argument('<name>', 'such as mesh.dark')
+  bind(
+    named('register', 'take a free name; takes a checkpoint or two')
+      .option('--address <multiaddr>', 'where its owner is reached; up to 4', read.address, [])
+      .addOption(waitOption(120)),
+    () => import('./commands/name-register.js'),
+  )
+  bind(
+    named('resolve', 'who has a name, and where that owner is reached'),
+    () => import('./commands/name-resolve.js'),
+  )
+  bind(named('renew', 'prolong an own name'), () => import('./commands/name-renew.js'))
+  bind(
+    name
+      .command('list')
+      .description('names that have not expired')
+      .option('--owner <id>', 'of this node id only'),
+    () => import('./commands/name-list.js'),
   )
 }
 

@@ -10,6 +10,7 @@ import { given } from '../given.js'
 import { decodeJoinLink } from '../link.js'
 import { type Node, type NodeStatus, wrongNetwork } from '../node.js'
 import { eachNumber, type RowsRequest, type RunRequest } from '../run-options.js'
+import type { TransferRequest, WaitOptions } from '../wallet.js'
 import type { Activation, CommitteeMember, RunView, Task } from '../wasm.js'
 import type { ControlTarget } from './control.js'
 import { meet } from './meet.js'
@@ -57,6 +58,17 @@ export function controlTarget(node: Node, side: ProcessSide): ControlTarget {
     'finality.prove': (body) => node.proof(text(body, 'item')),
     'committee.show': () => node.committee(),
     'committee.propose': (body) => node.proposeCommittee(committee(body)),
+    'wallet.balance': (body) => node.wallet.balance(optional(body, 'account', isText)),
+    'wallet.history': (body) =>
+      node.movementPage(optional(body, 'account', isText), optional(body, 'from', isNumber) ?? 0),
+    'wallet.transfer': (body) => node.wallet.transfer(transfer(body), wait(body)),
+    'name.resolve': (body) => node.names.resolve(text(body, 'name')),
+    'name.list': (body) => node.names.list(optional(body, 'owner', isText)),
+    'name.register': (body) => {
+      const addresses = optional(body, 'addresses', isTexts)
+      return node.names.register(text(body, 'name'), { ...wait(body), addresses })
+    },
+    'name.renew': (body) => node.names.renew(text(body, 'name'), wait(body)),
   }
   return {
     call: (command, body) => {
@@ -139,6 +151,16 @@ function committee(body: Body): CommitteeMember[] {
     (!('weight' in value) || isNumber(value.weight))
   if (Array.isArray(members) && members.every(isMember)) return members
   throw usageError('"members" must be a list of {id, weight?}')
+}
+
+function transfer(body: Body): TransferRequest {
+  const microCredits = optional(body, 'microCredits', isNumber)
+  if (microCredits === undefined) throw usageError('"microCredits" must be a number')
+  return { to: text(body, 'to'), microCredits, memo: optional(body, 'memo', isText) }
+}
+
+function wait(body: Body): WaitOptions {
+  return { timeoutMs: optional(body, 'timeoutMs', isNumber) }
 }
 
 /** A path from another process means nothing relative to ours. */

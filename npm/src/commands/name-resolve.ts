@@ -1,0 +1,23 @@
+/** `name resolve NAME`: who has a name, and where that owner can be reached. */
+import { ControlClient } from '../client.js'
+import type { Context } from '../context.js'
+import type { Paint } from '../output.js'
+import type { NameView } from '../wasm.js'
+
+/** Prints how a name stands. */
+export async function run({ home, output }: Context, _: object, name: string): Promise<void> {
+  const view = await ControlClient.connect(home).call<NameView>('name.resolve', { name })
+  output.result(view, (paint) => nameText(view, paint))
+}
+
+/** How a name stands, in words. */
+export function nameText(view: NameView, paint: Paint): string {
+  const { name, owner, addresses, expires, height, mine } = view
+  if (owner === null) return `${paint('bold', name)} is free`
+  return [
+    `${paint('bold', name)}`,
+    `owner    ${owner}${mine ? ' (this node)' : ''}`,
+    `expires  at checkpoint ${expires}, now at ${height}`,
+    ...addresses.map((address) => `address  ${address}`),
+  ].join('\n')
+}

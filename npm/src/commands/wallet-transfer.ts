@@ -1,0 +1,40 @@
+/** `wallet transfer ID CREDITS`: a payment, and a wait until it is final. */
+import { InvalidArgumentError } from 'commander'
+import { credits } from '../arguments.js'
+import { ControlClient } from '../client.js'
+import type { Context } from '../context.js'
+import { usageError } from '../errors.js'
+import { creditsText, shortId } from '../output.js'
+import type { ItemView } from '../wasm.js'
+
+/** Options of `wallet transfer`. */
+export interface TransferOptions {
+  readonly memo?: string
+  readonly timeout: number
+}
+
+/** Pays. */
+export async function run(
+  { home, output }: Context,
+  { memo, timeout }: TransferOptions,
+  to: string,
+  amount: string,
+): Promise<void> {
+  const microCredits = readCredits(amount)
+  const body = { to, microCredits, memo, timeoutMs: timeout * 1_000 }
+  const view = await ControlClient.connect(home).call<ItemView>('wallet.transfer', body, 0)
+  output.result(
+    view,
+    (paint) =>
+      `${paint('bold', 'paid')}  ${creditsText(microCredits)} to ${shortId(to)}, final: ${view.item}`,
+  )
+}
+
+function readCredits(text: string): number {
+  try {
+    return credits(text)
+  } catch (thrown) {
+    if (thrown instanceof InvalidArgumentError) throw usageError(thrown.message)
+    throw thrown
+  }
+}

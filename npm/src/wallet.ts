@@ -1,0 +1,205 @@
+/**
+ * Credits and names of a node's owner, as programs use them.
+ *
+ * The core writes an operation and answers at once; here is what waits until it is final. Events
+ * only say that something became final: how an item stands is always read from the core. That a
+ * checkpoint came up is no event, so a registration looks once in a while. Nothing of Node and
+ * nothing of a page is in here.
+ */
+import { SynapticError } from './errors.js'
+import type { ItemView, Movement, MovementPage, NameChange, NameView, WalletView } from './wasm.js'
+
+/** A payment to another node. */
+export interface TransferRequest {
+  /** The payee's node id. */
+  readonly to: string
+  /** 1 to 2^53 - 1 millionths of a credit. */
+  readonly microCredits: number
+  /** A remark, at most 128 bytes. */
+  readonly memo?: string | undefined
+}
+
+/** How long is waited. */
+export interface WaitOptions {
+  /**
+   * Milliseconds until `not-final`; what was written stays written, and is final when it can be.
+   * A minute unless given, two for a registration.
+   */
+  readonly timeoutMs?: number | undefined
+}
+
+/** What is asked; a node of the core. */
+export interface LedgerCore {
+  item(item: string): Promise<ItemView>
+  wallet(account?: string): Promise<WalletView>
+  walletHistory(options: { account?: string; from?: number }): Promise<MovementPage>
+  transfer(options: { to: string; microCredits: number; memo?: string }): Promise<ItemView>
+  name(name: string): Promise<NameView>
+  names(owner?: string): Promise<NameView[]>
+  changeName(options: NameChange): Promise<ItemView>
+}
+
+type Events = () => AsyncIterableIterator<{ readonly type: string }>
+
+const FINAL_MS = 60_000
+const REGISTERED_MS = 120_000
+/** Checkpoints come every ten seconds at most. */
+const LOOK_MS = 500
+
+/** The credits of this node's owner, and a look at those of others. */
+export class Wallet {
+  readonly #core: LedgerCore
+  readonly #events: Events
+
+  constructor(core: LedgerCore, events: Events) {
+    this.#core = core
+    this.#events = events
+  }
+
+  /** What an account has: the own one, or that of a node id. Rejects with `no-committee`. */
+  balance(account?: string): Promise<WalletView> {
+    return this.#core.wallet(account)
+  }
+
+  /**
+   * Pays, and resolves when the payment is final.
+   *
+   * @throws SynapticError `overdraft`, `account-unknown`, `amount-invalid`, `payment-to-oneself`,
+   *   `ledger-text`, `bad-node-id`, and then nothing was written; `not-final`, `rejected`
+   */
+  async transfer(request: TransferRequest, { timeoutMs }: WaitOptions = {}): Promise<ItemView> {
+    const { to, microCredits, memo } = request
+    const written = await this.#core.transfer(
+      memo === undefined ? { to, microCredits } : { to, microCredits, memo },
+    )
+    return settled(this.#core, this.#events, written.item, timeoutMs ?? FINAL_MS)
+  }
+
+  /** Final operations that moved credits of an account, oldest first. */
+  async *history(
+    options: { readonly account?: string | undefined; readonly from?: number | undefined } = {},
+  ): AsyncGenerator<Movement, void, undefined> {
+    const { account } = options
+    for (let next: number | null = options.from ?? 0; next !== null; ) {
+      const page: MovementPage = await this.#core.walletHistory(
+        account === undefined ? { from: next } : { account, from: next },
+      )
+      yield* page.movements
+      next = page.next
+    }
+  }
+}
+
+/** Names that end in `.dark`. */
+export class Names {
+  readonly #core: LedgerCore
+  readonly #events: Events
+
+  constructor(core: LedgerCore, events: Events) {
+    this.#core = core
+    this.#events = events
+  }
+
+  /** Who has a name, and where that owner can be reached. Rejects with `no-committee`. */
+  resolve(name: string): Promise<NameView> {
+    return this.#core.name(name)
+  }
+
+  /** Names that have not expired: of this owner, or of all. */
+  list(owner?: string): Promise<NameView[]> {
+    return this.#core.names(owner)
+  }
+
+  /**
+   * Takes a free name: writes a commitment, waits until a checkpoint holds it, and reveals the name.
+   * Called again after an interruption it goes on where it was.
+   *
+   * @throws SynapticError `name-taken`, `name-invalid`, `name-addresses`, `not-final`, `rejected`
+   */
+  async register(
+    name: string,
+    options: WaitOptions & { readonly addresses?: readonly string[] | undefined } = {},
+  ): Promise<NameView> {
+    const until = Date.now() + (options.timeoutMs ?? REGISTERED_MS)
+    let view = await this.#core.name(name)
+    if (view.reveal === 'none') {
+      await this.#core.changeName({ name, change: 'commit' })
+      view = await this.#core.name(name)
+    }
+    while (view.reveal === 'waiting') {
+      if (Date.now() >= until) throw notFinal(`the commitment to ${view.name}`)
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+      view = await this.#core.name(name)
+    }
+    const addresses = options.addresses ?? []
+    return this.#change({ name, change: 'register', addresses }, until - Date.now())
+  }
+
+  /** Replaces the addresses of an own name. */
+  update(name: string, addresses: readonly string[], options: WaitOptions = {}): Promise<NameView> {
+    return this.#change({ name, change: 'update', addresses }, options.timeoutMs)
+  }
+
+  /** Prolongs an own name by a term. */
+  renew(name: string, options: WaitOptions = {}): Promise<NameView> {
+    return this.#change({ name, change: 'renew' }, options.timeoutMs)
+  }
+
+  /** Gives an own name to a node id. */
+  transfer(name: string, to: string, options: WaitOptions = {}): Promise<NameView> {
+    return this.#change({ name, change: 'transfer', to }, options.timeoutMs)
+  }
+
+  async #change(change: NameChange, timeoutMs = FINAL_MS): Promise<NameView> {
+    const { item } = await this.#core.changeName(change)
+    await settled(this.#core, this.#events, item, timeoutMs)
+    return this.#core.name(change.name)
+  }
+}
+
+/** How an item stands once it is final. */
+async function settled(
+  core: LedgerCore,
+  events: Events,
+  item: string,
+  timeoutMs: number,
+): Promise<ItemView> {
+  const stream = events()
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(notFinal(item)), Math.max(0, timeoutMs))
+  })
+  // Whoever is answered in time shall not be ended by it.
+  late.catch(() => undefined)
+  try {
+    for (;;) {
+      const view = await core.item(item)
+      if (view.state === 'final') return view
+      if (view.state === 'rejected') throw rejected(item)
+      for (let type = ''; type !== 'finalised' && type !== 'lagged'; ) {
+        const next = await Promise.race([stream.next(), late])
+        if (next.done === true) throw notFinal(item)
+        type = next.value.type
+      }
+    }
+  } finally {
+    clearTimeout(timer)
+    await stream.return?.()
+  }
+}
+
+function notFinal(what: string): SynapticError {
+  return new SynapticError(
+    'not-final',
+    `${what} is written and not final yet`,
+    'it becomes final when enough members are in reach; do not write it again, look at it with `finality show`',
+  )
+}
+
+function rejected(item: string): SynapticError {
+  return new SynapticError(
+    'rejected',
+    `${item} lost its place to another operation, for good`,
+    'read again how things stand, and decide anew',
+  )
+}
