@@ -5,7 +5,7 @@
 //!
 //! 1. `Persist` writes are applied in the order they were asked for, each all or nothing, and each
 //!    is answered by exactly one [`Input::Persisted`].
-//! 2. Each [`Effect::Request`] is answered by exactly one [`Input::Response`]; each
+//! 2. Each [`Effect::Request`] and [`Effect::Tell`] is answered by exactly one [`Input::Response`]; each
 //!    [`Effect::LoadBlob`] by one [`Input::BlobLoaded`]; each [`Effect::Train`] by one
 //!    [`Input::Trained`]; each [`Effect::Dial`] by [`Input::Connected`] or [`Input::DialFailed`].
 //! 3. [`Input::Connected`] is told for the first connection to a peer, [`Input::Disconnected`] when
@@ -17,6 +17,7 @@
 
 use crate::dag::{BlobId, RunSpec, VertexId};
 use crate::event::{Event, Problem, Reply};
+use crate::group::Operation;
 use crate::identity::{AuthorId, TransportId};
 use crate::units::MicroCredits;
 
@@ -86,6 +87,15 @@ pub enum Input {
         /// An encoded signed vertex.
         bytes: Vec<u8>,
     },
+    /// A peer sends a packet of a group; to be answered by one [`Effect::Respond`].
+    Told {
+        /// The peer.
+        peer: TransportId,
+        /// The driver's name for the open answer.
+        token: u64,
+        /// An encoded [`crate::group::Packet`].
+        bytes: Vec<u8>,
+    },
     /// A write is durable, or failed as a whole.
     Persisted {
         /// The node's name for the write.
@@ -140,11 +150,20 @@ pub enum Effect {
         /// An encoded [`crate::message::Request`].
         bytes: Vec<u8>,
     },
+    /// Send a packet on the group protocol; answered like a request.
+    Tell {
+        /// To whom.
+        peer: TransportId,
+        /// The node's name for it.
+        request: u64,
+        /// An encoded [`crate::group::Packet`].
+        bytes: Vec<u8>,
+    },
     /// Answer a request.
     Respond {
         /// The driver's name for the open answer.
         token: u64,
-        /// An encoded [`crate::message::Response`].
+        /// An encoded [`crate::message::Response`] or [`crate::group::Receipt`].
         bytes: Vec<u8>,
     },
     /// Publish an own, durable vertex on the gossip topic.
@@ -340,6 +359,36 @@ pub enum Command {
     ExportRun {
         /// Name or id.
         run: String,
+    },
+    /// Begin a group of these members and this node. Answer: [`Reply::Group`].
+    CreateGroup {
+        /// What people call it.
+        name: String,
+        /// The others.
+        members: Vec<AuthorId>,
+    },
+    /// List the groups of this node. Answer: [`Reply::Groups`].
+    Groups,
+    /// Change the tasks of a group. Answer: [`Reply::Task`], when a majority has it.
+    ChangeTask {
+        /// Name or id.
+        group: String,
+        /// Anything but a change of the members.
+        operation: Operation,
+    },
+    /// Add a member to a group, or remove one. Answer: [`Reply::Group`], when a majority has it.
+    ChangeMember {
+        /// Name or id.
+        group: String,
+        /// Who.
+        member: AuthorId,
+        /// Whether it is to be a member.
+        joins: bool,
+    },
+    /// The tasks of a group, as a majority knows them now. Answer: [`Reply::Tasks`].
+    Tasks {
+        /// Name or id.
+        group: String,
     },
     /// The node in numbers. Answer: [`Reply::Status`].
     Status,

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use crate::consensus::Finality;
 use crate::dag::vote::{ConflictKey, ItemId};
 use crate::dag::{BlobId, RunSpec, VertexId};
+use crate::group::{GroupId, Task};
 use crate::identity::{AuthorId, NetworkId, TransportId};
 use crate::ledger::Name;
 use crate::units::MicroCredits;
@@ -440,6 +441,37 @@ pub enum Reply {
     Name(NameView),
     /// Names that have not expired.
     Names(Vec<NameView>),
+    /// The group that was created or changed.
+    Group(GroupView),
+    /// Every group of this node.
+    Groups(Vec<GroupView>),
+    /// The task that was changed, unless it is forgotten already.
+    Task(Option<Box<Task>>),
+    /// The tasks of a group, by name.
+    Tasks(Vec<Task>),
+}
+
+/// One group as this node sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupView {
+    /// The group.
+    pub id: GroupId,
+    /// Its name.
+    pub name: String,
+    /// `leader`, `follower`, `candidate`, or `none` for one that is no member (any more).
+    pub role: &'static str,
+    /// Who leads, as far as known.
+    pub leader: Option<AuthorId>,
+    /// The term.
+    pub term: u64,
+    /// Entries of the log (count).
+    pub last: u64,
+    /// Entries of it that are committed (count).
+    pub commit: u64,
+    /// The members, ascending.
+    pub members: Vec<AuthorId>,
+    /// Tasks it remembers (count).
+    pub tasks: usize,
 }
 
 /// What a join link is made of.

@@ -45,7 +45,7 @@ pub use entry::{Entry, Operation, Position, Request};
 pub use error::Error;
 pub use genesis::{Genesis, GroupId};
 pub use machine::{Membership, Outcome, Refusal, Task, TaskState};
-pub use message::{Body, Message, Packet};
+pub use message::{Body, Message, Packet, Receipt};
 pub use record::{Head, PREFIX, Stored, Write, genesis_record};
 pub use state::{Input, Output, State, Status};
 

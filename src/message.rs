@@ -1,8 +1,10 @@
-//! Every message between nodes, and the names of the two protocols that carry them.
+//! Every message between nodes, and the names of the protocols that carry them.
 //!
 //! - The sync protocol, [`SYNC_PROTOCOL`]: one request, one response, each one DAG-CBOR item
 //!   without framing of its own (libp2p's request-response delimits them).
 //! - The gossip topic, [`vertices_topic`]: each message is one encoded signed vertex.
+//! - The group protocol, [`GROUP_PROTOCOL`], between nodes that have said hello on the first one.
+//!   What it carries is in [`crate::group`].
 //!
 //! A message is a DAG-CBOR map with one key, the kind; its value is a map of the fields. Only the
 //! canonical bytes are read: whatever re-encodes differently is refused, and so are unknown kinds
@@ -30,6 +32,10 @@ const HEADS_BYTES: usize = 64;
 
 /// The request-response protocol between two nodes.
 pub const SYNC_PROTOCOL: &str = "/synaptic-mesh/sync/2";
+
+/// The request-response protocol between members of a group: a [`crate::group::Packet`] each way
+/// there, a [`crate::group::Receipt`] each way back.
+pub const GROUP_PROTOCOL: &str = "/synaptic-mesh/group/1";
 
 /// The gossip topic on which the members of a network push new vertices to one another.
 pub fn vertices_topic(network: &NetworkId) -> String {

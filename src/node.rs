@@ -30,6 +30,7 @@ mod export;
 mod finality;
 mod following;
 mod greeting;
+mod groups;
 mod learning;
 mod leaving;
 mod offence;
@@ -92,6 +93,7 @@ pub struct Node {
     /// Proofs of equivocation to write, each with its time.
     accusations: BTreeMap<AuthorId, (u64, EquivocationProof)>,
     commands: commands::Commands,
+    groups: groups::Groups,
     /// The last own vertex, while no peer has shown that it has it.
     unshared: Option<VertexId>,
     counters: counters::Counters,
@@ -169,6 +171,7 @@ impl Node {
             writer: writer::Writer::default(),
             accusations: BTreeMap::new(),
             commands: commands::Commands::default(),
+            groups: groups::Groups::default(),
             unshared: None,
             counters: counters::Counters::default(),
             warned: BTreeMap::new(),
@@ -186,6 +189,7 @@ impl Node {
         node.restore_deciding(now);
         node.wallet = wallet::Wallet::restore(&meta);
         node.restore_book(&meta, now);
+        node.restore_groups(&meta, now)?;
         Ok(node)
     }
 
@@ -236,6 +240,7 @@ impl Node {
             Input::Request { peer, token, bytes } => {
                 self.on_request(&peer, token, &bytes, now, out);
             }
+            Input::Told { peer, token, bytes } => self.on_told(&peer, token, &bytes, now, out),
             Input::Response { request, result } => self.on_response(request, result, now, out),
             Input::Gossip { peer, message, bytes } => {
                 self.on_gossip(&peer, message, &bytes, now, out);
@@ -256,6 +261,7 @@ impl Node {
             self.serve_commands(out);
             self.accuse(now);
             self.decide(now, out);
+            self.look_after_groups(now, out);
             self.flush(now, out);
             self.leave(now, out);
         }
@@ -309,6 +315,7 @@ impl Node {
             self.writer.next_ms(),
             self.next_accusation().map(|(_, due_ms)| due_ms),
             self.decide_ms(),
+            self.groups.next_ms(),
             self.leave_ms(),
             runs,
             self.outward_ms(now),

@@ -39,6 +39,18 @@ pub enum Packet {
     },
 }
 
+/// What becomes of a packet, in so far as the sender has to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Receipt {
+    /// It was taken in, or is not to be sent again.
+    Taken,
+    /// The group is not known here; an invitation may change that.
+    Unknown,
+    /// Not now, or not at all: another secret, another network, too many groups, too fast.
+    Refused,
+}
+
 /// What one member says to another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -155,6 +167,25 @@ impl Packet {
             Packet::Message { message, .. } => message.check()?,
         }
         Ok(packet)
+    }
+}
+
+impl Receipt {
+    /// The canonical bytes.
+    #[expect(clippy::missing_panics_doc, reason = "plain data always encodes")]
+    pub fn encode(&self) -> Vec<u8> {
+        cbor::encode(self).expect("plain data always encodes")
+    }
+
+    /// Reads a receipt; total and bounded.
+    ///
+    /// # Errors
+    /// [`Error`] when the bytes are none.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        Ok(cbor::decode(
+            bytes,
+            &Bounds { bytes_max: limits::GROUP_RECEIPT_BYTES_MAX, items_max: 1, depth_max: 1 },
+        )?)
     }
 }
 

@@ -42,6 +42,21 @@ pub const GROUP_PROPOSALS_MAX: usize = 64;
 /// Reads that wait, own ones or at a leader (count); more are refused, or asked again.
 pub const GROUP_READS_MAX: usize = 64;
 
+// ---- group: the node --------------------------------------------------------------------------
+
+/// Groups of one node (count). Arbitrary, sane: each ticks ten times a second.
+pub const GROUPS_MAX: usize = 16;
+/// Groups that others made this node a member of (count): some are left for its owner.
+pub const GROUPS_INVITED_MAX: usize = 12;
+/// Packets of one peer at once (count): heartbeats of all groups, and a second of busy ones.
+pub const GROUP_PACKETS_BURST: u32 = 1_024;
+/// Packets per second of one peer after that (count). What is above is lost, as a network loses.
+pub const GROUP_PACKETS_PER_SECOND: u32 = 512;
+/// Bytes of a receipt: one word.
+pub const GROUP_RECEIPT_BYTES_MAX: usize = 16;
+/// Ticks handed in at once after a standstill (count): an election must not come of it.
+pub const GROUP_TICKS_MAX: u32 = 3;
+
 #[expect(clippy::as_conversions, reason = "constants, widened at compile time")]
 const _: () = {
     assert!(GROUP_MEMBERS_MIN <= GROUP_MEMBERS_MAX);
@@ -50,6 +65,7 @@ const _: () = {
     // Changes of members make an empty entry each time one begins to lead.
     assert!(GROUP_UNCOMMITTED_MAX * 4 <= GROUP_LOG_ENTRIES_MAX);
     assert!(GROUP_APPEND_ENTRIES_MAX * 2 * GROUP_PAYLOAD_BYTES_MAX < GROUP_MESSAGE_BYTES_MAX);
+    assert!(GROUPS_INVITED_MAX < GROUPS_MAX);
     assert!(super::STORE_VALUE_BYTES_MAX >= GROUP_RECORD_BYTES_MAX);
     assert!(super::STORE_BATCH_OPERATIONS_MAX as u64 > GROUP_LOG_ENTRIES_MAX + 2);
 };

@@ -27,14 +27,15 @@ pub(crate) struct Behaviour {
     pub(crate) ping: ping::Behaviour,
     pub(crate) gossip: gossip::Behaviour,
     pub(crate) requests: request_response::Behaviour<Codec>,
+    pub(crate) packets: request_response::Behaviour<Codec>,
 }
 
 impl Behaviour {
-    /// For one key, one gossip topic and one request protocol.
+    /// For one key, one gossip topic, the request protocol and that of groups.
     pub(crate) fn new(
         key: &Keypair,
         topic: &str,
-        protocol: StreamProtocol,
+        [requests, packets]: [StreamProtocol; 2],
     ) -> Result<Self, gossip::SetupError> {
         let limits = ConnectionLimits::default()
             .with_max_established(Some(limits::CONNECTIONS_MAX))
@@ -51,7 +52,7 @@ impl Behaviour {
             .with_agent_version(concat!("synaptic-mesh/", env!("CARGO_PKG_VERSION")).to_owned())
             .with_hide_listen_addrs(true)
             .with_cache_size(0);
-        let requests = request_response::Config::default()
+        let config = request_response::Config::default()
             .with_request_timeout(Duration::from_millis(limits::STREAM_TIMEOUT_MS))
             // Both directions share these slots, and what finds none is dropped without a word.
             .with_max_concurrent_streams(2 * limits::REQUESTS_PER_CONNECTION_MAX);
@@ -62,9 +63,15 @@ impl Behaviour {
             identify: identify::Behaviour::new(identify),
             ping: ping::Behaviour::new(ping),
             gossip: gossip::Behaviour::new(topic)?,
-            requests: request_response::Behaviour::new(
-                [(protocol, ProtocolSupport::Full)],
-                requests,
+            requests: request_response::Behaviour::with_codec(
+                Codec::new(limits::REQUEST_BYTES_MAX, limits::RESPONSE_BYTES_MAX),
+                [(requests, ProtocolSupport::Full)],
+                config.clone(),
+            ),
+            packets: request_response::Behaviour::with_codec(
+                Codec::new(limits::GROUP_MESSAGE_BYTES_MAX, limits::GROUP_RECEIPT_BYTES_MAX),
+                [(packets, ProtocolSupport::Full)],
+                config,
             ),
         })
     }

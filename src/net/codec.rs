@@ -10,11 +10,19 @@ use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use libp2p::StreamProtocol;
 use libp2p::request_response;
 
-use crate::limits;
-
 /// Raw bytes with a length before them.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Codec;
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Codec {
+    request_bytes_max: usize,
+    response_bytes_max: usize,
+}
+
+impl Codec {
+    /// With the bounds of one protocol.
+    pub(crate) fn new(request_bytes_max: usize, response_bytes_max: usize) -> Self {
+        Self { request_bytes_max, response_bytes_max }
+    }
+}
 
 impl request_response::Codec for Codec {
     type Protocol = StreamProtocol;
@@ -25,14 +33,14 @@ impl request_response::Codec for Codec {
     where
         T: AsyncRead + Unpin + Send,
     {
-        read(io, limits::REQUEST_BYTES_MAX).await
+        read(io, self.request_bytes_max).await
     }
 
     async fn read_response<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Vec<u8>>
     where
         T: AsyncRead + Unpin + Send,
     {
-        read(io, limits::RESPONSE_BYTES_MAX).await
+        read(io, self.response_bytes_max).await
     }
 
     async fn write_request<T>(
@@ -44,7 +52,7 @@ impl request_response::Codec for Codec {
     where
         T: AsyncWrite + Unpin + Send,
     {
-        write(io, &request, limits::REQUEST_BYTES_MAX).await
+        write(io, &request, self.request_bytes_max).await
     }
 
     async fn write_response<T>(
@@ -56,7 +64,7 @@ impl request_response::Codec for Codec {
     where
         T: AsyncWrite + Unpin + Send,
     {
-        write(io, &response, limits::RESPONSE_BYTES_MAX).await
+        write(io, &response, self.response_bytes_max).await
     }
 }
 

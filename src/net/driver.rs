@@ -42,8 +42,8 @@ pub struct Config {
     pub seed: [u8; 32],
     /// The gossip topic.
     pub topic: String,
-    /// The request-response protocol.
-    pub protocol: &'static str,
+    /// The request-response protocol, and that of groups.
+    pub protocols: [&'static str; 2],
     /// The host's object, as floor 7 describes it.
     pub host: JsValue,
 }
@@ -67,7 +67,7 @@ pub struct Net {
     peers: BTreeMap<PeerId, Peer>,
     dials: BTreeMap<ConnectionId, String>,
     listeners: Vec<(ListenerId, String)>,
-    requests: BTreeMap<OutboundRequestId, OpenRequest>,
+    requests: BTreeMap<(Line, OutboundRequestId), OpenRequest>,
     answers: BTreeMap<u64, Answer>,
     verdicts: VecDeque<(u64, MessageId, PeerId)>,
     next: u64,
@@ -84,6 +84,13 @@ struct Peer {
     reason: Option<String>,
 }
 
+/// Which of the two protocols; each counts its requests for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Line {
+    Requests,
+    Packets,
+}
+
 /// A request that waits for its answer.
 struct OpenRequest {
     request: u64,
@@ -93,6 +100,7 @@ struct OpenRequest {
 
 /// A peer's request that waits for ours.
 struct Answer {
+    line: Line,
     id: InboundRequestId,
     peer: PeerId,
     channel: ResponseChannel<Vec<u8>>,
@@ -106,8 +114,8 @@ impl Net {
     pub fn new(config: Config) -> Result<Self, Error> {
         let key = Keypair::ed25519_from_bytes(config.seed)
             .map_err(|error| Error::Setup(error.to_string()))?;
-        let protocol = StreamProtocol::new(config.protocol);
-        let behaviour = Behaviour::new(&key, &config.topic, protocol)
+        let protocols = config.protocols.map(StreamProtocol::new);
+        let behaviour = Behaviour::new(&key, &config.topic, protocols)
             .map_err(|error| Error::Setup(error.to_string()))?;
         let noise = noise::Config::new(&key).map_err(|error| Error::Setup(error.to_string()))?;
         let mut yamux = yamux::Config::default();
@@ -147,12 +155,16 @@ impl Net {
             Command::Listen { address } => self.listen(address),
             Command::Dial { address } => self.dial(address),
             Command::Disconnect { peer, reason } => self.disconnect(&peer, reason),
-            Command::Request { peer, request, bytes } => self.request(&peer, request, bytes),
+            Command::Request { peer, request, bytes } => {
+                self.request(Line::Requests, &peer, request, bytes);
+            }
+            Command::Tell { peer, request, bytes } => {
+                self.request(Line::Packets, &peer, request, bytes);
+            }
             Command::Respond { token, bytes } => {
                 if let Some(answer) = self.answers.remove(&token) {
                     // Fails when the asker gave up meanwhile, which concerns nobody.
-                    let requests = &mut self.swarm.behaviour_mut().requests;
-                    drop(requests.send_response(answer.channel, bytes));
+                    drop(self.line(answer.line).send_response(answer.channel, bytes));
                 }
             }
             Command::Publish { bytes } => {
@@ -265,7 +277,7 @@ impl Net {
         }
     }
 
-    fn request(&mut self, peer: &[u8], request: u64, bytes: Vec<u8>) {
+    fn request(&mut self, line: Line, peer: &[u8], request: u64, bytes: Vec<u8>) {
         let known = PeerId::from_bytes(peer).ok().filter(|peer| self.peers.contains_key(peer));
         let Some(peer) = known else {
             return self.respond_locally(request, Failure::Disconnected);
@@ -276,11 +288,20 @@ impl Net {
         {
             return self.respond_locally(request, Failure::Busy);
         }
-        let id = self.swarm.behaviour_mut().requests.send_request(&peer, bytes);
+        let id = self.line(line).send_request(&peer, bytes);
         // libp2p counts from when the stream is open, and drops a request without a word when all
         // of a connection's slots are taken; this deadline makes the answer certain.
         let overdue_ms = platform::now().mono_ms + limits::STREAM_TIMEOUT_MS + SWEEP_MS;
-        self.requests.insert(id, OpenRequest { request, peer, overdue_ms });
+        self.requests.insert((line, id), OpenRequest { request, peer, overdue_ms });
+    }
+
+    /// What runs a protocol.
+    fn line(&mut self, line: Line) -> &mut request_response::Behaviour<Codec> {
+        let behaviour = self.swarm.behaviour_mut();
+        match line {
+            Line::Requests => &mut behaviour.requests,
+            Line::Packets => &mut behaviour.packets,
+        }
     }
 
     fn respond_locally(&mut self, request: u64, failure: Failure) {
@@ -427,7 +448,8 @@ impl Net {
                 message_id,
                 message,
             }) => self.on_gossip(propagation_source, message_id, message.data),
-            BehaviourEvent::Requests(event) => self.on_request_response(event),
+            BehaviourEvent::Requests(event) => self.on_request_response(Line::Requests, event),
+            BehaviourEvent::Packets(event) => self.on_request_response(Line::Packets, event),
             // Identify tells nothing that the node's own hello does not prove.
             BehaviourEvent::Gossip(_) | BehaviourEvent::Identify(_) => {}
             BehaviourEvent::Limits(never)
@@ -467,33 +489,33 @@ impl Net {
         self.pending.push_back(Event::Gossip { peer: peer.to_bytes(), message, bytes });
     }
 
-    fn on_request_response(&mut self, event: request_response::Event<Vec<u8>, Vec<u8>>) {
+    fn on_request_response(
+        &mut self,
+        line: Line,
+        event: request_response::Event<Vec<u8>, Vec<u8>>,
+    ) {
         match event {
             request_response::Event::Message { peer, message, .. } => match message {
                 request_response::Message::Request { request_id, request, channel } => {
-                    self.on_request(peer, request_id, request, channel);
+                    let answer = Answer { line, id: request_id, peer, channel };
+                    self.on_request(answer, request);
                 }
                 request_response::Message::Response { request_id, response } => {
-                    self.on_response(request_id, Ok(response));
+                    self.on_response((line, request_id), Ok(response));
                 }
             },
             request_response::Event::OutboundFailure { request_id, error, .. } => {
-                self.on_response(request_id, Err(reason::failure(&error)));
+                self.on_response((line, request_id), Err(reason::failure(&error)));
             }
             request_response::Event::InboundFailure { request_id, .. } => {
-                self.answers.retain(|_, answer| answer.id != request_id);
+                self.answers.retain(|_, answer| (answer.line, answer.id) != (line, request_id));
             }
             request_response::Event::ResponseSent { .. } => {}
         }
     }
 
-    fn on_request(
-        &mut self,
-        peer: PeerId,
-        id: InboundRequestId,
-        bytes: Vec<u8>,
-        channel: ResponseChannel<Vec<u8>>,
-    ) {
+    fn on_request(&mut self, answer: Answer, bytes: Vec<u8>) {
+        let (line, peer) = (answer.line, answer.peer);
         let from_peer = self.answers.values().filter(|answer| answer.peer == peer).count();
         if from_peer >= limits::REQUESTS_PER_CONNECTION_MAX
             || self.answers.len() >= limits::ANSWERS_OPEN_MAX
@@ -503,11 +525,15 @@ impl Net {
             return;
         }
         let token = self.name();
-        self.answers.insert(token, Answer { id, peer, channel });
-        self.pending.push_back(Event::Request { peer: peer.to_bytes(), token, bytes });
+        self.answers.insert(token, answer);
+        let peer = peer.to_bytes();
+        self.pending.push_back(match line {
+            Line::Requests => Event::Request { peer, token, bytes },
+            Line::Packets => Event::Told { peer, token, bytes },
+        });
     }
 
-    fn on_response(&mut self, id: OutboundRequestId, result: Result<Vec<u8>, Failure>) {
+    fn on_response(&mut self, id: (Line, OutboundRequestId), result: Result<Vec<u8>, Failure>) {
         if let Some(open) = self.requests.remove(&id) {
             self.pending.push_back(Event::Response { request: open.request, result });
         }

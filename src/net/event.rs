@@ -33,9 +33,18 @@ pub enum Command {
         /// What to ask.
         bytes: Vec<u8>,
     },
+    /// The same on the group protocol.
+    Tell {
+        /// The peer.
+        peer: Vec<u8>,
+        /// The caller's name for it.
+        request: u64,
+        /// What to send.
+        bytes: Vec<u8>,
+    },
     /// Answer a peer's request. A token that is not known any more is ignored.
     Respond {
-        /// From [`Event::Request`].
+        /// From [`Event::Request`] or [`Event::Told`].
         token: u64,
         /// The answer.
         bytes: Vec<u8>,
@@ -113,6 +122,15 @@ pub enum Event {
         /// For [`Command::Respond`].
         token: u64,
         /// What it asks.
+        bytes: Vec<u8>,
+    },
+    /// The same on the group protocol.
+    Told {
+        /// The peer.
+        peer: Vec<u8>,
+        /// For [`Command::Respond`].
+        token: u64,
+        /// What it sends.
         bytes: Vec<u8>,
     },
     /// An answer, or none.

@@ -13,6 +13,7 @@ use crate::dag::{BlobId, Payload, RunSpec, VertexId};
 use crate::effect::{Command, Effect, Input, Verdict};
 use crate::event::{ModelView, Problem, Reply};
 use crate::federated::Run;
+use crate::group::Receipt;
 use crate::limits;
 use crate::message::Refusal;
 
@@ -99,7 +100,7 @@ impl Node {
         now: Now,
         out: &mut Vec<Effect>,
     ) {
-        let busy = self.commands.len() >= limits::COMMANDS_WAITING_MAX;
+        let busy = self.commands.len() + self.groups.waiting() >= limits::COMMANDS_WAITING_MAX;
         let answer = match request {
             Command::Runs => Some(Ok(Reply::Runs(self.run_views()))),
             Command::Status => Some(Ok(Reply::Status(Box::new(self.status())))),
@@ -122,6 +123,7 @@ impl Node {
             Command::Stop => {
                 self.commands.stops.push(command);
                 self.start_leaving(now);
+                self.hand_over_groups(out);
                 None
             }
             _ if busy => Some(Err(busy_problem())),
@@ -134,6 +136,17 @@ impl Node {
                 self.read(&run, now, |run| Reading::Model { command, run }).err().map(Err)
             }
             Command::ExportRun { run } => self.export_run(command, &run, now).err().map(Err),
+            Command::Groups => Some(Ok(Reply::Groups(self.group_views()))),
+            Command::CreateGroup { name, members } => {
+                self.create_group(command, &name, members, now).err().map(Err)
+            }
+            Command::ChangeTask { group, operation } => {
+                self.change_task(command, &group, operation, out).err().map(Err)
+            }
+            Command::ChangeMember { group, member, joins } => {
+                self.change_member(command, &group, (member, joins), out).err().map(Err)
+            }
+            Command::Tasks { group } => self.tasks(command, &group, out).err().map(Err),
             Command::ProposeCommittee { members } => {
                 self.propose_committee(command, members, now).err().map(Err)
             }
@@ -458,6 +471,9 @@ impl Node {
         match input {
             Input::Command { command, .. } => {
                 out.push(Effect::Reply { command, result: Err(stopped_problem()) });
+            }
+            Input::Told { token, .. } => {
+                out.push(Effect::Respond { token, bytes: Receipt::Refused.encode() });
             }
             Input::Request { token, .. } => super::serving::refuse(token, Refusal::Busy, out),
             Input::Gossip { peer, message, .. } => {

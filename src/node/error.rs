@@ -1,6 +1,6 @@
 //! Why a node cannot be made.
 
-use crate::{dag, genesis, identity};
+use crate::{dag, genesis, group, identity};
 
 /// Why a node cannot be made.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -29,6 +29,13 @@ pub enum Error {
     /// The genesis is none, or that of another network.
     #[error(transparent)]
     Genesis(#[from] genesis::Error),
+    /// The records of a group contradict each other. Its member may have promised others what it
+    /// does not remember.
+    #[error(
+        "the records of a group are damaged: {0}; restore the store from a backup, or begin with a \
+             new home and let the group's members add that"
+    )]
+    Group(#[from] group::Error),
     /// The identity vertex cannot be made.
     #[error("the identity vertex cannot be made: {0}; check the clock of this machine")]
     Identity(#[from] identity::Error),
@@ -43,6 +50,7 @@ impl Error {
         match self {
             Error::Store { .. } => "store-damaged",
             Error::Network { .. } => "store-foreign",
+            Error::Group(_) => "store-damaged",
             Error::Genesis(error) => error.code(),
             Error::Identity(error) => error.code(),
             Error::Vertex(error) => error.code(),

@@ -322,6 +322,9 @@ impl Node {
             return self.counters.count("response-unexpected");
         };
         let peer = open.peer.clone();
+        if let Asked::Packet { group } = &open.asked {
+            return self.on_receipt(&peer, group, result, now, out);
+        }
         let response = match result {
             Ok(bytes) => Response::decode(&bytes).map_err(|error| error.code()),
             Err(RequestFailed::Malformed) => Err("message-malformed"),
@@ -400,7 +403,7 @@ impl Node {
                 self.sync.on_failed(&open.peer, &self.graph, now);
             }
             Asked::Blob { blob, .. } => self.blobs.give_up(blob, &open.peer),
-            Asked::Hello | Asked::Heads => {}
+            Asked::Hello | Asked::Heads | Asked::Packet { .. } => {}
         }
     }
 

@@ -412,6 +412,7 @@ impl Node {
             self.give_up(&request, now);
         }
         self.serving.forget_peer(peer);
+        self.groups.forget_peer(peer, gone.author.as_ref());
         self.sync.on_disconnected(peer);
         if gone.outbound && !gone.is_known() {
             self.book.failed(&gone.address, now.mono_ms, &mut self.rng);
@@ -426,7 +427,9 @@ impl Node {
     pub(super) fn time_out(&mut self, now: Now, out: &mut Vec<Effect>) {
         for request in self.peers.expire(now.mono_ms) {
             self.give_up(&request, now);
-            self.penalise(&request.peer, Offence::Silent, now, out);
+            if !matches!(request.asked, Asked::Packet { .. }) {
+                self.penalise(&request.peer, Offence::Silent, now, out);
+            }
         }
         for peer in self.blobs.expire(now.mono_ms) {
             self.penalise(&peer, Offence::Silent, now, out);

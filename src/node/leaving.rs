@@ -83,7 +83,8 @@ impl Node {
     fn stop(&mut self, out: &mut Vec<Effect>) {
         self.phase = Phase::Stopped;
         let stops = self.commands.take_stops();
-        for command in self.commands.take_open() {
+        let open = self.commands.take_open().into_iter().chain(self.groups.take_open());
+        for command in open {
             out.push(Effect::Reply { command, result: Err(stopped_problem()) });
         }
         for (peer, _) in self.peers.iter() {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::rate::Bucket;
 use crate::dag::{BlobId, VertexId};
+use crate::group::GroupId;
 use crate::identity::{AuthorId, TransportId};
 use crate::limits;
 use crate::rng::Rng;
@@ -66,6 +67,10 @@ pub(super) enum Asked {
     },
     /// How the histories differ.
     Ranges,
+    /// Nothing: a packet of this group was sent.
+    Packet {
+        group: GroupId,
+    },
     /// The piece of this blob that begins here.
     Blob {
         blob: BlobId,
@@ -199,6 +204,12 @@ impl Peers {
         let Some(to) = self.connected.get(peer) else { return false };
         let mut open = to.open.iter().filter_map(|request| self.open.get(request));
         open.any(|open| kind(&open.asked))
+    }
+
+    /// Packets of groups under way to a peer (count).
+    pub(super) fn packets_open(&self, peer: &TransportId) -> usize {
+        let is_packet = |open: &&Open| matches!(open.asked, Asked::Packet { .. });
+        self.open.values().filter(is_packet).filter(|open| open.peer == *peer).count()
     }
 
     /// Closes a request.

@@ -10,6 +10,7 @@
 mod bounds;
 mod exports;
 mod finality;
+mod groups;
 mod hostile;
 mod mesh;
 mod ranges;

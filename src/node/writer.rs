@@ -30,6 +30,8 @@ pub(super) struct Writer {
     vertices: VecDeque<(VertexId, Vec<u8>)>,
     blobs: VecDeque<(BlobId, Arc<[u8]>)>,
     meta: VecDeque<(String, Vec<u8>)>,
+    /// Named values that belong together, in order.
+    units: VecDeque<Unit>,
     /// Bytes of vertices and blobs here and under way.
     backlog_bytes: usize,
     under_way: Option<UnderWay>,
@@ -52,9 +54,17 @@ pub(super) struct Own {
     pub(super) commands: Vec<(u64, u32)>,
 }
 
+/// Named values of which a store must never have only a part.
+#[derive(Debug)]
+struct Unit {
+    unit: u64,
+    values: Vec<(String, Vec<u8>)>,
+}
+
 #[derive(Debug)]
 struct UnderWay {
     write: Write,
+    units: Vec<u64>,
     own: Option<Own>,
     /// The last attempt failed; the next one is due then.
     retry_ms: Option<u64>,
@@ -67,6 +77,8 @@ pub(super) struct Durable {
     pub(super) own: Option<Own>,
     /// The blobs in it, with their sizes in bytes.
     pub(super) blobs: Vec<(BlobId, u64)>,
+    /// The units in it.
+    pub(super) units: Vec<u64>,
 }
 
 impl Writer {
@@ -104,6 +116,12 @@ impl Writer {
     pub(super) fn add_meta(&mut self, name: &str, value: Vec<u8>) {
         self.meta.retain(|(known, _)| known != name);
         self.meta.push_back((name.to_owned(), value));
+    }
+
+    /// Adds named values that are written all or none; `unit` comes back when they are durable.
+    /// They have to fit one write.
+    pub(super) fn add_unit(&mut self, unit: u64, values: Vec<(String, Vec<u8>)>) {
+        self.units.push_back(Unit { unit, values });
     }
 
     /// Whether nothing more may be accepted from peers until the store works again.
@@ -213,6 +231,7 @@ impl Writer {
             && self.vertices.iter().all(|(_, bytes)| room.take(ID_BYTES + bytes.len()))
             && self.blobs.iter().all(|(_, bytes)| room.take(ID_BYTES + bytes.len()))
             && self.meta.iter().all(|(name, bytes)| room.take(name.len() + bytes.len()))
+            && self.units.iter().all(|unit| room.take_all(&unit.values))
     }
 
     /// Starts a write of as much of the backlog as a store takes at once and, last, the own vertex,
@@ -235,9 +254,15 @@ impl Writer {
         let blobs = room.fill(&mut self.blobs, size);
         let blobs = blobs.into_iter().map(|(id, bytes)| (id, bytes.to_vec())).collect();
         let size = |(name, bytes): &(String, Vec<u8>)| name.len() + bytes.len();
-        let meta = room.fill(&mut self.meta, size);
+        let mut meta = room.fill(&mut self.meta, size);
+        let mut units = Vec::new();
+        let fitting = self.units.iter().take_while(|unit| room.take_all(&unit.values)).count();
+        for Unit { unit, values } in self.units.drain(..fitting) {
+            units.push(unit);
+            meta.extend(values);
+        }
         let write = Write { write: self.last_write, vertices, blobs, meta };
-        self.under_way = Some(UnderWay { write: write.clone(), own, retry_ms: None });
+        self.under_way = Some(UnderWay { write: write.clone(), units, own, retry_ms: None });
         write
     }
 
@@ -251,7 +276,7 @@ impl Writer {
         self.backlog_bytes = self.backlog_bytes.saturating_sub(bytes);
         let size = |bytes: &Vec<u8>| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let blobs = done.write.blobs.iter().map(|(id, bytes)| (*id, size(bytes))).collect();
-        Some(Durable { own: done.own, blobs })
+        Some(Durable { own: done.own, blobs, units: done.units })
     }
 
     /// The store failed a write, which will be repeated. Returns the commands that wait for it, or
@@ -268,7 +293,10 @@ impl Writer {
     }
 
     fn has_backlog(&self) -> bool {
-        !(self.vertices.is_empty() && self.blobs.is_empty() && self.meta.is_empty())
+        !(self.vertices.is_empty()
+            && self.blobs.is_empty()
+            && self.meta.is_empty()
+            && self.units.is_empty())
     }
 }
 
@@ -291,6 +319,17 @@ impl Room {
         let fits = self.operations > 0 && bytes <= self.bytes;
         self.operations = if fits { self.operations - 1 } else { 0 };
         self.bytes = if fits { self.bytes - bytes } else { 0 };
+        fits
+    }
+
+    /// Takes the operations of several values, or none that would follow.
+    fn take_all(&mut self, values: &[(String, Vec<u8>)]) -> bool {
+        let bytes = values.iter().map(|(name, bytes)| name.len() + bytes.len()).sum();
+        if values.len() > self.operations {
+            self.operations = 0;
+        }
+        let fits = self.take(bytes);
+        self.operations = self.operations.saturating_sub(values.len().saturating_sub(1));
         fits
     }
 

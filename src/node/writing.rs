@@ -272,6 +272,7 @@ impl Node {
                 for (blob, bytes) in durable.blobs {
                     self.blobs.durable(blob, bytes);
                 }
+                self.units_durable(&durable.units, out);
                 if let Some(own) = durable.own {
                     self.publish(own, now, out);
                 }

@@ -203,7 +203,7 @@ async fn prepare(
     let mut net = Net::new(net::Config {
         seed: *secrets.transport_seed().expose(),
         topic,
-        protocol: message::SYNC_PROTOCOL,
+        protocols: [message::SYNC_PROTOCOL, message::GROUP_PROTOCOL],
         host,
     })?;
     let addresses = match up(&mut net, listen).await {

@@ -180,6 +180,9 @@ impl Pilot {
             Effect::Request { peer, request, bytes } => {
                 net::Command::Request { peer: peer.as_bytes().to_vec(), request, bytes }
             }
+            Effect::Tell { peer, request, bytes } => {
+                net::Command::Tell { peer: peer.as_bytes().to_vec(), request, bytes }
+            }
             Effect::Respond { token, bytes } => net::Command::Respond { token, bytes },
             Effect::Publish { bytes } => net::Command::Publish { bytes },
             Effect::Verdict { message, verdict, .. } => {
@@ -209,6 +212,9 @@ impl Pilot {
             net::Event::Rtt { peer, rtt_ms } => Input::Rtt { peer: peer_of(peer)?, rtt_ms },
             net::Event::Request { peer, token, bytes } => {
                 Input::Request { peer: peer_of(peer)?, token, bytes }
+            }
+            net::Event::Told { peer, token, bytes } => {
+                Input::Told { peer: peer_of(peer)?, token, bytes }
             }
             net::Event::Response { request, result } => {
                 Input::Response { request, result: result.map_err(failed) }

@@ -59,6 +59,7 @@ impl Trace {
             Input::DialFailed { address, .. } => ("dial-failed", address.as_bytes()),
             Input::Rtt { peer, .. } => ("rtt", peer.as_bytes()),
             Input::Request { bytes, .. } => ("request", bytes),
+            Input::Told { bytes, .. } => ("told", bytes),
             Input::Response { result: Ok(bytes), .. } => ("response", bytes),
             Input::Response { .. } => ("no-response", &[]),
             Input::Gossip { bytes, .. } => ("gossip", bytes),

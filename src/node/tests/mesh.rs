@@ -480,6 +480,9 @@ impl Mesh {
             Effect::Request { peer, request, bytes } => {
                 self.request(member, &peer, request, bytes);
             }
+            Effect::Tell { peer, request, bytes } => {
+                self.tell(member, &peer, request, bytes);
+            }
             Effect::Respond { token, bytes } => self.respond(member, token, bytes),
             Effect::Publish { bytes } => {
                 self.audit(member, &bytes);
@@ -563,6 +566,22 @@ impl Mesh {
         let peer = self.transport(member);
         let after_ms = self.latency_ms();
         self.post(other, after_ms, Input::Request { peer, token, bytes });
+    }
+
+    fn tell(&mut self, member: usize, peer: &TransportId, request: u64, bytes: Vec<u8>) {
+        let other = self.member_of(peer).filter(|other| self.members[member].links.contains(other));
+        let fail = |result| Input::Response { request, result: Err(result) };
+        let Some(other) = other else {
+            return self.post(member, 1, fail(RequestFailed::Disconnected));
+        };
+        if self.is_lost() {
+            return self.post(member, 5_000, fail(RequestFailed::Timeout));
+        }
+        self.last_token += 1;
+        let token = self.last_token;
+        self.tokens.insert(token, (member, self.members[member].life, request));
+        let (peer, after_ms) = (self.transport(member), self.latency_ms());
+        self.post(other, after_ms, Input::Told { peer, token, bytes });
     }
 
     fn respond(&mut self, member: usize, token: u64, mut bytes: Vec<u8>) {

@@ -72,6 +72,8 @@ impl World {
                 }
             }
             Effect::Request { peer, request, bytes } => self.request(node, &peer, request, bytes),
+            // Simulated members are in no group.
+            Effect::Tell { .. } => {}
             Effect::Respond { token, bytes } => self.respond(node, token, bytes),
             Effect::Publish { bytes } => self.publish(node, bytes),
             Effect::Verdict { message, verdict, .. } => self.judge(node, message, verdict),
