@@ -53,6 +53,9 @@ pub mod verify;
 #[cfg(all(feature = "mesh", not(feature = "sim-page")))]
 pub mod node;
 
+#[cfg(all(feature = "mesh", not(feature = "sim-page")))]
+pub mod groups;
+
 #[cfg(feature = "sim-page")]
 pub mod simulation;
 

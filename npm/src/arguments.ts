@@ -110,6 +110,19 @@ export function committee(text: string): CommitteeMember[] {
   })
 }
 
+/** Node ids, separated by commas. */
+export function nodeIds(text: string): string[] {
+  const ids = text.split(',').map((part) => part.trim())
+  if (ids.every((id) => NODE_ID.test(id))) return ids
+  throw new InvalidArgumentError('Give node ids of 52 characters with commas between them.')
+}
+
+/** A node id. */
+export function nodeId(text: string): string {
+  if (NODE_ID.test(text)) return text
+  throw new InvalidArgumentError('Give a node id of 52 characters.')
+}
+
 /** A first balance: ID=CREDITS, in credits of six decimals. */
 export interface Balance {
   readonly id: string

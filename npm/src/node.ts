@@ -41,6 +41,9 @@ import {
   type FinalItem,
   type FinalityStatus,
   type FinalPage,
+  type GroupTask,
+  type GroupTaskChange,
+  type GroupView,
   type ItemView,
   loadMesh,
   type MeshEvent,
@@ -291,6 +294,34 @@ export class Node {
   /** Proof that an item is final, which `verifyProof` checks with the genesis alone. */
   proof(item: string): Promise<Uint8Array> {
     return this.#parts.core.prove(item)
+  }
+
+  /**
+   * Begins a group of this node and two to six others, which share out tasks and trust each other:
+   * it bears that members crash, not that they lie. They are members by being listed.
+   */
+  createGroup(name: string, members: readonly string[]): Promise<GroupView> {
+    return this.#parts.core.createGroup({ name, members })
+  }
+
+  /** The groups that this node is in. */
+  groups(): Promise<GroupView[]> {
+    return this.#parts.core.groups()
+  }
+
+  /** The tasks of a group, by name or id, as a majority of its members knows them now. */
+  groupTasks(group: string): Promise<GroupTask[]> {
+    return this.#parts.core.groupTasks(group)
+  }
+
+  /** Changes a task; resolves when a majority has it, to the task, or null if it is forgotten. */
+  changeTask(group: string, change: GroupTaskChange): Promise<GroupTask | null> {
+    return this.#parts.core.changeTask(group, change)
+  }
+
+  /** Adds a node to a group, or removes one; resolves when a majority has it. */
+  changeMember(group: string, member: string, joins: boolean): Promise<GroupView> {
+    return this.#parts.core.changeMember(group, member, joins)
   }
 
   /** Takes part again in the runs of before the last end, as far as their rows were files. */

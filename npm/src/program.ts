@@ -64,6 +64,7 @@ export function buildProgram(version: string, runner: Runner): Command {
   addFinalityCommands(program, bind)
   addWalletCommands(program, bind)
   addNameCommands(program, bind)
+  addGroupCommands(program, bind)
   addOtherCommands(program, bind)
   return program
 }
@@ -558,6 +559,79 @@ function addNameCommands(program: Command, bind: Bind): void {
       .option('--owner <id>', 'of this node id only'),
     () => import('./commands/name-list.js'),
   )
+}
+
+function addGroupCommands(program: Command, bind: Bind): void {
+  const group = program
+    .command('group')
+    .description('tasks shared out among three to seven nodes that trust each other')
+  bind(
+    group
+      .command('create')
+      .description('begin a group; its members are those that are listed')
+      .argument('<name>', 'what to call it')
+      .requiredOption('--members <ids>', 'node ids of the others: ID,ID,...', read.nodeIds),
+    () => import('./commands/group-create.js'),
+  )
+  bind(
+    group.command('status', { isDefault: true }).description('the groups of this node'),
+    () => import('./commands/group-status.js'),
+  )
+  bind(
+    group
+      .command('list')
+      .description('the tasks of a group, as a majority knows them now')
+      .argument('<group>', 'name or id'),
+    () => import('./commands/group-list.js'),
+  )
+  bind(
+    group
+      .command('assign')
+      .description('add a task')
+      .argument('<group>', 'name or id')
+      .argument('<task>', 'what to call it')
+      .option('--to <id>', 'the member that alone may take it', read.nodeId)
+      .option('--payload <text>', 'what it is, up to 1024 bytes'),
+    () => import('./commands/group-assign.js'),
+  )
+  const changes = [
+    ['take', 'take an open task', () => import('./commands/group-take.js')],
+    [
+      'release',
+      'give a task back, or with --if-version take it away from a member that is gone',
+      () => import('./commands/group-release.js'),
+    ],
+    ['done', 'say that a task is done', () => import('./commands/group-done.js')],
+  ] as const
+  for (const [verb, description, load] of changes) {
+    bind(
+      group
+        .command(verb)
+        .description(description)
+        .argument('<group>', 'name or id')
+        .argument('<task>', 'its name')
+        .option(
+          '--if-version <n>',
+          'only if nothing has changed since',
+          read.integer(0, Number.MAX_SAFE_INTEGER),
+        ),
+      load,
+    )
+  }
+  const members = [
+    ['add', 'add a member', () => import('./commands/group-add.js')],
+    ['remove', 'remove a member', () => import('./commands/group-remove.js')],
+  ] as const
+  for (const [verb, description, load] of members) {
+    bind(
+      group
+        .command(verb)
+        .description(description)
+        .argument('<group>', 'name or id')
+        .argument('<node>', 'its node id'),
+      load,
+    )
+  }
 }
 
 function addOtherCommands(program: Command, bind: Bind): void {

@@ -4,6 +4,7 @@ mod cluster;
 mod faults;
 mod history;
 mod rules;
+mod wire;
 
 use std::env;
 

@@ -11,7 +11,14 @@ import { decodeJoinLink } from '../link.js'
 import { type Node, type NodeStatus, wrongNetwork } from '../node.js'
 import { eachNumber, type RowsRequest, type RunRequest } from '../run-options.js'
 import type { TransferRequest, WaitOptions } from '../wallet.js'
-import type { Activation, CommitteeMember, RunView, Task } from '../wasm.js'
+import type {
+  Activation,
+  CommitteeMember,
+  GroupTask,
+  GroupTaskChange,
+  RunView,
+  Task,
+} from '../wasm.js'
 import type { ControlTarget } from './control.js'
 import { meet } from './meet.js'
 import type { Membership } from './runs.js'
@@ -57,6 +64,20 @@ export function controlTarget(node: Node, side: ProcessSide): ControlTarget {
     'finality.item': (body) => node.item(text(body, 'item')),
     'finality.prove': (body) => node.proof(text(body, 'item')),
     'committee.show': () => node.committee(),
+    'group.create': (body) =>
+      node.createGroup(text(body, 'name'), optional(body, 'members', isTexts) ?? []),
+    'group.status': () => node.groups(),
+    'group.list': async (body) => (await node.groupTasks(text(body, 'group'))).map(plainTask),
+    'group.change': async (body) => {
+      const task = await node.changeTask(text(body, 'group'), taskChange(body))
+      return task === null ? null : plainTask(task)
+    },
+    'group.member': (body) =>
+      node.changeMember(
+        text(body, 'group'),
+        text(body, 'member'),
+        optional(body, 'joins', isFlag) ?? true,
+      ),
     'committee.propose': (body) => node.proposeCommittee(committee(body)),
     'wallet.balance': (body) => node.wallet.balance(optional(body, 'account', isText)),
     'wallet.history': (body) =>
@@ -92,6 +113,24 @@ export async function statusOf(node: Node): Promise<NodeStatus> {
 export function plainRun(run: RunView): RunView {
   const { offset, scale } = run.scaling
   return { ...run, scaling: { offset: Array.from(offset), scale: Array.from(scale) } }
+}
+
+/** A task whose payload is text, so that it can be written as JSON. */
+function plainTask(task: GroupTask): unknown {
+  return { ...task, payload: new TextDecoder().decode(task.payload) }
+}
+
+function taskChange(body: Body): GroupTaskChange {
+  const task = text(body, 'task')
+  const kind = text(body, 'kind')
+  if (kind === 'assign') {
+    const payload = new TextEncoder().encode(optional(body, 'payload', isText) ?? '')
+    return given({ kind, task, assignee: optional(body, 'assignee', isText), payload })
+  }
+  if (kind === 'take' || kind === 'release' || kind === 'done') {
+    return given({ kind, task, version: optional(body, 'version', isNumber) })
+  }
+  throw usageError('"kind" must be assign, take, release or done')
 }
 
 function membership({ run, samples, alone }: Membership): unknown {

@@ -1,0 +1,13 @@
+/** `group done GROUP TASK`: this node has done a task it had taken. */
+import type { Context } from '../context.js'
+import { changeTask, type VersionOptions } from './group-task.js'
+
+/** Changes the task. */
+export async function run(
+  context: Context,
+  { ifVersion: version }: VersionOptions,
+  group: string,
+  task: string,
+): Promise<void> {
+  await changeTask(context, group, { kind: 'done', task, version })
+}
