@@ -412,7 +412,7 @@ impl Node {
             self.give_up(&request, now);
         }
         self.serving.forget_peer(peer);
-        self.groups.forget_peer(peer, gone.author.as_ref());
+        self.groups.forget_peer(peer, gone.author().as_ref());
         self.sync.on_disconnected(peer);
         if gone.outbound && !gone.is_known() {
             self.book.failed(&gone.address, now.mono_ms, &mut self.rng);

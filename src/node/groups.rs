@@ -229,7 +229,7 @@ impl Node {
         now: Now,
         out: &mut Vec<Effect>,
     ) -> Receipt {
-        let author = self.peers.get(peer).and_then(|peer| peer.author);
+        let author = self.peers.get(peer).and_then(|peer| peer.author());
         let Some(author) = author.filter(|_| self.introduced) else {
             self.counters.count("group-packet-before-hello");
             return Receipt::Refused;
@@ -311,7 +311,7 @@ impl Node {
 
     /// Tells a member of a group about it. Nobody else is told its secret.
     fn invite(&mut self, peer: &TransportId, group: &GroupId) {
-        let author = self.peers.get(peer).and_then(|peer| peer.author);
+        let author = self.peers.get(peer).and_then(|peer| peer.author());
         let (Some(author), Some(engine)) = (author, self.groups.engines.get(group)) else { return };
         if engine.is_known(&author) {
             let packet = Packet::invite(engine.genesis()).encode();
