@@ -49,7 +49,7 @@ const IMPURE: &[&str] = &[
 const PLATFORM: &[&str] = &["target_arch", "target_os", "target_family"];
 const PLATFORM_HOMES: &[&str] =
     &["src/platform", "src/storage", "src/net/transport", "src/wasm", "src/lib.rs"];
-const SKIPPED: &[&str] = &[".git", "target", "node_modules", "dist", "pkg"];
+const SKIPPED: &[&str] = &[".git", "target", "node_modules", "dist", "dist-sim", "pkg"];
 
 /// Path relative to the repository, with `/`, to the text of the file (empty if not text).
 type Tree = BTreeMap<String, String>;
@@ -406,7 +406,7 @@ fn agreement(tree: &Tree, found: &mut Vec<Problem>) {
     let mut table = "";
     for (index, line) in text("wasm-pack.toml").lines().enumerate() {
         table = if line.starts_with('[') { line } else { table };
-        let is_shipped = table == "[[artifact]]" && line.starts_with("features = ");
+        let is_shipped = table != "[simulator]" && line.starts_with("features = ");
         if is_shipped && line.contains("\"sim") {
             let says =
                 "the simulator's signatures prove nothing: never build `sim` for an artifact";
@@ -606,6 +606,7 @@ mod controls {
             (".cargo/config.toml", "[target]\nrustflags = [\"b\"]\n"),
             ("Cargo.toml", "\nversion = \"1.2.3\"\n"),
             ("wasm-pack.toml", "\nrustflags = [\"a\"]\nfeatures = [\"mesh\", \"sim\"]\n"),
+            ("wasm-pack.toml", "\nrustflags = [\"a\"]\nfeatures = [\"sim-page\"]\n"),
         ] {
             assert_eq!(rules_broken(path, text), ["agreement"], "{path}");
         }

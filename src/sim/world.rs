@@ -63,6 +63,8 @@ pub struct World {
     /// The last number given to a token, a message or a command.
     last_number: u64,
     operations: Operations,
+    /// When the scenario would end if nobody interfered.
+    planned_ms: u64,
     /// Messages that were sent, if somebody looks.
     flights: Option<Vec<Flight>>,
     /// Effects of one input, kept for their room.
@@ -161,6 +163,7 @@ impl World {
             exchanges: BTreeMap::new(),
             last_number: 0,
             operations: Operations::default(),
+            planned_ms: scenario.horizon_ms,
             flights: None,
             scratch: Vec::new(),
             hosts,

@@ -14,6 +14,7 @@
 
 mod controls;
 mod golden;
+mod live;
 
 use std::time::{Duration, Instant};
 

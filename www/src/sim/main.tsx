@@ -14,6 +14,8 @@ import '../style/controls.css'
 import '../style/views.css'
 import './sim.css'
 
+/** An end this far off is none: a partition waits for somebody to heal it. */
+const YEARS_MS = 1e9
 /** Members that a page computes fast enough to watch. */
 const NODES_MAX = 200
 
@@ -93,7 +95,8 @@ function Transport() {
         </select>
       </label>
       <span class="note">
-        <span data-now>{seconds(session.now.value)}</span> of {seconds(session.end.value)} s
+        <span data-now>{seconds(session.now.value)}</span>{' '}
+        {session.end.value > YEARS_MS ? 's, until it heals' : `of ${seconds(session.end.value)} s`}
       </span>
     </div>
   )
