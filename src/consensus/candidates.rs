@@ -122,6 +122,11 @@ impl State {
         if said.candidates.contains(&id) {
             return;
         }
+        let of = |other: &&ItemId| self.items.get(*other).is_some_and(|item| item.author == author);
+        let many = said.candidates.iter().filter(of).count() >= limits::ITEMS_IDLE_MAX;
+        if many && !said.locks.contains_key(&id) {
+            return;
+        }
         said.idle.remove(&(author, id));
         said.candidates.push(id);
         let reported = self.my_keys.get(key).is_some_and(|mine| mine.reported);

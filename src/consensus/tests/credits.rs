@@ -14,6 +14,7 @@ use crate::dag::operation::account_key;
 use crate::dag::vote::ItemId;
 use crate::identity::AuthorId;
 use crate::ledger::{Label, Operation, commitment};
+use crate::limits;
 use crate::rng::Rng;
 use crate::units::MicroCredits;
 
@@ -341,5 +342,46 @@ fn what_cannot_be_paid_is_no_reason_to_say_that_there_is_no_finality() {
     for engine in &network.engines {
         assert_eq!(engine.decisions().len(), 2);
         assert_eq!(engine.ledger().account(&wallet(1)).unwrap().balance.0, 131);
+    }
+}
+
+#[test]
+fn a_flood_of_what_cannot_be_done_is_remembered_in_bounds_and_holds_up_nobody() {
+    let setup = Setup { wallets: vec![100, 100], ..quiet(4) };
+    let mut network = Network::new(setup, 1);
+    for number in 0..300 {
+        network.operate(0, pay(0, 1, 101 + number), None);
+        let label = Label::new(&format!("name-{number}")).unwrap();
+        let (salt, addresses) = (ByteArray::new([0; 32]), Vec::new());
+        let register = Operation::NameRegister { label, version: 1, salt, addresses };
+        network.operate(0, register, None);
+    }
+    network.operate(1, pay(0, 0, 1), None);
+    network.run(5_000);
+    for engine in &network.engines {
+        assert_eq!((engine.decisions().len(), engine.pending()), (1, 0));
+        let idle = engine.keys.get(&account_key(&wallet(0), 0)).unwrap().idle.len();
+        assert_eq!(idle, limits::ITEMS_IDLE_MAX, "of one author under one key");
+        assert_eq!(engine.clocked.len(), limits::ITEMS_CLOCKED_MAX, "that wait for a height");
+    }
+    // What is possible is decided however much stands before it that is not, and of many things
+    // that exclude each other one.
+    network.operate(0, pay(0, 1, 50), None);
+    for number in 0..300 {
+        network.operate(1, pay(1, 2, 1 + number % 20), Some(usize::from(number % 2 == 0)));
+    }
+    let mut most = 0;
+    for _ in 0..40 {
+        network.run(network.now_ms + 5);
+        let said = network.engines.iter().filter_map(|e| e.keys.get(&account_key(&wallet(1), 1)));
+        most = said.map(|said| said.candidates.len()).fold(most, usize::max);
+    }
+    let most_allowed = limits::ITEMS_IDLE_MAX + network.engines.len();
+    assert!((2..=most_allowed).contains(&most), "{most} candidates of one author");
+    network.run(END_MS);
+    for engine in &network.engines {
+        assert_eq!(engine.ledger().account(&wallet(0)).unwrap().balance.0, 51);
+        assert_eq!(engine.ledger().account(&wallet(1)).unwrap().next_sequence, 2);
+        assert_eq!(engine.pending(), 0);
     }
 }
