@@ -1,8 +1,8 @@
 //! What finality costs one member: microseconds per vertex and payments per second, without
 //! signatures and network.
 //!
-//! `cargo bench --bench finality`. In `cargo test` it runs once with fewer payments, so that it keeps
-//! working.
+//! `cargo bench --bench finality`. In `cargo test` it runs once with fewer payments, so that it
+//! keeps working.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 

@@ -340,7 +340,7 @@ impl State {
             return None;
         }
         if let Some(want) = self.want_ranges(peer, graph, now) {
-            return self.asked(peer, want, Kind::Ranges, now);
+            return Some(self.asked(peer, want, Kind::Ranges, now));
         }
         let state = self.peers.get(peer)?;
         // What is asked for is sorted.
@@ -362,13 +362,14 @@ impl State {
         }
         if ancestors {
             let known = sketch(graph, &state.common);
-            return self.asked(peer, Want::Ancestors { of: ids, known }, Kind::Ancestors, now);
+            let want = Want::Ancestors { of: ids, known };
+            return Some(self.asked(peer, want, Kind::Ancestors, now));
         }
-        self.asked(peer, Want::Vertices { ids }, Kind::Parents, now)
+        Some(self.asked(peer, Want::Vertices { ids }, Kind::Parents, now))
     }
 
     /// Remembers what is being asked.
-    fn asked(&mut self, peer: &TransportId, want: Want, kind: Kind, now: Now) -> Option<Ask> {
+    fn asked(&mut self, peer: &TransportId, want: Want, kind: Kind, now: Now) -> Ask {
         let ids = match &want {
             Want::Vertices { ids } => ids.clone(),
             Want::Ancestors { of, .. } => of.clone(),
@@ -377,7 +378,7 @@ impl State {
         let request = UnderWay { ids, kind, since_mono_ms: now.mono_ms };
         self.under_way.insert(peer.clone(), request);
         self.last = Some(peer.clone());
-        Some(Ask { peer: peer.clone(), want })
+        Ask { peer: peer.clone(), want }
     }
 
     fn time_out(&mut self, graph: &Graph, now: Now) {

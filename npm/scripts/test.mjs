@@ -56,6 +56,12 @@ function groups({ chromedriver }) {
         {},
         /^.*(caught with seed|random scenarios from seed).*$/gm,
       ),
+      cargoTest('finality engines compared (tests/comparison)', [
+        'test',
+        '--locked',
+        ...SIMULATION.slice(0, -1),
+        'comparison',
+      ]),
     ],
     wasm: [
       cargoTest('wasm tests in Node', ['test', ...WASM, '--test', 'wasm']),

@@ -4,6 +4,7 @@
  * A command's module is loaded when the command runs, so that no command pays for another.
  */
 import { Command, Option } from 'commander'
+import { addAgreementCommands } from './agreement.js'
 import * as read from './arguments.js'
 import { aborted, type CommandModule, type Context } from './context.js'
 import { DTYPES } from './formats/storage.js'
@@ -61,15 +62,13 @@ export function buildProgram(version: string, runner: Runner): Command {
   addNodeCommands(program, bind)
   addNeuralCommands(program, bind)
   addRunCommands(program, bind)
-  addFinalityCommands(program, bind)
-  addWalletCommands(program, bind)
-  addNameCommands(program, bind)
-  addGroupCommands(program, bind)
+  addAgreementCommands(program, bind)
   addOtherCommands(program, bind)
   return program
 }
 
-type Bind = <Options>(command: Command, load: () => Promise<CommandModule<Options>>) => void
+/** Ties a command to the module that does it. */
+export type Bind = <Options>(command: Command, load: () => Promise<CommandModule<Options>>) => void
 
 function binder(runner: Runner): Bind {
   return <Options>(command: Command, load: () => Promise<CommandModule<Options>>) => {
@@ -444,194 +443,6 @@ function startRunCommand(run: Command): Command {
       deadlineMs / 1_000,
     )
     .addOption(seedOption())
-}
-
-function addFinalityCommands(program: Command, bind: Bind): void {
-  const finality = program
-    .command('finality')
-    .description('what is final, and proofs of it (networks made with init --committee)')
-  bind(
-    finality.command('status').description('whether there is finality, in numbers'),
-    () => import('./commands/finality-status.js'),
-  )
-  bind(
-    finality
-      .command('list')
-      .description('final items, in the order in which this node saw them')
-      .option('--from <n>', 'the first number', read.integer(0, Number.MAX_SAFE_INTEGER), 0),
-    () => import('./commands/finality-list.js'),
-  )
-  bind(
-    finality.command('show').description('how one item stands').argument('<item>', 'bafy.../0'),
-    () => import('./commands/finality-show.js'),
-  )
-  bind(
-    finality
-      .command('prove')
-      .description('write a proof that an item is final, for who has no history')
-      .argument('<item>', 'bafy.../0')
-      .requiredOption('--output <file>', 'proof to write'),
-    () => import('./commands/finality-prove.js'),
-  )
-  bind(
-    finality
-      .command('verify')
-      .description('check a proof; needs no node, and of the network only its genesis')
-      .argument('<file>', 'proof of `finality prove`')
-      .option('--join <link>', 'link of the network, instead of that of this home')
-      .option('--height-min <n>', 'refuse older checkpoints', read.integer(0, 4_294_967_295)),
-    () => import('./commands/finality-verify.js'),
-  )
-  const committee = program
-    .command('committee')
-    .description('the members that decide what is final')
-  bind(
-    committee
-      .command('show', { isDefault: true })
-      .description('who decides, and whom some of them want next'),
-    () => import('./commands/committee-show.js'),
-  )
-  bind(
-    committee
-      .command('propose')
-      .description('say as a member who shall decide next; holds when a quorum says the same')
-      .argument('<members>', 'ID[:WEIGHT],ID,...'),
-    () => import('./commands/committee-propose.js'),
-  )
-}
-
-const waitOption = (seconds: number): Option =>
-  new Option('--timeout <seconds>', 'how long to wait until it is final')
-    .argParser(read.integer(1, 86_400))
-    .default(seconds)
-
-function addWalletCommands(program: Command, bind: Bind): void {
-  const wallet = program
-    .command('wallet')
-    .description('credits (networks made with init --committee)')
-  bind(
-    wallet
-      .command('balance', { isDefault: true })
-      .description('what an account has')
-      .argument('[id]', 'node id, if it is not the own one'),
-    () => import('./commands/wallet-balance.js'),
-  )
-  bind(
-    wallet
-      .command('transfer')
-      .description('pay, and wait until that is final')
-      .argument('<id>', 'node id of the payee')
-      .argument('<credits>', 'such as 1000 or 0.5')
-      .option('--memo <text>', 'a remark, at most 128 bytes; everybody can read it')
-      .addOption(waitOption(60)),
-    () => import('./commands/wallet-transfer.js'),
-  )
-  bind(
-    wallet
-      .command('history')
-      .description('final payments from and to an account')
-      .argument('[id]', 'node id, if it is not the own one'),
-    () => import('./commands/wallet-history.js'),
-  )
-}
-
-function addNameCommands(program: Command, bind: Bind): void {
-  const name = program
-    .command('name')
-    .description('names that end in .dark (networks made with init --committee)')
-  const named = (verb: string, description: string): Command =>
-    name.command(verb).description(description).argument('<name>', 'such as mesh.dark')
-  bind(
-    named('register', 'take a free name; takes a checkpoint or two')
-      .option('--address <multiaddr>', 'where its owner is reached; up to 4', read.address, [])
-      .addOption(waitOption(120)),
-    () => import('./commands/name-register.js'),
-  )
-  bind(
-    named('resolve', 'who has a name, and where that owner is reached'),
-    () => import('./commands/name-resolve.js'),
-  )
-  bind(named('renew', 'prolong an own name'), () => import('./commands/name-renew.js'))
-  bind(
-    name
-      .command('list')
-      .description('names that have not expired')
-      .option('--owner <id>', 'of this node id only'),
-    () => import('./commands/name-list.js'),
-  )
-}
-
-function addGroupCommands(program: Command, bind: Bind): void {
-  const group = program
-    .command('group')
-    .description('tasks shared out among three to seven nodes that trust each other')
-  bind(
-    group
-      .command('create')
-      .description('begin a group; its members are those that are listed')
-      .argument('<name>', 'what to call it')
-      .requiredOption('--members <ids>', 'node ids of the others: ID,ID,...', read.nodeIds),
-    () => import('./commands/group-create.js'),
-  )
-  bind(
-    group.command('status', { isDefault: true }).description('the groups of this node'),
-    () => import('./commands/group-status.js'),
-  )
-  bind(
-    group
-      .command('list')
-      .description('the tasks of a group, as a majority knows them now')
-      .argument('<group>', 'name or id'),
-    () => import('./commands/group-list.js'),
-  )
-  bind(
-    group
-      .command('assign')
-      .description('add a task')
-      .argument('<group>', 'name or id')
-      .argument('<task>', 'what to call it')
-      .option('--to <id>', 'the member that alone may take it', read.nodeId)
-      .option('--payload <text>', 'what it is, up to 1024 bytes'),
-    () => import('./commands/group-assign.js'),
-  )
-  const changes = [
-    ['take', 'take an open task', () => import('./commands/group-take.js')],
-    [
-      'release',
-      'give a task back, or with --if-version take it away from a member that is gone',
-      () => import('./commands/group-release.js'),
-    ],
-    ['done', 'say that a task is done', () => import('./commands/group-done.js')],
-  ] as const
-  for (const [verb, description, load] of changes) {
-    bind(
-      group
-        .command(verb)
-        .description(description)
-        .argument('<group>', 'name or id')
-        .argument('<task>', 'its name')
-        .option(
-          '--if-version <n>',
-          'only if nothing has changed since',
-          read.integer(0, Number.MAX_SAFE_INTEGER),
-        ),
-      load,
-    )
-  }
-  const members = [
-    ['add', 'add a member', () => import('./commands/group-add.js')],
-    ['remove', 'remove a member', () => import('./commands/group-remove.js')],
-  ] as const
-  for (const [verb, description, load] of members) {
-    bind(
-      group
-        .command(verb)
-        .description(description)
-        .argument('<group>', 'name or id')
-        .argument('<node>', 'its node id'),
-      load,
-    )
-  }
 }
 
 function addOtherCommands(program: Command, bind: Bind): void {

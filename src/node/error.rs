@@ -48,9 +48,8 @@ impl Error {
     /// Stable name of the cause.
     pub fn code(&self) -> &'static str {
         match self {
-            Error::Store { .. } => "store-damaged",
+            Error::Store { .. } | Error::Group(_) => "store-damaged",
             Error::Network { .. } => "store-foreign",
-            Error::Group(_) => "store-damaged",
             Error::Genesis(error) => error.code(),
             Error::Identity(error) => error.code(),
             Error::Vertex(error) => error.code(),

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::Node;
 use super::commands::busy_problem;
 use super::offence::Offence;
-use super::peers::Asked;
+use super::peers::{Asked, Peer};
 use super::rate::Bucket;
 use crate::clock::Now;
 use crate::effect::{Effect, RequestFailed};
@@ -194,15 +194,12 @@ impl Node {
             while self.peers.packets_open(&peer) < PACKETS_OPEN_MAX
                 && let Some((group, bytes)) = packets.pop_front()
             {
-                match self.peers.open(&peer, Asked::Packet { group }, now.mono_ms) {
-                    Some(request) => {
-                        out.push(Effect::Tell { peer: peer.clone(), request, bytes });
-                    }
-                    None => {
-                        packets.push_front((group, bytes));
-                        break;
-                    }
-                }
+                let opened = self.peers.open(&peer, Asked::Packet { group }, now.mono_ms);
+                let Some(request) = opened else {
+                    packets.push_front((group, bytes));
+                    break;
+                };
+                out.push(Effect::Tell { peer: peer.clone(), request, bytes });
             }
         }
         waiting.retain(|_, packets| !packets.is_empty());
@@ -229,7 +226,7 @@ impl Node {
         now: Now,
         out: &mut Vec<Effect>,
     ) -> Receipt {
-        let author = self.peers.get(peer).and_then(|peer| peer.author());
+        let author = self.peers.get(peer).and_then(Peer::author);
         let Some(author) = author.filter(|_| self.introduced) else {
             self.counters.count("group-packet-before-hello");
             return Receipt::Refused;
@@ -311,7 +308,7 @@ impl Node {
 
     /// Tells a member of a group about it. Nobody else is told its secret.
     fn invite(&mut self, peer: &TransportId, group: &GroupId) {
-        let author = self.peers.get(peer).and_then(|peer| peer.author());
+        let author = self.peers.get(peer).and_then(Peer::author);
         let (Some(author), Some(engine)) = (author, self.groups.engines.get(group)) else { return };
         if engine.is_known(&author) {
             let packet = Packet::invite(engine.genesis()).encode();
