@@ -6,8 +6,9 @@
 //! 1. `Persist` writes are applied in the order they were asked for, each all or nothing, and each
 //!    is answered by exactly one [`Input::Persisted`].
 //! 2. Each [`Effect::Request`] and [`Effect::Tell`] is answered by exactly one
-//!    [`Input::Response`]; each [`Effect::LoadBlob`] by one [`Input::BlobLoaded`]; each [`Effect::Train`] by one
-//!    [`Input::Trained`]; each [`Effect::Dial`] by [`Input::Connected`] or [`Input::DialFailed`].
+//!    [`Input::Response`]; each [`Effect::LoadBlob`] by one [`Input::BlobLoaded`]; each
+//!    [`Effect::Train`] by one [`Input::Trained`]; each [`Effect::Dial`] by [`Input::Connected`] or
+//!    [`Input::DialFailed`].
 //! 3. [`Input::Connected`] is told for the first connection to a peer, [`Input::Disconnected`] when
 //!    the last one is gone; what comes between belongs to that peer.
 //! 4. After [`Effect::SetTimer`] one [`Input::Tick`] arrives at or after that time; a later

@@ -209,8 +209,8 @@ pub const BLOCK_ITEMS_MAX: usize = 256;
 pub const CUT_DECISIONS_MAX: usize = 256;
 /// Conflict keys of one item (count). Arbitrary, sane: a transfer between accounts has two.
 pub const ITEM_KEYS_MAX: usize = 16;
-/// Items of one author that a key remembers (count), of those that can be voted for now and of those
-/// that cannot. An honest author has one, or two after a mistake.
+/// Items of one author that a key remembers (count), of those that can be voted for now and of
+/// those that cannot. An honest author has one, or two after a mistake.
 pub const ITEMS_IDLE_MAX: usize = 16;
 /// Items of one author that are looked at again with every checkpoint, because time may make them
 /// possible (count): names it waits for.

@@ -82,7 +82,7 @@ impl Node {
             Some("this is the node itself")
         } else if self.penalties.is_banned(peer, now.mono_ms) {
             Some("banned for a while")
-        } else if !self.peers.add(peer.clone(), address, outbound, now.mono_ms) {
+        } else if !self.peers.add(peer, address, outbound, now.mono_ms) {
             Some("too many peers")
         } else {
             None

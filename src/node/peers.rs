@@ -82,12 +82,12 @@ impl Peers {
     /// Adds a connection; `false` when there are too many.
     pub(super) fn add(
         &mut self,
-        peer: TransportId,
+        peer: &TransportId,
         address: String,
         outbound: bool,
         now_ms: u64,
     ) -> bool {
-        if self.connected.len() >= limits::PEERS_MAX && !self.connected.contains_key(&peer) {
+        if self.connected.len() >= limits::PEERS_MAX && !self.connected.contains_key(peer) {
             return false;
         }
         let fresh = Peer {
@@ -107,7 +107,7 @@ impl Peers {
         };
         self.strangers.insert(peer.clone());
         let before = self.connected.insert(peer.clone(), fresh);
-        if let (Some(before), Some(fresh)) = (before, self.connected.get_mut(&peer)) {
+        if let (Some(before), Some(fresh)) = (before, self.connected.get_mut(peer)) {
             // What was asked over the connection before this one is still waited for.
             fresh.open = before.open;
         }

@@ -1,5 +1,6 @@
 //! The bytes of packets, which other implementations read, and what is refused of them.
 
+use data_encoding::HEXLOWER;
 use serde_bytes::ByteBuf;
 
 use super::super::machine::Machine;
@@ -23,8 +24,8 @@ fn at(term: u64, index: u64) -> Position {
     Position { term, index }
 }
 
-fn request(number: u64, operation: Operation) -> Option<Request> {
-    Some(Request { author: author(1), number, operation })
+fn request(number: u64, operation: Operation) -> Request {
+    Request { author: author(1), number, operation }
 }
 
 /// A log with every operation.
@@ -39,15 +40,18 @@ fn entries() -> Vec<Entry> {
         Operation::Remove { member: author(2), version: 6 },
     ];
     let first = Entry { at: at(2, 1), request: None };
-    let others = (2..)
-        .zip(operations)
-        .map(|(index, operation)| Entry { at: at(2, index), request: request(index, operation) });
+    let others = (2..).zip(operations).map(|(index, operation)| Entry {
+        at: at(2, index),
+        request: Some(request(index, operation)),
+    });
     std::iter::once(first).chain(others).collect()
 }
 
 fn packets() -> Vec<(&'static str, Packet)> {
     let mut machine = Machine::new(&genesis());
-    entries().iter().for_each(|entry| machine.apply(entry));
+    for entry in &entries() {
+        machine.apply(entry);
+    }
     let image = ByteBuf::from(machine.encode());
     let last = at(2, 7);
     let bodies = [
@@ -61,9 +65,7 @@ fn packets() -> Vec<(&'static str, Packet)> {
         ("campaign", Body::Campaign),
         (
             "propose",
-            Body::Propose(
-                request(5, Operation::Take { task: "task".to_owned(), version: None }).unwrap(),
-            ),
+            Body::Propose(request(5, Operation::Take { task: "task".to_owned(), version: None })),
         ),
         ("read", Body::Read { read: 4 }),
         ("read-at", Body::ReadAt { read: 4, index: 7 }),
@@ -76,10 +78,9 @@ fn packets() -> Vec<(&'static str, Packet)> {
 
 #[test]
 fn packets_have_the_bytes_that_are_published() {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let lines = packets().into_iter().map(|(name, packet)| {
         assert_eq!(Packet::decode(&packet.encode()).as_ref(), Ok(&packet), "{name}");
-        format!("{name} {}\n", hex(&packet.encode()))
+        format!("{name} {}\n", HEXLOWER.encode(&packet.encode()))
     });
     let made: String = lines.collect();
     assert!(made == GOLDEN, "changed bytes are a new protocol; made were:\n{made}");
@@ -120,8 +121,8 @@ fn messages_that_contradict_themselves_are_refused() {
         append(at(0, 0), 2, many),
         append(at(0, 0), 1 << 53, Vec::new()),
         Message { term: 1, body: Body::Vote { last: at(2, 1), transfer: false } },
-        Message { term: 1, body: Body::Propose(request(1, long()).unwrap()) },
-        Message { term: 1, body: Body::Propose(request(1, huge).unwrap()) },
+        Message { term: 1, body: Body::Propose(request(1, long())) },
+        Message { term: 1, body: Body::Propose(request(1, huge)) },
         Message { term: 1, body: Body::Install { round: 0, image: ByteBuf::from(vec![0xa0]) } },
         Message {
             term: 1,
@@ -144,7 +145,7 @@ fn the_largest_state_fits_a_snapshot() {
         let task = format!("{index:0>64}");
         let payload = vec![255; limits::GROUP_PAYLOAD_BYTES_MAX];
         let operation = Operation::Assign { task, assignee: Some(author(2)), payload };
-        machine.apply(&Entry { at: at(1, index), request: request(index, operation) });
+        machine.apply(&Entry { at: at(1, index), request: Some(request(index, operation)) });
     }
     assert_eq!(machine.tasks().len(), limits::GROUP_TASKS_MAX);
     let body = Body::Install { round: 1, image: machine.encode().into() };
