@@ -296,7 +296,7 @@ impl Net {
     }
 
     /// What runs a protocol.
-    fn line(&mut self, line: Line) -> &mut request_response::Behaviour<Codec> {
+    fn line(&mut self, line: Line) -> &mut request_response::Behaviour<super::codec::Codec> {
         let behaviour = self.swarm.behaviour_mut();
         match line {
             Line::Requests => &mut behaviour.requests,
