@@ -20,6 +20,7 @@
 //! What this does not do: no finality, no pruning, no meaning of payloads beyond their form (the
 //! views of the floors above fold them), and no trust in `time_ms`, which is an author's claim.
 
+pub mod browse;
 pub mod car;
 pub mod cbor;
 pub mod operation;

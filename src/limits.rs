@@ -70,6 +70,9 @@ pub const GRAPH_BYTES_MAX: usize = 512 << 20;
 pub const GRAPH_AUTHORS_MAX: usize = 4_096;
 /// Vertices of one author that one node holds (count): half, so that nobody fills a history alone.
 pub const AUTHOR_VERTICES_MAX: usize = GRAPH_VERTICES_MAX / 2;
+/// Vertices of one answer about the history (count). Arbitrary, sane: a page for people, and some
+/// 50 ms of verifying, so that a node does other things in between.
+pub const DAG_PAGE_VERTICES_MAX: usize = 128;
 /// Bytes of the vertices and signatures of one author that one node holds: half, as above.
 pub const AUTHOR_BYTES_MAX: usize = GRAPH_BYTES_MAX / 2;
 /// Milliseconds that a vertex's time may be ahead of the clock before its author is slowed down,

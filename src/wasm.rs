@@ -56,6 +56,9 @@ pub mod node;
 #[cfg(all(feature = "mesh", not(feature = "sim-page")))]
 pub mod groups;
 
+#[cfg(all(feature = "mesh", not(feature = "sim-page")))]
+pub mod history;
+
 #[cfg(feature = "sim-page")]
 pub mod simulation;
 
