@@ -36,6 +36,8 @@ const STEPS_MAX = 1_000_000_000
 const BATCH_MAX = 4_096
 const ROUNDS_MAX = 10_000
 const MEMBERS_MAX = 256
+/** As the core's bound on the vertices of a history. */
+const VERTICES_MAX = 65_536
 /** As the core's bound on the units of a layer. */
 const UNITS_MAX = 8_192
 
@@ -63,6 +65,7 @@ export function buildProgram(version: string, runner: Runner): Command {
   addNeuralCommands(program, bind)
   addRunCommands(program, bind)
   addAgreementCommands(program, bind)
+  addDagCommands(program, bind)
   addOtherCommands(program, bind)
   return program
 }
@@ -443,6 +446,42 @@ function startRunCommand(run: Command): Command {
       deadlineMs / 1_000,
     )
     .addOption(seedOption())
+}
+
+function addDagCommands(program: Command, bind: Bind): void {
+  const dag = program.command('dag').description('the signed history, as it is on the disk')
+  const limit = (count: number): Option =>
+    new Option('--limit <n>', 'how many at most')
+      .argParser(read.integer(1, VERTICES_MAX))
+      .default(count)
+  const log = dag.command('log').description('vertices, newest first').addOption(limit(20))
+  bind(
+    log.option('--author <id>', 'only those of an author, by the beginning of its id'),
+    () => import('./commands/dag-log.js'),
+  )
+  const show = dag
+    .command('show')
+    .description('one vertex with everything in it')
+    .argument('<id>', 'its id, or as much of the beginning as is unique')
+  bind(show, () => import('./commands/dag-show.js'))
+  const graph = dag
+    .command('graph')
+    .description('the newest vertices and what they follow')
+    .addOption(limit(40))
+    .addOption(
+      new Option('--format <name>', 'text, or dot for Graphviz')
+        .choices(['text', 'dot'])
+        .default('text'),
+    )
+  bind(graph, () => import('./commands/dag-graph.js'))
+  const verify = dag
+    .command('verify')
+    .description('every hash, signature and rule once more; exit code 1 if anything is wrong')
+  bind(verify, () => import('./commands/dag-verify.js'))
+  bind(
+    dag.command('stats').description('the history in figures'),
+    () => import('./commands/dag-stats.js'),
+  )
 }
 
 function addOtherCommands(program: Command, bind: Bind): void {

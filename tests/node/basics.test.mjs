@@ -22,7 +22,7 @@ test('help names every command, and the exit codes have a page', async () => {
   const cwd = scratch()
   const { stdout, code } = await run(['--help'], { cwd })
   assert.equal(code, 0)
-  for (const word of 'init start node stop status join neural run verify demo doctor config'.split(
+  for (const word of 'init start node stop status join neural run dag verify demo doctor config'.split(
     ' ',
   )) {
     assert.match(stdout, new RegExp(`^  ${word}\\b`, 'm'))

@@ -212,6 +212,26 @@ export function glimpse(directory: string): StoreGlimpse | undefined {
   }
 }
 
+/**
+ * The vertices in the store of a directory, in no particular order; undefined where there is no
+ * store. A node may be writing it meanwhile: this is a view of one moment.
+ */
+export function storedVertices(directory: string): Uint8Array[] | undefined {
+  const file = path.join(directory, DATABASE_FILE)
+  if (!fs.existsSync(file)) return undefined
+  let database: Database | undefined
+  try {
+    database = findSqlite()(file)
+    database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA query_only = ON`)
+    const rows = database.prepare('SELECT value FROM vertices').all([])
+    return rows.map((row) => bytesOf(row, 'value'))
+  } catch (thrown) {
+    throw sqliteError(thrown, file)
+  } finally {
+    database?.close()
+  }
+}
+
 function prepareDatabase(database: Database, file: string): void {
   database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
   database.exec('PRAGMA journal_mode = WAL')
