@@ -27,10 +27,10 @@ fn page(
 }
 
 /// Every page, one after the other.
-fn all(graph: &Graph, author: Option<String>, limit: u32) -> Vec<VertexId> {
+fn all(graph: &Graph, author: Option<&str>, limit: u32) -> Vec<VertexId> {
     let mut ids: Vec<VertexId> = Vec::new();
     loop {
-        let next = page(graph, ids.last().copied(), author.clone(), limit);
+        let next = page(graph, ids.last().copied(), author.map(str::to_owned), limit);
         if next.is_empty() {
             return ids;
         }
@@ -52,7 +52,7 @@ fn pages_are_the_history_backwards_whatever_their_size() {
         assert_eq!(all(&graph, None, limit), plain, "{limit}");
         let own = |id: &VertexId| graph.get(id).unwrap().vertex().author == authors[0].id;
         let expected: Vec<VertexId> = plain.iter().copied().filter(own).collect();
-        assert_eq!(all(&graph, Some(authors[0].id.to_string()), limit), expected);
+        assert_eq!(all(&graph, Some(&authors[0].id.to_string()), limit), expected);
     }
     assert_eq!(page(&graph, None, None, 0), []);
 }
