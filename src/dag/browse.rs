@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Error, Graph, Key, NetworkId, Payload, SignedVertex, VertexId};
+use super::{Error, Graph, Key, NetworkId, SignedVertex, VertexId};
 use crate::identity::AuthorId;
 use crate::limits;
 
@@ -172,22 +172,6 @@ impl Unknown {
     }
 }
 
-/// The name of a payload's kind.
-pub fn kind(payload: &Payload) -> &'static str {
-    match payload {
-        Payload::Identity { .. } => "identity",
-        Payload::Binding(_) => "binding",
-        Payload::RunStart(_) => "run-start",
-        Payload::RunJoin { .. } => "run-join",
-        Payload::RunLeave { .. } => "run-leave",
-        Payload::Update(_) => "update",
-        Payload::Aggregate(_) => "aggregate",
-        Payload::Equivocation { .. } => "equivocation",
-        Payload::Votes(_) => "votes",
-        Payload::Committee(_) => "committee",
-    }
-}
-
 /// The history in the records of a store, in any order, and the records that are not a part of it.
 ///
 /// Signatures are taken on trust, as [`Graph::restore`] does; [`Query::Verify`] looks at them.
@@ -292,7 +276,7 @@ fn stats(graph: &Graph) -> Stats {
     for signed in graph.iter() {
         let vertex = signed.vertex();
         for payload in &vertex.payloads {
-            *stats.kinds.entry(kind(payload)).or_default() += 1;
+            *stats.kinds.entry(payload.kind()).or_default() += 1;
         }
         let share = stats.authors.entry(vertex.author).or_default();
         share.vertices += 1;

@@ -7,7 +7,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::dag::browse::{self, Answer, Damaged, Fault, Query, Shown, Stats, Unknown};
-use crate::dag::{Graph, SignedVertex};
+use crate::dag::{Graph, Payload, SignedVertex};
 use crate::event::Problem;
 use crate::limits;
 use crate::wasm::object::{self, Reader, bad, bytes, count, object, texts};
@@ -198,7 +198,7 @@ fn entry(signed: &SignedVertex) -> JsValue {
         ("parents", texts(&vertex.parents)),
         ("lamport", count(vertex.lamport)),
         ("timeMs", count(vertex.time_ms)),
-        ("kinds", texts(vertex.payloads.iter().map(browse::kind))),
+        ("kinds", texts(vertex.payloads.iter().map(Payload::kind))),
         ("size", count(u64::try_from(signed.size_bytes()).unwrap_or(u64::MAX))),
     ])
 }
