@@ -350,7 +350,7 @@ fn a_flood_of_what_cannot_be_done_is_remembered_in_bounds_and_holds_up_nobody() 
     let setup = Setup { wallets: vec![100, 100], ..quiet(4) };
     let mut network = Network::new(setup, 1);
     for number in 0..300 {
-        network.operate(0, pay(0, 1, 101 + number), None);
+        network.operate(0, pay(0, 1, 102 + number), None);
         let label = Label::new(&format!("name-{number}")).unwrap();
         let (salt, addresses) = (ByteArray::new([0; 32]), Vec::new());
         let register = Operation::NameRegister { label, version: 1, salt, addresses };
