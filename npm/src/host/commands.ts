@@ -125,10 +125,11 @@ function taskChange(body: Body): GroupTaskChange {
   const kind = text(body, 'kind')
   if (kind === 'assign') {
     const payload = new TextEncoder().encode(optional(body, 'payload', isText) ?? '')
-    return given({ kind, task, assignee: optional(body, 'assignee', isText), payload })
+    return { kind, task, assignee: optional(body, 'assignee', isText) ?? null, payload }
   }
   if (kind === 'take' || kind === 'release' || kind === 'done') {
-    return given({ kind, task, version: optional(body, 'version', isNumber) })
+    const version = optional(body, 'version', isNumber)
+    return version === undefined ? { kind, task } : { kind, task, version }
   }
   throw usageError('"kind" must be assign, take, release or done')
 }
