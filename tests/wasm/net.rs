@@ -13,8 +13,9 @@ use wasm_bindgen_test::wasm_bindgen_test;
 use crate::host;
 
 fn net(seed: u8, host: JsValue) -> Net {
-    let (topic, protocol) = ("synaptic-mesh/test/1".to_owned(), "/synaptic-mesh/test/1");
-    Net::new(Config { seed: [seed; 32], topic, protocol, host }).unwrap()
+    let topic = "synaptic-mesh/test/1".to_owned();
+    let protocols = ["/synaptic-mesh/test/1", "/synaptic-mesh/test-packets/1"];
+    Net::new(Config { seed: [seed; 32], topic, protocols, host }).unwrap()
 }
 
 /// Drives all nets until `done` has seen what it waits for, ten seconds at most.
