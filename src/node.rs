@@ -220,7 +220,8 @@ impl Node {
         }
         match input {
             Input::Started => self.start(now, out),
-            Input::Tick => {}
+            // A host's timer may fire a little early. Then it is set again, or nothing would come.
+            Input::Tick => self.timer_ms = None,
             Input::Listening { addresses } => self.on_listening(addresses, out),
             Input::Connected { peer, address, outbound } => {
                 self.on_connected(&peer, address, outbound, now, out);

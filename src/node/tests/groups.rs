@@ -147,3 +147,12 @@ fn a_packet_with_another_secret_changes_nothing() {
     assert_eq!(receipt, Some(Receipt::Refused));
     assert_eq!(views(&mut mesh, 0)[0].term, term);
 }
+
+/// A host's timer fired a millisecond early: nothing was due, no other timer was set, and the node
+/// slept until somebody said something. Groups then had an election in a minute.
+#[test]
+fn a_timer_that_fires_early_is_set_again() {
+    let mut mesh = group(7, 3);
+    let early = mesh.poke(0, Input::Tick);
+    assert!(early.iter().any(|effect| matches!(effect, Effect::SetTimer { .. })), "{early:?}");
+}
