@@ -13,6 +13,10 @@
 
 pub(crate) mod js;
 pub(crate) mod lent;
+#[cfg_attr(
+    feature = "sim-page",
+    expect(dead_code, reason = "the module of the simulator's page exports no node to watch over")
+)]
 pub(crate) mod life;
 pub(crate) mod time;
 

@@ -44,6 +44,10 @@ function groups({ chromedriver }) {
         ...STRICT,
       ]),
       check('clippy, wasm, mesh', 'cargo', ['clippy', '--all-targets', ...WASM, ...STRICT]),
+      check('clippy, wasm, simulator', 'cargo', [
+        ...['clippy', ...WASM, '--no-default-features', '--features', 'sim-page', '--lib'],
+        ...STRICT,
+      ]),
       check('clippy, wasm, neural', 'cargo', ['clippy', ...WASM, ...SMALL, ...STRICT]),
       check('clippy, wasm, fann', 'cargo', ['clippy', ...WASM, ...FANN, ...STRICT]),
     ],

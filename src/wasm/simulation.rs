@@ -6,7 +6,7 @@
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::sim::byzantine::ATTACKS;
+use crate::sim::byzantine::{ATTACKS, Attack};
 use crate::sim::trace::Trace;
 use crate::sim::world::Condition;
 use crate::sim::{Report, World, catalogue};
@@ -36,7 +36,7 @@ pub fn scenario_shows(name: &str) -> String {
 /// Names of the attacks that [`Simulation::corrupt`] knows.
 #[wasm_bindgen(js_name = attackNames)]
 pub fn attack_names() -> Vec<String> {
-    ATTACKS.iter().map(|attack| attack.name()).collect()
+    ATTACKS.iter().map(Attack::name).collect()
 }
 
 #[wasm_bindgen]

@@ -14,18 +14,19 @@ fn a_watched_simulation_in_small_steps_leaves_the_same_trace() {
     let expected = sim::run(&scenario);
     let mut world = World::new(scenario, Trace::hash_only());
     world.watch();
-    let (mut flights, mut lost) = (0, 0);
+    let (mut flights, mut lost) = (0_u64, 0_u64);
+    let count = |number: usize| u64::try_from(number).unwrap();
     for step_ms in (0..=world.horizon_ms()).step_by(35) {
         world.step_until(step_ms);
         let taken = world.take_flights();
-        flights += taken.len();
-        lost += taken.iter().filter(|flight| flight.at_us.is_none()).count();
+        flights += count(taken.len());
+        lost += count(taken.iter().filter(|flight| flight.at_us.is_none()).count());
     }
     world.step_until(world.horizon_ms());
     assert_eq!(world.trace_hash(), expected.trace_hash);
-    flights += world.take_flights().len();
-    assert_eq!(flights as u64, expected.figure("messages"));
-    assert_eq!(lost as u64, expected.figure("messages lost"));
+    flights += count(world.take_flights().len());
+    assert_eq!(flights, expected.figure("messages"));
+    assert_eq!(lost, expected.figure("messages lost"));
     assert!(world.finish().is_ok());
 }
 
