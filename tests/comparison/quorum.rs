@@ -10,6 +10,7 @@ use synaptic_mesh::consensus::{Committee, Config, Input, Item, Output, Record, S
 use synaptic_mesh::dag::vote::{Decision, Vote, Votes};
 use synaptic_mesh::dag::{Payload, SignedVertex, Vertex, VertexId, cbor};
 use synaptic_mesh::identity::AuthorId;
+use synaptic_mesh::ledger;
 use synaptic_mesh::rng::Rng;
 
 use crate::sampled::{NETWORK, item, key, signing_key};
@@ -74,7 +75,8 @@ pub(crate) fn run(case: &Case, config: Config, seed: u64) -> Outcome {
     let plan = Plan::new(case, seed);
     let mut nodes = Quorum::new(case, config, &plan, seed);
     let items = [0, 1].map(|number| {
-        let item = Item { id: item(number), keys: vec![key()], seats: None };
+        let (id, author) = (item(number), author(usize::MAX));
+        let item = Item { id, author, keys: vec![key()], seats: None, operation: None };
         nodes.vertex(usize::MAX, vec![item], Vec::new())
     });
     World::new(&mut nodes, *case, &plan, seed).run(&items)
@@ -85,7 +87,10 @@ impl<'a> Quorum<'a> {
         let members = case.nodes.min(COMMITTEE);
         let committee = Committee::new(0, (0..members).map(|node| (author(node), 1)).collect());
         let committee = committee.expect("four or more");
-        let engine = |node| State::new(config, NETWORK, Some(committee.clone()), author(node));
+        let ledger = ledger::State::new(&ledger::Genesis::default()).expect("nothing is minted");
+        let engine = |node| {
+            State::new(config, NETWORK, Some(committee.clone()), author(node), ledger.clone())
+        };
         Self {
             plan,
             fault: case.faulty.1,

@@ -72,8 +72,6 @@ impl World {
                 }
             }
             Effect::Request { peer, request, bytes } => self.request(node, &peer, request, bytes),
-            // Simulated members are in no group.
-            Effect::Tell { .. } => {}
             Effect::Respond { token, bytes } => self.respond(node, token, bytes),
             Effect::Publish { bytes } => self.publish(node, bytes),
             Effect::Verdict { message, verdict, .. } => self.judge(node, message, verdict),
@@ -85,7 +83,8 @@ impl World {
             Effect::Train(job) => self.train(node, &job),
             Effect::Reply { command, result } => self.replied(node, command, result),
             Effect::Emit(Told::Stopped) => self.stopped(node),
-            Effect::Emit(_) => {}
+            // Simulated members are in no group.
+            Effect::Tell { .. } | Effect::Emit(_) => {}
             Effect::SetTimer { at_mono_ms } => {
                 let host = &mut self.hosts[node];
                 host.timer += 1;
