@@ -28,7 +28,9 @@ const children = new Set()
 
 after(() => {
   for (const child of children) child.kill('SIGKILL')
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+  // Browsers that were killed go on writing for a moment.
+  const options = { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }
+  for (const folder of folders) rmSync(folder, options)
 })
 
 /** A folder of its own for one test. */

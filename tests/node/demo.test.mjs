@@ -6,18 +6,22 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { data, run, scratch, start, until } from './cli.mjs'
 
-/** Processes that were started in a place of their own, found by it. */
-function processesOf(place) {
+/** Processes that were started in a place of their own, found by it; tabs, others, or all. */
+function processesOf(place, { tabs } = {}) {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => {
       try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(place)
+        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+        return command.includes(place) && (tabs ?? isTab(command)) === isTab(command)
       } catch {
+        // It has ended since.
         return false
       }
     })
 }
+
+const isTab = (command) => command.includes('--headless')
 
 function place() {
   const cwd = scratch()
@@ -85,11 +89,9 @@ async function startInGroup() {
   child.stdout.resume()
   child.stderr.resume()
   const ended = once(child, 'close')
-  await until(() => processesOf(tmp).some((pid) => isTab(pid)), 'the tab starts')
+  await until(() => processesOf(tmp, { tabs: true }).length > 0, 'the tab starts')
   return { tmp, child, ended, interrupt: () => process.kill(-child.pid, 'SIGINT') }
 }
-
-const isTab = (pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('--headless')
 
 // The terminal signals the group, and npm signals its child once more: the second signal was
 // taken for another key, and the browser, which has a group of its own, outlived the demo.
@@ -106,7 +108,7 @@ test('Ctrl-C in the middle ends every process and removes every directory', asyn
 
 test('a second Ctrl-C ends everything at once, and leaves nothing either', async () => {
   const { tmp, child, ended, interrupt } = await startInGroup()
-  const members = processesOf(tmp).filter((pid) => !isTab(pid))
+  const members = processesOf(tmp, { tabs: false })
   // Members that do not answer keep the demo waiting, so that the second key finds it still there.
   for (const pid of members) process.kill(Number(pid), 'SIGSTOP')
   interrupt()

@@ -128,7 +128,7 @@ test('a missing permission is named with its path, and nothing is half-done', as
   await refuse(start, 'storage-permission', storage.path)
   chmodSync(storage.path, 0o600)
   chmodSync(dirname(storage.path), 0o000)
-  await refuse(start, 'no-permission', storage.path)
+  await refuse(start, 'no-permission', dirname(storage.path))
   chmodSync(dirname(storage.path), 0o700)
   const identity = join(home, 'identity.key')
   chmodSync(identity, 0o000)
