@@ -44,7 +44,7 @@ class Dataset {
         hint: 'Leave the label out.',
       }
     }
-    return Float32Array.from(rows.flat())
+    return { inputs: Float32Array.from(rows.flat()), ignored: [] }
   }
 
   standardise({ offset, scale }) {
