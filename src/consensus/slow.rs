@@ -290,11 +290,12 @@ impl State {
 
     /// Says when time alone will make a difference.
     pub(super) fn wake(&self, now: Now, out: &mut Vec<Output>) {
+        // Time leads to votes and to nothing else: who has none sleeps.
+        if !self.committee().is_some_and(|committee| self.votes(committee)) {
+            return;
+        }
         let timeout_ms = self.latency.timeout_ms(0, &self.config);
-        let oldest = self
-            .pending
-            .oldest_unreported_ms()
-            .filter(|_| self.committee().is_some_and(|committee| self.votes(committee)));
+        let oldest = self.pending.oldest_unreported_ms();
         let keys = oldest.map(|since| since.saturating_add(timeout_ms));
         let view = self.my_slots.get(&self.slot).and_then(|mine| {
             let timeout_ms = self.latency.timeout_ms(mine.view, &self.config);

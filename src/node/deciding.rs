@@ -198,11 +198,7 @@ impl Node {
             Output::Contradiction { first, second } => {
                 self.warn(contradiction(&first, &second), now, out);
             }
-            // Time leads to votes and to nothing else: who has none sleeps.
-            Output::WakeAt(wake_ms) if self.is_member() => {
-                self.deciding.wake_ms = Some(wake_ms);
-            }
-            Output::WakeAt(_) => {}
+            Output::WakeAt(wake_ms) => self.deciding.wake_ms = Some(wake_ms),
         }
     }
 
