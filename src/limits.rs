@@ -382,6 +382,9 @@ pub const PENALTY_BAN_POINTS: u32 = 100;
 pub const PENALTY_FORGIVEN_PER_MINUTE: u32 = 20;
 /// How long a ban lasts (milliseconds): ten minutes cost an attacker more than us.
 pub const BAN_MS: u64 = 600_000;
+/// How long a peer is left alone that did not answer, time and again (milliseconds): a link that
+/// loses much looks the same, and the peer behind it is needed when the link is well again.
+pub const SILENCE_BAN_MS: u64 = 60_000;
 /// Longest wait before an equivocation is proved in the history (milliseconds): random within it,
 /// so that one member does it and not all.
 pub const ACCUSE_MS_MAX: u32 = 2_000;

@@ -2,7 +2,8 @@
 //!
 //! Points add up per peer, survive reconnecting and are forgiven slowly; at
 //! [`limits::PENALTY_BAN_POINTS`] the peer is disconnected and banned for a while. A peer answers
-//! for what it *sends*, never for what it merely forwards in good faith and could not know.
+//! for what it *sends*, never for what it merely forwards in good faith and could not know, and a
+//! link that loses what was sent costs a pause and no more.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +29,9 @@ pub(super) enum Offence {
     RequestFlood,
     /// More gossip than the rate allows.
     GossipFlood,
-    /// A request before its hello, or no hello in time.
+    /// A request before its hello.
+    Early,
+    /// No hello in time.
     NoHello,
     /// A hello from another network.
     ForeignNetwork,
@@ -50,6 +53,7 @@ impl Offence {
             Offence::Silent => "peer-silent",
             Offence::RequestFlood => "peer-request-flood",
             Offence::GossipFlood => "peer-gossip-flood",
+            Offence::Early => "peer-request-before-hello",
             Offence::NoHello => "peer-no-hello",
             Offence::ForeignNetwork => "peer-foreign-network",
             Offence::WrongIdentity => "peer-wrong-identity",
@@ -62,11 +66,19 @@ impl Offence {
         match self {
             Offence::RequestFlood | Offence::GossipFlood => 1,
             Offence::Silent => 5,
-            Offence::UselessAnswer => 10,
+            Offence::UselessAnswer | Offence::NoHello => 10,
             Offence::Malformed | Offence::InvalidVertex => 25,
             Offence::WrongBlob | Offence::BadUpdate => 34,
-            Offence::NoHello | Offence::ForeignNetwork => 50,
+            Offence::Early | Offence::ForeignNetwork => 50,
             Offence::WrongIdentity | Offence::Equivocation => limits::PENALTY_BAN_POINTS,
+        }
+    }
+
+    /// How long it bans when it is what fills the measure (milliseconds).
+    fn ban_ms(self) -> u64 {
+        match self {
+            Offence::Silent | Offence::NoHello => limits::SILENCE_BAN_MS,
+            _ => limits::BAN_MS,
         }
     }
 }
@@ -97,7 +109,7 @@ impl Penalties {
             return false;
         }
         record.points = 0;
-        record.banned_until_ms = now_ms.saturating_add(limits::BAN_MS);
+        record.banned_until_ms = now_ms.saturating_add(offence.ban_ms());
         true
     }
 
@@ -157,6 +169,20 @@ mod tests {
         assert!(penalties.is_banned(&peer(2), limits::BAN_MS - 1));
         assert!(!penalties.is_banned(&peer(2), limits::BAN_MS));
         assert!(!penalties.is_banned(&peer(1), 0));
+    }
+
+    #[test]
+    fn silence_costs_a_pause_and_malice_a_ban() {
+        let mut penalties = Penalties::default();
+        for (number, offence, ban_ms) in [
+            (1, Offence::Silent, limits::SILENCE_BAN_MS),
+            (2, Offence::NoHello, limits::SILENCE_BAN_MS),
+            (3, Offence::Malformed, limits::BAN_MS),
+        ] {
+            while !penalties.add(&peer(number), offence, 0) {}
+            assert!(penalties.is_banned(&peer(number), ban_ms - 1), "{offence:?}");
+            assert!(!penalties.is_banned(&peer(number), ban_ms), "{offence:?}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::Node;
 use super::offence::Offence;
+use super::peers::Asked;
 use crate::clock::Now;
 use crate::dag::BlobId;
 use crate::effect::Effect;
@@ -94,7 +95,10 @@ impl Node {
             Request::Hello(hello) => self.serve_hello(peer, token, &hello, now, out),
             _ if !is_known => {
                 refuse(token, Refusal::Identity, out);
-                self.penalise(peer, Offence::NoHello, now, out);
+                // A peer that was greeted may ask before its own hello has come all the way.
+                if !self.peers.is_asked(peer, |asked| *asked == Asked::Hello) {
+                    self.penalise(peer, Offence::Early, now, out);
+                }
             }
             Request::Heads(heads) => {
                 let own = self.own_heads(peer);

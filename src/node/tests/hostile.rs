@@ -58,12 +58,28 @@ fn a_stranger_gets_nothing_before_its_hello() {
     ] {
         assert_eq!(stranger.refusal(&mut mesh, 0, &request), Refusal::Identity);
     }
-    assert_eq!(count(&mesh, 0, "peer-no-hello"), 2);
+    assert_eq!(count(&mesh, 0, "peer-request-before-hello"), 2);
     assert!(!is_connected(&mesh, &stranger), "two such requests are enough");
     let effects = stranger.connect(&mut mesh, 0);
     assert!(stranger.is_sent_away(&effects), "banned");
     mesh.run_for(limits::BAN_MS);
     stranger.greet(&mut mesh, 0);
+}
+
+/// Streams of one connection overtake each other: a member that was dialled may ask before its
+/// answer to the hello is there. Two such requests had honest members banned for ten minutes.
+#[test]
+fn a_request_that_overtakes_the_answer_to_a_hello_costs_nothing() {
+    let mut mesh = lone_node();
+    let mut stranger = Stranger::new(1, mesh.network());
+    let (peer, address) = (stranger.transport.clone(), foreign_address(&stranger));
+    mesh.poke(0, Input::Connected { peer, address, outbound: true });
+    for _ in 0..10 {
+        let early = Request::Heads(Heads::default());
+        assert_eq!(stranger.refusal(&mut mesh, 0, &early), Refusal::Identity);
+    }
+    assert_eq!(count(&mesh, 0, "peer-request-before-hello"), 0);
+    assert!(is_connected(&mesh, &stranger));
 }
 
 #[test]
