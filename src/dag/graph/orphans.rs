@@ -2,7 +2,8 @@
 //!
 //! The pool is small (about a thousand vertices), so that what a peer can make this node hold is
 //! small; counts are taken by walking it, which costs microseconds beside the signature check that
-//! came before. Per peer and per author bounds refuse; the bound on the whole pool evicts the
+//! came before. Per peer and per author bounds refuse (the latter not what another author's vertex
+//! waits for); the bound on the whole pool evicts the
 //! oldest vertex of the peer that holds the most, so that a newcomer always gets a place.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -197,9 +198,14 @@ impl Orphans {
         Ok(())
     }
 
-    /// Unproven vertices do not count: anybody can write another author's name into them.
+    /// Unproven vertices do not count: anybody can write another author's name into them. What
+    /// somebody else waits for has a place beside the author's own, or an author could keep others
+    /// waiting by filling its share.
     fn check_author(&self, orphan: &Orphan) -> Result<(), Error> {
         let author = orphan.vertex.vertex().author;
+        if self.is_cited_by_another(&orphan.vertex.id(), &author) {
+            return Ok(());
+        }
         let same = |other: &&Orphan| other.proven && other.vertex.vertex().author == author;
         let held = self.by_id.values().filter(same).count();
         if orphan.proven && held >= limits::ORPHANS_PER_AUTHOR_MAX {

@@ -399,6 +399,31 @@ fn one_author_cannot_fill_the_pool() {
     assert_eq!(graph.parked(), limits::ORPHANS_PER_AUTHOR_MAX);
 }
 
+/// A simulated member flooded its own share, and what others had built on its earlier vertices could
+/// not be told from what nobody cites: they never came.
+#[test]
+fn an_author_that_fills_its_share_keeps_nobody_waiting() {
+    let (flooder, other) = (Author::new(1), Author::new(2));
+    let vertices = chain(&flooder, limits::ORPHANS_PER_AUTHOR_MAX + 5);
+    let mut graph = graph_of(&[&flooder, &other]);
+    for vertex in &vertices[4..] {
+        let _ = insert(&mut graph, vertex);
+    }
+    let error = insert(&mut graph, &vertices[3]).unwrap_err();
+    assert_eq!(error.code(), "orphans-full");
+    let child = resigned(&other, &fork(&other, 1), |v| {
+        v.parents.push(vertices[3].id());
+        v.parents.sort_unstable();
+        v.lamport = vertices[3].vertex().lamport + 1;
+    });
+    assert!(matches!(insert(&mut graph, &child), Ok(Insert::Parked { .. })));
+    assert!(matches!(insert(&mut graph, &vertices[3]), Ok(Insert::Parked { .. })));
+    for vertex in &vertices[1..3] {
+        insert(&mut graph, vertex).unwrap();
+    }
+    assert!(graph.contains(&child.id()));
+}
+
 #[test]
 fn the_pool_is_bounded_and_makes_room_at_the_expense_of_who_fills_it() {
     let authors: Vec<Author> = (1..=12).map(Author::new).collect();
