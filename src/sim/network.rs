@@ -2,7 +2,8 @@
 //!
 //! Each direction of each link has its own random stream, and each message draws the same number of
 //! times from it, whether or not it is lost. A sender's messages leave one after the other at the
-//! speed of its uplink; what a partition stops is gone, as after a connection has timed out.
+//! speed of its uplink, those that would wait for longer than they may never; what a partition stops
+//! is gone, as after a connection has timed out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,6 +46,16 @@ struct Degraded {
     group: BTreeSet<usize>,
     loss_per_mille: u32,
     delay_ms: u32,
+}
+
+/// What is to be sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Message {
+    pub(super) from: usize,
+    pub(super) to: usize,
+    pub(super) bytes: usize,
+    /// How long it waits for the uplink before it is dropped (microseconds).
+    pub(super) patience_us: u64,
 }
 
 /// How a message fares.
@@ -103,12 +114,18 @@ impl Network {
         self.is_cut(one, other) || self.is_cut(other, one)
     }
 
-    /// Sends a message of so many bytes.
-    pub(super) fn send(&mut self, from: usize, to: usize, bytes: usize, now_us: u64) -> Transit {
-        let bytes = bytes as u64;
-        self.sent += 1;
-        self.sent_bytes += bytes;
+    /// Sends a message.
+    pub(super) fn send(&mut self, message: Message, now_us: u64) -> Transit {
+        let Message { from, to, bytes, patience_us } = message;
         let (latency_us, chance) = self.draw(from, to);
+        let busy_until_us = self.uplink_free_us.get(&from).copied().unwrap_or_default();
+        self.sent += 1;
+        if busy_until_us.saturating_sub(now_us) > patience_us {
+            self.lost += 1;
+            return Transit::Lost;
+        }
+        let bytes = bytes as u64;
+        self.sent_bytes += bytes;
         let left_us = self.leave(from, bytes, now_us);
         let mut loss = self.model.loss_per_mille;
         let mut delay_us = 0;
@@ -186,15 +203,19 @@ mod tests {
         Network::new(Tree::new(1), model)
     }
 
+    fn message(from: usize, to: usize, bytes: usize) -> Message {
+        Message { from, to, bytes, patience_us: u64::MAX }
+    }
+
     #[test]
     fn an_asymmetric_cut_stops_one_direction() {
         let mut network = network(scenario::Network::default());
         network.cut(0, &[1], Direction::Outward);
-        assert_eq!(network.send(1, 2, 10, 0), Transit::Lost);
-        assert!(matches!(network.send(2, 1, 10, 0), Transit::Arrives { .. }));
+        assert_eq!(network.send(message(1, 2, 10), 0), Transit::Lost);
+        assert!(matches!(network.send(message(2, 1, 10), 0), Transit::Arrives { .. }));
         assert!(network.is_cut_either_way(2, 1) && !network.is_cut_either_way(2, 3));
         network.heal(0);
-        assert!(matches!(network.send(1, 2, 10, 0), Transit::Arrives { .. }));
+        assert!(matches!(network.send(message(1, 2, 10), 0), Transit::Arrives { .. }));
     }
 
     #[test]
@@ -203,16 +224,28 @@ mod tests {
         let model = scenario::Network { latency, uplink_kib_s: 1, ..scenario::Network::default() };
         let mut network = network(model);
         let arrives = |at_us| Transit::Arrives { at_us };
-        assert_eq!(network.send(0, 1, 1_024, 0), arrives(1_010_000));
-        assert_eq!(network.send(0, 2, 1_024, 0), arrives(2_010_000));
-        assert_eq!(network.send(1, 2, 1_024, 0), arrives(1_010_000));
-        assert_eq!(network.send(0, 1, 1_024, 9_000_000), arrives(10_010_000));
+        assert_eq!(network.send(message(0, 1, 1_024), 0), arrives(1_010_000));
+        assert_eq!(network.send(message(0, 2, 1_024), 0), arrives(2_010_000));
+        assert_eq!(network.send(message(1, 2, 1_024), 0), arrives(1_010_000));
+        assert_eq!(network.send(message(0, 1, 1_024), 9_000_000), arrives(10_010_000));
+    }
+
+    #[test]
+    fn who_does_not_wait_for_the_uplink_does_not_burden_it() {
+        let latency = Latency::Constant { ms: 10 };
+        let model = scenario::Network { latency, uplink_kib_s: 1, ..scenario::Network::default() };
+        let mut network = network(model);
+        network.send(message(0, 1, 1_024), 0);
+        let impatient = Message { patience_us: 500_000, ..message(0, 1, 1_024) };
+        assert_eq!(network.send(impatient, 499_999), Transit::Lost);
+        assert_eq!(network.send(impatient, 500_000), Transit::Arrives { at_us: 2_010_000 });
     }
 
     #[test]
     fn losses_are_as_many_as_asked_for() {
         let mut network = network(scenario::Network { loss_per_mille: 100, ..Default::default() });
-        let lost = (0..10_000).filter(|_| network.send(0, 1, 1, 0) == Transit::Lost).count();
+        let lost =
+            (0..10_000).filter(|_| network.send(message(0, 1, 1), 0) == Transit::Lost).count();
         assert!((900..1_100).contains(&lost), "{lost}");
         assert_eq!(network.lost, lost as u64);
     }

@@ -7,7 +7,7 @@ use crate::identity::TransportId;
 use crate::sim::byzantine::{Action, Context};
 use crate::sim::checker::{Broken, Violation};
 use crate::sim::disk;
-use crate::sim::network::Transit;
+use crate::sim::network::{Message, Transit};
 use crate::sim::random::lognormal_us;
 use crate::sim::scenario::Mutant;
 use crate::sim::workload;
@@ -202,7 +202,9 @@ impl World {
         let size = bytes.len() + FRAME_BYTES;
         let exchange = Exchange { from: node, life: self.hosts[node].life, to, request, bytes };
         self.exchanges.insert(token, exchange);
-        if let Transit::Arrives { at_us } = self.transmit(node, to, size) {
+        if let Transit::Arrives { at_us } =
+            self.transmit(Message { from: node, to, bytes: size, patience_us: u64::MAX })
+        {
             self.schedule(at_us, Event::Request { token });
         }
         self.schedule(self.now_us + REQUEST_TIMEOUT_US, Event::Timeout { token });
@@ -220,7 +222,9 @@ impl World {
     fn respond(&mut self, node: usize, token: u64, bytes: Vec<u8>) {
         let Some(to) = self.exchanges.get(&token).map(|exchange| exchange.from) else { return };
         let size = bytes.len() + FRAME_BYTES;
-        if let Transit::Arrives { at_us } = self.transmit(node, to, size) {
+        if let Transit::Arrives { at_us } =
+            self.transmit(Message { from: node, to, bytes: size, patience_us: u64::MAX })
+        {
             self.schedule(at_us, Event::Response { token, bytes });
         }
     }

@@ -13,12 +13,16 @@ use crate::crypto::hash::Digest;
 use crate::dag::SignedVertex;
 use crate::effect::{Input, Verdict};
 use crate::sim::checker::Fact;
-use crate::sim::network::Transit;
+use crate::sim::network::{self, Transit};
 
 /// Links of the mesh that a member wants, has at least, and has at most (count).
 const MESH_WANTED: usize = 6;
 const MESH_MIN: usize = 4;
 const MESH_MAX: usize = 12;
+/// Microseconds that an own message and one of somebody else may wait for the uplink, as the product
+/// configures gossipsub.
+const PUBLISH_PATIENCE_US: u64 = 10_000_000;
+const FORWARD_PATIENCE_US: u64 = 5_000_000;
 /// Microseconds for which a message is known.
 const SEEN_US: u64 = 120_000_000;
 
@@ -71,7 +75,7 @@ impl World {
         let message = Message::new(bytes);
         self.remember(node, message.digest);
         for peer in self.peers(node) {
-            self.send_gossip(node, peer, &message);
+            self.send_gossip(node, peer, &message, PUBLISH_PATIENCE_US);
         }
     }
 
@@ -89,15 +93,16 @@ impl World {
     /// An attack sends gossip to one peer.
     pub(super) fn whisper(&mut self, node: usize, peer: usize, bytes: Vec<u8>) {
         if self.hosts[node].links.contains_key(&peer) {
-            self.send_gossip(node, peer, &Message::new(bytes));
+            self.send_gossip(node, peer, &Message::new(bytes), PUBLISH_PATIENCE_US);
         }
     }
 
-    fn send_gossip(&mut self, from: usize, to: usize, message: &Rc<Message>) {
+    fn send_gossip(&mut self, from: usize, to: usize, message: &Rc<Message>, patience_us: u64) {
         let again = self.network.duplicates(from, to);
         for again in [Some(false), again.then_some(true)].into_iter().flatten() {
             let bytes = message.bytes.len();
-            if let Transit::Arrives { at_us } = self.transmit(from, to, bytes) {
+            let flight = network::Message { from, to, bytes, patience_us };
+            if let Transit::Arrives { at_us } = self.transmit(flight) {
                 let message = Rc::clone(message);
                 self.schedule(at_us, Event::Gossip { to, from, message, again });
             }
@@ -142,7 +147,7 @@ impl World {
         let mesh = self.hosts[node].links.iter().filter(|(peer, mesh)| **mesh && **peer != from);
         let mesh: Vec<usize> = mesh.map(|(peer, _)| *peer).collect();
         for peer in mesh {
-            self.send_gossip(node, peer, &message);
+            self.send_gossip(node, peer, &message, FORWARD_PATIENCE_US);
         }
     }
 

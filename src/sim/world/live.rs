@@ -4,7 +4,7 @@
 //! Interfering adds faults to the scenario as if it had listed them for this moment.
 
 use super::{Event, World};
-use crate::sim::network::Transit;
+use crate::sim::network::{Message, Transit};
 use crate::sim::scenario::{Direction, Fault};
 
 /// Messages that are remembered between two looks (count); a picture cannot show more.
@@ -122,8 +122,8 @@ impl World {
     }
 
     /// Sends a message over the network, and remembers it if somebody looks.
-    pub(super) fn transmit(&mut self, from: usize, to: usize, bytes: usize) -> Transit {
-        let transit = self.network.send(from, to, bytes, self.now_us);
+    pub(super) fn transmit(&mut self, message: Message) -> Transit {
+        let transit = self.network.send(message, self.now_us);
         if let Some(flights) = &mut self.flights
             && flights.len() < FLIGHTS_MAX
         {
@@ -131,6 +131,7 @@ impl World {
                 Transit::Arrives { at_us } => Some(at_us),
                 Transit::Lost => None,
             };
+            let Message { from, to, .. } = message;
             flights.push(Flight { from, to, left_us: self.now_us, at_us });
         }
         transit
