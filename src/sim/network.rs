@@ -2,8 +2,8 @@
 //!
 //! Each direction of each link has its own random stream, and each message draws the same number of
 //! times from it, whether or not it is lost. A sender's messages leave one after the other at the
-//! speed of its uplink, those that would wait for longer than they may never; what a partition stops
-//! is gone, as after a connection has timed out.
+//! speed of its uplink, those that would wait for longer than they may never; what a partition
+//! stops is gone, as after a connection has timed out.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -399,8 +399,8 @@ fn one_author_cannot_fill_the_pool() {
     assert_eq!(graph.parked(), limits::ORPHANS_PER_AUTHOR_MAX);
 }
 
-/// A simulated member flooded its own share, and what others had built on its earlier vertices could
-/// not be told from what nobody cites: they never came.
+/// A simulated member flooded its own share, and what others had built on its earlier vertices
+/// never came.
 #[test]
 fn an_author_that_fills_its_share_keeps_nobody_waiting() {
     let (flooder, other) = (Author::new(1), Author::new(2));

@@ -19,8 +19,8 @@ use crate::sim::network::{self, Transit};
 const MESH_WANTED: usize = 6;
 const MESH_MIN: usize = 4;
 const MESH_MAX: usize = 12;
-/// Microseconds that an own message and one of somebody else may wait for the uplink, as the product
-/// configures gossipsub.
+/// Microseconds that an own message and one of somebody else may wait for the uplink, as the
+/// product configures gossipsub.
 const PUBLISH_PATIENCE_US: u64 = 10_000_000;
 const FORWARD_PATIENCE_US: u64 = 5_000_000;
 /// Microseconds for which a message is known.
