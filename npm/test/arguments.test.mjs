@@ -4,18 +4,9 @@ import { test } from 'node:test'
 import { nearest } from '../dist/neural/arguments.js'
 import { networkClass } from '../dist/neural/network.js'
 import { fann, neural } from './artifact.mjs'
+import { XOR } from './xor.mjs'
 
 const Network = networkClass({ neural, fann })
-const XOR = {
-  inputs: [
-    [0, 0],
-    [0, 1],
-    [1, 0],
-    [1, 1],
-  ],
-  targets: [[0], [1], [1], [0]],
-}
-
 async function failure(work) {
   try {
     await work()

@@ -5,22 +5,12 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { networkClass } from '../dist/neural/network.js'
 import { fann, neural } from './artifact.mjs'
+import { XOR } from './xor.mjs'
 
 const Network = networkClass({ neural, fann })
 const VECTORS = new URL('../../tests/vectors/fann/', import.meta.url)
 
 const SEEDS = Array.from({ length: 30 }, (_, index) => index + 1)
-
-/** Exclusive or over 0 and 1, for networks of layers. */
-const BITS = {
-  inputs: [
-    [0, 0],
-    [0, 1],
-    [1, 0],
-    [1, 1],
-  ],
-  targets: [[0], [1], [1], [0]],
-}
 
 /** Whether the number of ones among so many bits is odd, over -1 and 1. */
 function parity(bits) {
@@ -85,9 +75,9 @@ for (const [algorithm, options] of Object.entries(SETTINGS)) {
     for (const seed of SEEDS) {
       const network = await layered(seed)
       const start = { algorithm, epochs: 1_000, desiredError: 0.02, seed, ...options }
-      const { epoch, loss } = await trained(network, BITS, start)
+      const { epoch, loss } = await trained(network, XOR, start)
       assert.ok(loss <= 0.02, `seed ${seed}: ${loss}`)
-      assert.equal(wrongRows(network, BITS, 0.5), 0, `seed ${seed}`)
+      assert.equal(wrongRows(network, XOR, 0.5), 0, `seed ${seed}`)
       epochs.push(epoch)
       network.free()
     }
@@ -100,9 +90,9 @@ for (const [algorithm, options] of Object.entries(SETTINGS)) {
 test('what has been learned is not lost by going on', async () => {
   for (const algorithm of ['batch', 'rprop', 'quickprop', 'sarprop']) {
     const network = await layered(1)
-    const { loss } = await trained(network, BITS, { algorithm, epochs: 2_000 })
+    const { loss } = await trained(network, XOR, { algorithm, epochs: 2_000 })
     assert.ok(loss < 0.01, `${algorithm}: ${loss}`)
-    assert.equal(wrongRows(network, BITS, 0.5), 0)
+    assert.equal(wrongRows(network, XOR, 0.5), 0)
   }
 })
 

@@ -4,18 +4,9 @@ import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import { networkClass } from '../dist/neural/network.js'
 import { fann, neural } from './artifact.mjs'
+import { XOR } from './xor.mjs'
 
 const Network = networkClass({ neural, fann })
-
-const XOR = {
-  inputs: [
-    [0, 0],
-    [0, 1],
-    [1, 0],
-    [1, 1],
-  ],
-  targets: [[0], [1], [1], [0]],
-}
 
 /** The code of what is thrown, now or later. */
 async function codeOf(work) {

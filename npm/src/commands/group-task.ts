@@ -30,6 +30,16 @@ export async function changeTask(
   output.result(task, () => (task === null ? 'done, and forgotten since' : tasksText([task])))
 }
 
+/** Has a member join or leave a group, and prints the group as it is then. */
+export async function changeMember(
+  { home, output }: Context,
+  change: { readonly group: string; readonly member: string; readonly joins: boolean },
+): Promise<void> {
+  const client = ControlClient.connect(home)
+  const view = await client.call<GroupView>('group.member', change)
+  output.result(view, (paint) => groupText(view, paint))
+}
+
 /** Tasks as a table. */
 export function tasksText(tasks: readonly PlainTask[]): string {
   const rows = tasks.map(({ name, state, holder, assignee, version, payload }) => [

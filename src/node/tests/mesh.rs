@@ -551,37 +551,40 @@ impl Mesh {
     }
 
     fn request(&mut self, member: usize, peer: &TransportId, request: u64, bytes: Vec<u8>) {
-        let other = self.member_of(peer).filter(|other| self.members[member].links.contains(other));
-        let fail = |result| Input::Response { request, result: Err(result) };
-        let Some(other) = other else {
-            return self.post(member, 1, fail(RequestFailed::Disconnected));
-        };
-        if self.is_lost() {
-            return self.post(member, 5_000, fail(RequestFailed::Timeout));
+        let kind = kind(&bytes);
+        if self.carry(member, peer, request, |peer, token| Input::Request { peer, token, bytes }) {
+            *self.asked.entry((member, kind)).or_default() += 1;
         }
-        *self.asked.entry((member, kind(&bytes))).or_default() += 1;
-        self.last_token += 1;
-        let token = self.last_token;
-        self.tokens.insert(token, (member, self.members[member].life, request));
-        let peer = self.transport(member);
-        let after_ms = self.latency_ms();
-        self.post(other, after_ms, Input::Request { peer, token, bytes });
     }
 
     fn tell(&mut self, member: usize, peer: &TransportId, request: u64, bytes: Vec<u8>) {
+        self.carry(member, peer, request, |peer, token| Input::Told { peer, token, bytes });
+    }
+
+    /// Brings what expects an answer to another member, or says later that it could not.
+    fn carry(
+        &mut self,
+        member: usize,
+        peer: &TransportId,
+        request: u64,
+        input: impl FnOnce(TransportId, u64) -> Input,
+    ) -> bool {
         let other = self.member_of(peer).filter(|other| self.members[member].links.contains(other));
         let fail = |result| Input::Response { request, result: Err(result) };
         let Some(other) = other else {
-            return self.post(member, 1, fail(RequestFailed::Disconnected));
+            self.post(member, 1, fail(RequestFailed::Disconnected));
+            return false;
         };
         if self.is_lost() {
-            return self.post(member, 5_000, fail(RequestFailed::Timeout));
+            self.post(member, 5_000, fail(RequestFailed::Timeout));
+            return false;
         }
         self.last_token += 1;
         let token = self.last_token;
         self.tokens.insert(token, (member, self.members[member].life, request));
         let (peer, after_ms) = (self.transport(member), self.latency_ms());
-        self.post(other, after_ms, Input::Told { peer, token, bytes });
+        self.post(other, after_ms, input(peer, token));
+        true
     }
 
     fn respond(&mut self, member: usize, token: u64, mut bytes: Vec<u8>) {
