@@ -8,6 +8,7 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { rolldown } from 'rolldown'
 import { buildArtifact, checkBudgets } from './lib/artifact.mjs'
 import { DIST, ROOT } from './lib/paths.mjs'
 import { run, say, start } from './lib/run.mjs'
@@ -122,7 +123,7 @@ function buildPageLibrary(digests) {
 async function assemble(digests) {
   const about = {
     name: 'dist/ (the package)',
-    inputs: ['pkg-template', 'npm/bin', 'data', 'LICENSE'],
+    inputs: ['pkg-template', 'npm/bin', 'data', 'LICENSE', 'package-lock.json'],
     words: digests,
     output: 'dist/package.json',
     stamp: 'dist/.stamp',
@@ -138,7 +139,16 @@ async function assemble(digests) {
     lay('www/dist', 'www')
     lay('pkg-template', '.')
     lay('LICENSE', 'LICENSE')
+    await bundle('lib/neural-node.js', ['lib/errors.js', 'lib/wasm.js'])
   })
+}
+
+/** Puts a module of the package and what it imports into one file, all but what others share. */
+async function bundle(file, shared) {
+  const place = join(DIST, file)
+  const external = shared.map((path) => join(DIST, path))
+  const build = await rolldown({ input: place, platform: 'node', external })
+  await build.write({ file: place, format: 'esm', minify: true })
 }
 
 function lay(from, to) {
