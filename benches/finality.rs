@@ -1,25 +1,47 @@
-//! What finality costs one member: microseconds per vertex and payments per second, without
-//! signatures and network.
+//! What finality costs one member, microseconds per vertex and payments per second, without
+//! signatures and network; and what checking a proof of it costs, with them.
 //!
 //! `cargo bench --bench finality`. In `cargo test` it runs once with fewer payments, so that it
-//! keeps working.
+//! keeps working. `cargo bench --bench finality -- proof FOLDER` writes the proof and its genesis
+//! instead, for `npm run bench` to check in wasm.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Instant;
 
 use synaptic_mesh::clock::Now;
-use synaptic_mesh::consensus::{Committee, Config, Input, Item, Output, Record, State};
+use synaptic_mesh::consensus::{
+    Certificate, Checkpoint, Committee, Config, Input, Item, Mmr, Output, Proof, Record, State,
+    verify_proof,
+};
+use synaptic_mesh::crypto::sign::{PublicKey, SigningKey};
 use synaptic_mesh::dag::VertexId;
+use synaptic_mesh::dag::cbor;
 use synaptic_mesh::dag::operation::{Operation, account_key};
-use synaptic_mesh::dag::vote::{Decision, ItemId, Vote, Votes};
+use synaptic_mesh::dag::vote::{Decision, ItemId, Seats, Vote, Votes};
+use synaptic_mesh::genesis::Genesis;
 use synaptic_mesh::identity::{AuthorId, NetworkId};
 use synaptic_mesh::ledger;
 use synaptic_mesh::limits;
 use synaptic_mesh::units::MicroCredits;
 
+/// Members and epochs of the proof (count).
+const PROOF_MEMBERS: u8 = 7;
+const PROOF_EPOCHS: u64 = 10;
+
 fn main() {
+    let mut words = std::env::args().skip_while(|word| word != "proof").skip(1);
+    if let Some(folder) = words.next() {
+        let (genesis, proof) = proven();
+        for (name, bytes) in [("genesis", genesis.encode()), ("proof", proof)] {
+            std::fs::write(Path::new(&folder).join(name), bytes).expect("a folder to write to");
+        }
+        return;
+    }
     let full = std::env::args().any(|argument| argument == "--bench");
+    check_proof(if full { 20 } else { 1 });
     println!("one vote more, while so many payments wait for others (4 members)");
     println!("{:>8} {:>12}", "waiting", "us / vertex");
     for waiting in if full { [10, 1_000, 10_000] } else { [10, 100, 1_000] } {
@@ -34,6 +56,63 @@ fn main() {
         let us = 1_000.0 * ms / vertices;
         println!("{members:>8} {payments:>8} {:>14.0} {us:>12.1}", 1_000.0 * each / ms);
     }
+}
+
+/// A decision behind certificates of so many epochs, each with the same committee.
+fn proven() -> (Genesis, Vec<u8>) {
+    let keys: Vec<SigningKey> =
+        (1..=PROOF_MEMBERS).map(|number| SigningKey::from_seeds(&[number; 64])).collect();
+    let members: BTreeMap<AuthorId, &PublicKey> =
+        keys.iter().map(|key| (AuthorId::of(key.public()), key.public())).collect();
+    let seats: Vec<_> = members.keys().map(|author| (*author, 1)).collect();
+    let genesis = Genesis::new(seats.clone(), Vec::new(), [1; 32]).expect("a committee");
+    let decision = Decision(account_key(&author(1), 0), ItemId(VertexId::of(b"item"), 0));
+    let mut mmr = Mmr::default();
+    for number in 0..1_000_u64 {
+        mmr.append(&number.to_be_bytes());
+    }
+    let place = mmr.len();
+    mmr.append(&cbor::encode(&decision).expect("it always encodes"));
+    let mut prev = [0; 32];
+    let mut certify = |epoch: u64, last: bool| {
+        let checkpoint = Checkpoint {
+            network: genesis.network(),
+            epoch,
+            height: epoch + 1,
+            prev,
+            state_root: [1; 32],
+            decided: mmr.len(),
+            decided_root: mmr.root(),
+            frontier_root: [2; 32],
+            next: (!last).then(|| Seats { epoch: epoch + 1, members: seats.clone() }),
+        };
+        prev = checkpoint.id();
+        let sign = |key: &SigningKey| (AuthorId::of(key.public()), checkpoint.sign(key, [0; 32]));
+        let signatures = keys.iter().map(sign).collect();
+        let committee = Committee::new(epoch, seats.clone()).expect("a committee");
+        let key = |author: &AuthorId| members.get(author).copied();
+        Certificate::collect(&checkpoint, &committee, key, &signatures).expect("all have signed")
+    };
+    let epochs = (0..PROOF_EPOCHS - 1).map(|epoch| certify(epoch, false)).collect();
+    let last = certify(PROOF_EPOCHS - 1, true);
+    let keys = keys.iter().map(|key| key.public().as_bytes().to_vec().into()).collect();
+    let path = mmr.prove(place).expect("it is there");
+    (genesis, Proof { keys, epochs, last, decision, path }.encode())
+}
+
+/// Prints how long a proof takes to check.
+fn check_proof(rounds: u32) {
+    let (genesis, proof) = proven();
+    let trust = genesis.trust(0).expect("a committee");
+    let start = Instant::now();
+    for _ in 0..rounds {
+        verify_proof(&trust, &proof).expect("a sound proof");
+    }
+    let ms = 1_000.0 * start.elapsed().as_secs_f64() / f64::from(rounds);
+    println!(
+        "a proof of {PROOF_EPOCHS} epochs, {PROOF_MEMBERS} members: {} bytes, {ms:.1} ms",
+        proof.len(),
+    );
 }
 
 fn author(number: usize) -> AuthorId {

@@ -35,7 +35,7 @@ async function repeat(measure) {
 }
 
 function sizes() {
-  return ['neural', 'mesh'].map((name) => {
+  return ['neural', 'proof', 'mesh'].map((name) => {
     const bytes = readFileSync(join(DIST, 'wasm', `${name}_bg.wasm`))
     const packed = gzipSync(bytes, { level: 9 }).length
     return [
@@ -148,6 +148,23 @@ async function history({ createNode, loadMesh }) {
   return [['wasm: vertices verified by `verifyRun`, one core', perSecond(vertices, took)]]
 }
 
+/** What a light client costs: no node, no history, and no network. */
+async function lightClient() {
+  const folder = mkdtempSync(join(tmpdir(), 'synaptic-mesh-proof-'))
+  const args = ['bench', '--bench', 'finality', '--', 'proof', folder]
+  execFileSync('cargo', args, { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] })
+  const [genesis, proof] = ['genesis', 'proof'].map((name) => readFileSync(join(folder, name)))
+  rmSync(folder, { recursive: true })
+  const { verifyProof } = await import(join(DIST, 'proof-node.mjs'))
+  const took = await repeat(async () => {
+    const started = performance.now()
+    await verifyProof(genesis, proof)
+    return performance.now() - started
+  })
+  const size = `${Math.round(proof.length / 1_000)} kB`
+  return [[`wasm: a proof of 10 epochs, 7 members (${size}) verified`, `${took.toFixed(1)} ms`]]
+}
+
 const perSecond = (count, ms) =>
   `${Math.round((count / ms) * 1000).toLocaleString('en')} per second`
 
@@ -188,6 +205,7 @@ try {
     ...(await commandLine(home)),
     ...(await tab(home, executablePath)),
     ...(await history(library)),
+    ...(await lightClient()),
     ...(await blobs(library)),
   ]
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], {

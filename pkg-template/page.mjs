@@ -50,23 +50,6 @@ export function nodeMaker(artifacts) {
   }
 }
 
-/**
- * `verifyProof` for these artifacts.
- *
- * @param {Pick<Artifacts, 'loadMesh'>} artifacts
- * @returns {typeof import('./index.d.ts').verifyProof}
- */
-export function proofVerifier({ loadMesh }) {
-  return async (genesis, proof, { heightMin } = {}) => {
-    const mesh = await loadMesh()
-    try {
-      return mesh.verifyProof(genesis, proof, heightMin)
-    } catch (thrown) {
-      throw asSynapticError(thrown)
-    }
-  }
-}
-
 /** @param {Artifacts} artifacts @param {CreateNodeOptions} options */
 async function makeNode(artifacts, options) {
   const mesh = await artifacts.loadMesh()

@@ -5,8 +5,9 @@
  */
 import { engineOf } from './engine.mjs'
 import { SynapticError } from './lib/errors.js'
+import { proofVerifier } from './lib/proof.js'
 import { artifactsOf, moduleOf } from './load.mjs'
-import { nodeMaker, proofVerifier } from './page.mjs'
+import { nodeMaker } from './page.mjs'
 
 /** @type {Partial<Record<'mesh' | 'neural', import('./slim.d.ts').WasmSource>>} */
 const sources = {}
@@ -33,7 +34,7 @@ const artifacts = artifactsOf({ mesh: () => given('mesh'), engine })
 
 export const { loadMesh, loadNeural } = artifacts
 export const createNode = nodeMaker(artifacts)
-export const verifyProof = proofVerifier(artifacts)
+export const verifyProof = proofVerifier(loadMesh)
 export { SynapticError } from './lib/errors.js'
 export { decodeJoinLink, encodeJoinLink } from './lib/link.js'
 export { RUN_DEFAULTS } from './lib/run-options.js'

@@ -4,8 +4,8 @@
 
 pub mod hash;
 
-#[cfg(feature = "mesh")]
+#[cfg(feature = "truth")]
 pub mod secret;
 
-#[cfg(feature = "mesh")]
+#[cfg(feature = "truth")]
 pub mod sign;

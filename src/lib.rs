@@ -13,7 +13,7 @@ pub mod math;
 
 pub mod rng;
 
-#[cfg(feature = "mesh")]
+#[cfg(feature = "truth")]
 pub mod units;
 
 pub mod simd;
@@ -27,25 +27,25 @@ pub mod tensor;
 pub mod neural;
 
 // Floor 3, shared truth: who speaks, what was said, and how it spreads.
-#[cfg(feature = "mesh")]
+#[cfg(feature = "truth")]
 pub mod identity;
 
-#[cfg(feature = "mesh")]
+#[cfg(feature = "truth")]
 pub mod dag;
 
-#[cfg(feature = "mesh")]
+#[cfg(feature = "truth")]
 pub mod sync;
 
-#[cfg(feature = "mesh")]
+#[cfg(feature = "truth")]
 pub mod ledger;
 
-#[cfg(feature = "mesh")]
+#[cfg(feature = "truth")]
 pub mod consensus;
 
-#[cfg(feature = "mesh")]
+#[cfg(feature = "truth")]
 pub mod sampling;
 
-#[cfg(feature = "mesh")]
+#[cfg(feature = "truth")]
 pub mod genesis;
 
 // Floor 4, societies: what the members of a history do together.

@@ -4,11 +4,11 @@
 //! spend. What happens at the bound is decided where it is used, and is always an error with a
 //! code.
 
-#[cfg(feature = "mesh")]
+#[cfg(feature = "truth")]
 mod group;
 mod neural;
 
-#[cfg(feature = "mesh")]
+#[cfg(feature = "truth")]
 pub use group::*;
 pub use neural::*;
 

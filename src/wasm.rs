@@ -4,11 +4,13 @@
 //! - [`fann`]: networks of the FANN engine, in the artifact `fann`.
 //! - [`reader`]: plain objects of those two.
 //! - [`node`]: the class `MeshNode`, a whole node.
-//! - [`finality`]: what a network begins with, who decides in it, and checking proofs.
+//! - [`proof`]: checking that something is final, in the artifacts `proof` and `mesh`.
+//! - [`finality`]: what a network begins with, and who decides in it.
 //! - [`wallet`]: credits and names, more methods of `MeshNode`.
 //! - [`verify`]: checking an exported run.
 //! - `simulation`: the simulator, in the module of its page and nowhere else.
 //! - [`types`]: the TypeScript interfaces of everything that crosses as a plain object.
+//! - [`number`]: counts and hashes.
 //! - [`object`]: making and reading plain objects.
 //! - [`view`]: events, runs and status as plain objects.
 //! - [`promise`]: promises that are kept even when the instance dies.
@@ -25,6 +27,12 @@ pub mod neural;
 
 #[cfg(feature = "fann")]
 pub mod fann;
+
+#[cfg(all(feature = "truth", not(feature = "sim-page")))]
+pub(crate) mod number;
+
+#[cfg(all(feature = "truth", not(feature = "sim-page")))]
+pub mod proof;
 
 #[cfg(all(feature = "mesh", not(feature = "sim-page")))]
 pub mod types;

@@ -131,7 +131,7 @@ async function assemble(digests) {
   await step(about, async () => {
     rmSync(DIST, { recursive: true, force: true })
     mkdirSync(join(DIST, 'wasm'), { recursive: true })
-    for (const folder of ['neural', 'fann', 'mesh']) lay(`pkg/${folder}`, 'wasm')
+    for (const folder of ['neural', 'fann', 'proof', 'mesh']) lay(`pkg/${folder}`, 'wasm')
     lay('npm/bin', 'bin')
     lay('npm/dist', 'lib')
     lay('pkg/page', 'lib/page')

@@ -1,12 +1,15 @@
 /**
  * The library for Node: a whole node in this process, or only the neural engine.
  */
+import { proofVerifier, type VerifyProof } from './proof.js'
+import { loadProof } from './wasm.js'
+
 export { type Problem, SynapticError } from './errors.js'
 export type { Lagged } from './host/hub.js'
 export type { Membership, TrainingEvent } from './host/runs.js'
 export { decodeJoinLink, encodeJoinLink, type JoinLink } from './link.js'
 export { createNode, type Node, type NodeEvent, type NodeOptions, type NodeStatus } from './node.js'
-export { type ProofOptions, verifyProof } from './proof.js'
+export type { ProofOptions, VerifyProof } from './proof.js'
 export { type RowsRequest, RUN_DEFAULTS, type RunRequest } from './run-options.js'
 export type { Score } from './training/protocol.js'
 export type { Names, TransferRequest, WaitOptions, Wallet } from './wallet.js'
@@ -39,3 +42,6 @@ export type {
   WalletView,
 } from './wasm.js'
 export { loadMesh, loadNeural } from './wasm.js'
+
+/** Checks a proof that `node.proof(item)` gave; it loads no node. */
+export const verifyProof: VerifyProof = proofVerifier(loadProof)

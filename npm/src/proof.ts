@@ -1,6 +1,6 @@
 /** Checking that something is final, without a node and without a network. */
 import { toSynapticError } from './errors.js'
-import { loadMesh, type ProvenItem } from './wasm.js'
+import type { ProofModule, ProvenItem } from './wasm.js'
 
 /** How a proof is checked. */
 export interface ProofOptions {
@@ -18,15 +18,20 @@ export interface ProofOptions {
  * @throws SynapticError `genesis-malformed`, `proof-malformed`, `proof-invalid`,
  *   `certificate-weight`, `certificate-signature`, `committee-invalid`
  */
-export async function verifyProof(
+export type VerifyProof = (
   genesis: Uint8Array,
   proof: Uint8Array,
-  { heightMin }: ProofOptions = {},
-): Promise<ProvenItem> {
-  const mesh = await loadMesh()
-  try {
-    return mesh.verifyProof(genesis, proof, heightMin)
-  } catch (thrown) {
-    throw toSynapticError(thrown)
+  options?: ProofOptions,
+) => Promise<ProvenItem>
+
+/** `verifyProof` by an artifact, which is loaded when it is first called. */
+export function proofVerifier(load: () => Promise<Pick<ProofModule, 'verifyProof'>>): VerifyProof {
+  return async (genesis, proof, { heightMin } = {}) => {
+    const artifact = await load()
+    try {
+      return artifact.verifyProof(genesis, proof, heightMin)
+    } catch (thrown) {
+      throw toSynapticError(thrown)
+    }
   }
 }

@@ -1,8 +1,8 @@
 /**
  * The wasm artifacts, and how Node loads them.
  *
- * `neural` trains and runs networks of layers, `fann` those of FANN; `mesh` is a whole node and
- * holds `neural` too. Each is loaded from the files beside this package, once per thread. Their
+ * `neural` trains and runs networks of layers, `fann` those of FANN; `proof` checks what is final;
+ * `mesh` is a whole node and holds `neural` and `proof` too. Each is loaded from the files beside this package, once per thread. Their
  * types are the generated ones: `wasm/` stands beside `lib/` in the package, and tsconfig.json
  * finds it in `pkg/` meanwhile.
  */
@@ -16,6 +16,7 @@ export type { Dataset, Network, ParsedRows } from '../wasm/neural.js'
 
 type NeuralGlue = typeof import('../wasm/neural.js')
 type FannGlue = typeof import('../wasm/fann.js')
+type ProofGlue = typeof import('../wasm/proof.js')
 type MeshGlue = typeof import('../wasm/mesh.js')
 /** What of an artifact is done when it is handed over. */
 type Loading = 'default' | 'initSync'
@@ -24,6 +25,8 @@ type Loading = 'default' | 'initSync'
 export type NeuralModule = Omit<NeuralGlue, Loading>
 /** What the FANN artifact exports. */
 export type FannModule = Omit<FannGlue, Loading>
+/** What the proof artifact exports. */
+export type ProofModule = Omit<ProofGlue, Loading>
 /** What the mesh artifact exports. */
 export type MeshModule = Omit<MeshGlue, Loading>
 
@@ -43,6 +46,11 @@ export function loadNeural(): Promise<NeuralModule> {
 /** The artifact that makes, trains and runs networks of FANN. */
 export function loadFann(): Promise<FannModule> {
   return load<FannGlue>('fann')
+}
+
+/** The artifact that checks what is final. */
+export function loadProof(): Promise<ProofModule> {
+  return load<ProofGlue>('proof')
 }
 
 /** The artifact that is a node. */

@@ -1,14 +1,13 @@
 //! What a network begins with, who decides in it and what is final, for JavaScript.
 //!
-//! [`make_genesis`], [`inspect_genesis`] and [`verify_proof`] need no node and no network: whoever
-//! has the genesis, which the id of the network names, can check a proof with them alone.
+//! [`make_genesis`] and [`inspect_genesis`] need no node and no network.
 
 use js_sys::Array;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::consensus::{self, Finality};
-use crate::dag::vote::{ConflictKey, Decision};
+use crate::consensus::Finality;
+use crate::dag::vote::ConflictKey;
 use crate::event::{
     CommitteeView, FinalisedPage, FinalisedView, FinalityView, ItemState, ItemView, Problem,
 };
@@ -17,7 +16,8 @@ use crate::identity::AuthorId;
 use crate::platform;
 use crate::units::MicroCredits;
 use crate::wasm::node::{no_entropy, thrown};
-use crate::wasm::object::{Reader, bytes, count, object, texts};
+use crate::wasm::number::{count, hex};
+use crate::wasm::object::{Reader, bytes, object, texts};
 use crate::wasm::options;
 use crate::wasm::promise::alive;
 
@@ -130,20 +130,6 @@ export interface CommitteeView {
     readonly weight: number;
   }[];
 }
-
-/** What a proof proves. */
-export interface ProvenItem {
-  readonly network: string;
-  /** The final item, and the conflict key it has for good. */
-  readonly item: string;
-  readonly key: string;
-  /** The checkpoint that holds it: its epoch, height, and the root of the state after it. */
-  readonly epoch: number;
-  readonly height: number;
-  readonly stateRoot: string;
-  /** Decisions up to there (count). */
-  readonly decided: number;
-}
 "#;
 
 /// Makes a network with finality: its genesis, and its id, which is the hash of that.
@@ -196,43 +182,6 @@ pub fn inspect_genesis(genesis: &[u8]) -> Result<JsValue, JsValue> {
         ("committee", members(&genesis.committee)),
         ("balances", genesis.balances.iter().map(balance).collect::<Array>().into()),
     ]))
-}
-
-/// Verifies a proof that `MeshNode.prove` gave, from nothing but the genesis of the network.
-/// `heightMin` is the lowest height of a checkpoint that is accepted, 0 unless given: members of
-/// long ago may have sold their keys.
-///
-/// # Errors
-/// The first thing that is wrong with it, by code.
-#[wasm_bindgen(js_name = verifyProof, unchecked_return_type = "ProvenItem")]
-pub fn verify_proof(
-    genesis: &[u8],
-    proof: &[u8],
-    #[wasm_bindgen(js_name = heightMin)] height_min: Option<u32>,
-) -> Result<JsValue, JsValue> {
-    alive()?;
-    let genesis = options::genesis(genesis).map_err(thrown)?;
-    let height_min = u64::from(height_min.unwrap_or(0));
-    let trust = genesis.trust(height_min).map_err(|error| thrown(options::not_genesis(&error)))?;
-    let proven = consensus::verify_proof(&trust, proof);
-    let (Decision(key, item), checkpoint) = proven.map_err(|error| thrown(refused(&error)))?;
-    Ok(object([
-        ("network", checkpoint.network.to_string().into()),
-        ("item", item.to_string().into()),
-        ("key", hex(key.as_bytes()).into()),
-        ("epoch", count(checkpoint.epoch)),
-        ("height", count(checkpoint.height)),
-        ("stateRoot", hex(&checkpoint.state_root).into()),
-        ("decided", count(checkpoint.decided)),
-    ]))
-}
-
-fn refused(error: &consensus::Error) -> Problem {
-    Problem {
-        code: error.code(),
-        message: error.to_string(),
-        hint: "do not rely on it; ask another member for a proof".to_owned(),
-    }
 }
 
 /// A `FinalityState`.
@@ -339,9 +288,4 @@ fn members(members: &[(AuthorId, u32)]) -> JsValue {
 
 fn keys(keys: &[ConflictKey]) -> JsValue {
     texts(keys.iter().map(|key| hex(key.as_bytes())))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('?');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

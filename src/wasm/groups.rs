@@ -9,7 +9,8 @@ use crate::event::{GroupView, Problem, Reply};
 use crate::group::{Operation, Task, TaskState};
 use crate::identity::AuthorId;
 use crate::wasm::node::{MeshNode, rejected};
-use crate::wasm::object::{Reader, bytes, count, object, texts};
+use crate::wasm::number::count;
+use crate::wasm::object::{Reader, bytes, object, texts};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"

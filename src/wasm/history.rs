@@ -10,7 +10,8 @@ use crate::dag::browse::{self, Answer, Damaged, Fault, Query, Shown, Stats, Unkn
 use crate::dag::{Graph, Payload, SignedVertex};
 use crate::event::Problem;
 use crate::limits;
-use crate::wasm::object::{self, Reader, bad, bytes, count, object, texts};
+use crate::wasm::number::count;
+use crate::wasm::object::{self, Reader, bad, bytes, object, texts};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"

@@ -25,12 +25,6 @@ pub(crate) fn bytes(bytes: &[u8]) -> JsValue {
     Uint8Array::from(bytes).into()
 }
 
-/// A count as a JavaScript number: exact up to 2^53, and nothing counted here comes near.
-#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "see above")]
-pub(crate) fn count(count: u64) -> JsValue {
-    JsValue::from_f64(count as f64)
-}
-
 /// An `Error` with `code`, `hint` and, if there is one, `cause`.
 pub(crate) fn error(problem: &Problem, cause: Option<&str>) -> JsValue {
     let error: JsValue = js_sys::Error::new(&problem.message).into();

@@ -17,6 +17,7 @@ use crate::storage::indexed_db::IndexedDb;
 use crate::storage::memory::Memory;
 use crate::storage::sqlite::Sqlite;
 use crate::storage::{self, Any};
+use crate::wasm::error::Coded;
 use crate::wasm::object::{self, Reader, bad};
 
 /// Reads the options of a node and opens its store.
@@ -55,13 +56,8 @@ pub(crate) fn genesis(bytes: &[u8]) -> Result<Genesis, Problem> {
 
 /// A refused genesis as an error for people.
 pub(crate) fn not_genesis(error: &genesis::Error) -> Problem {
-    let hint = match error {
-        genesis::Error::Encoding(_) | genesis::Error::Foreign { .. } => {
-            "use the bytes of a join link of the network, unchanged"
-        }
-        _ => "name 4 to 100 members, each once, and credits over 0 that add up to less than 2^53",
-    };
-    Problem { code: error.code(), message: error.to_string(), hint: hint.to_owned() }
+    let (code, hint) = (Coded::code(error), error.hint());
+    Problem { code, message: error.to_string(), hint: hint.to_owned() }
 }
 
 /// Reads `[{id, weight?}]`, the members of a committee.

@@ -4,6 +4,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::federated::replay::{Mismatch, Report, replay};
+use crate::wasm::number::count;
 use crate::wasm::{object, view};
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -60,7 +61,7 @@ fn report(report: &Report) -> JsValue {
         ("run", text(report.run.as_ref())),
         ("name", text(spec.map(|spec| &spec.name))),
         ("rounds", report.rounds.into()),
-        ("updates", object::count(report.updates)),
+        ("updates", count(report.updates)),
         ("skipped", report.skipped.into()),
         ("weightsCid", text(report.weights.as_ref())),
         ("weights", object::bytes(&report.weights_bytes)),
@@ -77,7 +78,7 @@ fn mismatch(mismatch: &Mismatch) -> JsValue {
         ("vertex", text(mismatch.vertex.as_ref())),
         ("cid", text(mismatch.cid.as_ref())),
         ("round", mismatch.round.into()),
-        ("byte", object::count(mismatch.byte)),
+        ("byte", count(mismatch.byte)),
         ("what", mismatch.what.as_str().into()),
     ])
 }

@@ -10,7 +10,8 @@ use crate::neural::{Scaling, Specification};
 use crate::runtime::Notice;
 use crate::runtime::handle::FullStatus;
 use crate::wasm::finality;
-use crate::wasm::object::{bytes, count, object, texts};
+use crate::wasm::number::count;
+use crate::wasm::object::{bytes, object, texts};
 
 /// A `MeshEvent`.
 pub(crate) fn notice(notice: &Notice) -> JsValue {

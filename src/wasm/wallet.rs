@@ -10,7 +10,8 @@ use crate::identity::AuthorId;
 use crate::limits;
 use crate::units::MicroCredits;
 use crate::wasm::node::{MeshNode, item_view, rejected};
-use crate::wasm::object::{Reader, count, object, texts};
+use crate::wasm::number::count;
+use crate::wasm::object::{Reader, object, texts};
 use crate::wasm::options::author_of;
 
 #[wasm_bindgen(typescript_custom_section)]

@@ -5,7 +5,8 @@ import { SynapticError } from '../errors.js'
 import { readBounded } from '../files.js'
 import { readGenesis } from '../genesis.js'
 import { decodeJoinLink } from '../link.js'
-import { verifyProof } from '../proof.js'
+import { proofVerifier } from '../proof.js'
+import { loadProof } from '../wasm.js'
 
 /** As the core's bound. */
 const PROOF_BYTES_MAX = 4 * 1024 * 1024
@@ -20,7 +21,7 @@ export interface VerifyOptions {
 export async function run(context: Context, options: VerifyOptions, file: string): Promise<void> {
   const proof = readBounded(file, PROOF_BYTES_MAX)
   const genesis = genesisFor(context, options)
-  const proven = await verifyProof(genesis, proof, { heightMin: options.heightMin })
+  const proven = await proofVerifier(loadProof)(genesis, proof, { heightMin: options.heightMin })
   context.output.result(proven, (paint) =>
     [
       `${paint('green', 'proven')}: ${proven.item} is final in network ${proven.network}`,
