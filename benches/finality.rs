@@ -3,7 +3,7 @@
 //!
 //! `cargo bench --bench finality`. In `cargo test` it runs once with fewer payments, so that it
 //! keeps working. `cargo bench --bench finality -- proof FOLDER` writes the proof and its genesis
-//! instead, for `npm run bench` to check in wasm.
+//! instead, for `npm run bench` to check in wasm; two more words say of how many members and epochs.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
@@ -29,12 +29,15 @@ use synaptic_mesh::units::MicroCredits;
 
 /// Members and epochs of the proof (count).
 const PROOF_MEMBERS: u8 = 7;
-const PROOF_EPOCHS: u64 = 10;
+const PROOF_EPOCHS: u8 = 10;
 
 fn main() {
     let mut words = std::env::args().skip_while(|word| word != "proof").skip(1);
     if let Some(folder) = words.next() {
-        let (genesis, proof) = proven();
+        let mut number = |otherwise: u8| {
+            words.next().map_or(otherwise, |word| word.parse().expect("a number below 256"))
+        };
+        let (genesis, proof) = proven(number(PROOF_MEMBERS), number(PROOF_EPOCHS));
         for (name, bytes) in [("genesis", genesis.encode()), ("proof", proof)] {
             std::fs::write(Path::new(&folder).join(name), bytes).expect("a folder to write to");
         }
@@ -59,9 +62,9 @@ fn main() {
 }
 
 /// A decision behind certificates of so many epochs, each with the same committee.
-fn proven() -> (Genesis, Vec<u8>) {
+fn proven(members: u8, epochs: u8) -> (Genesis, Vec<u8>) {
     let keys: Vec<SigningKey> =
-        (1..=PROOF_MEMBERS).map(|number| SigningKey::from_seeds(&[number; 64])).collect();
+        (1..=members).map(|number| SigningKey::from_seeds(&[number; 64])).collect();
     let members: BTreeMap<AuthorId, &PublicKey> =
         keys.iter().map(|key| (AuthorId::of(key.public()), key.public())).collect();
     let seats: Vec<_> = members.keys().map(|author| (*author, 1)).collect();
@@ -93,16 +96,16 @@ fn proven() -> (Genesis, Vec<u8>) {
         let key = |author: &AuthorId| members.get(author).copied();
         Certificate::collect(&checkpoint, &committee, key, &signatures).expect("all have signed")
     };
-    let epochs = (0..PROOF_EPOCHS - 1).map(|epoch| certify(epoch, false)).collect();
-    let last = certify(PROOF_EPOCHS - 1, true);
+    let ended = (0..u64::from(epochs) - 1).map(|epoch| certify(epoch, false)).collect();
+    let last = certify(u64::from(epochs) - 1, true);
     let keys = keys.iter().map(|key| key.public().as_bytes().to_vec().into()).collect();
     let path = mmr.prove(place).expect("it is there");
-    (genesis, Proof { keys, epochs, last, decision, path }.encode())
+    (genesis, Proof { keys, epochs: ended, last, decision, path }.encode())
 }
 
 /// Prints how long a proof takes to check.
 fn check_proof(rounds: u32) {
-    let (genesis, proof) = proven();
+    let (genesis, proof) = proven(PROOF_MEMBERS, PROOF_EPOCHS);
     let trust = genesis.trust(0).expect("a committee");
     let start = Instant::now();
     for _ in 0..rounds {

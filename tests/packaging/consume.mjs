@@ -76,3 +76,18 @@ export function dealDigits(count) {
     lines.filter((_, index) => index % count === member).join('\n'),
   )
 }
+
+const vector = (name) =>
+  readFileSync(new URL(`../vectors/finality/${name}`, import.meta.url)).toString('base64')
+
+/** A light client: it tells what is proven, and why the same proof with one bit changed is not. */
+export const LIGHT_CLIENT = `
+import { verifyProof } from 'synaptic-mesh/proof'
+const bytes = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
+const [genesis, proof] = ['${vector('genesis')}', '${vector('proof')}'].map(bytes)
+const { height, epoch, decided } = await verifyProof(genesis, proof)
+proof[20_000] ^= 1
+const { code } = await verifyProof(genesis, proof).catch((error) => error)
+const told = [height, epoch, decided, code].join(' ')
+`
+export const LIGHT_CLIENT_TELLS = '2 1 1001 certificate-signature'

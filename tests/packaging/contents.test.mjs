@@ -167,6 +167,13 @@ const WHOLE = {
   names: 'createNode, loadNeural, SynapticError, type Node, type RunRequest',
   user: USER,
 }
+const PROOF_USER = `
+const proven: ProvenItem = await verifyProof(new Uint8Array(1), new Uint8Array(1), { heightMin: 2 })
+const height: number = proven.height
+// @ts-expect-error bytes, not their text
+await verifyProof('', new Uint8Array(height))
+`
+const PROOF = { names: 'verifyProof, type ProvenItem', user: PROOF_USER }
 const ENGINE = { names: 'Network, SynapticError, type TrainOptions', user: NEURAL_USER }
 
 for (const [name, module, moduleResolution, file, from, place, { names, user } = WHOLE] of [
@@ -176,6 +183,8 @@ for (const [name, module, moduleResolution, file, from, place, { names, user } =
   ['require, node16', 'node16', 'node16', 'd.cts', 'synaptic-mesh', IN_NODE],
   ['neural, nodenext', 'nodenext', 'nodenext', 'e.mts', 'synaptic-mesh/neural', IN_NODE, ENGINE],
   ['neural, bundler', 'esnext', 'bundler', 'f.ts', 'synaptic-mesh/neural', IN_PAGE, ENGINE],
+  ['proof, nodenext', 'nodenext', 'nodenext', 'g.mts', 'synaptic-mesh/proof', IN_NODE, PROOF],
+  ['proof, bundler', 'esnext', 'bundler', 'h.ts', 'synaptic-mesh/proof', IN_PAGE, PROOF],
 ]) {
   test(`the types hold for ${name}, with the package's own declarations checked`, () => {
     const folder = scratch(`types-${file}`)

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { scratch } from '../packed.mjs'
-import { dealDigits, example } from './consume.mjs'
+import { dealDigits, example, LIGHT_CLIENT, LIGHT_CLIENT_TELLS } from './consume.mjs'
 
 const TIMEOUT_MS = 120_000
 
@@ -33,6 +33,13 @@ test('both ways to the engine share it, and one file goes between them', async (
     })`
   const { stdout, stderr } = await run(scratch('neural-cjs'), 'main.cjs', code)
   assert.equal(stdout, 'true\n')
+  assert.equal(stderr, '')
+})
+
+test('a light client checks a proof without a node', async () => {
+  const code = `${LIGHT_CLIENT}console.log(told)\n`
+  const { stdout, stderr } = await run(scratch('light'), 'main.mjs', code)
+  assert.equal(stdout, `${LIGHT_CLIENT_TELLS}\n`)
   assert.equal(stderr, '')
 })
 

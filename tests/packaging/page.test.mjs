@@ -7,7 +7,14 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { packed, scratch } from '../packed.mjs'
-import { dealDigits, example, openBrowser, serveFolder } from './consume.mjs'
+import {
+  dealDigits,
+  example,
+  LIGHT_CLIENT,
+  LIGHT_CLIENT_TELLS,
+  openBrowser,
+  serveFolder,
+} from './consume.mjs'
 
 const VITE = fileURLToPath(new URL('../../node_modules/vite/bin/vite.js', import.meta.url))
 const PAGE_TIMEOUT_MS = 90_000
@@ -172,6 +179,29 @@ test('the engine alone learns in a page and in a worker, bundled and not, with t
   assert.match(inNode, /^1 bafk\w+ bafk\w+$/)
   for (const folder of [join(bundled, 'dist'), plain]) {
     assert.deepEqual(await toldBy(folder), [inNode, inNode])
+  }
+})
+
+test('a light client in a page bundles neither node nor engine', async () => {
+  const root = scratch('vite-light')
+  writeFileSync(join(root, 'index.html'), '<script type="module" src="./main.js"></script>')
+  writeFileSync(join(root, 'main.js'), `${LIGHT_CLIENT}document.title = told\n`)
+  const config = 'export default { build: { target: "esnext" } }\n'
+  writeFileSync(join(root, 'vite.config.mjs'), config)
+  const options = { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }
+  execFileSync(process.execPath, [VITE, 'build'], options)
+  const made = readdirSync(join(root, 'dist/assets'))
+  assert.deepEqual(
+    made.filter((name) => /^(mesh|neural|fann)/.test(name)),
+    [],
+  )
+  const site = await serveFolder(join(root, 'dist'))
+  try {
+    const page = await browser.newPage()
+    await page.goto(site.url)
+    await page.waitForFunction((told) => document.title === told, LIGHT_CLIENT_TELLS)
+  } finally {
+    await site.close()
   }
 })
 
