@@ -6,9 +6,11 @@
  */
 import { SynapticError, toSynapticError } from './lib/errors.js'
 import { Finalised } from './lib/finalised.js'
+import { coded } from './lib/host/coded.js'
 import { Hub } from './lib/host/hub.js'
 import { Runs } from './lib/host/runs.js'
 import { decodeJoinLink, encodeJoinLink } from './lib/link.js'
+import { checkNodeOptions } from './lib/node-options.js'
 import { Database } from './lib/page/database.js'
 import { claimSlot, profileId, requireSecureContext, secretsOf } from './lib/page/identity.js'
 import { Failure } from './lib/page/problem.js'
@@ -43,6 +45,7 @@ export function nodeMaker(artifacts) {
   /** @param {CreateNodeOptions} options @returns {Promise<import('./index.d.ts').Node>} */
   return async (options = {}) => {
     try {
+      checkNodeOptions(options)
       return /** @type {any} */ (await makeNode(artifacts, options))
     } catch (thrown) {
       throw asSynapticError(thrown)
@@ -67,7 +70,7 @@ async function makeNode(artifacts, options) {
     close = place.close
     secrets = place.secrets
     const { storage } = place
-    const core = await mesh.MeshNode.create({
+    const made = await mesh.MeshNode.create({
       network: meeting.network,
       ...(place.genesis === undefined ? {} : { genesis: place.genesis }),
       ...(meeting.meshName === null ? {} : { name: meeting.meshName }),
@@ -76,6 +79,7 @@ async function makeNode(artifacts, options) {
       host: browserHost,
       bootstrap: [...meeting.addresses, ...(options.bootstrap ?? [])],
     })
+    const core = coded(made)
     const ending = () => {
       close()
       release()

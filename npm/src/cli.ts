@@ -25,6 +25,10 @@ const FLUSH_MS = 2_000
 /** A terminal signals all of its processes, and npm passes on what we have got by then already. */
 const SAME_KEY_MS = 500
 
+/** What a node was asked to do goes on without the command. */
+const INTERRUPTED_HINT =
+  'what a running node was asked to write it may have written: look, such as by `wallet history` or `finality list`, before you ask again'
+
 /** Runs one command line and ends the process with its exit code. */
 export async function main(args: readonly string[]): Promise<never> {
   ignoreClosedPipes()
@@ -48,7 +52,8 @@ async function execute(
   fallback: Output,
   signal: AbortSignal,
 ): Promise<number> {
-  if (args[0] === 'help' && args[1] === 'exit-codes') return explainExitCodes(fallback)
+  const [first, second] = args.filter((word) => word !== '--json')
+  if (first === 'help' && second === 'exit-codes') return explainExitCodes(fallback)
   let exitCode = 0
   const program = buildProgram(packageVersion(), async (globals, work) => {
     const context = contextOf(globals, signal)
@@ -155,7 +160,7 @@ function interruptible(): AbortSignal {
       return
     }
     firstMs = performance.now()
-    controller.abort(new SynapticError(code, `ended by ${signal}`))
+    controller.abort(new SynapticError(code, `ended by ${signal}`, INTERRUPTED_HINT))
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop)
   aborted(controller.signal).catch(() => undefined)

@@ -60,6 +60,7 @@ export function encodeJoinLink(origin: string, link: JoinLink): string {
  * @throws SynapticError `bad-link` saying what is wrong with it
  */
 export function decodeJoinLink(text: string): JoinLink {
+  if (typeof text !== 'string') throw badLink('it is no text')
   if (text.length > LINK_LENGTH_MAX) {
     throw badLink(`it is longer than ${LINK_LENGTH_MAX} characters`)
   }

@@ -11,6 +11,7 @@ import { makePrivateDirectory } from './files.js'
 import { Finalised } from './finalised.js'
 import { keepGenesis, readGenesis } from './genesis.js'
 import { type Home, homeAt, networkDirectory } from './home.js'
+import { coded } from './host/coded.js'
 import { Hub, type Lagged } from './host/hub.js'
 import {
   type Membership,
@@ -32,6 +33,8 @@ import {
 } from './identity.js'
 import { decodeJoinLink, encodeJoinLink, LINK_ADDRESSES_MAX } from './link.js'
 import { Lock } from './lock.js'
+import { objectArgument } from './neural/arguments.js'
+import { checkNodeOptions } from './node-options.js'
 import { completeRows, completeRun, type RowsRequest, type RunRequest } from './run-options.js'
 import { TrainingPool } from './training/pool.js'
 import { Names, Wallet } from './wallet.js'
@@ -216,11 +219,13 @@ export class Node {
 
   /** Starts a run with this node as its first member. */
   async startRun(request: RunRequest): Promise<Membership> {
+    objectArgument(request, 'the run', '{ name, data, layers, rounds }')
     return this.#runs.start(completeRun(withPaths(request)))
   }
 
   /** Contributes to a run, given by name or id. */
   async joinRun(run: string, request: RowsRequest): Promise<Membership> {
+    objectArgument(request, 'what is joined with', '{ data }')
     return this.#runs.join(run, completeRows(withPaths(request)))
   }
 
@@ -421,6 +426,7 @@ export class Node {
  * @throws SynapticError `bad-link`, `wrong-network`, `already-running`, `port-busy`, `storage-*`
  */
 export async function createNode(options: NodeOptions = {}): Promise<Node> {
+  checkNodeOptions(options)
   const mesh = await loadMesh()
   const link = options.join === undefined ? undefined : decodeJoinLink(options.join)
   const genesis = options.genesis ?? link?.genesis
@@ -461,7 +467,7 @@ async function makeParts(
   const own = interfaceAddresses(host, listener.port, identity.peerId)
   const advertise = [...(options.advertise ?? []), ...own]
   const calls = new Calls()
-  const core = await mesh.MeshNode.create({
+  const made = await mesh.MeshNode.create({
     network,
     ...(genesis === undefined ? {} : { genesis }),
     name,
@@ -472,6 +478,7 @@ async function makeParts(
     advertise,
     bootstrap: options.bootstrap ?? [],
   })
+  const core = coded(made)
   return { core, listener, store, lock, pool, calls, network, genesis, name, advertise }
 }
 

@@ -7,6 +7,7 @@
  * nothing of a page is in here.
  */
 import { SynapticError } from './errors.js'
+import { objectArgument } from './neural/arguments.js'
 import type { ItemView, Movement, MovementPage, NameChange, NameView, WalletView } from './wasm.js'
 
 /** A payment to another node. */
@@ -68,7 +69,11 @@ export class Wallet {
    *   `ledger-text`, `bad-node-id`, and then nothing was written; `not-final`, `rejected`
    */
   async transfer(request: TransferRequest, { timeoutMs }: WaitOptions = {}): Promise<ItemView> {
-    const { to, microCredits, memo } = request
+    const { to, microCredits, memo } = objectArgument(
+      request,
+      'the payment',
+      '{ to, microCredits }',
+    )
     const written = await this.#core.transfer(
       memo === undefined ? { to, microCredits } : { to, microCredits, memo },
     )
@@ -127,7 +132,7 @@ export class Names {
       view = await this.#core.name(name)
     }
     while (view.reveal === 'waiting') {
-      if (Date.now() >= until) throw notFinal(`the commitment to ${view.name}`)
+      if (Date.now() >= until) throw notRegistered(view.name)
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
       view = await this.#core.name(name)
     }
@@ -193,6 +198,14 @@ function notFinal(what: string): SynapticError {
     'not-final',
     `${what} is written and not final yet`,
     'it becomes final when enough members are in reach; do not write it again, look at it with `finality show`',
+  )
+}
+
+function notRegistered(name: string): SynapticError {
+  return new SynapticError(
+    'not-final',
+    `the commitment to ${name} is written and not final yet, and the name not registered`,
+    'register it again: that goes on where this one was',
   )
 }
 

@@ -270,7 +270,7 @@ fn committed(label: &Label) -> Problem {
 fn not_allowed(error: &ledger::Error) -> Problem {
     let hint = match error {
         ledger::Error::Operation(operation::Error::Label { .. }) => {
-            "such as mesh.dark; see docs/wire.md"
+            "choose another one, such as mesh.dark"
         }
         ledger::Error::Overdraft { .. } | ledger::Error::AccountUnknown { .. } => {
             "nothing was written; see what there is with `synaptic-mesh wallet balance`"

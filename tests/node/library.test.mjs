@@ -62,3 +62,34 @@ test('a home without settings goes on in the network it was in last', async (t) 
   assert.equal(again.network, first.network)
   await again.stop()
 })
+
+// A number for a text read memory that is not there, and the module stopped.
+test('arguments of another type are refused by code, and the node goes on', async (t) => {
+  const { SynapticError, decodeJoinLink, verifyProof } = library
+  const refused = async (call, code) => {
+    const error = await (async () => call())().then(
+      () => assert.fail(`${call} was not refused`),
+      (thrown) => thrown,
+    )
+    assert.ok(error instanceof SynapticError, `${call}: ${error.stack}`)
+    assert.equal(error.code, code, `${call}: ${error.message}`)
+    assert.notEqual(error.hint, '', `${call}`)
+  }
+  await refused(() => library.createNode({ hme: scratch() }), 'option-invalid')
+  await refused(() => library.createNode(null), 'bad-argument')
+  await refused(() => decodeJoinLink(5), 'bad-link')
+  const node = await createNode(t, {})
+  for (const wrong of [5, true, {}, Symbol('s'), null]) {
+    await refused(() => node.item(wrong), 'bad-argument')
+    await refused(() => node.proof(wrong), 'bad-argument')
+    await refused(() => node.dial(wrong), 'bad-argument')
+    await refused(() => node.groupTasks(wrong), 'bad-argument')
+    await refused(() => node.names.resolve(wrong), 'bad-argument')
+    await refused(() => node.names.register(wrong), 'bad-argument')
+    await refused(() => verifyProof(wrong, new Uint8Array(1)), 'bad-argument')
+    await refused(() => verifyProof(new Uint8Array(1), wrong), 'bad-argument')
+    await refused(() => node.wallet.transfer(wrong), 'bad-argument')
+    await refused(() => node.startRun(wrong), 'bad-argument')
+  }
+  assert.equal((await node.status()).network, node.network)
+})

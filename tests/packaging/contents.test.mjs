@@ -94,7 +94,7 @@ test('are the types wrong? They are not', () => {
   // The old resolution knows no subpaths, wasm files have no types, and every Node that the package
   // runs on can require an ES module.
   const rules = ['--profile', 'node16', '--ignore-rules', 'cjs-resolves-to-esm']
-  rules.push('--exclude-entrypoints', 'mesh.wasm', 'neural.wasm')
+  rules.push('--exclude-entrypoints', 'mesh.wasm', 'neural.wasm', 'proof.wasm')
   const args = [cli, packed().tarball, ...rules, '--format', 'ascii', '--no-emoji']
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
   assert.equal(status, 0, stdout + stderr)

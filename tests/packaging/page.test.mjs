@@ -197,8 +197,7 @@ test('a light client in a page bundles neither node nor engine', async () => {
   )
   const site = await serveFolder(join(root, 'dist'))
   try {
-    const page = await browser.newPage()
-    await page.goto(site.url)
+    const page = await browser.open(site.origin)
     await page.waitForFunction((told) => document.title === told, LIGHT_CLIENT_TELLS)
   } finally {
     await site.close()

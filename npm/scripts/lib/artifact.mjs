@@ -10,7 +10,7 @@ import { step } from './stamp.mjs'
 const OPTIMISER = 'node_modules/binaryen/bin/wasm-opt'
 
 /** What the compiled module depends on, besides the compiler and its own row of the matrix. */
-const INPUTS = ['src', 'Cargo.toml', 'Cargo.lock']
+const INPUTS = ['src', 'Cargo.toml', 'Cargo.lock', 'npm/scripts/lib/artifact.mjs']
 
 /**
  * Builds one artifact into `pkg/<name>/` and checks its budget.
@@ -31,6 +31,7 @@ export async function buildArtifact(artifact, flags) {
     await optimise(`${folder}/${name}_bg.wasm`, flags['wasm-opt'])
     inline(`${folder}/${name}_bg.wasm`, output)
     declare(`${folder}/${name}.d.ts`)
+    guard(`${folder}/${name}.js`)
     checkModule(readFileSync(join(ROOT, folder, `${name}_bg.wasm`)))
   })
   const size = measure(artifact, `${folder}/${name}_bg.wasm`)
@@ -116,6 +117,35 @@ export function initSync(options: { module: object }): unknown;
 
 /** Loads from a \`Response\` that streams the module. */
 export default function init(options: { module_or_path: object }): Promise<unknown>;
+`,
+  )
+}
+
+/**
+ * Texts and bytes are checked where they cross: wasm-bindgen takes anything for them, and a number
+ * for a text reads memory that is not there.
+ */
+function guard(file) {
+  let glue = readFileSync(join(ROOT, file), 'utf8')
+  for (const [start, wrong, kind] of [
+    ['function passStringToWasm0(arg, malloc, realloc) {', "typeof arg !== 'string'", 'a text'],
+    ['function passArray8ToWasm0(arg, malloc) {', '!(arg instanceof Uint8Array)', 'a Uint8Array'],
+  ]) {
+    const [before, after, ...more] = glue.split(start)
+    if (after === undefined) continue
+    if (more.length > 0) throw new CommandFailed('wasm glue', 'two functions of one name', start)
+    glue = `${before}${start}\n    if (${wrong}) throw badArgument('${kind}', arg);${after}`
+  }
+  writeFileSync(
+    join(ROOT, file),
+    `${glue}
+function badArgument(kind, arg) {
+    const found = arg === null ? 'null' : typeof arg;
+    return Object.assign(new TypeError(\`an argument must be \${kind}, not \${found}\`), {
+        code: 'bad-argument',
+        hint: 'see the type declarations of the package',
+    });
+}
 `,
   )
 }

@@ -2,20 +2,28 @@
 import { ControlClient } from '../client.js'
 import type { Context } from '../context.js'
 import type { Paint } from '../output.js'
-import type { FinalityStatus } from '../wasm.js'
+import type { CommitteeView, FinalityStatus } from '../wasm.js'
 
 /** Prints the numbers. */
 export async function run({ home, output }: Context): Promise<void> {
-  const status = await ControlClient.connect(home).call<FinalityStatus>('finality.status')
-  output.result(status, (paint) => finalityText(status, paint))
+  const client = ControlClient.connect(home)
+  const status = await client.call<FinalityStatus>('finality.status')
+  if (status.state === 'causal-only') {
+    return output.result(status, (paint) => stateText(status, paint))
+  }
+  const { members } = await client.call<CommitteeView>('committee.show')
+  const connected = members.filter((member) => member.self || member.connected)
+  const reach = connected.reduce((sum, { weight }) => sum + weight, 0)
+  output.result({ ...status, reach }, (paint) => finalityText(status, reach, paint))
 }
 
-function finalityText(status: FinalityStatus, paint: Paint): string {
-  if (status.state === 'causal-only') return stateText(status, paint)
+/** `reach` is the weight of the members that this node is connected with, its own included. */
+function finalityText(status: FinalityStatus, reach: number, paint: Paint): string {
   const { epoch, members, weight, quorum, votes, height, certified, finalised, pending } = status
   const facts: [string, string][] = [
     ['finality', stateText(status, paint)],
     ['committee', `${members} members of weight ${weight}; ${quorum} decide (epoch ${epoch})`],
+    ['reach', `weight ${reach} is connected; others may be reached through them`],
     ['votes', votes ? 'yes, this node is a member' : 'no, this node only follows'],
     ['final', `${finalised} items; ${pending} conflict keys wait`],
     ['certified', `${certified} decisions, by ${height} checkpoints`],

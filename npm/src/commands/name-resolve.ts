@@ -12,8 +12,12 @@ export async function run({ home, output }: Context, _: object, name: string): P
 
 /** How a name stands, in words. */
 export function nameText(view: NameView, paint: Paint): string {
-  const { name, owner, addresses, expires, height, mine } = view
-  if (owner === null) return `${paint('bold', name)} is free`
+  const { name, owner, addresses, expires, height, mine, reveal } = view
+  if (owner === null) {
+    const begun =
+      reveal === 'none' ? '' : ', and this node has begun to register it: go on by name register'
+    return `${paint('bold', name)} is free${begun}`
+  }
   return [
     `${paint('bold', name)}`,
     `owner    ${owner}${mine ? ' (this node)' : ''}`,
