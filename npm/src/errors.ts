@@ -67,6 +67,10 @@ export function exitCodeOf(errorCode: string): number {
   return EXIT_BY_ERROR_CODE[errorCode] ?? 1
 }
 
+/** What to do when the history of an identity is gone or damaged. */
+export const HISTORY_LOST_HINT =
+  'take a new identity with `synaptic-mesh init --home DIRECTORY`; put a copy back only if nothing was signed after it was made: a node that signs one place twice is shut out for good'
+
 /** An error about the command line itself (exit code 2). */
 export function usageError(message: string, hint = ''): SynapticError {
   return new SynapticError('usage', message, hint)

@@ -6,7 +6,7 @@
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { SynapticError } from './errors.js'
+import { HISTORY_LOST_HINT, SynapticError } from './errors.js'
 import {
   exists,
   makePrivateDirectory,
@@ -120,6 +120,6 @@ export function requireHistory(home: Home, network: string, directory: string): 
   throw new SynapticError(
     'history-lost',
     `${database} is gone, but this identity has signed in its network before`,
-    'restore it from a backup, or take a new identity: `synaptic-mesh init --home DIRECTORY`',
+    HISTORY_LOST_HINT,
   )
 }

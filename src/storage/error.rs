@@ -59,7 +59,10 @@ impl Error {
             Self::Permission(_) => {
                 "check the owner and mode of the data directory, or allow storage"
             }
-            Self::Corrupt(_) => "restore the data directory from a backup, or start with a new one",
+            Self::Corrupt(_) => {
+                "start with a new data directory and a new identity; put a copy back only if \
+                 nothing was signed after it was made"
+            }
             Self::Locked(_) => "stop the other node or close the other tab, then retry",
             Self::Unavailable(_) => "choose another kind of storage",
             Self::TooLarge { .. } => "this is a defect: report it",

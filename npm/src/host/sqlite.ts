@@ -9,7 +9,7 @@
  * for a set of named parameters and aborts the process, so values always travel as one list.
  */
 import { createRequire } from 'node:module'
-import { SynapticError } from '../errors.js'
+import { HISTORY_LOST_HINT, SynapticError } from '../errors.js'
 
 /** A value that can be stored. */
 export type SqlValue = Uint8Array | string | number
@@ -152,16 +152,10 @@ const PROBLEM_BY_RESULT: Readonly<Record<number, readonly [code: string, hint: s
   6: ['storage-locked', 'another program has the database open; end it and try again'],
   8: ['storage-permission', 'check owner and mode of the directory'],
   10: ['storage-failed', 'the disk reports an error or a limit; check it, then start again'],
-  11: [
-    'storage-corrupt',
-    'restore it from a backup, or take a new identity with `synaptic-mesh init --home DIRECTORY`',
-  ],
+  11: ['storage-corrupt', HISTORY_LOST_HINT],
   13: ['storage-full', 'free some space and start again; everything acknowledged is kept'],
   14: ['storage-permission', 'check that the directory exists and can be written'],
-  26: [
-    'storage-corrupt',
-    'restore it from a backup, or take a new identity with `synaptic-mesh init --home DIRECTORY`',
-  ],
+  26: ['storage-corrupt', HISTORY_LOST_HINT],
 }
 
 /** A failure of either driver in our words. */
