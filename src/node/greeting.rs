@@ -314,8 +314,10 @@ impl Node {
             let problem = Problem {
                 code: "clock-skew",
                 message: format!("a peer's clock and this one are {} s apart", apart_ms / 1_000),
-                hint: "set the clock of this machine, or of the peer; the mesh works all the same"
-                    .to_owned(),
+                hint:
+                    "set the clock of this machine, or of the peer; who is more than a day behind \
+                       is let in by nobody"
+                        .to_owned(),
             };
             self.warn(problem, now, out);
         }
