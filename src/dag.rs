@@ -33,7 +33,7 @@ mod id;
 #[cfg(feature = "sim")]
 pub mod mutant;
 #[cfg(not(feature = "sim"))]
-mod mutant;
+pub(crate) mod mutant;
 mod payload;
 mod timeline;
 mod vertex;

@@ -33,6 +33,8 @@ mod greeting;
 mod groups;
 mod learning;
 mod leaving;
+#[cfg(feature = "sim")]
+mod lying;
 mod offence;
 mod peers;
 mod proving;
@@ -58,7 +60,7 @@ use crate::event::{Event, Problem};
 use crate::federated::Runs;
 use crate::identity::{AuthorId, Secrets, TransportId};
 use crate::rng::Rng;
-use crate::{dag, limits, sync};
+use crate::{consensus, dag, limits, sync};
 
 /// A peer of a network.
 #[derive(Debug)]
@@ -211,6 +213,11 @@ impl Node {
     /// The runs in it.
     pub fn runs(&self) -> &Runs {
         &self.runs
+    }
+
+    /// What is decided in it.
+    pub fn consensus(&self) -> &consensus::State {
+        &self.deciding.engine
     }
 
     /// Takes one input and pushes what it leads to.

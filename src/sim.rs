@@ -35,6 +35,7 @@ pub mod byzantine;
 pub mod catalogue;
 pub mod checker;
 pub mod disk;
+pub mod latency;
 pub mod random;
 pub mod report;
 pub mod scenario;

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::state::{Item, Output, leaf};
 use super::{Checkpoint, State};
 use crate::clock::Now;
+use crate::dag::mutant::{self, Check};
 use crate::dag::vote::{BlockId, Cut, Decision, ItemId, Seats};
 use crate::ledger::{self, Entry, Settled};
 use crate::limits;
@@ -218,22 +219,22 @@ impl State {
 #[cfg(test)]
 impl State {
     fn is_forgetful(&self) -> bool {
-        self.is_mutant(super::state::Mutant::Forgetful)
+        self.is_mutant(super::state::Mutant::Forgetful) || mutant::skips(Check::Reopened)
     }
 
     fn is_unrooted(&self) -> bool {
-        self.is_mutant(super::state::Mutant::Unrooted)
+        self.is_mutant(super::state::Mutant::Unrooted) || mutant::skips(Check::Root)
     }
 }
 
 #[cfg(not(test))]
-#[expect(clippy::unused_self, reason = "mutants exist in tests only")]
+#[expect(clippy::unused_self, reason = "the mutants of tests are of one engine")]
 impl State {
-    const fn is_forgetful(&self) -> bool {
-        false
+    fn is_forgetful(&self) -> bool {
+        mutant::skips(Check::Reopened)
     }
 
-    const fn is_unrooted(&self) -> bool {
-        false
+    fn is_unrooted(&self) -> bool {
+        mutant::skips(Check::Root)
     }
 }

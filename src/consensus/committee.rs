@@ -6,6 +6,7 @@
 //! weight (`2 quorum - W > W - quorum`) than the Byzantine members have, so an honest member.
 
 use super::Error;
+use crate::dag::mutant::{self, Check};
 use crate::dag::vote::Seats;
 use crate::identity::AuthorId;
 use crate::limits;
@@ -133,7 +134,7 @@ impl Committee {
 
     /// Whether a set is a quorum.
     pub fn is_quorum(&self, voters: Voters) -> bool {
-        self.weight(voters) >= self.quorum
+        self.weight(voters) + u64::from(mutant::skips(Check::Quorum)) >= self.quorum
     }
 
     /// Whether a set holds an honest member for sure.

@@ -296,6 +296,11 @@ impl State {
         }
     }
 
+    /// Who this is.
+    pub fn me(&self) -> AuthorId {
+        self.me
+    }
+
     /// The epoch that votes are cast in.
     pub fn epoch(&self) -> u64 {
         self.committee.as_ref().map_or(0, |committee| committee.epoch())

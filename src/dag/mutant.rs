@@ -16,6 +16,16 @@ pub enum Check {
     Lamport,
     /// The parents are there.
     Parents,
+    /// After a restart a member remembers its own votes.
+    OwnVotes,
+    /// A quorum weighs over two thirds, and not one member less.
+    Quorum,
+    /// After its report a member takes no more part in the fast path.
+    Report,
+    /// Cuts are locked only if they lead to the root that they name.
+    Root,
+    /// What could not be voted for is looked at again once it may be possible.
+    Reopened,
 }
 
 #[cfg(feature = "sim")]
@@ -25,7 +35,7 @@ thread_local! {
 
 /// Whether this check is left out.
 #[cfg(feature = "sim")]
-pub(super) fn skips(check: Check) -> bool {
+pub(crate) fn skips(check: Check) -> bool {
     SKIPPED.get() == Some(check)
 }
 
@@ -37,6 +47,6 @@ pub(crate) fn skip(check: Option<Check>) {
 
 /// Whether this check is left out: never.
 #[cfg(not(feature = "sim"))]
-pub(super) const fn skips(_: Check) -> bool {
+pub(crate) const fn skips(_: Check) -> bool {
     false
 }

@@ -19,6 +19,7 @@ use super::rate::Bucket;
 use super::{Node, Phase};
 use crate::clock::Now;
 use crate::consensus::{self, Checkpoint, Committee, Finality, Input, Item, Output, Record, State};
+use crate::dag::mutant::{self, Check};
 use crate::dag::vote::{CheckpointSignature, Decision, ItemId, Seats, Vote, Votes};
 use crate::dag::{Payload, SignedVertex, VertexId, cbor};
 use crate::effect::Effect;
@@ -52,6 +53,9 @@ pub(super) struct Deciding {
     wake_ms: Option<u64>,
     /// When to look whether something waits for too long.
     look_ms: Option<u64>,
+    /// Votes that a simulated attack decides about.
+    #[cfg(feature = "sim")]
+    pub(super) intercepted: Option<Vec<(u64, Vote)>>,
 }
 
 impl Deciding {
@@ -81,6 +85,8 @@ impl Deciding {
             said,
             wake_ms: None,
             look_ms: None,
+            #[cfg(feature = "sim")]
+            intercepted: None,
         })
     }
 
@@ -89,7 +95,10 @@ impl Deciding {
         if self.said == Finality::CausalOnly {
             return;
         }
-        let record = Record::of(signed);
+        let mut record = Record::of(signed);
+        if mutant::skips(Check::OwnVotes) && record.author == self.engine.me() {
+            record.votes.clear();
+        }
         self.note_wishes(&record);
         self.engine.restore(&record, now);
     }
@@ -108,7 +117,11 @@ impl Deciding {
     }
 
     /// Adds a vote to those of the next flush.
-    fn cast(&mut self, epoch: u64, vote: Vote, now: Now) {
+    pub(super) fn cast(&mut self, epoch: u64, vote: Vote, now: Now) {
+        #[cfg(feature = "sim")]
+        if let Some(intercepted) = &mut self.intercepted {
+            return intercepted.push((epoch, vote));
+        }
         self.votes.push((epoch, vote));
         if self.due_ms.is_none() {
             let members = self.engine.committee().map_or(1, |known| known.members().len());

@@ -2,11 +2,11 @@
 //!
 //! The core is the real node with a real identity. A strategy sees what goes in and decides what
 //! comes out: it can drop, hold back, change or add. It signs with its own key only, and knows what
-//! its node knows. A protocol with votes brings strategies that lie in votes: one more
-//! implementation of [`Strategy`].
+//! its node knows. Those that lie in votes are handed what the engine of the core would have said.
 
 mod forge;
 mod mute;
+mod votes;
 
 use std::fmt::Debug;
 
@@ -15,10 +15,12 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Now;
 use crate::crypto::sign::SigningKey;
 use crate::dag::NetworkId;
+use crate::dag::vote::Vote;
 use crate::effect::{Effect, Input};
 use crate::identity::AuthorId;
 use crate::node::Node;
 use crate::rng::Rng;
+use votes::{Liar, Lie};
 
 /// What a dishonest member does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +58,24 @@ pub enum Attack {
     PhantomHeads,
     /// Sends bytes that are no message.
     Garbage,
+    /// As a member of the committee: supports both sides of every conflict, and every block.
+    VoteBoth,
+    /// Does not vote.
+    WithholdVotes,
+    /// Votes, and tells half of its peers alone.
+    VoteToHalf,
+    /// Puts no block forward when it leads.
+    SilentLeader,
+    /// Puts two blocks forward when it leads, in one chain.
+    TwoBlocks,
+    /// Puts two blocks forward when it leads, one to each half of its peers.
+    ForkedBlocks,
+    /// Puts checkpoints forward, and signs such, whose state is not what decisions lead to.
+    FalseRoots,
+    /// Shows old certificates or none, and puts old blocks forward again.
+    StaleCertificates,
+    /// Spends credits twice, each half of its peers hears of another payment.
+    DoubleSpend,
 }
 
 impl Attack {
@@ -111,6 +131,21 @@ pub trait Strategy: Debug {
     /// Sees what goes into the core.
     fn on_input(&mut self, _input: &Input) {}
 
+    /// Whether it decides about the votes of the core.
+    fn lies(&self) -> bool {
+        false
+    }
+
+    /// What is said instead of these votes of the core, with their epochs; after each input of a
+    /// strategy that lies.
+    fn on_votes(
+        &mut self,
+        votes: Vec<(u64, Vote)>,
+        _context: &mut Context<'_>,
+    ) -> Vec<(u64, Vote)> {
+        votes
+    }
+
     /// What happens instead of an effect of the core.
     fn on_effect(&mut self, effect: Effect, _context: &mut Context<'_>) -> Vec<Action> {
         vec![Action::Do(effect)]
@@ -138,10 +173,19 @@ pub fn strategy(attack: Attack) -> Box<dyn Strategy> {
         Attack::OrphanFlood { per_second } => Box::new(forge::OrphanFlood { per_second }),
         Attack::Replay => Box::new(forge::Replay::default()),
         Attack::Garbage => Box::new(forge::Garbage),
+        Attack::VoteBoth => Box::new(Liar::new(Lie::Both)),
+        Attack::WithholdVotes => Box::new(Liar::new(Lie::Withhold)),
+        Attack::SilentLeader => Box::new(Liar::new(Lie::SilentLeader)),
+        Attack::TwoBlocks => Box::new(Liar::new(Lie::TwoBlocks)),
+        Attack::FalseRoots => Box::new(Liar::new(Lie::FalseRoots)),
+        Attack::StaleCertificates => Box::new(Liar::new(Lie::Stale)),
+        Attack::VoteToHalf => Box::new(votes::ToHalf),
+        Attack::ForkedBlocks => Box::new(votes::Forked),
+        Attack::DoubleSpend => Box::new(votes::DoubleSpend::default()),
     }
 }
 
-/// Every attack there is, for random scenarios.
+/// Every attack on histories, for random scenarios.
 pub const ATTACKS: &[Attack] = &[
     Attack::Silent,
     Attack::Delay { ms: 3_000 },
@@ -156,4 +200,17 @@ pub const ATTACKS: &[Attack] = &[
     Attack::StaleHeads,
     Attack::PhantomHeads,
     Attack::Garbage,
+];
+
+/// Every attack on finality, for random scenarios with a committee.
+pub const VOTE_ATTACKS: &[Attack] = &[
+    Attack::VoteBoth,
+    Attack::WithholdVotes,
+    Attack::VoteToHalf,
+    Attack::SilentLeader,
+    Attack::TwoBlocks,
+    Attack::ForkedBlocks,
+    Attack::FalseRoots,
+    Attack::StaleCertificates,
+    Attack::DoubleSpend,
 ];

@@ -3,11 +3,13 @@
 //! A random scenario draws its own knobs (swarm testing, Groce et al., 2012): most have a few kinds
 //! of faults, so that some have only those that matter together.
 
-use super::byzantine::ATTACKS;
+use super::byzantine::{ATTACKS, Attack, VOTE_ATTACKS};
 use super::random::Tree;
 use super::scenario::{
-    Bounds, Crypto, Direction, Disk, Fault, Latency, Network, Scenario, Training, Workload,
+    Bounds, Committee, Crypto, Direction, Disk, Fault, Latency, Network, Scenario, Training,
+    Workload,
 };
+use crate::limits;
 use crate::rng::Rng;
 
 /// A named scenario: its name, how many members it has by default, and what it shows.
@@ -62,6 +64,18 @@ pub const ENTRIES: &[Entry] = &[
         make: attacks,
     },
     Entry {
+        name: "finality",
+        nodes: 16,
+        shows: "a committee of ten decides while its members crash and the others come and go",
+        make: finality,
+    },
+    Entry {
+        name: "double-spend",
+        nodes: 10,
+        shows: "just under a third of a committee attacks, with votes and with double spends",
+        make: double_spend,
+    },
+    Entry {
         name: "soak",
         nodes: 50,
         shows: "a day with members that come and go: storage and memory",
@@ -91,6 +105,7 @@ fn empty(name: &str, nodes: usize, seed: u64) -> Scenario {
         crypto: Crypto::Stub,
         network: Network::default(),
         disk: Disk::default(),
+        committee: None,
         workload: Workload::default(),
         faults: Vec::new(),
         bounds: Bounds::default(),
@@ -212,6 +227,80 @@ fn attacks(scenario: &mut Scenario, rng: &mut Rng) {
     scenario.bounds.rounds_min = 6;
 }
 
+/// The first `members` decide with equal weights, and everybody has credits.
+fn committee(scenario: &Scenario, members: usize) -> Committee {
+    Committee {
+        members: (0..members.min(scenario.nodes)).map(|node| (node, 1)).collect(),
+        balances: (0..scenario.nodes).map(|node| (node, 1_000_000)).collect(),
+    }
+}
+
+fn finality(scenario: &mut Scenario, rng: &mut Rng) {
+    let members = (scenario.nodes * 2 / 3).max(4);
+    scenario.committee = Some(committee(scenario, members));
+    for node in 0..scenario.nodes {
+        for _ in 0..2 {
+            let at_ms = 10_000 + u64::from(rng.below(80_000));
+            let away_ms = 500 + u64::from(rng.below(15_000));
+            scenario.faults.push(if node < members {
+                Fault::CrashInWrite { at_ms, node, down_ms: away_ms }
+            } else {
+                Fault::Leave { at_ms, node, away_ms }
+            });
+        }
+    }
+    scenario.workload.items_per_minute = 60;
+    scenario.workload.transfers_per_minute = 60;
+    scenario.workload.contests_per_minute = 12;
+    scenario.workload.until_ms = 110_000;
+    scenario.bounds.converge_ms = 40_000;
+}
+
+fn double_spend(scenario: &mut Scenario, rng: &mut Rng) {
+    let all = committee(scenario, scenario.nodes);
+    let mut kinds = VOTE_ATTACKS.to_vec();
+    kinds.retain(|kind| *kind != Attack::DoubleSpend);
+    rng.shuffle(&mut kinds);
+    for place in 0..all.spare_weight() as usize {
+        let node = scenario.nodes - 1 - place;
+        let attack = if place == 0 { Attack::DoubleSpend } else { kinds[place % kinds.len()] };
+        scenario.faults.push(Fault::Byzantine { at_ms: 8_000, node, attack });
+    }
+    scenario.committee = Some(all);
+    scenario.workload.items_per_minute = 30;
+    scenario.workload.transfers_per_minute = 60;
+    scenario.workload.contests_per_minute = 30;
+    scenario.workload.until_ms = 60_000;
+    scenario.bounds.converge_ms = 40_000;
+}
+
+/// What is measured: equal members, a round trip of 50 ms, one message of fifty up to 100 ms late,
+/// nothing else that goes wrong, and so many of the members silent from the start on.
+pub fn undisturbed(scenario: &Scenario, silent: usize) -> Scenario {
+    let mut quiet = scenario.clone();
+    quiet.committee = Some(committee(&quiet, quiet.nodes.min(limits::COMMITTEE_MAX)));
+    quiet.network = Network {
+        latency: Latency::Tailed { ms: 25, late_per_mille: 20, late_ms: 100 },
+        ..Network::default()
+    };
+    let silence = |place| Fault::Byzantine {
+        at_ms: 3_000,
+        node: quiet.nodes - 1 - place,
+        attack: Attack::Silent,
+    };
+    quiet.faults = (0..silent).map(silence).collect();
+    quiet.workload = Workload {
+        items_per_minute: 30,
+        contests_per_minute: 30,
+        until_ms: 40_000,
+        ..Workload::default()
+    };
+    quiet.bounds.converge_ms = 20_000;
+    quiet.horizon_ms = 0;
+    finish(&mut quiet);
+    quiet
+}
+
 fn soak(scenario: &mut Scenario, rng: &mut Rng) {
     const DAY_MS: u64 = 86_400_000;
     let mut at_ms = 300_000;
@@ -263,8 +352,61 @@ pub fn random(seed: u64, nodes: Option<usize>) -> Scenario {
         scenario.workload.runs = vec![training(&scenario, 15_000, members, 1 + rng.below(5))];
     }
     scenario.bounds.converge_ms = 180_000;
+    random_committee(&mut scenario);
     finish(&mut scenario);
     scenario
+}
+
+/// A third of the random scenarios decide. Drawn from a stream of its own: what else a seed draws
+/// is as it would be without.
+fn random_committee(scenario: &mut Scenario) {
+    let mut rng = Tree::new(scenario.seed).stream("random committee", 0, 0);
+    if rng.below(3) > 0 || scenario.nodes < limits::COMMITTEE_MIN {
+        return;
+    }
+    let heavy = rng.below(3) == 0;
+    let mut members: Vec<usize> = (0..scenario.nodes).collect();
+    rng.shuffle(&mut members);
+    members.truncate(limits::COMMITTEE_MIN + rng.below(12) as usize);
+    let mut weigh = |node| (node, if heavy { 1 + rng.below(5) } else { 1 });
+    let mut chosen = Committee {
+        members: members.into_iter().map(&mut weigh).collect(),
+        balances: (0..scenario.nodes).map(|node| (node, 10_000)).collect(),
+    };
+    if rng.below(2) == 0 {
+        random_liars(scenario, &chosen, &mut rng);
+    }
+    let attacks = |scenario: &Scenario, chosen: &Committee| {
+        chosen.weight(|node| scenario.is_byzantine(node)) > chosen.spare_weight()
+    };
+    // Who attacks already may weigh too much: then some of them are no members.
+    while attacks(scenario, &chosen) {
+        let place = chosen.members.iter().position(|(node, _)| scenario.is_byzantine(*node));
+        chosen.members.remove(place.unwrap_or(0));
+    }
+    if chosen.members.len() < limits::COMMITTEE_MIN {
+        return;
+    }
+    scenario.committee = Some(chosen);
+    scenario.workload.items_per_minute = u64::from(rng.below(60));
+    scenario.workload.transfers_per_minute = u64::from(rng.below(60));
+    scenario.workload.contests_per_minute = u64::from(rng.below(12));
+}
+
+/// Members that attack finality, as many as the committee bears besides those who attack already.
+fn random_liars(scenario: &mut Scenario, chosen: &Committee, rng: &mut Rng) {
+    for (node, weight) in &chosen.members {
+        let weighs = chosen.weight(|node| scenario.is_byzantine(node)) + u64::from(*weight);
+        let taken = *node == 0 || scenario.is_byzantine(*node);
+        let attackers = (0..scenario.nodes).filter(|node| scenario.is_byzantine(*node)).count();
+        let many = attackers >= (scenario.nodes - 1) / 3;
+        if taken || many || weighs > chosen.spare_weight() || rng.below(2) == 0 {
+            continue;
+        }
+        let attack = VOTE_ATTACKS[rng.below(VOTE_ATTACKS.len() as u32) as usize];
+        let at_ms = 1_000 + u64::from(rng.below(60_000));
+        scenario.faults.push(Fault::Byzantine { at_ms, node: *node, attack });
+    }
 }
 
 fn random_network(rng: &mut Rng) -> Network {

@@ -9,17 +9,24 @@
 mod bounds;
 mod chains;
 mod convergence;
+mod finality;
 mod validity;
+mod votes;
 
 use std::collections::BTreeMap;
 
 pub use bounds::Bounded;
 pub use chains::{Durable, OneChain};
 pub use convergence::{Converges, RunsAgree};
+pub use finality::{Conserves, Decides, ONE_ITEM, OneItem, SameCheckpoints};
 pub use validity::{OneVerdict, Validity};
+pub use votes::OneVote;
 
 use super::scenario::Scenario;
+use crate::dag::vote::{ConflictKey, ItemId};
 use crate::dag::{SignedVertex, VertexId};
+use crate::event::FinalisedView;
+use crate::genesis::Genesis;
 use crate::identity::AuthorId;
 use crate::node::Node;
 
@@ -57,6 +64,24 @@ pub enum Fact<'a> {
         node: usize,
         /// Its state.
         state: &'a Node,
+    },
+    /// Its owner submitted an item, and it is written.
+    Submitted {
+        /// Who.
+        node: usize,
+        /// What.
+        item: ItemId,
+        /// The key that it claims.
+        key: ConflictKey,
+        /// Whether others submit another item with the same key.
+        contested: bool,
+    },
+    /// It has an item final.
+    Finalised {
+        /// Who.
+        node: usize,
+        /// What.
+        view: &'a FinalisedView,
     },
     /// A second of virtual time has passed.
     Second {
@@ -96,6 +121,8 @@ pub struct Setting {
     pub quiet_ms: u64,
     /// Members by author.
     pub authors: BTreeMap<AuthorId, usize>,
+    /// What the network began with, if it has a committee.
+    pub genesis: Option<Genesis>,
     /// Whether each member is honest throughout.
     pub honest: Vec<bool>,
 }
@@ -174,6 +201,12 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(Bounded::default()),
         Box::new(Converges::default()),
         Box::new(RunsAgree::default()),
+        Box::new(OneItem::default()),
+        Box::new(OneVote::default()),
+        Box::new(Conserves::default()),
+        Box::new(SameCheckpoints::default()),
+        Box::new(Decides::uncontested()),
+        Box::new(Decides::contested()),
     ]
 }
 

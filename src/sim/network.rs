@@ -155,10 +155,20 @@ impl Network {
 
     fn draw(&mut self, from: usize, to: usize) -> (u64, (u32, u32)) {
         let constant = matches!(self.model.latency, Latency::Constant { .. });
+        let tail = match self.model.latency {
+            Latency::Tailed { late_per_mille, late_ms, .. } => Some((late_per_mille, late_ms)),
+            _ => None,
+        };
         let link = self.link(from, to);
         let base_us = link.base_us;
         let jittered_us = lognormal_us(&mut link.rng, base_us, 100);
         let chance = (link.rng.below(1_000), link.rng.below(1_000));
+        if let Some((late_per_mille, late_ms)) = tail {
+            let varied_us = base_us * (800 + u64::from(link.rng.below(401))) / 1_000;
+            let late = link.rng.below(1_000) < late_per_mille;
+            let late_us = u64::from(link.rng.below(1_000 * late_ms.max(1)));
+            return (varied_us + if late { late_us } else { 0 }, chance);
+        }
         (if constant { base_us } else { jittered_us.max(LATENCY_US_MIN) }, chance)
     }
 
@@ -178,7 +188,7 @@ impl Network {
         self.links.entry((from, to)).or_insert_with(|| {
             let rng = tree.stream("link", from as u64, to as u64);
             let base_us = match latency {
-                Latency::Constant { ms } => ms * 1_000,
+                Latency::Constant { ms } | Latency::Tailed { ms, .. } => ms * 1_000,
                 Latency::Lognormal { median_ms, sigma_milli } => {
                     // Both directions of a link share their base.
                     let (low, high) = (from.min(to) as u64, from.max(to) as u64);

@@ -1,6 +1,7 @@
 //! What came of a simulation.
 
 use super::checker::Violation;
+use super::latency::Latencies;
 
 /// What came of a simulation.
 #[derive(Debug, Clone)]
@@ -17,6 +18,8 @@ pub struct Report {
     pub events: u64,
     /// Figures by name, in a fixed order.
     pub figures: Vec<(&'static str, u64)>,
+    /// How long things took to become final.
+    pub latencies: Latencies,
     /// Causes that honest members counted, over all of them: what was dropped, refused, penalised.
     pub counters: Vec<(&'static str, u64)>,
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::byzantine::Attack;
 use crate::dag::mutant::Check;
+use crate::limits;
 
 /// Members of one scenario (count): what memory allows.
 pub const NODES_MAX: usize = 4_096;
@@ -33,6 +34,9 @@ pub struct Scenario {
     /// What is below them.
     #[serde(default)]
     pub disk: Disk,
+    /// Who decides, and who has credits; without it nothing is ever final.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub committee: Option<Committee>,
     /// What their owners do.
     #[serde(default)]
     pub workload: Workload,
@@ -97,6 +101,26 @@ pub enum Latency {
         /// Milliseconds from one region (row) to another (column).
         matrix_ms: Vec<Vec<u64>>,
     },
+    /// The same for each link; each message varies by a fifth around it, and some are much later.
+    Tailed {
+        /// Milliseconds.
+        ms: u64,
+        /// Of a thousand messages, so many are late.
+        late_per_mille: u32,
+        /// By how many milliseconds, at most.
+        late_ms: u32,
+    },
+}
+
+/// Who decides: the genesis of the network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Committee {
+    /// Members of the committee with their weights, 4 to 100.
+    pub members: Vec<(usize, u32)>,
+    /// First balances in millionths of a credit.
+    #[serde(default)]
+    pub balances: Vec<(usize, u64)>,
 }
 
 impl Default for Network {
@@ -136,6 +160,21 @@ pub struct Workload {
     pub until_ms: u64,
     /// Runs that are trained.
     pub runs: Vec<Training>,
+    /// Items that nobody contests, of random members, all members together, per minute:
+    /// commitments to names.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub items_per_minute: u64,
+    /// Payments between random members, per minute.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub transfers_per_minute: u64,
+    /// Names that several members register at once, per minute.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub contests_per_minute: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A run that some members train, on the real engine with a tiny network.
@@ -364,6 +403,49 @@ impl Fault {
     }
 }
 
+impl Committee {
+    /// Weight that may be Byzantine: the greatest below a third.
+    pub fn spare_weight(&self) -> u64 {
+        let total: u64 = self.members.iter().map(|(_, weight)| u64::from(*weight)).sum();
+        total - (total * 2 / 3 + 1).min(total)
+    }
+
+    /// Weight of the members that `fits`.
+    pub fn weight(&self, fits: impl Fn(usize) -> bool) -> u64 {
+        let of = self.members.iter().filter(|(node, _)| fits(*node));
+        of.map(|(_, weight)| u64::from(*weight)).sum()
+    }
+
+    fn check(&self, nodes: usize) -> Result<(), String> {
+        let mut named: Vec<usize> = self.members.iter().map(|(node, _)| *node).collect();
+        named.sort_unstable();
+        if named.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err("a member stands twice in the committee".to_owned());
+        }
+        let rich = self.balances.iter().map(|(node, _)| *node);
+        if let Some(node) = named.iter().copied().chain(rich).find(|node| *node >= nodes) {
+            return Err(format!(
+                "the committee or a balance names member {node}; there are {nodes}"
+            ));
+        }
+        let (least, most) = (limits::COMMITTEE_MIN, limits::COMMITTEE_MAX);
+        let allowed = 1..=limits::MEMBER_WEIGHT_MAX;
+        if !(least..=most).contains(&named.len())
+            || !self.members.iter().all(|(_, weight)| allowed.contains(weight))
+        {
+            return Err(format!("a committee has {least} to {most} members that weigh 1 or more"));
+        }
+        Ok(())
+    }
+}
+
+impl Workload {
+    /// Whether any of it needs a committee.
+    pub fn decides(&self) -> bool {
+        self.items_per_minute + self.transfers_per_minute + self.contests_per_minute > 0
+    }
+}
+
 impl Scenario {
     /// Reads a scenario from JSON and checks it.
     ///
@@ -419,6 +501,11 @@ impl Scenario {
                 "horizon_ms is {}; the last fault and converge_ms need {needed_ms}",
                 self.horizon_ms
             ));
+        }
+        if let Some(committee) = &self.committee {
+            committee.check(self.nodes)?;
+        } else if self.workload.decides() {
+            return Err("items, transfers and contests need a committee".to_owned());
         }
         if let Latency::Regions { matrix_ms } = &self.network.latency
             && (matrix_ms.is_empty() || matrix_ms.iter().any(|row| row.len() != matrix_ms.len()))

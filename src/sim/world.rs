@@ -4,6 +4,7 @@
 //! moment happen in the order in which they were scheduled. A member sees milliseconds, as it does
 //! in the product.
 
+mod deciding;
 mod effects;
 mod faults;
 mod finish;
@@ -26,7 +27,9 @@ use super::{Report, checker};
 use crate::clock::Now;
 use crate::dag::{NetworkId, mutant};
 use crate::effect::{Effect, Input};
+use crate::genesis::Genesis;
 use crate::identity::TransportId;
+use deciding::Deciding;
 use gossip::Message;
 use host::Host;
 pub use live::{Condition, Flight, Holding, Look};
@@ -35,7 +38,7 @@ use operations::{Operation, Operations};
 /// Milliseconds since 1970 when a simulation begins.
 const UNIX_MS: u64 = 1_763_000_000_000;
 /// What a member's monotonic clock shows when a simulation begins.
-const MONO_MS: u64 = 1_000;
+pub(super) const MONO_MS: u64 = 1_000;
 /// Microseconds of a second.
 const SECOND_US: u64 = 1_000_000;
 
@@ -56,6 +59,8 @@ pub struct World {
     by_transport: BTreeMap<TransportId, usize>,
     by_address: BTreeMap<String, usize>,
     network_id: NetworkId,
+    /// What the network began with, if it has a committee.
+    genesis: Option<Genesis>,
     network: Network,
     pool: Pool,
     /// Requests that are not answered, by their tokens.
@@ -63,6 +68,9 @@ pub struct World {
     /// The last number given to a token, a message or a command.
     last_number: u64,
     operations: Operations,
+    deciding: Deciding,
+    /// Proofs that were verified (count).
+    proofs: u64,
     /// When the scenario would end if nobody interfered.
     planned_ms: u64,
     /// Messages that were sent, if somebody looks.
@@ -142,11 +150,14 @@ impl World {
         let mut network_id = [0; 32];
         tree.stream("network", 0, 0).fill(&mut network_id);
         let hosts: Vec<Host> = (0..scenario.nodes).map(|n| Host::new(n, &scenario, tree)).collect();
+        let genesis = deciding::genesis(&scenario, &hosts, tree);
+        let random = NetworkId::from_bytes(network_id);
         let by = |key: fn(&Host) -> String| hosts.iter().map(key).zip(0..).collect();
         let setting = Setting {
             quiet_ms: scenario.quiet_ms(),
             authors: hosts.iter().map(|host| host.author).zip(0..).collect(),
             honest: (0..scenario.nodes).map(|node| !scenario.is_byzantine(node)).collect(),
+            genesis: genesis.clone(),
             scenario: scenario.clone(),
         };
         let mut world = Self {
@@ -158,11 +169,14 @@ impl World {
             happened: 0,
             by_transport: hosts.iter().map(|host| host.transport.clone()).zip(0..).collect(),
             by_address: by(|host| host.address.clone()),
-            network_id: NetworkId::from_bytes(network_id),
+            network_id: genesis.as_ref().map_or(random, Genesis::network),
+            genesis,
             pool: Pool::default(),
             exchanges: BTreeMap::new(),
             last_number: 0,
             operations: Operations::default(),
+            deciding: Deciding::default(),
+            proofs: 0,
             planned_ms: scenario.horizon_ms,
             flights: None,
             scratch: Vec::new(),
@@ -333,6 +347,7 @@ impl World {
             }
         }
         self.scratch = out;
+        self.lie(node);
         self.look_at_history(node);
     }
 

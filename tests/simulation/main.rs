@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests print what they tried")]
 
 mod controls;
+mod finality;
 mod golden;
 mod live;
 

@@ -12,7 +12,7 @@ use crate::effect::{Effect, Input};
 const REMEMBERED_MAX: usize = 64;
 
 /// Encodes and signs fields whatever they are: [`SignedVertex::sign`] would refuse some.
-fn sign_anything(vertex: &Vertex, context: &mut Context<'_>) -> Vec<u8> {
+pub(super) fn sign_anything(vertex: &Vertex, context: &mut Context<'_>) -> Vec<u8> {
     let bytes = cbor::encode(vertex).expect("plain data always encodes");
     let id = VertexId::of(&bytes);
     let claim = cbor::encode(&(vertex.network, vertex.author, vertex.seq, id));
@@ -31,7 +31,7 @@ fn next(context: &mut Context<'_>) -> Option<Vertex> {
     context.state.graph().next_vertex(context.author, payloads, context.now).ok()
 }
 
-fn to_all(context: &Context<'_>, bytes: &[u8]) -> Vec<Action> {
+pub(super) fn to_all(context: &Context<'_>, bytes: &[u8]) -> Vec<Action> {
     let peers = context.peers.iter();
     peers.map(|peer| Action::Whisper { peer: *peer, bytes: bytes.to_vec() }).collect()
 }

@@ -83,6 +83,8 @@ impl World {
             Effect::Train(job) => self.train(node, &job),
             Effect::Reply { command, result } => self.replied(node, command, result),
             Effect::Emit(Told::Stopped) => self.stopped(node),
+            Effect::Emit(Told::Finalised(view)) => self.finalised(node, &view),
+            Effect::Emit(Told::Warning(problem)) => self.warned(node, &problem),
             // Simulated members are in no group.
             Effect::Tell { .. } | Effect::Emit(_) => {}
             Effect::SetTimer { at_mono_ms } => {

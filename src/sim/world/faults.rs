@@ -62,6 +62,7 @@ impl World {
             Fault::Skew { node, ms } => self.hosts[node].skew_ms = ms,
             Fault::Byzantine { node, attack, .. } => {
                 self.hosts[node].strategy = Some(byzantine::strategy(attack));
+                self.hosts[node].begin_lying();
             }
         }
     }

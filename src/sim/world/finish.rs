@@ -26,6 +26,9 @@ impl World {
             self.check_vertices();
             self.export_runs();
         }
+        if self.violation().is_none() {
+            self.check_proofs();
+        }
         Report {
             violation: self.checker.violation().cloned(),
             trace_hash,
@@ -33,6 +36,7 @@ impl World {
             simulated_ms,
             events: self.happened,
             figures: self.figures(),
+            latencies: self.latencies(),
             counters: self.counters(),
         }
     }
@@ -81,7 +85,7 @@ impl World {
         }
     }
 
-    fn fail(&mut self, invariant: &'static str, node: usize, what: String) {
+    pub(super) fn fail(&mut self, invariant: &'static str, node: usize, what: String) {
         let broken = Broken { node: Some(node), vertex: None, what };
         let at_ms = self.now_us / 1_000;
         self.checker.fail(Violation { invariant, at_ms, broken });
@@ -102,6 +106,10 @@ impl World {
             ("bytes of one disk, most", disks.iter().copied().max().unwrap_or(0)),
             ("bytes of all disks", disks.iter().sum()),
         ]);
+        if self.genesis.is_some() {
+            figures.push(("proofs verified", self.proofs));
+            figures.extend(self.latencies().figures());
+        }
         figures
     }
 

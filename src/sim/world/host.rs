@@ -134,6 +134,15 @@ impl Host {
         }
     }
 
+    /// An attack on votes takes those of its node from now on.
+    pub(super) fn begin_lying(&mut self) {
+        if let (Some(state), Some(strategy)) = (&mut self.state, &self.strategy)
+            && strategy.lies()
+        {
+            state.intercept_votes();
+        }
+    }
+
     /// What the process had in memory is gone.
     fn forget(&mut self) {
         self.state = None;
@@ -158,7 +167,7 @@ impl World {
         let now = self.now(node);
         let config = Config {
             network: self.network_id,
-            genesis: None,
+            genesis: self.genesis.clone(),
             name: "simulation".to_owned(),
             bootstrap: self.bootstrap(node),
             advertise: Vec::new(),
@@ -185,6 +194,7 @@ impl World {
         }
         host.life += 1;
         host.state = Some(state);
+        host.begin_lying();
         let addresses = if host.listens { vec![host.address.clone()] } else { Vec::new() };
         self.look_at_history(node);
         self.give(node, Input::Started);

@@ -26,8 +26,28 @@ pub(super) enum Operation {
     Found { run: usize, tries: u32 },
     /// Joins a listed run.
     Join { run: usize, node: usize, tries: u32 },
+    /// Submits an item that nobody contests.
+    Commit { number: u64 },
+    /// Pays somebody.
+    Pay { number: u64 },
+    /// Lets several members register one name at once.
+    Contest { number: u64 },
+    /// Commits to a name that will be contested.
+    Announce { number: u64, node: usize },
+    /// Registers it.
+    Claim { number: u64, node: usize },
     /// Exports a listed run, to be replayed.
     Export { run: usize, node: usize },
+}
+
+impl Operation {
+    /// Whether the committee decides about it.
+    fn submits(self) -> bool {
+        matches!(
+            self,
+            Self::Commit { .. } | Self::Pay { .. } | Self::Announce { .. } | Self::Claim { .. }
+        )
+    }
 }
 
 /// What is under way, and what came of the rest.
@@ -59,6 +79,7 @@ impl World {
                 self.schedule((training.at_ms + 2_000) * 1_000, Event::Operation(join));
             }
         }
+        self.plan_submissions();
     }
 
     /// One statement after the other, so that the queue of events stays short.
@@ -73,7 +94,21 @@ impl World {
     }
 
     pub(super) fn operate(&mut self, operation: Operation) {
-        let (node, request) = match operation {
+        let Some((node, request)) = self.command_of(operation) else { return };
+        let command = self.number();
+        if self.hosts[node].state.is_none() {
+            return self.try_again(operation);
+        }
+        if operation.submits() {
+            self.asked(command);
+        }
+        self.operations.waiting.insert(command, operation);
+        self.post(node, 0, Input::Command { command, request });
+    }
+
+    /// Who is to be asked for what; `None` when there is nothing to ask now.
+    fn command_of(&mut self, operation: Operation) -> Option<(usize, Command)> {
+        Some(match operation {
             Operation::Bulletin => {
                 let honest = self.hosts.iter().position(|host| host.honest && host.state.is_some());
                 let spec = Box::new(workload::bulletin());
@@ -101,28 +136,33 @@ impl World {
             Operation::Export { run, node } => {
                 (node, Command::ExportRun { run: workload::run_name(run) })
             }
-        };
-        let command = self.number();
-        if self.hosts[node].state.is_none() {
-            return self.try_again(operation);
-        }
-        self.operations.waiting.insert(command, operation);
-        self.post(node, 0, Input::Command { command, request });
+            submission => return self.submission(submission),
+        })
     }
 
-    pub(super) fn replied(&mut self, _node: usize, command: u64, result: Result<Reply, Problem>) {
+    pub(super) fn replied(&mut self, node: usize, command: u64, result: Result<Reply, Problem>) {
         let Some(operation) = self.operations.waiting.remove(&command) else { return };
         match (result, operation) {
             (Ok(Reply::Car(file)), Operation::Export { node, .. }) => self.replay(node, &file),
+            (Ok(Reply::Item(view)), operation) => {
+                self.operations.done += 1;
+                self.submitted(node, command, operation, &view);
+            }
             (Ok(_), _) => self.operations.done += 1,
             (Err(problem), Operation::Export { node, .. }) => {
                 self.operations.mismatch = Some((node, problem.message));
+            }
+            (Err(problem), operation) if operation.submits() => {
+                self.refused(command, operation, Some(&problem));
             }
             (Err(_), operation) => self.try_again(operation),
         }
     }
 
     fn try_again(&mut self, operation: Operation) {
+        if operation.submits() {
+            return self.refused(0, operation, None);
+        }
         let again = match operation {
             Operation::Found { run, tries } if tries < RETRIES_MAX => {
                 Some(Operation::Found { run, tries: tries + 1 })
