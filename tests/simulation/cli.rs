@@ -3,6 +3,8 @@
 //! Built natively with the profile `sim`; `--help` says what it can do. The exit code is 1 when an
 //! invariant was broken, and 2 when it was called wrongly.
 
+mod latency;
+
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::process::ExitCode;
@@ -20,6 +22,8 @@ const HELP: &str = "npm run sim -- [options]
   --seed S          the first seed (1)
   --seeds N         so many seeds, one after the other (1)
   --hours H         seeds until so many hours have passed, instead of a number of them
+  --latency         how long things take to become final in an undisturbed committee of so many
+                    members, none, a fifth and a third of them silent: a table over all seeds
   --real            real signatures instead of the stub
   --every MINUTES   what is stored, and the memory of the process, after so much virtual time each
   --trace FILE      every input of every member, one line of JSON each
@@ -30,6 +34,7 @@ const HELP: &str = "npm run sim -- [options]
   --list            the scenarios by name";
 
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "what is asked for is independent")]
 struct Options {
     scenario: String,
     replay: Option<String>,
@@ -38,6 +43,7 @@ struct Options {
     seeds: u64,
     hours: Option<f64>,
     real: bool,
+    latency: bool,
     every_ms: Option<u64>,
     trace: Option<String>,
     svg: Option<String>,
@@ -65,6 +71,7 @@ fn options(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
                 options.hours = Some(text.parse().map_err(|_| format!("{text:?} is no number"))?);
             }
             "--real" => options.real = true,
+            "--latency" => options.latency = true,
             "--every" => options.every_ms = Some(number(value()?)?.max(1) * 60_000),
             "--trace" => options.trace = Some(value()?),
             "--svg" => options.svg = Some(value()?),
@@ -160,6 +167,9 @@ fn all(options: &Options) -> Result<bool, String> {
         reason = "a program, not the crate: it may look at a clock"
     )]
     let started = Instant::now();
+    if options.latency {
+        return latency::table(&scenario(options, options.seed)?, options.seeds, say);
+    }
     let until = options.hours.map(|hours| Duration::from_secs_f64(hours * 3_600.0));
     let (mut count, mut events, mut virtual_ms) = (0_u64, 0_u64, 0_u64);
     for seed in options.seed.. {
