@@ -7,10 +7,14 @@
 #[cfg(feature = "truth")]
 mod group;
 mod neural;
+#[cfg(feature = "mesh")]
+mod sampling;
 
 #[cfg(feature = "truth")]
 pub use group::*;
 pub use neural::*;
+#[cfg(feature = "mesh")]
+pub use sampling::*;
 
 // ---- identity ---------------------------------------------------------------------------------
 
@@ -244,28 +248,6 @@ const _: () = assert!(CAR_BLOCK_BYTES_MAX >= NEURAL_WEIGHTS_BYTES_MAX);
 const _: () = assert!(CAR_BLOCK_BYTES_MAX >= CAR_LINKS_MAX * 48);
 const _: () = assert!(CAR_BLOCK_BYTES_MAX >= CAR_SIGNATURES_PER_BLOCK * (3_373 + 8) + 8);
 const _: () = assert!(CAR_VERTICES_MAX >= GRAPH_VERTICES_MAX);
-
-// ---- sampling ---------------------------------------------------------------------------------
-
-/// Members that polls draw from (count): as many authors as a node knows.
-pub const SAMPLED_MEMBERS_MAX: usize = GRAPH_AUTHORS_MAX;
-/// Seats of one poll (count): three times what avalanchego asks; a poll stays a few hundred KiB.
-pub const POLL_SEATS_MAX: u32 = 64;
-/// Polls in a row that decide (count). Arbitrary, sane: fifty times what avalanchego asks for.
-pub const POLLS_IN_A_ROW_MAX: u32 = 1_024;
-/// Polls of one key under way at once (count): four times what avalanchego has.
-pub const POLLS_OPEN_MAX: u32 = 16;
-/// Keys that wait for a decision by sampling (count): avalanchego's `MaxOutstandingItems`.
-pub const SAMPLED_KEYS_MAX: usize = 256;
-/// Items of one such key (count). Arbitrary, sane: honest conflicts have two or three.
-pub const SAMPLED_CANDIDATES_MAX: usize = 16;
-/// Such keys that are remembered, decided ones included (count): with 120 bytes each 8 MiB.
-pub const SAMPLED_DECIDED_MAX: usize = 1 << 16;
-/// Polls that are over and still told from those that never were (count): as many as a node with
-/// full hands has open, so that what comes late is called late.
-pub const POLLS_OVER_MAX: usize = 1_024;
-/// Bytes of a question or an answer: a signature of 3,373 bytes, and some 170 around it.
-pub const POLL_MESSAGE_BYTES_MAX: usize = 4 << 10;
 
 // ---- federated --------------------------------------------------------------------------------
 

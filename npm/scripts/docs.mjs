@@ -10,7 +10,12 @@ import { pathToFileURL } from 'node:url'
 import { ROOT } from './lib/paths.mjs'
 import { say, start } from './lib/run.mjs'
 
-const SOURCES = ['src/limits/neural.rs', 'src/limits.rs', 'src/limits/group.rs']
+const SOURCES = [
+  'src/limits/neural.rs',
+  'src/limits.rs',
+  'src/limits/group.rs',
+  'src/limits/sampling.rs',
+]
 
 /** @param {string} source the text of limits.rs @returns {string} the page */
 export function limitsPage(source) {

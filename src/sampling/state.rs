@@ -68,6 +68,8 @@ struct Conflict {
     candidates: BTreeSet<ItemId>,
     /// Polls in the order in which they were begun, which is the order in which they count.
     polls: VecDeque<Poll>,
+    /// Polls that counted in this turn.
+    counted: u32,
 }
 
 /// One node's view of what is decided.
@@ -79,6 +81,11 @@ pub struct State {
     members: Members,
     rng: Rng,
     conflicts: BTreeMap<ConflictKey, Conflict>,
+    /// Keys whose turn it is to be asked about, at most [`limits::POLLED_KEYS_MAX`].
+    polled: BTreeSet<ConflictKey>,
+    /// The others, in the order of their turns.
+    turns: VecDeque<ConflictKey>,
+    rests: bool,
     decided: BTreeMap<ConflictKey, ItemId>,
     /// Polls under way, by name.
     open: BTreeMap<PollId, ConflictKey>,
@@ -108,6 +115,9 @@ impl State {
             members,
             rng,
             conflicts: BTreeMap::new(),
+            polled: BTreeSet::new(),
+            turns: VecDeque::new(),
+            rests: false,
             decided: BTreeMap::new(),
             open: BTreeMap::new(),
             over: VecDeque::new(),
@@ -130,9 +140,17 @@ impl State {
     /// preference afterwards; if the key is named again here, everything begins anew.
     pub fn forget(&mut self, key: &ConflictKey) {
         self.decided.remove(key);
+        self.polled.remove(key);
+        self.turns.retain(|waiting| waiting != key);
         if let Some(conflict) = self.conflicts.remove(key) {
             self.close(conflict.polls);
         }
+    }
+
+    /// Whether no new polls are begun: while too few members are in reach, all of them would fail,
+    /// at the cost of those who are. [`Input::Tick`] goes on when it is over.
+    pub fn rest(&mut self, rests: bool) {
+        self.rests = rests;
     }
 
     /// Takes one input and pushes what it leads to.
@@ -161,12 +179,16 @@ impl State {
             }
             Input::Tick => {
                 let due = |poll: &Poll| now_ms >= poll.until_ms;
-                let late = self.conflicts.iter().filter(|(_, open)| open.polls.iter().any(due));
+                let late = self.conflicts.iter().filter(|(key, open)| {
+                    let is_idle = open.polls.is_empty() && self.polled.contains(key);
+                    is_idle || open.polls.iter().any(due)
+                });
                 for key in late.map(|(key, _)| *key).collect::<Vec<_>>() {
                     self.advance(key, now_ms, out);
                 }
             }
         }
+        self.take_turns(now_ms, out);
         self.wake(out);
     }
 
@@ -196,6 +218,25 @@ impl State {
         self.conflicts.len()
     }
 
+    /// Those keys, with the item that is preferred and the successful polls in a row for it
+    /// (count).
+    pub fn waiting(&self) -> impl Iterator<Item = (Decision, u32)> {
+        self.conflicts.iter().map(|(key, open)| {
+            let preference = open.snow.preference(self.config.rule);
+            (Decision(*key, preference), open.snow.confidence())
+        })
+    }
+
+    /// Whether a poll is under way.
+    pub fn is_open(&self, poll: &PollId) -> bool {
+        self.open.contains_key(poll)
+    }
+
+    /// The parameters.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// What happened so far.
     pub fn counters(&self) -> &Counters {
         &self.counters
@@ -221,7 +262,11 @@ impl State {
             snow: Snow::new(item),
             candidates: BTreeSet::new(),
             polls: VecDeque::new(),
+            counted: 0,
         });
+        if !known {
+            self.turns.push_back(key);
+        }
         if conflict.candidates.len() >= limits::SAMPLED_CANDIDATES_MAX {
             return out.push(Output::Full(key, item));
         }
@@ -267,16 +312,43 @@ impl State {
             let Some(conflict) = self.conflicts.get(&key) else { return };
             if let Some(item) = conflict.snow.decided() {
                 self.decided.insert(key, item);
+                self.polled.remove(&key);
+                self.turns.retain(|waiting| *waiting != key);
                 if let Some(conflict) = self.conflicts.remove(&key) {
                     self.close(conflict.polls);
                 }
                 return out.push(Output::Decided(Decision(key, item)));
             }
             let open = u32::try_from(conflict.polls.len()).unwrap_or(u32::MAX);
-            if open >= self.config.concurrent {
+            if open >= self.config.concurrent || self.rests || !self.has_turn(key) {
                 return;
             }
             self.ask(key, now_ms, out);
+        }
+    }
+
+    /// Whether a key is asked about. A long turn ends when others wait: somebody may hold it up.
+    fn has_turn(&mut self, key: ConflictKey) -> bool {
+        let Some(conflict) = self.conflicts.get(&key) else { return false };
+        if conflict.counted >= limits::POLLS_PER_TURN_MAX
+            && !self.turns.is_empty()
+            && self.polled.remove(&key)
+        {
+            self.turns.push_back(key);
+        }
+        self.polled.contains(&key)
+    }
+
+    /// Begins to ask about as many keys as there should be.
+    fn take_turns(&mut self, now_ms: u64, out: &mut Vec<Output>) {
+        while self.polled.len() < limits::POLLED_KEYS_MAX
+            && let Some(key) = self.turns.pop_front()
+        {
+            self.polled.insert(key);
+            if let Some(conflict) = self.conflicts.get_mut(&key) {
+                conflict.counted = 0;
+            }
+            self.advance(key, now_ms, out);
         }
     }
 
@@ -295,6 +367,7 @@ impl State {
             let known = |(item, _): &(ItemId, u32)| conflict.candidates.contains(item);
             conflict.snow.record(&self.config, poll.winner().filter(known));
             self.counters.counted += 1;
+            conflict.counted = conflict.counted.saturating_add(1);
             over.push_back(poll);
         }
         self.close(over);
@@ -341,15 +414,15 @@ impl State {
 
 #[cfg(test)]
 impl State {
+    /// Goes on with other parameters, whatever they are.
+    pub(crate) fn set_config(&mut self, config: Config) {
+        self.config = config;
+    }
+
     /// Seats of a member in the first poll of a key.
     pub(super) fn seats(&self, key: &ConflictKey, member: &AuthorId) -> u32 {
         let poll = self.conflicts.get(key).and_then(|conflict| conflict.polls.front());
         let place = self.members.place(member);
         poll.zip(place).map_or(0, |(poll, place)| poll.seats(place))
-    }
-
-    /// Whether a poll is under way.
-    pub(super) fn is_open(&self, poll: &PollId) -> bool {
-        self.open.contains_key(poll)
     }
 }

@@ -235,3 +235,36 @@ fn memory_is_bounded_and_what_finds_no_room_is_said() {
     bench.handle(Input::Item(named(301), item(1)));
     assert_eq!(bench.out, [Output::Full(named(301), item(1))]);
 }
+
+/// Everything that waited was asked about at once, which is more than members answer.
+#[test]
+fn few_keys_are_asked_about_at_a_time_and_each_gets_its_turn() {
+    let mut bench = Bench::new(single(), 40);
+    let named = |number: usize| key(&number.to_string());
+    let keys = limits::POLLED_KEYS_MAX + 2;
+    for number in 0..keys {
+        bench.handle(Input::Item(named(number), item(1)));
+    }
+    let polled = |bench: &Bench| -> BTreeSet<_> {
+        bench.asked.iter().map(|(_, question)| question.key).collect()
+    };
+    assert_eq!(polled(&bench).len(), limits::POLLED_KEYS_MAX);
+    // Nobody prefers anything, so that nothing is decided; the others get their turns all the same.
+    let mut seen = BTreeSet::new();
+    for _ in 0..limits::POLLS_PER_TURN_MAX * u32::try_from(keys).unwrap() {
+        seen.extend(polled(&bench));
+        bench.asked.retain(|(_, question)| bench.state.is_open(&question.poll));
+        bench.poll(None);
+    }
+    assert_eq!(seen.len(), keys);
+    // While it rests it begins no polls, and goes on afterwards.
+    bench.state.rest(true);
+    while !bench.asked.is_empty() {
+        bench.poll(None);
+    }
+    bench.handle(Input::Tick);
+    assert!(bench.asked.is_empty());
+    bench.state.rest(false);
+    bench.handle(Input::Tick);
+    assert!(!bench.asked.is_empty());
+}
