@@ -9,7 +9,7 @@ use synaptic_mesh::crypto::sign::SigningKey;
 use synaptic_mesh::dag::operation::{Label, Operation};
 use synaptic_mesh::dag::vote::{Block, ConflictKey, Decision, ItemId, Locked, Vote, Votes};
 use synaptic_mesh::dag::{NetworkId, VertexId, cbor};
-use synaptic_mesh::genesis::Genesis;
+use synaptic_mesh::genesis::{Engine, Genesis};
 use synaptic_mesh::identity::AuthorId;
 use synaptic_mesh::ledger;
 use synaptic_mesh::rng::Rng;
@@ -76,8 +76,8 @@ pub(crate) fn genesis(data: &[u8]) {
     let Ok(genesis) = Genesis::decode(data) else { return };
     assert_eq!(genesis.encode(), data);
     assert_eq!(genesis.network(), NetworkId::of_genesis(data));
-    let Genesis { committee, balances, nonce, .. } = genesis.clone();
-    assert_eq!(Genesis::new(committee, balances, nonce), Ok(genesis));
+    let Genesis { engine, committee, balances, nonce, .. } = genesis.clone();
+    assert_eq!(Genesis::with_engine(engine, committee, balances, nonce), Ok(genesis));
 }
 
 /// Messages of polls, each behind its length in two bytes, given to an engine that asks; nobody
@@ -110,9 +110,12 @@ pub(crate) fn sampling_state(data: &[u8]) {
     assert!(!out.iter().any(|output| matches!(output, sampling::Output::Decided(_))));
 }
 
-/// Small committees and large ones.
+/// Small committees and large ones, and a network that samples.
 pub(super) fn beginnings() -> Vec<Vec<u8>> {
-    [4, 31].map(small_genesis).into()
+    let author = |number: u8| (AuthorId::from_bytes([number; 32]), 1);
+    let engine = Engine::QrAvalanche;
+    let sampled = Genesis::with_engine(engine, (0..4).map(author).collect(), vec![], [7; 32]);
+    [small_genesis(4), small_genesis(31), sampled.expect("a sound beginning").encode()].into()
 }
 
 fn small_genesis(members: u8) -> Vec<u8> {

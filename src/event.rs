@@ -9,9 +9,11 @@ use std::collections::BTreeMap;
 use crate::consensus::Finality;
 use crate::dag::vote::{ConflictKey, ItemId};
 use crate::dag::{BlobId, RunSpec, VertexId};
+use crate::genesis::Engine;
 use crate::group::{GroupId, Task};
 use crate::identity::{AuthorId, NetworkId, TransportId};
 use crate::ledger::Name;
+use crate::sampling;
 use crate::units::MicroCredits;
 
 /// Something that happened and that a user or a screen may want to know.
@@ -168,18 +170,33 @@ pub struct ItemView {
     pub height: Option<u64>,
 }
 
+/// Decisions by sampling in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SamplingView {
+    /// The parameters.
+    pub config: sampling::Config,
+    /// Polls of this node whose result was counted (count).
+    pub polls: u64,
+    /// Successful polls in a row for the key that waits and has the fewest (count), of the `beta`
+    /// that decide; `None` when no key waits.
+    pub confidence: Option<u32>,
+}
+
 /// Finality in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FinalityView {
     /// Whether there is any.
     pub state: Finality,
+    /// What decides, by the genesis; `None` without one.
+    pub engine: Option<Engine>,
     /// The epoch of the committee that decides; 0 without one.
     pub epoch: u64,
     /// Its members (count).
     pub members: usize,
     /// Weight of all its members.
     pub total: u64,
-    /// The least weight that decides.
+    /// The least weight that decides; where decisions are sampled, the least that has to be in
+    /// reach.
     pub quorum: u64,
     /// Whether this node is a member.
     pub votes: bool,
@@ -193,6 +210,8 @@ pub struct FinalityView {
     pub pending: usize,
     /// Items that are final (count).
     pub finalised: usize,
+    /// More about it, where decisions are sampled.
+    pub sampling: Option<SamplingView>,
 }
 
 /// What an account has.

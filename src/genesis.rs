@@ -13,8 +13,14 @@
 //!   network id  <- join link, vertices, certificates
 //! ```
 //!
+//! The engine is part of it: a network decides by quorums or by sampling, for good, and a join link
+//! brings along which. A network that samples has no credits, because its decisions are probable
+//! and have no order that everybody shares.
+//!
 //! A network whose id was drawn at random has no genesis: its history converges, and nothing in it
 //! is ever final. Reading is total and bounded by [`crate::limits::GENESIS_BYTES_MAX`].
+
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +28,7 @@ use crate::consensus::{self, Committee};
 use crate::dag::cbor;
 use crate::identity::{AuthorId, NetworkId};
 use crate::units::MicroCredits;
-use crate::{ledger, limits};
+use crate::{ledger, limits, sampling};
 
 /// Bounds of an encoded genesis: a pair and its two parts for each member and each balance.
 const BOUNDS: cbor::Bounds = cbor::Bounds {
@@ -39,6 +45,28 @@ pub enum Engine {
     /// Quorum certificates of a committee: [`crate::consensus`].
     #[default]
     Quorum,
+    /// Repeated polls of a few members, with the parameters of [`sampling::Config::default`]:
+    /// [`crate::sampling`]. For what has no value.
+    QrAvalanche,
+}
+
+impl Engine {
+    /// Its name, as a genesis and a configuration have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Quorum => "quorum",
+            Self::QrAvalanche => "qr-avalanche",
+        }
+    }
+}
+
+impl FromStr for Engine {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        let all = [Self::Quorum, Self::QrAvalanche];
+        all.into_iter().find(|engine| engine.name() == name).ok_or(Error::Engine)
+    }
 }
 
 /// The beginning of a network.
@@ -48,10 +76,10 @@ pub struct Genesis {
     /// How the network decides.
     pub engine: Engine,
     /// Members of the committee of epoch 0 with their weights, ascending by member, 4 to
-    /// [`limits::COMMITTEE_MAX`].
+    /// [`limits::COMMITTEE_MAX`]; those that polls draw from, in a network that samples.
     pub committee: Vec<(AuthorId, u32)>,
     /// First balances in millionths of a credit, over 0, ascending by author; the only source of
-    /// credits.
+    /// credits. None in a network that samples.
     pub balances: Vec<(AuthorId, MicroCredits)>,
     /// Random bytes: two networks of the same members are two networks.
     #[serde(with = "serde_bytes")]
@@ -74,6 +102,24 @@ pub enum Error {
         /// The rule that was broken.
         reason: &'static str,
     },
+    /// Members that nobody can sample from.
+    #[error(transparent)]
+    Sampling(#[from] sampling::Error),
+    /// A name that is no engine's.
+    #[error("no engine has this name; there are \"quorum\" and \"qr-avalanche\"")]
+    Engine,
+    /// Credits where decisions are only probable.
+    #[error(
+        "a network that decides by sampling has no credits: its decisions are probable and have \
+         no common order; leave the balances out, or choose the engine \"quorum\""
+    )]
+    Value,
+    /// Proofs where nobody signs checkpoints.
+    #[error(
+        "this network decides by sampling, and a decision by sampling has no proof for others; ask \
+         several members, or use a network with the engine \"quorum\""
+    )]
+    NoProofs,
     /// The genesis of another network.
     #[error(
         "the genesis belongs to network {found}, not to {expected}; take the one of its join link"
@@ -93,6 +139,10 @@ impl Error {
             Self::Encoding(_) => "genesis-malformed",
             Self::Committee(error) => error.code(),
             Self::Balances { .. } => "genesis-balances",
+            Self::Sampling(error) => error.code(),
+            Self::Engine => "engine-unknown",
+            Self::Value => "sampling-no-value",
+            Self::NoProofs => "sampling-no-proof",
             Self::Foreign { .. } => "genesis-foreign",
         }
     }
@@ -105,20 +155,33 @@ impl From<ledger::Error> for Error {
 }
 
 impl Genesis {
-    /// The beginning of a network of these members, in any order.
+    /// The beginning of a network of these members, in any order, that decides by quorums.
     ///
     /// # Errors
     /// [`Error::Committee`] for fewer than four or too many members, one twice, or a weight out of
     /// bounds; [`Error::Balances`] for an author twice, a balance of 0, or too much in all;
     /// [`Error::Encoding`] when it is larger than [`limits::GENESIS_BYTES_MAX`].
     pub fn new(
+        committee: Vec<(AuthorId, u32)>,
+        balances: Vec<(AuthorId, MicroCredits)>,
+        nonce: [u8; 32],
+    ) -> Result<Self, Error> {
+        Self::with_engine(Engine::Quorum, committee, balances, nonce)
+    }
+
+    /// As [`Genesis::new`], for a network that decides by this engine.
+    ///
+    /// # Errors
+    /// As [`Genesis::new`]; [`Error::Value`] for balances in a network that samples.
+    pub fn with_engine(
+        engine: Engine,
         mut committee: Vec<(AuthorId, u32)>,
         mut balances: Vec<(AuthorId, MicroCredits)>,
         nonce: [u8; 32],
     ) -> Result<Self, Error> {
         committee.sort_unstable();
         balances.sort_unstable();
-        let genesis = Self { engine: Engine::Quorum, committee, balances, nonce };
+        let genesis = Self { engine, committee, balances, nonce };
         genesis.validate()?;
         let (bytes, bytes_max) = (genesis.encode().len(), limits::GENESIS_BYTES_MAX);
         if bytes > bytes_max {
@@ -177,13 +240,19 @@ impl Genesis {
     /// `height_min` is the lowest height of a checkpoint that is accepted (count).
     ///
     /// # Errors
-    /// As [`Genesis::committee`].
+    /// As [`Genesis::committee`]; [`Error::NoProofs`] for a network that samples.
     pub fn trust(&self, height_min: u64) -> Result<consensus::Genesis, Error> {
+        if self.engine == Engine::QrAvalanche {
+            return Err(Error::NoProofs);
+        }
         let (network, committee) = (self.network(), self.committee()?);
         Ok(consensus::Genesis { network, committee, height_min })
     }
 
     fn validate(&self) -> Result<(), Error> {
+        if self.engine == Engine::QrAvalanche && !self.balances.is_empty() {
+            return Err(Error::Value);
+        }
         let committee = self.committee()?;
         // One set of members has one encoding, and with it one network.
         if committee.members() != self.committee {
@@ -256,6 +325,44 @@ mod tests {
         assert_eq!(genesis.encode(), bytes);
         let digest = blake3::derive_key("synaptic-mesh 2026 genesis v1", &bytes);
         assert_eq!(genesis.network().as_bytes(), &digest);
+    }
+
+    /// Made by the version before there was a second engine.
+    #[test]
+    fn networks_that_decide_by_quorums_keep_their_ids() {
+        let id = genesis().network().to_string();
+        assert_eq!(id, "5vb65e457zdma6lev6lfffig32ubtzsxynnrwczou7z7cibwocda");
+    }
+
+    #[test]
+    fn the_engine_is_part_of_the_network() {
+        let quorum = Genesis::new(members(1..5), Vec::new(), [3; 32]).unwrap();
+        let made = |engine| Genesis::with_engine(engine, members(1..5), Vec::new(), [3; 32]);
+        let sampled = made(Engine::QrAvalanche).unwrap();
+        assert_eq!(made(Engine::Quorum), Ok(quorum.clone()));
+        assert_ne!(sampled.network(), quorum.network());
+        let bytes = sampled.encode();
+        assert!(bytes.windows(12).any(|window| window == b"qr-avalanche"));
+        assert_eq!(Genesis::decode(&bytes), Ok(sampled));
+        for engine in [Engine::Quorum, Engine::QrAvalanche] {
+            assert_eq!(engine.name().parse(), Ok(engine));
+        }
+        assert_eq!("avalanche".parse::<Engine>().unwrap_err().code(), "engine-unknown");
+    }
+
+    #[test]
+    fn a_network_that_samples_has_neither_credits_nor_proofs() {
+        let mut rich = genesis();
+        rich.engine = Engine::QrAvalanche;
+        assert_eq!(Genesis::decode(&rich.encode()).unwrap_err().code(), "sampling-no-value");
+        let Genesis { engine, committee, balances, nonce } = rich;
+        let refused = Genesis::with_engine(engine, committee.clone(), balances, nonce);
+        assert_eq!(refused.unwrap_err().code(), "sampling-no-value");
+        let poor = Genesis::with_engine(engine, committee, Vec::new(), nonce).unwrap();
+        assert_eq!(poor.trust(0).unwrap_err().code(), "sampling-no-proof");
+        assert!(genesis().trust(0).is_ok(), "control");
+        let three = Genesis::with_engine(engine, members(1..4), Vec::new(), nonce);
+        assert_eq!(three.unwrap_err().code(), "committee-invalid");
     }
 
     #[test]

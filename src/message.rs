@@ -58,6 +58,8 @@ pub enum Request {
     Ranges(Ranges),
     /// Send me a piece of a blob.
     Blob(WantBlob),
+    /// Which items do you prefer? Of members of a network that samples.
+    Polls(Polls),
 }
 
 /// What the other node answers.
@@ -74,6 +76,8 @@ pub enum Response {
     Ranges(Ranges),
     /// A piece of a blob.
     Blob(BlobPiece),
+    /// What I prefer, signed.
+    Ballots(Ballots),
     /// No, and why.
     Refused(Refused),
 }
@@ -166,6 +170,24 @@ pub struct BlobPiece {
     /// At most [`limits::BLOB_PIECE_BYTES_MAX`] bytes from the requested offset on.
     #[serde(with = "serde_bytes")]
     pub bytes: Vec<u8>,
+}
+
+/// Questions of polls, which may be about different keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Polls {
+    /// Encoded [`crate::sampling::Question`]s, 1 to [`limits::POLL_QUESTIONS_MAX`], each at most
+    /// [`limits::POLL_MESSAGE_BYTES_MAX`] bytes. Only their sizes are checked here.
+    pub questions: Vec<ByteBuf>,
+}
+
+/// Answers to questions of polls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ballots {
+    /// Encoded [`crate::sampling::Answer`]s, in the order of the questions, as many or fewer. Only
+    /// their sizes are checked here.
+    pub answers: Vec<ByteBuf>,
 }
 
 /// A refusal.
@@ -272,6 +294,7 @@ impl Request {
                 count("known", want.known.len(), limits::HEADS_MAX)?;
             }
             Request::Ranges(ranges) => ranges.check()?,
+            Request::Polls(polls) => poll_messages("questions", &polls.questions)?,
             Request::Blob(_) => {}
         }
         Ok(request)
@@ -286,6 +309,9 @@ impl Response {
                 vertices.iter().map(|vertex| vertex.len() + ITEM_HEAD_BYTES).sum()
             }
             Response::Blob(piece) => piece.bytes.len(),
+            Response::Ballots(Ballots { answers }) => {
+                answers.iter().map(|answer| answer.len() + ITEM_HEAD_BYTES).sum()
+            }
             _ => 0,
         };
         encode(self, bytes + HEADS_BYTES)
@@ -307,6 +333,7 @@ impl Response {
             Response::Blob(piece) => {
                 count("bytes", piece.bytes.len(), limits::BLOB_PIECE_BYTES_MAX)?;
             }
+            Response::Ballots(ballots) => poll_messages("answers", &ballots.answers)?,
             Response::Refused(_) => {}
         }
         Ok(response)
@@ -351,6 +378,13 @@ fn decode<T: DeserializeOwned + Serialize>(bytes: &[u8], bytes_max: usize) -> Re
 
 fn count(field: &'static str, count: usize, count_max: usize) -> Result<(), Error> {
     if count <= count_max { Ok(()) } else { Err(Error::TooMany { field, count, count_max }) }
+}
+
+/// Messages of [`crate::sampling`], which reads them itself.
+fn poll_messages(field: &'static str, messages: &[ByteBuf]) -> Result<(), Error> {
+    count(field, messages.len(), limits::POLL_QUESTIONS_MAX)?;
+    let largest = messages.iter().map(|message| message.len()).max().unwrap_or(0);
+    count("message", largest, limits::POLL_MESSAGE_BYTES_MAX)
 }
 
 /// An address is dialled by the transport, which parses it; here only its size and its characters

@@ -5,6 +5,7 @@
 //!   requests, gossip --> [greeting] -> [exchange] -> graph -> runs --> Respond, Request, Verdict
 //!   acknowledgements --> [writing] <------ own payloads <-- [learning] --> Persist, then Publish
 //!                              ^---------- votes <-- [deciding] <-- graph
+//!   answers to polls -------------------> [sampled] <-- graph    |-----> Request
 //!   blobs, jobs ------>  [transfer] ------------------------^    |-----> Train, LoadBlob
 //!   commands --------->  [commands] -----------------------------------> Reply, Emit
 //! ```
@@ -24,6 +25,7 @@ mod commands;
 mod config;
 mod counters;
 mod deciding;
+mod engine;
 mod error;
 mod exchange;
 mod export;
@@ -37,8 +39,10 @@ mod leaving;
 mod lying;
 mod offence;
 mod peers;
+mod polling;
 mod proving;
 mod rate;
+mod sampled;
 mod serving;
 mod training;
 mod transfer;
@@ -140,7 +144,8 @@ impl Node {
         if let Some(genesis) = &config.genesis {
             genesis.check_network(&config.network)?;
         }
-        let deciding = deciding::Deciding::new(config.genesis.as_ref(), config.network, me, now)?;
+        let (genesis, network) = (config.genesis.as_ref(), config.network);
+        let deciding = deciding::Deciding::new(genesis, network, me, &mut rng, now)?;
         let empty = Graph::new(config.network);
         let writing::History { graph, skipped, cut } = writing::restore(empty, &me, &vertices)?;
         let identity = match writing::own_identity(&graph, &me) {
@@ -188,7 +193,7 @@ impl Node {
         }
         node.blobs.restore(blobs);
         node.restore_runs(&meta, now);
-        node.restore_deciding(now);
+        node.restore_deciding(&meta, now);
         node.wallet = wallet::Wallet::restore(&meta);
         node.restore_book(&meta, now);
         node.restore_groups(&meta, now)?;
@@ -215,9 +220,9 @@ impl Node {
         &self.runs
     }
 
-    /// What is decided in it.
-    pub fn consensus(&self) -> &consensus::State {
-        &self.deciding.engine
+    /// What quorums have decided in it; `None` where decisions are sampled.
+    pub fn consensus(&self) -> Option<&consensus::State> {
+        self.deciding.engine.quorum()
     }
 
     /// Takes one input and pushes what it leads to.
@@ -278,6 +283,7 @@ impl Node {
             self.dial(now, out);
             self.exchange(now, out);
             self.ask_for_vertices(now, out);
+            self.ask_members(now, out);
             self.fetch_blobs(now, out);
         }
         self.set_timer(now, out);

@@ -90,8 +90,11 @@ pub enum Finality {
     CausalOnly,
     /// Decisions are made.
     Quorum,
+    /// Decisions are made by the other engine, which samples: they are probable, and nobody can
+    /// prove them to others. [`State`] never says so.
+    Sampled,
     /// Something has waited for a decision for too long; a third of the committee's weight or
-    /// more is out of reach.
+    /// more is out of reach, a quarter where decisions are sampled.
     NoQuorum,
 }
 

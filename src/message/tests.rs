@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use super::*;
 use crate::crypto::sign::{SIGNATURE_BYTES, Signature};
+use crate::dag::vote::{CheckpointSignature, ConflictKey, ItemId};
 use crate::rng::Rng;
+use crate::sampling::{Answer, Ballot, PollId, Question};
 
 /// One line for each message: its name and its bytes in hex. Made by this program, version 0.1.0.
 const GOLDEN: &str = include_str!("../../tests/vectors/wire.txt");
@@ -37,6 +39,20 @@ fn hello(binding: Option<Binding>) -> Hello {
     }
 }
 
+/// A question of a poll.
+fn question() -> Vec<u8> {
+    let key = ConflictKey::derive("name", &[b"mesh", &[0, 0, 0, 0, 0, 0, 0, 1]]);
+    Question { poll: PollId::from_bytes([4; 16]), key }.encode()
+}
+
+/// An answer to it, with bytes in the place of a signature.
+fn answer() -> Vec<u8> {
+    let Question { poll, key } = Question::decode(&question()).unwrap();
+    let preference = Some(ItemId(VertexId::of(b"head"), 0));
+    let signature = CheckpointSignature(Signature::from_bytes(&[5; SIGNATURE_BYTES]).unwrap());
+    Answer { ballot: Ballot { poll, key, preference }, signature }.encode()
+}
+
 fn requests() -> Vec<(&'static str, Request)> {
     let id = VertexId::of(b"head");
     vec![
@@ -47,6 +63,7 @@ fn requests() -> Vec<(&'static str, Request)> {
         ("request-ancestors", Request::Ancestors(WantAncestors { of: vec![id], known: vec![] })),
         ("request-ranges", Request::Ranges(Ranges { message: vec![0x61, 0, 0, 2, 0] })),
         ("request-blob", Request::Blob(WantBlob { blob: BlobId::of(b"blob"), offset: 300_000 })),
+        ("request-polls", Request::Polls(Polls { questions: vec![question().into()] })),
     ]
 }
 
@@ -66,6 +83,7 @@ fn responses() -> Vec<(&'static str, Response)> {
         ("response-vertices", Response::Vertices(Vertices { vertices, more: true })),
         ("response-ranges", Response::Ranges(Ranges { message: vec![0x61] })),
         ("response-blob", Response::Blob(BlobPiece { total: 9, bytes: vec![7, 8, 9] })),
+        ("response-ballots", Response::Ballots(Ballots { answers: vec![answer().into()] })),
     ];
     let refused = |(name, reason)| (name, Response::Refused(Refused { reason }));
     all.extend(refusals.map(refused));
@@ -127,6 +145,7 @@ fn lists_and_addresses_have_limits() {
     let id = VertexId::of(b"x");
     let many = |count: usize| vec![id; count];
     let address = |text: String| Heads { heads: vec![], peers: vec![text] };
+    let polls = |count, bytes| Polls { questions: vec![ByteBuf::from(vec![0; bytes]); count] };
     let rows = [
         (Request::Vertices(WantVertices { ids: many(65) }), "message-too-many"),
         (Request::Ancestors(WantAncestors { of: many(65), known: vec![] }), "message-too-many"),
@@ -136,6 +155,8 @@ fn lists_and_addresses_have_limits() {
             Request::Heads(Heads { heads: vec![], peers: vec![String::new(); 17] }),
             "message-too-many",
         ),
+        (Request::Polls(polls(limits::POLL_QUESTIONS_MAX + 1, 1)), "message-too-many"),
+        (Request::Polls(polls(1, limits::POLL_MESSAGE_BYTES_MAX + 1)), "message-too-many"),
         (Request::Heads(address("/".repeat(513))), "message-address"),
         (Request::Heads(address("/ip4/1 2".to_owned())), "message-address"),
         (Request::Heads(address("/dns4/\u{fc}".to_owned())), "message-address"),
@@ -183,6 +204,11 @@ fn the_largest_messages_fit_their_limits() {
     let vertices = vec![ByteBuf::from(vec![0; each]); limits::RESPONSE_VERTICES_MAX];
     let page = Response::Vertices(Vertices { vertices, more: false });
     assert!(Response::decode(&page.encode()).is_ok());
+    let answer = ByteBuf::from(vec![0; limits::POLL_MESSAGE_BYTES_MAX]);
+    let ballots = Ballots { answers: vec![answer.clone(); limits::POLL_QUESTIONS_MAX] };
+    assert!(Response::decode(&Response::Ballots(ballots).encode()).is_ok());
+    let polls = Polls { questions: vec![answer; limits::POLL_QUESTIONS_MAX] };
+    assert!(Request::decode(&Request::Polls(polls).encode()).is_ok());
 }
 
 #[test]

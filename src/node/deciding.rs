@@ -15,7 +15,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::engine::Engine;
 use super::rate::Bucket;
+use super::sampled::Sampled;
 use super::{Node, Phase};
 use crate::clock::Now;
 use crate::consensus::{self, Checkpoint, Committee, Finality, Input, Item, Output, Record, State};
@@ -26,12 +28,13 @@ use crate::effect::Effect;
 use crate::event::{Event, FinalisedView, Problem};
 use crate::genesis::{self, Genesis};
 use crate::identity::{AuthorId, NetworkId};
+use crate::rng::Rng;
 use crate::{ledger, limits};
 
 /// The engine, and what waits between it and the rest of the node.
 #[derive(Debug)]
 pub(super) struct Deciding {
-    pub(super) engine: State,
+    pub(super) engine: Engine,
     /// Every committee so far, by epoch.
     pub(super) committees: BTreeMap<u64, Committee>,
     /// What is final, in the order in which it became so here.
@@ -50,7 +53,7 @@ pub(super) struct Deciding {
     /// What was last said about finality.
     said: Finality,
     /// When the engine wants to be called.
-    wake_ms: Option<u64>,
+    pub(super) wake_ms: Option<u64>,
     /// When to look whether something waits for too long.
     look_ms: Option<u64>,
     /// Votes that a simulated attack decides about.
@@ -59,19 +62,28 @@ pub(super) struct Deciding {
 }
 
 impl Deciding {
-    /// An engine that has seen nothing; without a genesis it never decides.
+    /// An engine that has seen nothing; without a genesis it never decides. `rng` draws samples.
     pub(super) fn new(
         genesis: Option<&Genesis>,
         network: NetworkId,
         me: AuthorId,
+        rng: &mut Rng,
         now: Now,
     ) -> Result<Self, genesis::Error> {
         let committee = genesis.map(Genesis::committee).transpose()?;
         let committees = committee.iter().map(|first| (first.epoch(), first.clone())).collect();
-        let said = if committee.is_some() { Finality::Quorum } else { Finality::CausalOnly };
-        let minted = genesis.map(Genesis::ledger).unwrap_or_default();
-        let ledger = ledger::State::new(&minted).map_err(genesis::Error::from)?;
-        let engine = State::new(consensus::Config::default(), network, committee, me, ledger);
+        let sampling = genesis.filter(|genesis| genesis.engine == genesis::Engine::QrAvalanche);
+        let (said, engine) = if let Some(genesis) = sampling {
+            let sampled = Sampled::new(genesis, network, me, rng, now)?;
+            (Finality::Sampled, Engine::Sampled(Box::new(sampled)))
+        } else {
+            let said = if committee.is_some() { Finality::Quorum } else { Finality::CausalOnly };
+            let minted = genesis.map(Genesis::ledger).unwrap_or_default();
+            let ledger = ledger::State::new(&minted).map_err(genesis::Error::from)?;
+            let config = consensus::Config::default();
+            let engine = State::new(config, network, committee, me, ledger);
+            (said, Engine::Quorum(Box::new(engine)))
+        };
         Ok(Self {
             engine,
             committees,
@@ -95,12 +107,16 @@ impl Deciding {
         if self.said == Finality::CausalOnly {
             return;
         }
+        // What was sampled is in no vertex.
+        let Some(engine) = self.engine.quorum() else { return };
         let mut record = Record::of(signed);
-        if mutant::skips(Check::OwnVotes) && record.author == self.engine.me() {
+        if mutant::skips(Check::OwnVotes) && record.author == engine.me() {
             record.votes.clear();
         }
         self.note_wishes(&record);
-        self.engine.restore(&record, now);
+        if let Some(engine) = self.engine.quorum_mut() {
+            engine.restore(&record, now);
+        }
     }
 
     /// What was last said about finality.
@@ -109,8 +125,9 @@ impl Deciding {
     }
 
     fn note_wishes(&mut self, record: &Record) {
+        let Some(epoch) = self.engine.quorum().map(State::epoch) else { return };
         for seats in record.items.iter().filter_map(|item| item.seats.as_ref()) {
-            if seats.epoch > self.engine.epoch() {
+            if seats.epoch > epoch {
                 self.wishes.entry(seats.clone()).or_default().insert(record.author);
             }
         }
@@ -154,6 +171,9 @@ impl Deciding {
 impl Node {
     /// Goes on from the stored history: what became final before is not told again.
     pub(super) fn resume_deciding(&mut self, now: Now, out: &mut Vec<Effect>) {
+        if self.deciding.engine.sampled().is_some() {
+            return self.resume_sampling(now);
+        }
         let mut told = Vec::new();
         self.tell_engine(Input::Tick, now, &mut told);
         let warns = |effect: &Effect| matches!(effect, Effect::Emit(Event::Warning(_)));
@@ -167,13 +187,21 @@ impl Node {
         }
         let Some(signed) = self.graph.get(id) else { return };
         let record = Record::of(signed);
+        if self.deciding.engine.sampled().is_some() {
+            for item in &record.items {
+                self.put_to_polls(item, now);
+            }
+            return;
+        }
         self.deciding.note_wishes(&record);
         self.tell_engine(Input::Record(record), now, out);
     }
 
     /// Does what is due: the engine's timer, signatures, and a look at finality itself.
     pub(super) fn decide(&mut self, now: Now, out: &mut Vec<Effect>) {
-        if self.deciding.wake_ms.is_some_and(|wake_ms| wake_ms <= now.mono_ms) {
+        if self.deciding.engine.sampled().is_some() {
+            self.decide_by_sampling(now);
+        } else if self.deciding.wake_ms.is_some_and(|wake_ms| wake_ms <= now.mono_ms) {
             self.tell_engine(Input::Tick, now, out);
         }
         self.sign_checkpoints(now);
@@ -188,8 +216,9 @@ impl Node {
 
     fn tell_engine(&mut self, input: Input, now: Now, out: &mut Vec<Effect>) {
         let mut outputs = Vec::new();
+        let Engine::Quorum(engine) = &mut self.deciding.engine else { return };
         self.deciding.wake_ms = None;
-        self.deciding.engine.handle(now, input, &mut outputs);
+        engine.handle(now, input, &mut outputs);
         for output in outputs {
             self.on_output(output, now, out);
         }
@@ -216,7 +245,7 @@ impl Node {
     }
 
     /// A key has its item. The item is final when it has all its keys.
-    fn on_decided(&mut self, id: ItemId, out: &mut Vec<Effect>) {
+    pub(super) fn on_decided(&mut self, id: ItemId, out: &mut Vec<Effect>) {
         let Some(item) = self.item(&id) else { return };
         let has = |key| self.deciding.engine.decided(key) == Some(id);
         if !item.keys.iter().all(has) || self.deciding.numbers.contains_key(&id) {
@@ -259,7 +288,8 @@ impl Node {
             let (epoch, height) = (checkpoint.epoch, checkpoint.height);
             let seats = self.deciding.committees.get(&epoch);
             let is_member = seats.is_some_and(|members| members.place(&self.me).is_some());
-            let signed = self.deciding.engine.signatures(height);
+            let Some(engine) = self.deciding.engine.quorum() else { return };
+            let signed = engine.signatures(height);
             if !is_member || signed.is_some_and(|signed| signed.contains_key(&self.me)) {
                 continue;
             }
@@ -281,17 +311,21 @@ impl Node {
         let next_ms = deciding.look_ms.filter(|_| !due);
         let next_ms = next_ms.unwrap_or(now.mono_ms.saturating_add(limits::FINALITY_LOOK_MS));
         deciding.look_ms = waits.then_some(next_ms);
-        if deciding.said == Finality::CausalOnly || (deciding.said == Finality::Quorum && !due) {
+        if deciding.said == Finality::CausalOnly || (deciding.said != Finality::NoQuorum && !due) {
             return;
         }
-        let state = deciding.engine.finality(now);
-        if state == deciding.said {
+        let state = match &self.deciding.engine {
+            Engine::Quorum(engine) => engine.finality(now),
+            Engine::Sampled(_) => self.sampled_finality(now),
+        };
+        if state == self.deciding.said {
             return;
         }
-        deciding.said = state;
+        self.deciding.said = state;
         out.push(Effect::Emit(Event::Finality(state)));
         if state == Finality::NoQuorum {
-            self.warn(no_quorum(), now, out);
+            let sampled = self.deciding.engine.sampled().is_some();
+            self.warn(if sampled { no_polls() } else { no_quorum() }, now, out);
         }
     }
 
@@ -341,6 +375,19 @@ fn no_quorum() -> Problem {
     }
 }
 
+fn no_polls() -> Problem {
+    Problem {
+        code: "no-polls",
+        message:
+            "no finality: polls do not come to a result; members with a quarter of the weight \
+                  or more are out of reach, or some of them hold a key up"
+                .to_owned(),
+        hint: "nothing is lost, and polls go on when members are back; see which are away with \
+               `synaptic-mesh committee`"
+            .to_owned(),
+    }
+}
+
 fn contradiction(first: &Decision, second: &Decision) -> Problem {
     Problem {
         code: "finality-contradiction",
@@ -366,7 +413,8 @@ mod tests {
         let author = |number| AuthorId::from_bytes([number; 32]);
         let members = (0..4).map(|number| (author(number), 1)).collect();
         let genesis = Genesis::new(members, Vec::new(), [0; 32]).unwrap();
-        Deciding::new(Some(&genesis), genesis.network(), author(0), NOW).unwrap()
+        let rng = &mut Rng::from_u64(1);
+        Deciding::new(Some(&genesis), genesis.network(), author(0), rng, NOW).unwrap()
     }
 
     fn vote(number: u32) -> Vote {

@@ -358,6 +358,9 @@ impl Node {
             (Ok(Response::Blob(piece)), Asked::Blob { blob, offset }) => {
                 self.on_piece(&peer, (*blob, *offset), &piece, now, out);
             }
+            (Ok(Response::Ballots(ballots)), Asked::Polls) => {
+                self.on_ballots(&peer, &ballots, now, out);
+            }
             (Ok(Response::Refused(refused)), _) => {
                 self.on_refusal(&open, refused.reason, now, out);
             }
@@ -403,7 +406,8 @@ impl Node {
                 self.sync.on_failed(&open.peer, &self.graph, now);
             }
             Asked::Blob { blob, .. } => self.blobs.give_up(blob, &open.peer),
-            Asked::Hello | Asked::Heads | Asked::Packet { .. } => {}
+            // A poll has a deadline of its own.
+            Asked::Hello | Asked::Heads | Asked::Packet { .. } | Asked::Polls => {}
         }
     }
 

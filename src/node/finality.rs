@@ -2,12 +2,12 @@
 
 use super::Node;
 use crate::clock::Now;
-use crate::consensus::{Committee, Finality};
+use crate::consensus::{Committee, Finality, Item};
 use crate::dag::vote::{ItemId, Seats};
 use crate::dag::{Payload, VertexId};
 use crate::event::{
     CommitteeView, FinalisedPage, FinalityView, ItemState, ItemView, MemberView, Problem, Reply,
-    WishView,
+    SamplingView, WishView,
 };
 use crate::identity::AuthorId;
 use crate::limits;
@@ -16,19 +16,35 @@ impl Node {
     /// Finality in numbers.
     pub(super) fn finality_view(&self) -> FinalityView {
         let engine = &self.deciding.engine;
-        let committee = engine.committee();
+        let (committee, quorum, sampled) = (engine.committee(), engine.quorum(), engine.sampled());
+        let sampling = sampled.map(|sampled| SamplingView {
+            config: *sampled.engine.config(),
+            polls: sampled.engine.counters().counted,
+            confidence: sampled.confidence(),
+        });
         FinalityView {
             state: self.deciding.finality(),
-            epoch: engine.epoch(),
+            engine: self.config.genesis.as_ref().map(|genesis| genesis.engine),
+            epoch: committee.map_or(0, Committee::epoch),
             members: committee.map_or(0, |known| known.members().len()),
             total: committee.map_or(0, Committee::total),
-            quorum: committee.map_or(0, Committee::quorum),
+            quorum: self.weight_that_decides(),
             votes: self.is_member(),
-            height: engine.checkpoints().last().map_or(0, |last| last.height),
-            certified: engine.mmr().len(),
-            decided: engine.decisions().len(),
+            height: quorum.and_then(|q| q.checkpoints().last()).map_or(0, |last| last.height),
+            certified: quorum.map_or(0, |quorum| quorum.mmr().len()),
+            decided: engine.decisions(),
             pending: engine.pending(),
             finalised: self.deciding.finalised.len(),
+            sampling,
+        }
+    }
+
+    /// The least weight that decides; what has to be in reach where decisions are sampled.
+    fn weight_that_decides(&self) -> u64 {
+        let engine = &self.deciding.engine;
+        match engine.sampled() {
+            Some(sampled) => sampled.weight_min(),
+            None => engine.committee().map_or(0, Committee::quorum),
         }
     }
 
@@ -56,7 +72,7 @@ impl Node {
             epoch,
             members: committee.members().iter().map(view).collect(),
             total: committee.total(),
-            quorum: committee.quorum(),
+            quorum: self.weight_that_decides(),
             wishes: wishes.map(wish).filter(|wish| wish.weight > 0).collect(),
         })
     }
@@ -70,8 +86,11 @@ impl Node {
     fn view_of_item(&self, id: &ItemId) -> Option<ItemView> {
         let fields = self.graph.get(&id.0)?.vertex();
         let payload = fields.payloads.get(usize::try_from(id.1).ok()?)?;
-        let keys = self.item(id).map(|item| item.keys).unwrap_or_default();
+        let item = self.item(id);
         let engine = &self.deciding.engine;
+        let voted = |item: &Item| engine.sampled().is_none_or(|sampled| sampled.takes(item));
+        let open = item.as_ref().is_some_and(voted);
+        let keys = item.map(|item| item.keys).unwrap_or_default();
         let winners: Vec<_> = keys.iter().map(|key| engine.decided(key)).collect();
         let state = match self.deciding.finality() {
             _ if keys.is_empty() => ItemState::Free,
@@ -80,6 +99,7 @@ impl Node {
                 ItemState::Rejected
             }
             _ if winners.iter().all(Option::is_some) => ItemState::Final,
+            _ if !open => ItemState::Free,
             _ => ItemState::Pending,
         };
         let first = keys.first().filter(|_| state == ItemState::Final);
@@ -123,6 +143,9 @@ impl Node {
     ) -> Result<(), Problem> {
         members.sort_unstable();
         let committee = self.deciding.engine.committee().ok_or_else(no_committee)?;
+        if self.deciding.engine.sampled().is_some() {
+            return Err(members_fixed());
+        }
         if !self.is_member() {
             return Err(Problem {
                 code: "not-a-member",
@@ -155,6 +178,45 @@ pub(super) fn no_committee() -> Problem {
         message: "causal only, no finality: this network began without a committee".to_owned(),
         hint: "make a network with `synaptic-mesh init --committee`; this one cannot get one later"
             .to_owned(),
+    }
+}
+
+/// Members of a network that samples are those of its genesis.
+fn members_fixed() -> Problem {
+    Problem {
+        code: "sampling-members-fixed",
+        message:
+            "this network decides by sampling, and the members that polls draw from are those \
+                  of its genesis for good: who may decide is nothing to be decided by a poll"
+                .to_owned(),
+        hint: "make a network with other members, or one with `--consensus quorum`".to_owned(),
+    }
+}
+
+/// Where decisions are only probable, nothing has value.
+pub(super) fn no_value() -> Problem {
+    Problem {
+        code: "sampling-no-value",
+        message:
+            "this network decides by sampling and has no credits: its decisions are probable, \
+                  and have no order that everybody shares"
+                .to_owned(),
+        hint: "pay in a network made with `synaptic-mesh init --consensus quorum --committee`"
+            .to_owned(),
+    }
+}
+
+/// A decision by sampling convinces only who took part in it.
+pub(super) fn no_proof() -> Problem {
+    Problem {
+        code: "sampling-no-proof",
+        message: "this network decides by sampling, and such a decision has no proof for others: \
+                  answers to polls count for who asked, and nobody signs checkpoints"
+            .to_owned(),
+        hint:
+            "let whoever doubts it ask members by itself, as a node of this network; proofs need \
+               a network made with `--consensus quorum`"
+                .to_owned(),
     }
 }
 

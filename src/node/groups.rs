@@ -93,7 +93,8 @@ impl Groups {
         }
     }
 
-    fn next(&mut self) -> u64 {
+    /// A number for something that is waited for: a token, or a unit of a write.
+    pub(super) fn next(&mut self) -> u64 {
         self.last += 1;
         self.last
     }

@@ -46,6 +46,8 @@ pub(super) struct Peer {
     pub(super) gossip: Bucket,
     /// Vertices walked over to answer it.
     pub(super) walks: Bucket,
+    /// Its questions in polls.
+    pub(super) polls: Bucket,
 }
 
 /// A request under way.
@@ -71,6 +73,8 @@ pub(super) enum Asked {
     Packet {
         group: GroupId,
     },
+    /// Which items it prefers.
+    Polls,
     /// The piece of this blob that begins here.
     Blob {
         blob: BlobId,
@@ -104,6 +108,7 @@ impl Peers {
             requests: Bucket::new(now_ms),
             gossip: Bucket::new(now_ms),
             walks: Bucket::new(now_ms),
+            polls: Bucket::new(now_ms),
         };
         self.strangers.insert(peer.clone());
         let before = self.connected.insert(peer.clone(), fresh);
@@ -208,8 +213,18 @@ impl Peers {
 
     /// Packets of groups under way to a peer (count).
     pub(super) fn packets_open(&self, peer: &TransportId) -> usize {
-        let is_packet = |open: &&Open| matches!(open.asked, Asked::Packet { .. });
-        self.open.values().filter(is_packet).filter(|open| open.peer == *peer).count()
+        self.count_open(peer, |asked| matches!(asked, Asked::Packet { .. }))
+    }
+
+    /// Requests with questions of polls under way to a peer (count).
+    pub(super) fn polls_open(&self, peer: &TransportId) -> usize {
+        self.count_open(peer, |asked| matches!(asked, Asked::Polls))
+    }
+
+    fn count_open(&self, peer: &TransportId, kind: impl Fn(&Asked) -> bool) -> usize {
+        let Some(to) = self.connected.get(peer) else { return 0 };
+        let open = to.open.iter().filter_map(|request| self.open.get(request));
+        open.filter(|open| kind(&open.asked)).count()
     }
 
     /// Closes a request.

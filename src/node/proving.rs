@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_bytes::ByteBuf;
 
 use super::Node;
+use super::finality::no_proof;
 use crate::consensus::mmr::{Mmr, Path};
 use crate::consensus::{Certificate, Checkpoint, Committee, Error, Proof};
 use crate::crypto::sign::PublicKey;
@@ -24,27 +25,28 @@ const CHECKPOINTS_TRIED: usize = 8;
 impl Node {
     /// The place of a decision among those that checkpoints hold.
     fn leaf_of(&self, decision: &Decision) -> Option<u64> {
-        let place =
-            self.deciding.engine.certified_decisions().iter().position(|held| held == decision);
+        let engine = self.deciding.engine.quorum()?;
+        let place = engine.certified_decisions().iter().position(|held| held == decision);
         place.and_then(|place| u64::try_from(place).ok())
     }
 
     /// The height of the first checkpoint that holds a decision.
     pub(super) fn height_of(&self, key: &ConflictKey, item: &ItemId) -> Option<u64> {
         let leaf = self.leaf_of(&Decision(*key, *item))?;
-        let checkpoints = self.deciding.engine.checkpoints();
+        let checkpoints = self.deciding.engine.quorum()?.checkpoints();
         checkpoints.iter().find(|held| held.decided > leaf).map(|held| held.height)
     }
 
     /// The encoded [`Proof`] that an item is final.
     pub(super) fn prove(&self, text: &str) -> Result<Vec<u8>, Problem> {
+        let engine = self.deciding.engine.quorum().ok_or_else(no_proof)?;
         let view = self.item_view(text)?;
         let (Some(key), ItemState::Final) = (view.keys.first(), view.state) else {
             return Err(not_final(&view.item, view.state));
         };
         let decision = Decision(*key, view.item);
         let leaf = self.leaf_of(&decision).ok_or_else(|| not_certified(&view.item))?;
-        let checkpoints = self.deciding.engine.checkpoints();
+        let checkpoints = engine.checkpoints();
         let holding = checkpoints.iter().rev().take_while(|held| held.decided > leaf);
         let last = holding.take(CHECKPOINTS_TRIED).find_map(|held| self.certificate(held).ok());
         let last = last.ok_or_else(|| not_certified(&view.item))?;
@@ -62,7 +64,9 @@ impl Node {
 
     fn certificate(&self, checkpoint: &Checkpoint) -> Result<Certificate, Error> {
         let no_signer = BTreeMap::new();
-        let signatures = self.deciding.engine.signatures(checkpoint.height).unwrap_or(&no_signer);
+        let engine = self.deciding.engine.quorum();
+        let signatures = engine.and_then(|engine| engine.signatures(checkpoint.height));
+        let signatures = signatures.unwrap_or(&no_signer);
         let reason = "its committee is not known here";
         let committee = self.committee_of(checkpoint).ok_or(Error::Proof { reason })?;
         Certificate::collect(checkpoint, committee, |author| self.key_of(author), signatures)
@@ -93,7 +97,7 @@ impl Node {
 
     /// Why a leaf is among the first `leaves` of the mountain range.
     fn path(&self, leaf: u64, leaves: u64) -> Option<Path> {
-        let engine = &self.deciding.engine;
+        let engine = self.deciding.engine.quorum()?;
         if engine.mmr().len() == leaves {
             return engine.mmr().prove(leaf);
         }

@@ -113,6 +113,7 @@ impl Node {
             }
             Request::Ranges(ranges) => self.serve_ranges(peer, token, &ranges, now, out),
             Request::Blob(want) => self.serve_blob(peer, token, want, out),
+            Request::Polls(polls) => self.serve_polls(peer, token, &polls, now, out),
         }
     }
 
@@ -274,7 +275,8 @@ fn piece(bytes: &[u8], offset: u64) -> Response {
     })
 }
 
-fn respond(token: u64, response: &Response, out: &mut Vec<Effect>) {
+/// Answers a request.
+pub(super) fn respond(token: u64, response: &Response, out: &mut Vec<Effect>) {
     out.push(Effect::Respond { token, bytes: response.encode() });
 }
 

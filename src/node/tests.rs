@@ -15,6 +15,7 @@ mod hostile;
 mod mesh;
 mod ranges;
 mod runs;
+mod sampling;
 mod stores;
 mod stranger;
 mod wallet;

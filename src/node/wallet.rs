@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use serde_bytes::ByteArray;
 
 use super::Node;
-use super::finality::no_committee;
+use super::finality::{no_committee, no_value};
 use crate::clock::Now;
+use crate::consensus;
 use crate::dag::vote::ItemId;
 use crate::dag::{Payload, VertexId, operation};
 use crate::effect::Intention;
@@ -46,9 +47,8 @@ impl Wallet {
 impl Node {
     /// What an account has.
     pub(super) fn wallet_view(&self, account: Option<AuthorId>) -> Result<WalletView, Problem> {
-        self.check_ledger()?;
+        let engine = self.quorum()?;
         let account = account.unwrap_or(self.me);
-        let engine = &self.deciding.engine;
         let (now, certified) = (engine.ledger(), engine.certified());
         let balance = |ledger: &ledger::State| {
             ledger.account(&account).map(|account| account.balance).unwrap_or_default()
@@ -75,7 +75,7 @@ impl Node {
         from: u64,
         count_max: usize,
     ) -> Result<MovementPage, Problem> {
-        self.check_ledger()?;
+        self.quorum()?;
         let account = account.unwrap_or(self.me);
         let count_max = count_max.clamp(1, limits::FINALISED_PAGE_MAX);
         let first = usize::try_from(from).unwrap_or(usize::MAX);
@@ -95,7 +95,7 @@ impl Node {
     }
 
     fn movement(&self, number: u64, item: &ItemId) -> Option<MovementView> {
-        let found = self.deciding.engine.item(item)?;
+        let found = self.deciding.engine.quorum()?.item(item)?;
         let (kind, from, to, amount, memo) = match found.operation.as_ref()? {
             Operation::Transfer { to, amount, memo, .. } => {
                 ("transfer", found.author, *to, *amount, memo.clone())
@@ -115,7 +115,7 @@ impl Node {
         hold: &ItemId,
         kind: &'static str,
     ) -> Option<(&'static str, AuthorId, AuthorId, crate::units::MicroCredits, String)> {
-        let found = self.deciding.engine.item(hold)?;
+        let found = self.deciding.engine.quorum()?.item(hold)?;
         let Operation::Hold { to, amount, memo, .. } = found.operation.as_ref()? else {
             return None;
         };
@@ -147,6 +147,11 @@ impl Node {
 
     /// How far the own registration of a name is.
     fn reveal(&self, label: &Label) -> Reveal {
+        if let Some(sampled) = self.deciding.engine.sampled() {
+            // Nobody commits to a name: it can be taken at once, if it can be.
+            let free = sampled.names().name(label).is_none();
+            return if free { Reveal::Ready } else { Reveal::None };
+        }
         let Some(salt) = self.wallet.salts.get(label) else { return Reveal::None };
         let ledger = self.deciding.engine.ledger();
         let register = register(ledger, label, *salt, Vec::new());
@@ -163,7 +168,11 @@ impl Node {
 
     /// The ledger once everything is final that this node has said, or is about to.
     fn expected_ledger(&self) -> ledger::State {
-        let mut ledger = self.deciding.engine.expected();
+        let quorum = self.deciding.engine.quorum();
+        let mut ledger = quorum.map(consensus::State::expected).unwrap_or_else(|| {
+            // What is sampled is not built on before it is decided.
+            self.deciding.engine.ledger().clone()
+        });
         for (place, payload) in (0..).zip(self.writer.unwritten()) {
             let Payload::Ledger(operation) = payload else { continue };
             if ledger.check(&self.me, operation).is_ok() {
@@ -184,6 +193,10 @@ impl Node {
         now: Now,
     ) -> Result<(), Problem> {
         self.check_ledger()?;
+        if self.deciding.engine.sampled().is_some() {
+            let operation = self.sampled_operation(intention)?;
+            return self.write_item(command, Payload::Ledger(operation), now);
+        }
         if let Intention::CommitName { label } = &intention
             && let Ok(label) = Label::new(label)
             && self.reveal(&label) != Reveal::None
@@ -247,6 +260,70 @@ impl Node {
     fn check_ledger(&self) -> Result<(), Problem> {
         self.deciding.engine.committee().map(|_| ()).ok_or_else(no_committee)
     }
+
+    /// The engine of credits.
+    fn quorum(&self) -> Result<&consensus::State, Problem> {
+        self.check_ledger()?;
+        self.deciding.engine.quorum().ok_or_else(no_value)
+    }
+
+    /// The change of a name that an intention comes to where decisions are sampled.
+    fn sampled_operation(&self, intention: Intention) -> Result<Operation, Problem> {
+        let name = |label: &str| Label::new(label).map_err(|error| not_allowed(&error.into()));
+        let (ledger, forever) = (self.deciding.engine.ledger(), ledger::Error::NameFree);
+        let operation = match intention {
+            Intention::Pay { .. } => return Err(no_value()),
+            Intention::CommitName { label } => {
+                let label = name(&label)?;
+                self.check_takes(&label)?;
+                return Err(no_commitment(&label));
+            }
+            Intention::RenewName { label } => {
+                let label = name(&label)?;
+                let held = ledger.name(&label);
+                return Err(held.map_or_else(|| not_allowed(&forever), |_| no_expiry(&label)));
+            }
+            Intention::RegisterName { label, addresses } => {
+                let label = name(&label)?;
+                self.check_takes(&label)?;
+                let operation = register(ledger, &label, [0; 32], addresses);
+                return operation
+                    .validate()
+                    .map(|()| operation)
+                    .map_err(|e| not_allowed(&e.into()));
+            }
+            Intention::UpdateName { label, addresses } => {
+                let label = name(&label)?;
+                let version = ledger.next_version(&label);
+                Operation::NameUpdate { version, label, addresses }
+            }
+            Intention::TransferName { label, to } => {
+                let label = name(&label)?;
+                let version = ledger.next_version(&label);
+                Operation::NameTransfer { version, label, to }
+            }
+        };
+        ledger.check(&self.me, &operation).map_err(|error| not_allowed(&error))?;
+        self.check_settled(&operation)?;
+        Ok(operation)
+    }
+
+    /// Whether a name can be registered where decisions are sampled: nobody has it or is about to.
+    fn check_takes(&self, label: &Label) -> Result<(), Problem> {
+        let ledger = self.deciding.engine.ledger();
+        if ledger.name(label).is_some() {
+            return Err(name_taken(label));
+        }
+        self.check_settled(&register(ledger, label, [0; 32], Vec::new()))
+    }
+
+    /// Whether nothing that would conflict with an operation waits for a decision.
+    fn check_settled(&self, operation: &Operation) -> Result<(), Problem> {
+        let sampled = self.deciding.engine.sampled();
+        let mut keys = operation.keys(&self.me).into_iter();
+        let waits = keys.any(|key| sampled.is_some_and(|sampled| sampled.is_pending(&key)));
+        if waits { Err(name_pending()) } else { Ok(()) }
+    }
 }
 
 fn register(
@@ -257,6 +334,42 @@ fn register(
 ) -> Operation {
     let (label, version) = (label.clone(), ledger.next_version(label));
     Operation::NameRegister { label, version, salt: ByteArray::new(salt), addresses }
+}
+
+fn name_taken(label: &Label) -> Problem {
+    Problem {
+        code: "name-taken",
+        message: format!("{label} is taken, and names do not expire in this network"),
+        hint: "nothing was written; see who has it with `synaptic-mesh name resolve`".to_owned(),
+    }
+}
+
+fn name_pending() -> Problem {
+    Problem {
+        code: "name-pending",
+        message: "a change of this name waits for a decision".to_owned(),
+        hint: "nothing was written; look again with `synaptic-mesh name resolve` in some seconds"
+            .to_owned(),
+    }
+}
+
+fn no_commitment(label: &Label) -> Problem {
+    Problem {
+        code: "sampling-no-commitment",
+        message: format!(
+            "{label} needs no commitment: this network decides by sampling, and has no order in \
+             which one could be first"
+        ),
+        hint: "nothing was written; register the name at once".to_owned(),
+    }
+}
+
+fn no_expiry(label: &Label) -> Problem {
+    Problem {
+        code: "sampling-no-expiry",
+        message: format!("{label} does not expire: this network has no checkpoints to count by"),
+        hint: "nothing was written, and nothing has to be".to_owned(),
+    }
 }
 
 fn committed(label: &Label) -> Problem {

@@ -106,7 +106,10 @@ fn hedge(rng: &mut Rng) -> [u8; 32] {
 
 impl Node {
     /// Shows the restored history to the engine that decides.
-    pub(super) fn restore_deciding(&mut self, now: Now) {
+    pub(super) fn restore_deciding(&mut self, meta: &[(String, Vec<u8>)], now: Now) {
+        if let Some(sampled) = self.deciding.engine.sampled_mut() {
+            return sampled.restore(meta);
+        }
         for signed in self.graph.iter() {
             self.deciding.restore(signed, now);
         }
@@ -273,6 +276,7 @@ impl Node {
                     self.blobs.durable(blob, bytes);
                 }
                 self.units_durable(&durable.units, out);
+                self.decisions_durable(&durable.units, now, out);
                 if let Some(own) = durable.own {
                     self.publish(own, now, out);
                 }

@@ -189,6 +189,7 @@ pub(crate) fn state(state: Finality) -> &'static str {
     match state {
         Finality::CausalOnly => "causal-only",
         Finality::Quorum => "quorum",
+        Finality::Sampled => "sampled",
         Finality::NoQuorum => "no-quorum",
     }
 }

@@ -15,6 +15,7 @@ use crate::genesis::Genesis;
 use crate::identity::AuthorId;
 use crate::limits;
 use crate::node::deciding::Deciding;
+use crate::rng::Rng;
 
 type Seats = Vec<(AuthorId, u32)>;
 
@@ -68,7 +69,7 @@ fn finalised(mesh: &mut Mesh, member: usize) -> Vec<FinalisedView> {
 }
 
 fn epoch(mesh: &Mesh, member: usize) -> u64 {
-    mesh.node(member).deciding.engine.epoch()
+    mesh.node(member).deciding.engine.quorum().unwrap().epoch()
 }
 
 fn in_epoch(mesh: &Mesh, members: &[usize], wanted: u64) -> bool {
@@ -511,13 +512,14 @@ fn a_member_that_forgets_what_it_said_is_caught() {
         let (network, genesis, me) =
             (mesh.network(), mesh.genesis.clone(), mesh.members[0].secrets.author());
         let node = mesh.members[0].node.as_mut().unwrap();
-        let mut fresh = Deciding::new(genesis.as_ref(), network, me, now).unwrap();
+        let rng = &mut Rng::from_u64(1);
+        let mut fresh = Deciding::new(genesis.as_ref(), network, me, rng, now).unwrap();
         for signed in node.graph.iter() {
             let mut record = Record::of(signed);
             if record.author == me {
                 record.votes.clear();
             }
-            fresh.engine.restore(&record, now);
+            fresh.engine.quorum_mut().unwrap().restore(&record, now);
         }
         node.deciding = fresh;
         for other in 1..4 {

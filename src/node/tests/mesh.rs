@@ -14,15 +14,16 @@ use crate::effect::{
 };
 use crate::event::{Event, Problem, Reply, RunView};
 use crate::federated::Run;
-use crate::genesis::Genesis;
+use crate::genesis::{Engine, Genesis};
 use crate::identity::{AuthorId, Secrets, TransportId};
 use crate::limits;
-use crate::message::{Request, Response};
+use crate::message::{Ballots, Request, Response};
 use crate::neural::{
     self, Activation, Dataset, Labels, Layer, LocalTraining, Loss, Scaling, Shape,
 };
 use crate::node::{Config, Node, Restored};
 use crate::rng::Rng;
+use crate::sampling::{Answer, Ballot};
 use crate::units::MicroCredits;
 
 /// Milliseconds since 1970 at the start of the virtual clock.
@@ -58,6 +59,8 @@ pub(super) struct Faults {
     pub(super) cut: Option<BTreeSet<usize>>,
     /// Corrupts each blob piece that this member sends.
     pub(super) liar: Option<usize>,
+    /// This member tells everybody in polls that it prefers what they do: nobody changes sides.
+    pub(super) flatterer: Option<usize>,
     /// Dials are never answered.
     pub(super) deaf: bool,
 }
@@ -154,6 +157,18 @@ impl Mesh {
         let balance = |member: &Member| (member.secrets.author(), MicroCredits(1_000));
         let balances = mesh.members.iter().map(balance).collect();
         let genesis = Genesis::new(seats, balances, [7; 32]).unwrap();
+        mesh.network = genesis.network();
+        mesh.genesis = Some(genesis);
+        mesh
+    }
+
+    /// Members of which the first few are those that polls draw from, with these weights.
+    pub(super) fn sampling(seed: u64, members: usize, weights: &[u32]) -> Self {
+        let mut mesh = Self::new(seed, members);
+        let seats = mesh.members.iter().map(|member| member.secrets.author()).zip(weights);
+        let seats = seats.map(|(author, weight)| (author, *weight)).collect();
+        let engine = Engine::QrAvalanche;
+        let genesis = Genesis::with_engine(engine, seats, Vec::new(), [7; 32]).unwrap();
         mesh.network = genesis.network();
         mesh.genesis = Some(genesis);
         mesh
@@ -596,6 +611,11 @@ impl Mesh {
             piece.bytes.iter_mut().for_each(|byte| *byte ^= 1);
             bytes = Response::Blob(piece).encode();
         }
+        if self.faults.flatterer == Some(member)
+            && let Ok(Response::Ballots(ballots)) = Response::decode(&bytes)
+        {
+            bytes = self.flatter(member, to, &ballots).encode();
+        }
         if let Ok(Response::Vertices(answer)) = Response::decode(&bytes) {
             answer.vertices.iter().for_each(|bytes| self.audit(member, bytes));
         }
@@ -603,6 +623,21 @@ impl Mesh {
         let after_ms = self.latency_ms();
         let input = Input::Response { request, result };
         self.schedule(after_ms, Delivery::To { member: to, life, input });
+    }
+
+    /// The answers of a member as they would be if it preferred what the asker does.
+    fn flatter(&self, by: usize, to: usize, ballots: &Ballots) -> Response {
+        let key = self.members[by].secrets.signing_key();
+        let asker = self.members[to].secrets.author();
+        let engine = self.members[to].node.as_ref().map(|node| &node.deciding.engine);
+        let flattered = ballots.answers.iter().map(|bytes| {
+            let ballot = Answer::decode(bytes).unwrap().ballot;
+            let sampled = engine.and_then(|engine| engine.sampled());
+            let preference = sampled.and_then(|sampled| sampled.engine.preference(&ballot.key));
+            let ballot = Ballot { preference, ..ballot };
+            ballot.sign(&self.network, &asker, &key, [4; 32]).encode().into()
+        });
+        Response::Ballots(Ballots { answers: flattered.collect() })
     }
 
     fn forward(&mut self, member: usize, message: u64) {
@@ -686,6 +721,7 @@ fn kind(request: &[u8]) -> &'static str {
         Request::Ancestors(_) => "ancestors",
         Request::Ranges(_) => "ranges",
         Request::Blob(_) => "blob",
+        Request::Polls(_) => "polls",
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::mesh::{Mesh, UNIX_MS};
 use crate::crypto::sign::SigningKey;
+use crate::dag::operation::Operation;
 use crate::dag::{NetworkId, Payload, SignedVertex, Vertex, VertexId};
 use crate::effect::{Effect, Input, Verdict};
 use crate::identity::{AuthorId, Binding, Secrets, Terms, TransportId};
@@ -66,6 +67,13 @@ impl Stranger {
 
     pub(super) fn next(&self, prev: &SignedVertex, tag: u8) -> SignedVertex {
         self.sign(&self.vertex(prev, &[], tag))
+    }
+
+    /// A second vertex, which states this.
+    pub(super) fn paying(&self, operation: Operation) -> SignedVertex {
+        let mut vertex = self.vertex(&self.identity, &[], 0);
+        vertex.payloads = vec![Payload::Ledger(operation)];
+        self.sign(&vertex)
     }
 
     pub(super) fn hello(&self) -> Hello {

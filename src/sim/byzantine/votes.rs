@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::forge::{sign_anything, to_all};
 use super::{Action, Context, Strategy};
-use crate::consensus::Record;
+use crate::consensus::{Record, State};
 use crate::dag::operation::Operation;
 use crate::dag::vote::{Block, CheckpointSignature, ConflictKey, Decision, ItemId, Vote, Votes};
 use crate::dag::{Payload, SignedVertex, Vertex};
@@ -153,8 +153,9 @@ impl Liar {
                 ]
             }
             (Lie::FalseRoots, Vote::Sign(height, signature)) => {
-                let checkpoints = context.state.consensus().checkpoints();
-                let known = checkpoints.iter().find(|known| known.height == height);
+                let checkpoints = context.state.consensus().map(State::checkpoints);
+                let mut checkpoints = checkpoints.into_iter().flatten();
+                let known = checkpoints.find(|known| known.height == height);
                 let Some(mut lie) = known.cloned() else {
                     return vec![(epoch, Vote::Sign(height, signature))];
                 };
@@ -280,9 +281,9 @@ impl Strategy for DoubleSpend {
             again.extend(to_all(context, &other));
             return again;
         }
-        let ledger = context.state.consensus().ledger();
-        let account = ledger.account(&context.author).copied().unwrap_or_default();
-        let seats = context.state.consensus().committee().map(|seats| seats.members().to_vec());
+        let Some(consensus) = context.state.consensus() else { return Vec::new() };
+        let account = consensus.ledger().account(&context.author).copied().unwrap_or_default();
+        let seats = consensus.committee().map(|seats| seats.members().to_vec());
         let others = seats.unwrap_or_default().into_iter().map(|(author, _)| author);
         let payees: Vec<_> = others.filter(|author| *author != context.author).take(2).collect();
         let [first, second] = payees[..] else { return Vec::new() };

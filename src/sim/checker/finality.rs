@@ -20,7 +20,7 @@ pub const ONE_ITEM: &str = "S1 no two members have different items for one key";
 /// What honest members that run have decided.
 fn honest<'a>(peeks: &'a [Peek<'a>]) -> impl Iterator<Item = (usize, &'a consensus::State)> {
     let running = peeks.iter().enumerate().filter(|(_, peek)| peek.honest);
-    let deciding = running.filter_map(|(node, peek)| Some((node, peek.state?.consensus())));
+    let deciding = running.filter_map(|(node, peek)| Some((node, peek.state?.consensus()?)));
     deciding.filter(|(_, state)| state.committee().is_some())
 }
 

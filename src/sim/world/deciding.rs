@@ -262,7 +262,8 @@ impl World {
             let Some(state) = host.state.as_ref().filter(|_| host.honest && !host.frozen) else {
                 continue;
             };
-            let certified = state.consensus().certified_decisions();
+            let Some(consensus) = state.consensus() else { continue };
+            let certified = consensus.certified_decisions();
             let every = (certified.len() / PROOFS_MAX).max(1);
             let items: Vec<Decision> = certified.iter().step_by(every).copied().collect();
             for decision in items {
