@@ -3,7 +3,8 @@
 //!
 //! `cargo bench --bench finality`. In `cargo test` it runs once with fewer payments, so that it
 //! keeps working. `cargo bench --bench finality -- proof FOLDER` writes the proof and its genesis
-//! instead, for `npm run bench` to check in wasm; two more words say of how many members and epochs.
+//! instead, for `npm run bench` to check in wasm; two more words say of how many members and
+//! epochs.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
