@@ -279,7 +279,7 @@ pub enum Reveal {
 pub struct NameView {
     /// With `.dark`.
     pub name: String,
-    /// Who has it and until when; `None` when nobody has.
+    /// Who has it and until when, 0 for ever; `None` when nobody has.
     pub held: Option<Name>,
     /// Whether this node has it.
     pub mine: bool,

@@ -58,12 +58,14 @@ function requireGenesisOf(mesh: MeshModule, network: string, genesis: Uint8Array
 
 /** Whether a genesis is what these options would make, but for its random part. */
 export function isMadeOf(mesh: MeshModule, genesis: Uint8Array, wanted: GenesisOptions): boolean {
-  const { committee, balances } = mesh.inspectGenesis(genesis)
+  const { engine, committee, balances } = mesh.inspectGenesis(genesis)
   const seats = (members: readonly CommitteeMember[]): string =>
     JSON.stringify(members.map(({ id, weight }) => `${id}:${weight ?? 1}`).sort())
   const credits = (rows: GenesisOptions['balances']): string =>
     JSON.stringify((rows ?? []).map(({ id, microCredits }) => `${id}=${microCredits}`).sort())
   return (
-    seats(committee) === seats(wanted.committee) && credits(balances) === credits(wanted.balances)
+    engine === (wanted.consensus ?? 'quorum') &&
+    seats(committee) === seats(wanted.committee) &&
+    credits(balances) === credits(wanted.balances)
   )
 }

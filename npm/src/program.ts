@@ -121,6 +121,12 @@ function addNodeCommands(program: Command, bind: Bind): void {
       'a new network with finality: node ids of its committee, ID[:WEIGHT],... (4 to 100)',
       read.committee,
     )
+    .addOption(
+      new Option(
+        '--consensus <engine>',
+        'with --committee: how it decides; qr-avalanche polls a few, for what has no value',
+      ).choices(['quorum', 'qr-avalanche']),
+    )
     .option(
       '--balance <id=credits>',
       'with --committee: credits that a node begins with; may be repeated',

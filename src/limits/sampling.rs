@@ -34,8 +34,7 @@ pub const POLLS_PER_TURN_MAX: u32 = 80;
 pub const POLL_QUESTIONS_BURST: u32 = 512;
 /// Questions of one peer per second beyond the burst (count): a tenth of a core.
 pub const POLL_QUESTIONS_PER_SECOND: u32 = 128;
-/// Questions of all peers that are answered at once (count), and per second after that: those of
-/// four peers that burst together.
+/// Questions of all peers that are answered at once (count): the bursts of four peers.
 pub const POLL_ANSWERS_BURST: u32 = 2_048;
 /// Answers per second beyond the burst (count): a third of a core for the signatures.
 pub const POLL_ANSWERS_PER_SECOND: u32 = 512;

@@ -118,7 +118,7 @@ impl Node {
         for output in outputs {
             match output {
                 Output::Answer(_, said) => ballot = Some(said),
-                other => self.on_sampled(other),
+                other => self.on_sampled(&other),
             }
         }
         let mut hedge = [0; 32];

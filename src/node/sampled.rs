@@ -234,8 +234,12 @@ impl Sampled {
         let mut again: Vec<ItemId> =
             self.crowded.pop_first().map(|(_, id)| id).into_iter().collect();
         if let Ok(Some(Settled::Applied { opened, .. })) = settled {
-            let is_open = |(key, _): &(ConflictKey, ItemId)| opened.contains(key);
-            again.extend(self.early.extract_if(.., |aside| is_open(aside)).map(|(_, id)| id));
+            let is_open = |(key, _): &&(ConflictKey, ItemId)| opened.contains(key);
+            let ready: Vec<_> = self.early.iter().filter(is_open).copied().collect();
+            for aside in ready {
+                self.early.remove(&aside);
+                again.push(aside.1);
+            }
         }
         again
     }
@@ -294,14 +298,14 @@ impl Node {
         self.deciding.wake_ms = None;
         sampled.engine.handle(now, input, &mut outputs);
         for output in outputs {
-            self.on_sampled(output);
+            self.on_sampled(&output);
         }
         self.remember_preferences();
     }
 
-    pub(super) fn on_sampled(&mut self, output: Output) {
+    pub(super) fn on_sampled(&mut self, output: &Output) {
         let Some(sampled) = self.deciding.engine.sampled_mut() else { return };
-        match output {
+        match *output {
             Output::Ask(member, question) => {
                 sampled.asks.entry(member).or_default().push_back(question);
             }

@@ -139,7 +139,10 @@ impl Node {
 
     fn view_of_name(&self, label: &Label) -> NameView {
         let ledger = self.deciding.engine.ledger();
-        let held = ledger.name(label).cloned();
+        let mut held = ledger.name(label).cloned();
+        if let Some(name) = held.as_mut().filter(|_| self.deciding.engine.sampled().is_some()) {
+            name.expires = 0;
+        }
         let mine = held.as_ref().is_some_and(|name| name.owner == self.me);
         let (reveal, height) = (self.reveal(label), ledger.height());
         NameView { name: label.to_string(), held, mine, reveal, height }
@@ -168,11 +171,10 @@ impl Node {
 
     /// The ledger once everything is final that this node has said, or is about to.
     fn expected_ledger(&self) -> ledger::State {
-        let quorum = self.deciding.engine.quorum();
-        let mut ledger = quorum.map(consensus::State::expected).unwrap_or_else(|| {
-            // What is sampled is not built on before it is decided.
-            self.deciding.engine.ledger().clone()
-        });
+        let engine = &self.deciding.engine;
+        // What is sampled is not built on before it is decided.
+        let decided = || engine.ledger().clone();
+        let mut ledger = engine.quorum().map_or_else(decided, consensus::State::expected);
         for (place, payload) in (0..).zip(self.writer.unwritten()) {
             let Payload::Ledger(operation) = payload else { continue };
             if ledger.check(&self.me, operation).is_ok() {

@@ -10,8 +10,9 @@ use crate::consensus::Finality;
 use crate::dag::vote::ConflictKey;
 use crate::event::{
     CommitteeView, FinalisedPage, FinalisedView, FinalityView, ItemState, ItemView, Problem,
+    SamplingView,
 };
-use crate::genesis::Genesis;
+use crate::genesis::{Engine, Genesis};
 use crate::identity::AuthorId;
 use crate::platform;
 use crate::units::MicroCredits;
@@ -31,11 +32,21 @@ export interface CommitteeMember {
   readonly weight?: number;
 }
 
+/**
+ * How a network decides: `quorum` by quorums of a committee; `qr-avalanche` by repeated polls of a
+ * few members, which is probable and is for what has no value.
+ */
+export type ConsensusEngine = "quorum" | "qr-avalanche";
+
 /** What a network with finality is made of. */
 export interface GenesisOptions {
-  /** 4 to 100 members; less than a third of their weight may be faulty. */
+  /** `quorum` unless given. */
+  readonly consensus?: ConsensusEngine;
+  /**
+   * 4 to 100 members. Less than a third of their weight may be faulty; with `qr-avalanche` a tenth.
+   */
   readonly committee: readonly CommitteeMember[];
-  /** First balances in millionths of a credit; the only source of credits. */
+  /** First balances in millionths of a credit; the only source of credits. Only with `quorum`. */
   readonly balances?: readonly { readonly id: string; readonly microCredits: number }[];
 }
 
@@ -44,24 +55,44 @@ export interface GenesisView {
   /** The network: its id is the hash of the genesis. */
   readonly network: string;
   /** How it decides. */
-  readonly engine: "quorum";
+  readonly engine: ConsensusEngine;
   readonly committee: readonly Required<CommitteeMember>[];
   readonly balances: readonly { readonly id: string; readonly microCredits: number }[];
 }
 
 /**
- * Whether there is finality: none in a network without a committee, decisions, or decisions that
- * wait because members with a third or more of the weight are out of reach.
+ * Whether there is finality: none in a network without a committee, decisions by quorums, decisions
+ * by sampling, or decisions that wait because members with a third or more of the weight (a quarter
+ * with sampling) are out of reach.
  */
-export type FinalityState = "causal-only" | "quorum" | "no-quorum";
+export type FinalityState = "causal-only" | "quorum" | "sampled" | "no-quorum";
+
+/** Decisions by sampling in numbers. */
+export interface SamplingStatus {
+  /** Seats of a poll, and how many of them change the preference and raise the confidence. */
+  readonly k: number;
+  readonly alphaPreference: number;
+  readonly alphaConfidence: number;
+  /** Polls in a row that decide, and polls of a key under way at once. */
+  readonly beta: number;
+  readonly concurrent: number;
+  /** Milliseconds until an answer is late. */
+  readonly pollMs: number;
+  /** Polls of this node so far. */
+  readonly polls: number;
+  /** Polls in a row for the waiting key that has the fewest, of `beta`; null when none waits. */
+  readonly confidence: number | null;
+}
 
 /** Finality in numbers. */
 export interface FinalityStatus {
   readonly state: FinalityState;
+  /** What decides; null in a network without a committee. */
+  readonly engine: ConsensusEngine | null;
   /** The epoch of the committee that decides, and its members (count); 0 without one. */
   readonly epoch: number;
   readonly members: number;
-  /** Weight of all members, and the least of it that decides. */
+  /** Weight of all members, and the least that decides; with sampling, that must be in reach. */
   readonly weight: number;
   readonly quorum: number;
   /** Whether this node is a member. */
@@ -75,6 +106,8 @@ export interface FinalityStatus {
   readonly pending: number;
   /** Items that are final (count). */
   readonly finalised: number;
+  /** More about it with the engine `qr-avalanche`; null with others. */
+  readonly sampling: SamplingStatus | null;
 }
 
 /** Something final. */
@@ -157,7 +190,9 @@ fn made(options: &JsValue, nonce: [u8; 32]) -> Result<Genesis, Problem> {
     let reader = Reader::new("options", options)?;
     let committee = options::members(&reader, "committee")?;
     let balances = reader.list("balances")?.iter().map(balance).collect::<Result<_, _>>()?;
-    Genesis::new(committee, balances, nonce).map_err(|error| options::not_genesis(&error))
+    let engine = reader.text_or_none("consensus")?.map_or(Ok(Engine::default()), |n| n.parse());
+    let genesis = engine.and_then(|e| Genesis::with_engine(e, committee, balances, nonce));
+    genesis.map_err(|error| options::not_genesis(&error))
 }
 
 fn balance(balance: &JsValue) -> Result<(AuthorId, MicroCredits), Problem> {
@@ -178,7 +213,7 @@ pub fn inspect_genesis(genesis: &[u8]) -> Result<JsValue, JsValue> {
     };
     Ok(object([
         ("network", genesis.network().to_string().into()),
-        ("engine", "quorum".into()),
+        ("engine", genesis.engine.name().into()),
         ("committee", members(&genesis.committee)),
         ("balances", genesis.balances.iter().map(balance).collect::<Array>().into()),
     ]))
@@ -198,6 +233,7 @@ pub(crate) fn state(state: Finality) -> &'static str {
 pub(crate) fn numbers(view: &FinalityView) -> JsValue {
     object([
         ("state", state(view.state).into()),
+        ("engine", view.engine.map_or(JsValue::NULL, |engine| engine.name().into())),
         ("epoch", count(view.epoch)),
         ("members", view.members.into()),
         ("weight", count(view.total)),
@@ -208,6 +244,21 @@ pub(crate) fn numbers(view: &FinalityView) -> JsValue {
         ("decided", view.decided.into()),
         ("pending", view.pending.into()),
         ("finalised", view.finalised.into()),
+        ("sampling", view.sampling.as_ref().map_or(JsValue::NULL, sampling)),
+    ])
+}
+
+fn sampling(view: &SamplingView) -> JsValue {
+    let config = &view.config;
+    object([
+        ("k", config.k.into()),
+        ("alphaPreference", config.alpha_preference.into()),
+        ("alphaConfidence", config.alpha_confidence.into()),
+        ("beta", config.beta.into()),
+        ("concurrent", config.concurrent.into()),
+        ("pollMs", count(config.poll_ms)),
+        ("polls", count(view.polls)),
+        ("confidence", view.confidence.map_or(JsValue::NULL, JsValue::from)),
     ])
 }
 

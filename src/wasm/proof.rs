@@ -66,6 +66,9 @@ impl Coded for genesis::Error {
             Self::Encoding(_) | Self::Foreign { .. } => {
                 "use the bytes of a join link of the network, unchanged"
             }
+            Self::Engine => "leave it out for \"quorum\"",
+            Self::Value => "credits need quorums",
+            Self::NoProofs => "do not rely on proofs that claim to be of this network",
             _ => {
                 "name 4 to 100 members, each once, and credits over 0 that add up to less than 2^53"
             }

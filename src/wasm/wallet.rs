@@ -73,7 +73,10 @@ export interface NameView {
   readonly owner: string | null;
   /** Changes so far; 0 when nobody has it. */
   readonly version: number;
-  /** Height from which somebody else may register it; 0 when nobody has it. */
+  /**
+   * Height from which somebody else may register it; 0 when nobody has it, and where decisions are
+   * sampled: names do not expire there.
+   */
   readonly expires: number;
   /** Where the owner can be reached, as multiaddrs. */
   readonly addresses: readonly string[];
@@ -87,7 +90,7 @@ export interface NameView {
 
 /**
  * A change of a name. To register one, `commit` to it, wait until its `reveal` is `ready`, and
- * `register` it.
+ * `register` it. Where decisions are sampled a free name is `ready` at once.
  */
 export interface NameChange {
   readonly name: string;

@@ -388,8 +388,8 @@ function onMesh(state: State, event: Exclude<MeshEvent, TrainEvent>, at: number)
       return withLog(state, at, `Epoch ${event.epoch}: a committee of ${event.members} decides`)
     case 'finality':
       // That it is lost, and what to do, is said by a warning.
-      return event.state === 'quorum'
-        ? withLog(solved(state, ['no-quorum']), at, 'Finality is back')
+      return event.state === 'quorum' || event.state === 'sampled'
+        ? withLog(solved(state, ['no-quorum', 'no-polls']), at, 'Finality is back')
         : state
     case 'warning':
       return withProblem(state, { code: event.code, message: event.message, hint: event.hint })

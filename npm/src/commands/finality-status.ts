@@ -2,7 +2,7 @@
 import { ControlClient } from '../client.js'
 import type { Context } from '../context.js'
 import type { Paint } from '../output.js'
-import type { CommitteeView, FinalityStatus } from '../wasm.js'
+import type { CommitteeView, FinalityStatus, SamplingStatus } from '../wasm.js'
 
 /** Prints the numbers. */
 export async function run({ home, output }: Context): Promise<void> {
@@ -19,8 +19,11 @@ export async function run({ home, output }: Context): Promise<void> {
 
 /** `reach` is the weight of the members that this node is connected with, its own included. */
 function finalityText(status: FinalityStatus, reach: number, paint: Paint): string {
+  if (status.sampling !== null) {
+    return facts(sampledFacts(status, status.sampling, reach, paint), paint)
+  }
   const { epoch, members, weight, quorum, votes, height, certified, finalised, pending } = status
-  const facts: [string, string][] = [
+  const known: [string, string][] = [
     ['finality', stateText(status, paint)],
     ['committee', `${members} members of weight ${weight}; ${quorum} decide (epoch ${epoch})`],
     ['reach', `weight ${reach} is connected; others may be reached through them`],
@@ -28,16 +31,46 @@ function finalityText(status: FinalityStatus, reach: number, paint: Paint): stri
     ['final', `${finalised} items; ${pending} conflict keys wait`],
     ['certified', `${certified} decisions, by ${height} checkpoints`],
   ]
-  return facts.map(([name, value]) => `${paint('bold', name.padEnd(9))}  ${value}`).join('\n')
+  return facts(known, paint)
+}
+
+function sampledFacts(
+  status: FinalityStatus,
+  sampling: SamplingStatus,
+  reach: number,
+  paint: Paint,
+): [string, string][] {
+  const { members, weight, quorum, votes, finalised, pending } = status
+  const { k, alphaConfidence, beta, concurrent, polls, confidence } = sampling
+  const least = confidence === null ? '' : `, at ${confidence} of ${beta} polls or more`
+  return [
+    ['finality', stateText(status, paint)],
+    ['engine', `qr-avalanche: ${alphaConfidence} of ${k} seats, ${beta} polls in a row`],
+    ['members', `${members} of weight ${weight}, ${reach} connected; ${quorum} have to be`],
+    ['votes', votes ? 'yes, this node is a member' : 'no, this node only asks'],
+    ['final', `${finalised} items; ${pending} conflict keys wait${least}`],
+    ['polls', `${polls} by this node, ${concurrent} of a key at once`],
+  ]
+}
+
+function facts(known: [string, string][], paint: Paint): string {
+  return known.map(([name, value]) => `${paint('bold', name.padEnd(9))}  ${value}`).join('\n')
 }
 
 /** Whether there is finality, in words. */
-export function stateText({ state }: Pick<FinalityStatus, 'state'>, paint: Paint): string {
+export function stateText(
+  { state, engine }: Pick<FinalityStatus, 'state' | 'engine'>,
+  paint: Paint,
+): string {
   switch (state) {
     case 'quorum':
       return paint('green', 'yes')
-    case 'no-quorum':
-      return paint('red', 'lost: members with a third or more of the weight are out of reach')
+    case 'sampled':
+      return paint('green', 'yes, probable: by sampling, without proofs')
+    case 'no-quorum': {
+      const share = engine === 'qr-avalanche' ? 'a quarter' : 'a third'
+      return paint('red', `lost: members with ${share} or more of the weight are out of reach`)
+    }
     default:
       return 'causal only, no finality: this network began without a committee'
   }

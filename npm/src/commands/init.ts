@@ -11,7 +11,7 @@ import { genesisFile, type Home, homeAt, PROJECT_DIRECTORY, userHome } from '../
 import { createIdentity, knownNetworks, readIdentity } from '../identity.js'
 import { decodeJoinLink } from '../link.js'
 import { type Paint, toJson } from '../output.js'
-import { type CommitteeMember, loadMesh, type MeshModule } from '../wasm.js'
+import { type CommitteeMember, type ConsensusEngine, loadMesh, type MeshModule } from '../wasm.js'
 
 /** Options of `init`. */
 export interface InitOptions {
@@ -22,6 +22,8 @@ export interface InitOptions {
   readonly port?: number
   /** Make a network with finality, in which these members decide first. */
   readonly committee?: readonly CommitteeMember[]
+  /** How it decides: by quorums unless given. */
+  readonly consensus?: ConsensusEngine
   /** What nodes begin with in it. */
   readonly balance?: readonly Balance[]
   /** Move the home to another network although it has a history in its own. */
@@ -122,7 +124,17 @@ export function initialise(
   return { nodeId, network, created, changed }
 }
 
-function requireOneNetwork({ committee, balance, network, join }: InitOptions): void {
+function requireOneNetwork(options: InitOptions): void {
+  const { committee, consensus, balance, network, join } = options
+  if (committee === undefined && consensus !== undefined) {
+    throw usageError('--consensus needs --committee', 'it says how these members decide')
+  }
+  if (consensus === 'qr-avalanche' && balance !== undefined) {
+    throw usageError(
+      '--balance needs --consensus quorum',
+      'decisions by qr-avalanche are probable, so such a network has no credits',
+    )
+  }
   if (committee === undefined && balance !== undefined) {
     throw usageError('--balance needs --committee', 'only a network with a committee has credits')
   }
@@ -135,10 +147,10 @@ function requireOneNetwork({ committee, balance, network, join }: InitOptions): 
 function foundedBy(
   mesh: MeshModule,
   home: Home,
-  { committee, balance }: InitOptions,
+  { committee, consensus, balance }: InitOptions,
 ): MadeNetwork | undefined {
   if (committee === undefined) return undefined
-  const wanted = given({ committee, balances: balance })
+  const wanted = given({ committee, consensus, balances: balance })
   const { network } = readConfigFile(home.configFile)
   const own = typeof network === 'string' ? network : ''
   const genesis = readGenesis(home, own)

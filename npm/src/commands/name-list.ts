@@ -15,7 +15,7 @@ export async function run({ home, output }: Context, { owner }: ListOptions): Pr
   const rows = names.map(({ name, owner, expires }) => [
     name,
     owner === null ? '' : shortId(owner),
-    String(expires),
+    expires === 0 ? 'never' : String(expires),
   ])
   output.result(names, () =>
     rows.length === 0 ? 'nobody has a name yet' : columns([['name', 'owner', 'expires'], ...rows]),

@@ -21,7 +21,7 @@ export function nameText(view: NameView, paint: Paint): string {
   return [
     `${paint('bold', name)}`,
     `owner    ${owner}${mine ? ' (this node)' : ''}`,
-    `expires  at checkpoint ${expires}, now at ${height}`,
+    `expires  ${expires === 0 ? 'never' : `at checkpoint ${expires}, now at ${height}`}`,
     ...addresses.map((address) => `address  ${address}`),
   ].join('\n')
 }
