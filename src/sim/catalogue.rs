@@ -387,6 +387,11 @@ fn random_committee(scenario: &mut Scenario) {
     if chosen.members.len() < limits::COMMITTEE_MIN {
         return;
     }
+    // Each member forwards every vote, 4 kB with its signature, to half a dozen others: what is
+    // decided in a second takes hundreds of KiB of each uplink, and thinner ones take minutes.
+    let thin = scenario.network.uplink_kib_s > 0;
+    let least_kib_s = if thin { 128 * chosen.members.len() as u64 } else { 0 };
+    scenario.network.uplink_kib_s = scenario.network.uplink_kib_s.max(least_kib_s);
     scenario.committee = Some(chosen);
     scenario.workload.items_per_minute = u64::from(rng.below(60));
     scenario.workload.transfers_per_minute = u64::from(rng.below(60));
