@@ -162,19 +162,18 @@ pub struct Workload {
     pub runs: Vec<Training>,
     /// Items that nobody contests, of random members, all members together, per minute:
     /// commitments to names.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub items_per_minute: u64,
     /// Payments between random members, per minute.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub transfers_per_minute: u64,
     /// Names that several members register at once, per minute.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub contests_per_minute: u64,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// A run that some members train, on the real engine with a tiny network.
