@@ -7,13 +7,13 @@
 #[cfg(feature = "truth")]
 mod group;
 mod neural;
-#[cfg(feature = "mesh")]
+#[cfg(feature = "truth")]
 mod sampling;
 
 #[cfg(feature = "truth")]
 pub use group::*;
 pub use neural::*;
-#[cfg(feature = "mesh")]
+#[cfg(feature = "truth")]
 pub use sampling::*;
 
 // ---- identity ---------------------------------------------------------------------------------

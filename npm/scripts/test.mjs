@@ -49,6 +49,10 @@ function groups({ chromedriver }) {
         ...STRICT,
       ]),
       check('clippy, wasm, neural', 'cargo', ['clippy', ...WASM, ...SMALL, ...STRICT]),
+      check('clippy, wasm, proof', 'cargo', [
+        ...['clippy', ...WASM, '--no-default-features', '--features', 'truth', '--lib'],
+        ...STRICT,
+      ]),
       check('clippy, wasm, fann', 'cargo', ['clippy', ...WASM, ...FANN, ...STRICT]),
     ],
     rust: [

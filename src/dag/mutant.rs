@@ -17,6 +17,7 @@ pub enum Check {
     /// The parents are there.
     Parents,
     /// After a restart a member remembers its own votes.
+    #[cfg_attr(not(feature = "mesh"), expect(dead_code, reason = "the node asks"))]
     OwnVotes,
     /// A quorum weighs over two thirds, and not one member less.
     Quorum,
