@@ -37,12 +37,12 @@ test('what the reader does not know is refused with its line, not misread', () =
   }
 })
 
-test('the build matrix has the three artifacts of the design, each with budgets', () => {
+test('the build matrix has the four artifacts of the design, each with budgets', () => {
   const path = new URL('../../wasm-pack.toml', import.meta.url)
   const { artifact, flags } = parseToml(readFileSync(path, 'utf8'))
   assert.deepEqual(
     artifact.map(({ name }) => name),
-    ['neural', 'fann', 'mesh'],
+    ['neural', 'fann', 'proof', 'mesh'],
   )
   for (const row of artifact) assert.ok(row['budget-gzip-bytes'] > 0 && row['budget-raw-bytes'] > 0)
   assert.ok(flags.rustflags.includes('target-feature=+simd128'))
