@@ -101,12 +101,17 @@ async function joinsAndFinishes(folder) {
   }
 }
 
+/** Bundles a page by Vite; the folder it is served from. */
+function bundled(root) {
+  const options = { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }
+  execFileSync(process.execPath, [VITE, 'build', '--target', 'esnext'], options)
+  return join(root, 'dist')
+}
+
 test('a page bundled by Vite is a member', async () => {
   const root = scratch('vite')
   writeSite(root)
-  const options = { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }
-  execFileSync(process.execPath, [VITE, 'build', '--target', 'esnext'], options)
-  await joinsAndFinishes(join(root, 'dist'))
+  await joinsAndFinishes(bundled(root))
 })
 
 test('a page without a bundler is a member', async () => {
@@ -153,13 +158,12 @@ worker.onmessage = ({ data }) => { document.title = told + '|' + data }
 }
 
 test('the engine alone learns in a page and in a worker, bundled and not, with the same bits', async () => {
-  const bundled = scratch('vite-neural')
-  writeEngine(bundled)
-  const config = 'export default { worker: { format: "es" }, build: { target: "esnext" } }\n'
-  writeFileSync(join(bundled, 'vite.config.mjs'), config)
-  const options = { cwd: bundled, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }
-  execFileSync(process.execPath, [VITE, 'build'], options)
-  const made = readdirSync(join(bundled, 'dist/assets'))
+  const root = scratch('vite-neural')
+  writeEngine(root)
+  const config = 'export default { worker: { format: "es" } }\n'
+  writeFileSync(join(root, 'vite.config.mjs'), config)
+  const site = bundled(root)
+  const made = readdirSync(join(site, 'assets'))
   assert.deepEqual(
     made.filter((name) => name.startsWith('mesh')),
     [],
@@ -177,7 +181,7 @@ test('the engine alone learns in a page and in a worker, bundled and not, with t
     encoding: 'utf8',
   }).trim()
   assert.match(inNode, /^1 bafk\w+ bafk\w+$/)
-  for (const folder of [join(bundled, 'dist'), plain]) {
+  for (const folder of [site, plain]) {
     assert.deepEqual(await toldBy(folder), [inNode, inNode])
   }
 })
@@ -186,16 +190,13 @@ test('a light client in a page bundles neither node nor engine', async () => {
   const root = scratch('vite-light')
   writeFileSync(join(root, 'index.html'), '<script type="module" src="./main.js"></script>')
   writeFileSync(join(root, 'main.js'), `${LIGHT_CLIENT}document.title = told\n`)
-  const config = 'export default { build: { target: "esnext" } }\n'
-  writeFileSync(join(root, 'vite.config.mjs'), config)
-  const options = { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }
-  execFileSync(process.execPath, [VITE, 'build'], options)
-  const made = readdirSync(join(root, 'dist/assets'))
+  const folder = bundled(root)
+  const made = readdirSync(join(folder, 'assets'))
   assert.deepEqual(
     made.filter((name) => /^(mesh|neural|fann)/.test(name)),
     [],
   )
-  const site = await serveFolder(join(root, 'dist'))
+  const site = await serveFolder(folder)
   try {
     const page = await browser.open(site.origin)
     await page.waitForFunction((told) => document.title === told, LIGHT_CLIENT_TELLS)
