@@ -2,9 +2,9 @@
  * The wasm artifacts, and how Node loads them.
  *
  * `neural` trains and runs networks of layers, `fann` those of FANN; `proof` checks what is final;
- * `mesh` is a whole node and holds `neural` and `proof` too. Each is loaded from the files beside this package, once per thread. Their
- * types are the generated ones: `wasm/` stands beside `lib/` in the package, and tsconfig.json
- * finds it in `pkg/` meanwhile.
+ * `mesh` is a whole node and holds `neural` and `proof` too. Each is loaded from the files beside
+ * this package, once per thread. Their types are the generated ones: `wasm/` stands beside `lib/`
+ * in the package, and tsconfig.json finds it in `pkg/` meanwhile.
  */
 import { readFileSync } from 'node:fs'
 import { SynapticError } from './errors.js'
