@@ -36,6 +36,15 @@ pub(super) fn to_all(context: &Context<'_>, bytes: &[u8]) -> Vec<Action> {
     peers.map(|peer| Action::Whisper { peer: *peer, bytes: bytes.to_vec() }).collect()
 }
 
+/// Every second peer gets one message, the rest another.
+pub(super) fn halves(context: &Context<'_>, one: &[u8], other: &[u8]) -> Vec<Action> {
+    let half = |(place, peer): (usize, &usize)| Action::Whisper {
+        peer: *peer,
+        bytes: if place % 2 == 0 { one.to_vec() } else { other.to_vec() },
+    };
+    context.peers.iter().enumerate().map(half).collect()
+}
+
 /// Two vertices in one place, one for every second peer.
 #[derive(Debug)]
 pub(super) struct Equivocate;
@@ -50,11 +59,7 @@ impl Strategy for Equivocate {
         let mut twin = signed.vertex().clone();
         twin.time_ms += 1;
         let twin = sign_anything(&twin, context);
-        let half = |(place, peer): (usize, &usize)| Action::Whisper {
-            peer: *peer,
-            bytes: if place % 2 == 0 { bytes.clone() } else { twin.clone() },
-        };
-        context.peers.iter().enumerate().map(half).collect()
+        halves(context, bytes, &twin)
     }
 }
 

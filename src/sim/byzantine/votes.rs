@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::forge::{sign_anything, to_all};
+use super::forge::{halves, sign_anything, to_all};
 use super::{Action, Context, Strategy};
 use crate::consensus::{Record, State};
 use crate::dag::operation::Operation;
@@ -254,15 +254,6 @@ impl Strategy for Forked {
         let twin = sign_anything(&twin, context);
         halves(context, bytes, &twin)
     }
-}
-
-/// Each half of the peers gets another message.
-fn halves(context: &Context<'_>, one: &[u8], other: &[u8]) -> Vec<Action> {
-    let half = |(place, peer): (usize, &usize)| Action::Whisper {
-        peer: *peer,
-        bytes: if place % 2 == 0 { one.to_vec() } else { other.to_vec() },
-    };
-    context.peers.iter().enumerate().map(half).collect()
 }
 
 /// Spends one position of its account twice, in two vertices of one place of its chain, each told
