@@ -9,7 +9,6 @@ import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { gzipSync } from 'node:zlib'
-import { chromium } from 'playwright-core'
 import { build } from '../npm/scripts/build.mjs'
 import { ROOT } from '../npm/scripts/lib/paths.mjs'
 import { setup } from '../npm/scripts/setup.mjs'
@@ -101,6 +100,7 @@ async function tab(home, executablePath) {
   const rss = mebibytes(residentBytes(node.pid))
   const args = ['--no-sandbox', '--disable-quic', '--disable-background-networking']
   const joined = await repeat(async () => {
+    const { chromium } = await import('playwright-core')
     const browser = await chromium.launch({ executablePath, args })
     const page = await browser.newPage()
     const started = performance.now()

@@ -8,7 +8,6 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { rolldown } from 'rolldown'
 import { buildArtifact, checkBudgets } from './lib/artifact.mjs'
 import { DIST, ROOT } from './lib/paths.mjs'
 import { run, say, start } from './lib/run.mjs'
@@ -143,8 +142,12 @@ async function assemble(digests) {
   })
 }
 
-/** Puts a module of the package and what it imports into one file, all but what others share. */
+/**
+ * Puts a module of the package and what it imports into one file, all but what others share.
+ * The bundler is loaded here: `npm test` imports this file before any package is installed.
+ */
 async function bundle(file, shared) {
+  const { rolldown } = await import('rolldown')
   const place = join(DIST, file)
   const external = shared.map((path) => join(DIST, path))
   const build = await rolldown({ input: place, platform: 'node', external })
