@@ -265,6 +265,12 @@ pub enum Error {
         /// How many parents are not there.
         missing: usize,
     },
+    /// What was stored about dropped vertices cannot be read.
+    #[error("the record of dropped vertices is damaged: {reason}; restore the store from a backup")]
+    Stubs {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// An operation outside its bounds.
     #[error("the operation is refused: {0}")]
     Operation(#[from] operation::Error),
@@ -300,7 +306,7 @@ impl Error {
             Self::OrphansFull { .. } => "orphans-full",
             Self::GraphFull { .. } => "graph-full",
             Self::AuthorFull { .. } => "author-full",
-            Self::Restore { .. } => "store-damaged",
+            Self::Restore { .. } | Self::Stubs { .. } => "store-damaged",
             Self::Operation(source) => source.code(),
             Self::Id(source) => source.code(),
         }
@@ -335,7 +341,8 @@ impl Error {
             Self::OrphansFull { .. }
             | Self::GraphFull { .. }
             | Self::AuthorFull { .. }
-            | Self::Restore { .. } => Fault::Full,
+            | Self::Restore { .. }
+            | Self::Stubs { .. } => Fault::Full,
         }
     }
 }

@@ -37,6 +37,7 @@
 //! lies about the time drags nobody along. Validity does not depend on it.
 
 mod chain;
+mod floor;
 mod orphans;
 mod past;
 mod room;
@@ -51,9 +52,11 @@ use crate::clock::Now;
 use crate::identity::{AuthorId, NetworkId, TransportId};
 use crate::limits;
 use chain::Keyed;
+use floor::Floor;
 use orphans::{Orphan, Orphans};
 
 pub use chain::Chain;
+pub use floor::Stubs;
 
 /// Where a vertex came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,6 +111,8 @@ pub struct Graph {
     /// Places of each one's parents: walks take ten times as long by name.
     parents: Vec<Box<[usize]>>,
     timeline: Timeline,
+    /// What stays of vertices that were dropped.
+    floor: Floor,
     /// Oldest first.
     heads: BTreeSet<Key>,
     chains: BTreeMap<AuthorId, Chain>,
@@ -135,6 +140,7 @@ impl Graph {
             index: BTreeMap::new(),
             parents: Vec::new(),
             timeline: Timeline::new(),
+            floor: Floor::new(),
             heads: BTreeSet::new(),
             chains: BTreeMap::new(),
             ended: BTreeMap::new(),
@@ -194,6 +200,9 @@ impl Graph {
             if !self.orphans.is_cited(&vertex.id()) {
                 return Ok(Insert::Equivocated(proof));
             }
+        }
+        if keyed != Keyed::Unknown {
+            self.check_dropped(&vertex)?;
         }
         self.check_share(&vertex)?;
         let missing = self.missing_parents(&vertex);
@@ -300,14 +309,14 @@ impl Graph {
         self.network
     }
 
-    /// An accepted vertex.
+    /// An accepted vertex that was not dropped.
     pub fn get(&self, id: &VertexId) -> Option<&SignedVertex> {
         self.index.get(id).and_then(|place| self.order.get(*place))
     }
 
-    /// Whether a vertex is accepted.
+    /// Whether a vertex is accepted, dropped or not.
     pub fn contains(&self, id: &VertexId) -> bool {
-        self.index.contains_key(id)
+        self.index.contains_key(id) || self.is_dropped(id)
     }
 
     /// Accepted vertices that are no other's parent, ascending.
@@ -341,18 +350,18 @@ impl Graph {
         self.proofs.contains_key(author)
     }
 
-    /// Accepted vertices in the order of acceptance, which is a causal order.
+    /// Accepted vertices that were not dropped, in the order of acceptance, which is a causal order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &SignedVertex> + ExactSizeIterator {
         self.order.iter()
     }
 
-    /// The names of the accepted vertices in the causal order that is the same on every node that
+    /// The names of the accepted vertices, dropped or not, in the causal order that is the same on every node that
     /// has the same vertices, whatever order they came in: by Lamport time, then by id.
     pub fn timeline(&self) -> &Timeline {
         &self.timeline
     }
 
-    /// Number of accepted vertices.
+    /// Number of accepted vertices that were not dropped.
     pub fn len(&self) -> usize {
         self.order.len()
     }
@@ -388,7 +397,8 @@ impl Graph {
     }
 
     fn lamport(&self, id: &VertexId) -> u64 {
-        self.get(id).map_or(0, |signed| signed.vertex().lamport)
+        let accepted = self.get(id).map(|signed| signed.vertex().lamport);
+        accepted.or_else(|| Some(self.floor.get(id)?.lamport)).unwrap_or(0)
     }
 
     /// The hybrid clock: this host's, or that of a parent which is a little ahead of it.
@@ -465,10 +475,13 @@ impl Graph {
             self.heads.remove(&Key { lamport: self.lamport(parent), id: *parent });
         }
         self.parents.push(parents.iter().filter_map(|id| self.index.get(id)).copied().collect());
-        self.heads.insert(Key { lamport: vertex.vertex().lamport, id });
+        if !self.floor.is_cited(&id) {
+            self.heads.insert(Key { lamport: vertex.vertex().lamport, id });
+        }
         self.lamport_max = self.lamport_max.max(vertex.vertex().lamport);
         self.bytes += vertex.size_bytes();
         self.timeline.insert(Key { lamport: vertex.vertex().lamport, id });
+        self.floor.note(self.order.len(), &vertex.vertex().parents);
         self.index.insert(id, self.order.len());
         self.order.push(vertex);
         accepted.push(id);
@@ -511,6 +524,7 @@ impl Graph {
         if let Some(proof) = self.conflict(&vertex) {
             self.end(&proof);
         }
+        self.check_dropped(&vertex)?;
         if let Some(seq) = self.ended.get(&author)
             && !self.orphans.is_cited(&vertex.id())
         {

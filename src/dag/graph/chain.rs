@@ -1,5 +1,7 @@
 //! One author's chain, and the rules a vertex has to keep towards its causal past.
 
+use std::collections::BTreeMap;
+
 use super::{Graph, Notice};
 use crate::crypto::sign::{PublicKey, SUITE};
 use crate::dag::mutant::{self, Check};
@@ -17,17 +19,32 @@ pub struct Chain {
     pub next_seq: u64,
     /// The author's binding with the greatest epoch.
     pub binding: Binding,
-    /// Accepted vertices, and the bytes of them and their signatures.
+    /// Accepted vertices that were not dropped, and the bytes of them and their signatures.
     pub(super) vertices: usize,
     pub(super) bytes: usize,
-    /// Accepted vertices by position. Where an author equivocated, the first that was accepted.
-    slots: Vec<VertexId>,
+    /// Accepted vertices that were not dropped, by position. Where an author equivocated, the first
+    /// that was accepted.
+    slots: BTreeMap<u64, VertexId>,
 }
 
 impl Chain {
-    /// The accepted vertex at a position.
+    /// The accepted vertex at a position, unless it was dropped.
     pub fn at(&self, seq: u64) -> Option<VertexId> {
-        usize::try_from(seq).ok().and_then(|seq| self.slots.get(seq)).copied()
+        self.slots.get(&seq).copied()
+    }
+
+    /// Whether there was a vertex at a position that was dropped.
+    fn is_dropped_at(&self, seq: u64) -> bool {
+        seq < self.next_seq && !self.slots.contains_key(&seq)
+    }
+
+    /// A vertex of so many bytes is dropped.
+    pub(super) fn drop_at(&mut self, seq: u64, id: &VertexId, bytes: usize) {
+        self.vertices -= 1;
+        self.bytes -= bytes;
+        if self.slots.get(&seq) == Some(id) {
+            self.slots.remove(&seq);
+        }
     }
 }
 
@@ -63,6 +80,21 @@ impl Graph {
         EquivocationProof::of(other, vertex, &chain.key)
     }
 
+    /// Ends the author of a vertex for a position at which another one was dropped. There is no
+    /// proof to show, so others have to find out for themselves, or hear from who kept the other.
+    pub(super) fn check_dropped(&mut self, vertex: &SignedVertex) -> Result<(), Error> {
+        let (author, seq) = (vertex.vertex().author, vertex.vertex().seq);
+        if !self.chains.get(&author).is_some_and(|chain| chain.is_dropped_at(seq)) {
+            return Ok(());
+        }
+        self.mark_ended(author, seq);
+        // As for any equivocation: what somebody else cites is taken.
+        if self.orphans.is_cited(&vertex.id()) {
+            return Ok(());
+        }
+        Err(Error::Ended { author, seq })
+    }
+
     /// Ends an author: nothing of it is parked any longer unless somebody else cites it.
     pub(super) fn end(&mut self, proof: &EquivocationProof) {
         if self.mark_ended(proof.author(), proof.seq()) {
@@ -71,7 +103,7 @@ impl Graph {
     }
 
     /// Marks an author as ended; whether that is news.
-    fn mark_ended(&mut self, author: AuthorId, seq: u64) -> bool {
+    pub(super) fn mark_ended(&mut self, author: AuthorId, seq: u64) -> bool {
         if let Some(known) = self.ended.get_mut(&author) {
             *known = seq.min(*known);
             return false;
@@ -89,23 +121,27 @@ impl Graph {
         if fields.lamport != lamport && !mutant::skips(Check::Lamport) {
             return Err(Error::Lamport { found: fields.lamport, expected: lamport });
         }
-        if let Some(prev) = fields.prev.and_then(|prev| self.get(&prev))
+        if let Some((prev, found, seq)) = fields.prev.and_then(|prev| self.position(prev))
             && !mutant::skips(Check::Prev)
         {
-            let before = prev.vertex();
-            if before.author != fields.author {
-                return Err(Error::PrevForeign {
-                    prev: prev.id(),
-                    found: before.author,
-                    author: fields.author,
-                });
+            if found != fields.author {
+                return Err(Error::PrevForeign { prev, found, author: fields.author });
             }
-            if fields.seq != before.seq + 1 {
-                return Err(Error::Seq { found: fields.seq, expected: before.seq + 1 });
+            if fields.seq != seq + 1 {
+                return Err(Error::Seq { found: fields.seq, expected: seq + 1 });
             }
         }
         self.check_epochs(vertex)?;
         self.check_not_after_proof(vertex)
+    }
+
+    /// Whose an accepted vertex is, and at which position.
+    fn position(&self, id: VertexId) -> Option<(VertexId, AuthorId, u64)> {
+        if let Some(signed) = self.get(&id) {
+            return Some((id, signed.vertex().author, signed.vertex().seq));
+        }
+        let stub = self.floor.get(&id)?;
+        Some((id, self.floor.author(stub)?, stub.seq))
     }
 
     /// Verifies what is signed inside the payloads: bindings and equivocation proofs.
@@ -157,12 +193,15 @@ impl Graph {
 
     /// The epoch of the last binding before a vertex, walking back along `prev`.
     fn epoch_before(&self, vertex: &SignedVertex) -> Option<u32> {
-        let mut prev = vertex.vertex().prev.and_then(|id| self.get(&id));
-        while let Some(signed) = prev {
+        let mut prev = vertex.vertex().prev;
+        while let Some(id) = prev {
+            let Some(signed) = self.get(&id) else {
+                return self.floor.get(&id).map(|stub| stub.epoch);
+            };
             if let Some(binding) = bindings(signed).last() {
                 return Some(binding.epoch);
             }
-            prev = signed.vertex().prev.and_then(|id| self.get(&id));
+            prev = signed.vertex().prev;
         }
         None
     }
@@ -178,17 +217,21 @@ impl Graph {
                 binding,
                 vertices: 0,
                 bytes: 0,
-                slots: Vec::new(),
+                slots: BTreeMap::new(),
             });
         }
+        let dropped = self.floor.tip(&fields.author);
         let chain = self
             .chains
             .get_mut(&fields.author)
             .ok_or(Error::Identity { reason: "the author's chain begins with its identity" })?;
         chain.vertices += 1;
         chain.bytes += vertex.size_bytes();
-        if u64::try_from(chain.slots.len()) == Ok(fields.seq) {
-            chain.slots.push(id);
+        chain.slots.entry(fields.seq).or_insert(id);
+        if let Some((next_seq, tip)) = dropped
+            && (next_seq, tip) >= (chain.next_seq, chain.tip)
+        {
+            (chain.next_seq, chain.tip) = (next_seq, tip);
         }
         if (fields.seq + 1, id) >= (chain.next_seq, chain.tip) {
             (chain.next_seq, chain.tip) = (fields.seq + 1, id);
@@ -214,7 +257,7 @@ impl Graph {
         let (Some(proofs), Some(seq)) = (self.proofs.get(&author), self.ended.get(&author)) else {
             return Ok(());
         };
-        if self.is_after_any(vertex, proofs) {
+        if self.is_after_any(vertex, proofs, &author) {
             return Err(Error::Ended { author, seq: *seq });
         }
         Ok(())
@@ -244,7 +287,7 @@ fn identity_of(vertex: &SignedVertex) -> Result<Option<(PublicKey, Binding)>, Er
 }
 
 /// The bindings a vertex states, in order.
-fn bindings(vertex: &SignedVertex) -> impl Iterator<Item = &Binding> {
+pub(super) fn bindings(vertex: &SignedVertex) -> impl Iterator<Item = &Binding> {
     vertex.vertex().payloads.iter().filter_map(|payload| match payload {
         Payload::Binding(binding) | Payload::Identity { binding, .. } => Some(binding),
         _ => None,

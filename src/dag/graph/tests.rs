@@ -1,5 +1,7 @@
 //! The graph: acceptance, parking, equivocation, bounds, and independence of the order of arrival.
 
+mod pruning;
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,0 +1,428 @@
+//! Dropping old vertices, and what stays of them.
+//!
+//! Of a dropped vertex stays a *stub*: its name, its author and position, its Lamport time, the
+//! epoch of the author's binding at that point, and against whom proofs of equivocation are behind
+//! it. That is everything that the rules ask about a vertex behind another one. So a graph that
+//! dropped vertices, whichever they are, accepts the same further ones as a graph that did not, and
+//! has the same timeline, heads and chains: pruning is a matter of room, never of agreement.
+//!
+//! What it cannot do any more is show them: [`Graph::get`] has nothing for a stub, and for a second
+//! vertex at the position of a dropped one there is no proof to give to others. The author is ended
+//! here all the same.
+//!
+//! Never dropped are heads, and what states identities, bindings and proofs. A stub takes some 140
+//! bytes of memory, with its place in the timeline, and 60 of a store, where a vertex of votes takes
+//! four thousand of both; [`limits::GRAPH_STUBS_MAX`] bounds them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Graph, Key};
+use crate::crypto::hash::Digest;
+use crate::dag::{Error, Payload, SignedVertex, VertexId};
+use crate::identity::AuthorId;
+use crate::limits;
+
+/// Bytes of one stub in a store.
+const STUB_BYTES: usize = 60;
+
+/// What stays of a dropped vertex.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stub {
+    id: VertexId,
+    /// Place in the list of authors.
+    author: u32,
+    pub(super) seq: u64,
+    pub(super) lamport: u64,
+    /// Epoch of the author's last binding up to here.
+    pub(super) epoch: u32,
+    /// Place in the list of sets of accused authors.
+    accused: u32,
+}
+
+/// Everything that was dropped.
+#[derive(Debug)]
+pub(super) struct Floor {
+    /// Ascending by id.
+    stubs: Vec<Stub>,
+    authors: Vec<AuthorId>,
+    /// Sets of authors with a proof against them somewhere in a past; the first one is empty.
+    accused: Vec<BTreeSet<AuthorId>>,
+    /// The last stub of each author and the position after it.
+    tips: BTreeMap<AuthorId, (u64, VertexId)>,
+    /// Places of vertices with a stub as parent that comes after proofs.
+    after: BTreeMap<usize, BTreeSet<AuthorId>>,
+    /// Vertices that were kept when one that cites them was dropped: they are no heads.
+    cited: BTreeSet<VertexId>,
+}
+
+/// What stays of the vertices that one pruning dropped, to be stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stubs {
+    authors: Vec<AuthorId>,
+    accused: Vec<BTreeSet<AuthorId>>,
+    cited: Vec<VertexId>,
+    #[serde(with = "serde_bytes")]
+    packed: Vec<u8>,
+}
+
+impl Floor {
+    pub(super) fn new() -> Self {
+        Self {
+            stubs: Vec::new(),
+            authors: Vec::new(),
+            accused: vec![BTreeSet::new()],
+            tips: BTreeMap::new(),
+            after: BTreeMap::new(),
+            cited: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.stubs.len()
+    }
+
+    pub(super) fn get(&self, id: &VertexId) -> Option<&Stub> {
+        let place = self.stubs.binary_search_by(|stub| stub.id.cmp(id)).ok()?;
+        self.stubs.get(place)
+    }
+
+    pub(super) fn author(&self, stub: &Stub) -> Option<AuthorId> {
+        usize::try_from(stub.author).ok().and_then(|place| self.authors.get(place)).copied()
+    }
+
+    /// The last stub of an author and the position after it.
+    pub(super) fn tip(&self, author: &AuthorId) -> Option<(u64, VertexId)> {
+        self.tips.get(author).copied()
+    }
+
+    /// Whether a vertex with these parents comes after a proof against `author` that is behind one
+    /// of their stubs.
+    pub(super) fn is_after_proof(&self, parents: &[VertexId], author: &AuthorId) -> bool {
+        let mut stubs = parents.iter().filter_map(|id| self.get(id));
+        stubs.any(|stub| self.accused_of(stub.accused).contains(author))
+    }
+
+    /// Places of vertices that come after such a proof.
+    pub(super) fn places_after_proof(&self, author: &AuthorId) -> impl Iterator<Item = usize> {
+        self.after.iter().filter(|(_, accused)| accused.contains(author)).map(|(place, _)| *place)
+    }
+
+    /// Whether a vertex was kept when one that cites it was dropped.
+    pub(super) fn is_cited(&self, id: &VertexId) -> bool {
+        self.cited.contains(id)
+    }
+
+    /// Notes a vertex that was accepted at a place.
+    pub(super) fn note(&mut self, place: usize, parents: &[VertexId]) {
+        let stubs = parents.iter().filter_map(|id| self.get(id));
+        let accused: BTreeSet<AuthorId> =
+            stubs.flat_map(|stub| self.accused_of(stub.accused)).copied().collect();
+        if !accused.is_empty() {
+            self.after.insert(place, accused);
+        }
+    }
+
+    fn accused_of(&self, place: u32) -> &BTreeSet<AuthorId> {
+        static NOBODY: BTreeSet<AuthorId> = BTreeSet::new();
+        let place = usize::try_from(place).unwrap_or(usize::MAX);
+        self.accused.get(place).unwrap_or(&NOBODY)
+    }
+
+    fn place_of_author(&mut self, author: AuthorId) -> u32 {
+        place_in(&mut self.authors, author)
+    }
+
+    /// Adds stubs; those that are there already change nothing.
+    fn add(&mut self, new: Vec<Stub>) {
+        for stub in &new {
+            let Some(author) = self.author(stub) else { continue };
+            let tip = (stub.seq + 1, stub.id);
+            let known = self.tips.entry(author).or_insert(tip);
+            *known = tip.max(*known);
+        }
+        self.stubs.extend(new);
+        self.stubs.sort_unstable_by_key(|stub| stub.id);
+        self.stubs.dedup_by_key(|stub| stub.id);
+    }
+}
+
+/// What the rules ask about each place of a graph, found in causal order.
+struct Fold {
+    epochs: Vec<u32>,
+    accused: Vec<u32>,
+}
+
+impl Graph {
+    /// Whether a vertex was accepted and dropped.
+    pub fn is_dropped(&self, id: &VertexId) -> bool {
+        self.floor.get(id).is_some()
+    }
+
+    /// Number of dropped vertices.
+    pub fn dropped(&self) -> usize {
+        self.floor.len()
+    }
+
+    /// Drops accepted vertices that are behind `frontier`, are not among the `keep` that came last,
+    /// and of which `is_past` says that nobody needs to read them again. Gives what stays of them,
+    /// and their names; nothing when there are none.
+    ///
+    /// Costs a walk over the graph, which is rebuilt.
+    pub fn prune(
+        &mut self,
+        frontier: &[VertexId],
+        keep: usize,
+        is_past: impl Fn(&SignedVertex) -> bool,
+    ) -> Option<(Stubs, Vec<VertexId>)> {
+        let mut covered = vec![false; self.order.len()];
+        self.mark_past(frontier, &mut covered, |_| ());
+        let last = self.order.len().saturating_sub(keep);
+        let room = limits::GRAPH_STUBS_MAX.saturating_sub(self.floor.len());
+        let old = self.order.iter().zip(covered).take(last).enumerate();
+        let unwanted = old.filter(|(_, (vertex, covered))| {
+            *covered && !states_for_good(vertex) && !self.is_head(vertex) && is_past(vertex)
+        });
+        let places: BTreeSet<usize> = unwanted.map(|(place, _)| place).take(room).collect();
+        if places.is_empty() {
+            return None;
+        }
+        let fold = self.fold_pasts();
+        let mut stubs = Vec::with_capacity(places.len());
+        for place in &places {
+            stubs.extend(self.stub_of(*place, &fold));
+        }
+        let batch = self.pack(&stubs, self.kept_parents(&places));
+        let ids = stubs.iter().map(|stub| stub.id).collect();
+        self.floor.add(stubs);
+        self.rebuild_without(&places);
+        Some((batch, ids))
+    }
+
+    /// Takes back what an earlier pruning left, before any vertex is restored.
+    ///
+    /// # Errors
+    /// [`Error::Stubs`] when it is no output of [`Graph::prune`].
+    pub fn restore_stubs(&mut self, stubs: &Stubs) -> Result<(), Error> {
+        let reason = "their bytes are cut, or name an author that is not listed";
+        let (packed, rest) = stubs.packed.as_chunks::<STUB_BYTES>();
+        if !rest.is_empty() || self.floor.len() + packed.len() > limits::GRAPH_STUBS_MAX {
+            return Err(Error::Stubs { reason });
+        }
+        let mut new = Vec::with_capacity(packed.len());
+        for bytes in packed {
+            let stub = Stub::unpack(bytes);
+            let author = usize::try_from(stub.author).ok().and_then(|at| stubs.authors.get(at));
+            let accused = usize::try_from(stub.accused).ok().and_then(|at| stubs.accused.get(at));
+            let (Some(author), Some(accused)) = (author, accused) else {
+                return Err(Error::Stubs { reason });
+            };
+            self.timeline.insert(Key { lamport: stub.lamport, id: stub.id });
+            self.lamport_max = self.lamport_max.max(stub.lamport);
+            let author = self.floor.place_of_author(*author);
+            let accused = place_in(&mut self.floor.accused, accused.clone());
+            new.push(Stub { author, accused, ..stub });
+        }
+        self.floor.add(new);
+        self.floor.cited.extend(&stubs.cited);
+        Ok(())
+    }
+
+    /// Authors that are known to have equivocated, each with the position.
+    pub fn ended(&self) -> impl ExactSizeIterator<Item = (AuthorId, u64)> {
+        self.ended.iter().map(|(author, seq)| (*author, *seq))
+    }
+
+    /// Takes back who was known to have equivocated when vertices were dropped, after all stubs and
+    /// vertices are there; also finds who did in what was accepted since.
+    pub fn restore_ended(&mut self, ended: &[(AuthorId, u64)]) {
+        for (author, seq) in ended {
+            self.mark_ended(*author, *seq);
+        }
+        let filled: BTreeSet<(AuthorId, u64)> = self
+            .floor
+            .stubs
+            .iter()
+            .filter_map(|stub| Some((self.floor.author(stub)?, stub.seq)))
+            .collect();
+        let twice: Vec<(AuthorId, u64)> = self
+            .order
+            .iter()
+            .map(|signed| (signed.vertex().author, signed.vertex().seq))
+            .filter(|place| filled.contains(place))
+            .collect();
+        for (author, seq) in twice {
+            self.mark_ended(author, seq);
+        }
+    }
+
+    fn is_head(&self, signed: &SignedVertex) -> bool {
+        let lamport = signed.vertex().lamport;
+        self.heads.contains(&Key { lamport, id: signed.id() })
+    }
+
+    /// Epoch and accused authors at every place.
+    fn fold_pasts(&mut self) -> Fold {
+        let mut fold = Fold { epochs: Vec::new(), accused: Vec::new() };
+        let mut accused = std::mem::take(&mut self.floor.accused);
+        for signed in &self.order {
+            let at = |id: &VertexId| match (self.index.get(id), self.floor.get(id)) {
+                (Some(place), _) => fold
+                    .epochs
+                    .get(*place)
+                    .zip(fold.accused.get(*place))
+                    .map(|(epoch, accused)| (*epoch, *accused)),
+                (None, Some(stub)) => Some((stub.epoch, stub.accused)),
+                (None, None) => None,
+            };
+            let fields = signed.vertex();
+            let own = super::chain::bindings(signed).last().map(|binding| binding.epoch);
+            let before = fields.prev.as_ref().and_then(at).map(|(epoch, _)| epoch);
+            let sets: BTreeSet<u32> =
+                fields.parents.iter().filter_map(at).map(|(_, accused)| accused).collect();
+            let carried: BTreeSet<AuthorId> = self.accused_in(signed).collect();
+            let set = match sets.first() {
+                Some(only) if sets.len() == 1 && carried.is_empty() => *only,
+                _ => {
+                    let places = sets.iter().filter_map(|place| usize::try_from(*place).ok());
+                    let known = places.filter_map(|place| accused.get(place)).flatten().copied();
+                    let union = known.chain(carried).collect();
+                    place_in(&mut accused, union)
+                }
+            };
+            fold.epochs.push(own.or(before).unwrap_or_default());
+            fold.accused.push(set);
+        }
+        self.floor.accused = accused;
+        fold
+    }
+
+    /// Whom the proofs in a vertex accuse.
+    fn accused_in(&self, signed: &SignedVertex) -> impl Iterator<Item = AuthorId> {
+        let id = signed.id();
+        let carries = signed
+            .vertex()
+            .payloads
+            .iter()
+            .any(|payload| matches!(payload, Payload::Equivocation { .. }));
+        let proofs = self.proofs.iter().filter(move |(_, ids)| carries && ids.contains(&id));
+        proofs.map(|(author, _)| *author)
+    }
+
+    fn stub_of(&mut self, place: usize, fold: &Fold) -> Option<Stub> {
+        let signed = self.order.get(place)?;
+        let (id, fields) = (signed.id(), signed.vertex());
+        let (seq, lamport) = (fields.seq, fields.lamport);
+        let author = place_in(&mut self.floor.authors, fields.author);
+        let (epoch, accused) = (*fold.epochs.get(place)?, *fold.accused.get(place)?);
+        Some(Stub { id, author, seq, lamport, epoch, accused })
+    }
+
+    /// Parents of the vertices at these places that are not there themselves.
+    fn kept_parents(&self, places: &BTreeSet<usize>) -> Vec<VertexId> {
+        let parents = places.iter().filter_map(|place| self.parents.get(*place)).flatten();
+        let kept: BTreeSet<usize> = parents.filter(|at| !places.contains(at)).copied().collect();
+        kept.iter().filter_map(|place| self.order.get(*place)).map(SignedVertex::id).collect()
+    }
+
+    /// Stubs for a store, with lists of their own.
+    fn pack(&self, stubs: &[Stub], cited: Vec<VertexId>) -> Stubs {
+        let (mut authors, mut accused) = (Vec::new(), Vec::new());
+        let mut packed = Vec::with_capacity(stubs.len() * STUB_BYTES);
+        for stub in stubs {
+            let Some(author) = self.floor.author(stub) else { continue };
+            let author = place_in(&mut authors, author);
+            let set = self.floor.accused_of(stub.accused).clone();
+            Stub { author, accused: place_in(&mut accused, set), ..*stub }.pack(&mut packed);
+        }
+        Stubs { authors, accused, cited, packed }
+    }
+
+    /// Takes the vertices at these places out.
+    fn rebuild_without(&mut self, places: &BTreeSet<usize>) {
+        let order = std::mem::take(&mut self.order);
+        self.index.clear();
+        self.parents.clear();
+        self.floor.after.clear();
+        for (place, signed) in order.into_iter().enumerate() {
+            let (id, fields) = (signed.id(), signed.vertex());
+            if places.contains(&place) {
+                self.bytes -= signed.size_bytes();
+                if let Some(chain) = self.chains.get_mut(&fields.author) {
+                    chain.drop_at(fields.seq, &id, signed.size_bytes());
+                }
+                continue;
+            }
+            let parents = fields.parents.iter().filter_map(|id| self.index.get(id)).copied();
+            self.parents.push(parents.collect());
+            self.floor.note(self.order.len(), &fields.parents);
+            self.index.insert(id, self.order.len());
+            self.order.push(signed);
+        }
+    }
+}
+
+impl Stub {
+    fn pack(&self, out: &mut Vec<u8>) {
+        out.extend(self.id.0.0);
+        out.extend(self.author.to_be_bytes());
+        out.extend(self.seq.to_be_bytes());
+        out.extend(self.lamport.to_be_bytes());
+        out.extend(self.epoch.to_be_bytes());
+        out.extend(self.accused.to_be_bytes());
+    }
+
+    fn unpack(bytes: &[u8; STUB_BYTES]) -> Self {
+        let mut rest = bytes.as_slice();
+        Self {
+            id: VertexId(Digest(take(&mut rest))),
+            author: u32::from_be_bytes(take(&mut rest)),
+            seq: u64::from_be_bytes(take(&mut rest)),
+            lamport: u64::from_be_bytes(take(&mut rest)),
+            epoch: u32::from_be_bytes(take(&mut rest)),
+            accused: u32::from_be_bytes(take(&mut rest)),
+        }
+    }
+}
+
+/// The next bytes, of which there are enough.
+fn take<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
+    let (first, after) = rest.split_first_chunk().expect("the parts of a stub add up to its bytes");
+    *rest = after;
+    *first
+}
+
+/// The place of an entry of a list, at the end of which it is added if it is new. Lists are short:
+/// authors, and sets of those that were accused.
+fn place_in<T: PartialEq>(list: &mut Vec<T>, entry: T) -> u32 {
+    let place = list.iter().position(|known| *known == entry).unwrap_or_else(|| {
+        list.push(entry);
+        list.len() - 1
+    });
+    u32::try_from(place).unwrap_or(u32::MAX)
+}
+
+/// Whether a vertex states something that is never old.
+fn states_for_good(signed: &SignedVertex) -> bool {
+    let mut payloads = signed.vertex().payloads.iter();
+    payloads.any(|payload| {
+        matches!(
+            payload,
+            Payload::Identity { .. } | Payload::Binding(_) | Payload::Equivocation { .. }
+        )
+    })
+}
+
+#[cfg(test)]
+impl Stubs {
+    /// Records that no pruning makes: bytes cut off, and lists cut off.
+    pub(super) fn damaged(&self) -> [Self; 3] {
+        let (mut cut, mut nobody, mut set) = (self.clone(), self.clone(), self.clone());
+        cut.packed.pop();
+        nobody.authors.clear();
+        set.accused.clear();
+        [cut, nobody, set]
+    }
+}
