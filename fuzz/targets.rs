@@ -29,7 +29,7 @@ use synaptic_mesh::message::{
 use synaptic_mesh::neural::dataset::{Dataset, Options};
 use synaptic_mesh::neural::fann;
 use synaptic_mesh::neural::{Activation, Layer, Loss, Model, Network, Shape, Specification};
-use synaptic_mesh::node::{Config, Node, Restored};
+use synaptic_mesh::node::{Config, History, Node, Restored};
 use synaptic_mesh::rng::Rng;
 use synaptic_mesh::sync::negentropy;
 
@@ -348,8 +348,14 @@ impl Fixture {
 
 fn node(secrets: &Secrets) -> Node {
     let (bootstrap, advertise) = (Vec::new(), Vec::new());
-    let config =
-        Config { network: NETWORK, genesis: None, name: String::new(), bootstrap, advertise };
+    let config = Config {
+        network: NETWORK,
+        genesis: None,
+        name: String::new(),
+        bootstrap,
+        advertise,
+        history: History::default(),
+    };
     Node::new(config, secrets, Restored::default(), [3; 32], NOW).expect("an empty store is sound")
 }
 

@@ -74,6 +74,7 @@ async function makeNode(artifacts, options) {
       network: meeting.network,
       ...(place.genesis === undefined ? {} : { genesis: place.genesis }),
       ...(meeting.meshName === null ? {} : { name: meeting.meshName }),
+      ...(options.history === undefined ? {} : { history: options.history }),
       secrets,
       storage: /** @type {any} */ (storage),
       host: browserHost,

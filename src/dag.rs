@@ -17,7 +17,7 @@
 //! node decides alike, in whatever order things arrive. Bounds on what is kept for the sake of a
 //! peer are policy: they delay or refuse to hold, they never make a vertex invalid.
 //!
-//! What this does not do: no finality, no pruning, no meaning of payloads beyond their form (the
+//! What this does not do: no finality, no meaning of payloads beyond their form (the
 //! views of the floors above fold them), and no trust in `time_ms`, which is an author's claim.
 
 pub mod browse;

@@ -228,6 +228,8 @@ pub struct Write {
     pub blobs: Vec<(BlobId, Vec<u8>)>,
     /// Small named values; a later value replaces an earlier one of the same name.
     pub meta: Vec<(String, Vec<u8>)>,
+    /// Vertices that are not needed any more; removed, or not there already.
+    pub removed: Vec<VertexId>,
 }
 
 /// Why a request has no answer.

@@ -65,9 +65,18 @@ pub const AGGREGATE_UPDATES_MAX: usize = 256;
 
 // ---- dag: graph -------------------------------------------------------------------------------
 
-/// Vertices one node holds (count). Until histories are pruned, this is the life of a network:
+/// Vertices one node holds (count). Where nothing can be dropped, this is the life of a network:
 /// 40 members with 1,600 rounds. Beyond it the node refuses new vertices and says so.
 pub const GRAPH_VERTICES_MAX: usize = 1 << 16;
+/// Newest vertices that a node keeps when it drops old ones (count): half of what it may hold, so
+/// that who was away for as long as it takes to write them can still catch up. It drops when there
+/// are half as many more.
+pub const HISTORY_VERTICES_KEPT: usize = GRAPH_VERTICES_MAX / 2;
+/// Vertices that are dropped at once (count): as many as are written between two prunings of a full
+/// history; the record of it is a megabyte.
+pub const PRUNE_VERTICES_MAX: usize = GRAPH_VERTICES_MAX / 4;
+/// Milliseconds between two attempts to drop vertices: each walks the history.
+pub const PRUNE_INTERVAL_MS: u64 = 10_000;
 /// Vertices that a node remembers without holding them (count): 70 MiB of memory and 30 MiB of a
 /// store. A network of members that talk as in an hour's soak, 330 vertices, fills it in 66 days.
 pub const GRAPH_STUBS_MAX: usize = 1 << 19;

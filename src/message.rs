@@ -214,6 +214,8 @@ pub enum Refusal {
     Unknown,
     /// The asker's author equivocated; its identity is over.
     Ended,
+    /// A vertex was asked for that is known here and was dropped; ask who keeps the whole history.
+    Dropped,
 }
 
 /// Why a message was not read.

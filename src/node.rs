@@ -41,6 +41,7 @@ mod offence;
 mod peers;
 mod polling;
 mod proving;
+mod pruning;
 mod rate;
 mod sampled;
 mod serving;
@@ -53,8 +54,9 @@ mod writing;
 
 use std::collections::BTreeMap;
 
-pub use config::{Config, Restored};
+pub use config::{Config, History, Restored};
 pub use error::Error;
+pub use pruning::stubs_of;
 
 use crate::clock::Now;
 use crate::crypto::sign::SigningKey;
@@ -98,6 +100,7 @@ pub struct Node {
     writer: writer::Writer,
     /// Proofs of equivocation to write, each with its time.
     accusations: BTreeMap<AuthorId, (u64, EquivocationProof)>,
+    pruning: pruning::Pruning,
     commands: commands::Commands,
     groups: groups::Groups,
     /// The last own vertex, while no peer has shown that it has it.
@@ -146,8 +149,8 @@ impl Node {
         }
         let (genesis, network) = (config.genesis.as_ref(), config.network);
         let deciding = deciding::Deciding::new(genesis, network, me, &mut rng, now)?;
-        let empty = Graph::new(config.network);
-        let writing::History { graph, skipped, cut } = writing::restore(empty, &me, &vertices)?;
+        let (history, pruned) = pruning::restore(network, &me, &vertices, &meta)?;
+        let writing::History { graph, skipped, leftover, cut } = history;
         let identity = match writing::own_identity(&graph, &me) {
             Some(identity) => identity.clone(),
             None => writing::new_identity(&config.network, &key, &transport, &mut rng, now)?,
@@ -177,6 +180,7 @@ impl Node {
             serving: serving::Serving::default(),
             writer: writer::Writer::default(),
             accusations: BTreeMap::new(),
+            pruning: pruning::Pruning::default(),
             commands: commands::Commands::default(),
             groups: groups::Groups::default(),
             unshared: None,
@@ -193,6 +197,7 @@ impl Node {
         }
         node.blobs.restore(blobs);
         node.restore_runs(&meta, now);
+        node.restore_past(pruned, leftover, now)?;
         node.restore_deciding(&meta, now);
         node.wallet = wallet::Wallet::restore(&meta);
         node.restore_book(&meta, now);
@@ -275,6 +280,7 @@ impl Node {
             self.accuse(now);
             self.decide(now, out);
             self.look_after_groups(now, out);
+            self.prune(now);
             self.flush(now, out);
             self.leave(now, out);
         }

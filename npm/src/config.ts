@@ -24,6 +24,8 @@ export interface Settings {
   'dashboard.port': number
   /** `sqlite` keeps the history on disk; `memory` forgets it when the node stops. */
   storage: 'sqlite' | 'memory'
+  /** `recent` drops old votes that are settled; `all` keeps them for who comes late. */
+  history: 'recent' | 'all'
   /** Addresses of other members to call at start. */
   bootstrap: string[]
   /** Threads that train; 0 leaves one core for the rest. */
@@ -98,6 +100,10 @@ function storageKind(value: unknown): { value: Settings['storage'] } | { expecte
   return value === 'sqlite' || value === 'memory' ? { value } : { expected: 'sqlite or memory' }
 }
 
+function historyKept(value: unknown): { value: Settings['history'] } | { expected: string } {
+  return value === 'recent' || value === 'all' ? { value } : { expected: 'recent or all' }
+}
+
 const PORT_SCHEMA = { type: 'integer', minimum: 0, maximum: PORT_MAX }
 
 /** Every setting, in the order in which they are listed. */
@@ -144,6 +150,13 @@ export const SETTINGS: Readonly<Record<SettingKey, Setting>> = {
     schema: { enum: ['sqlite', 'memory'] },
     check: storageKind,
   },
+  history: {
+    env: 'SYNAPTIC_HISTORY',
+    fallback: 'recent',
+    description: 'recent drops old votes that are settled, all keeps them for who comes late',
+    schema: { enum: ['recent', 'all'] },
+    check: historyKept,
+  },
   bootstrap: {
     env: 'SYNAPTIC_BOOTSTRAP',
     fallback: [],
@@ -168,6 +181,7 @@ const FLAGS: Readonly<Record<SettingKey, string>> = {
   'listen.port': '--port',
   'dashboard.port': '--dashboard-port',
   storage: '--storage',
+  history: 'the setting history',
   bootstrap: 'the list of addresses',
   'training.threads': '--threads',
 }

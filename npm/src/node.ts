@@ -86,6 +86,8 @@ export interface NodeOptions {
   readonly bootstrap?: readonly string[] | undefined
   /** Addresses to tell others besides the ones listened on. */
   readonly advertise?: readonly string[] | undefined
+  /** `recent`, the default, drops old votes that are settled; `all` keeps them for others. */
+  readonly history?: 'recent' | 'all' | undefined
   /** Training threads; 0, the default, leaves one core free. */
   readonly threads?: number | undefined
 }
@@ -477,6 +479,7 @@ async function makeParts(
     listen: [{ host, port: listener.port }],
     advertise,
     bootstrap: options.bootstrap ?? [],
+    history: options.history ?? 'recent',
   })
   const core = coded(made)
   return { core, listener, store, lock, pool, calls, network, genesis, name, advertise }

@@ -61,6 +61,17 @@ impl Books {
         decisions
     }
 
+    /// Both states move on by a cut of long ago, of items that are known.
+    pub(super) fn resume(&mut self, decisions: &[Decision], items: &BTreeMap<ItemId, Item>) {
+        self.certified = self.after(decisions, items);
+        self.current = self.certified.clone();
+    }
+
+    /// Whether a decision that no checkpoint holds is known here.
+    pub(super) fn has(&self, decision: &Decision) -> bool {
+        self.held.contains(decision) || self.order.contains(decision)
+    }
+
     /// Whether a decision waits for something.
     pub(super) fn is_held(&self, decision: &Decision) -> bool {
         self.held.contains(decision)
@@ -195,6 +206,7 @@ impl State {
             next,
         };
         self.checkpoints.push(checkpoint.clone());
+        self.note_frontier(&cut.frontier);
         out.push(Output::Checkpoint(Box::new(checkpoint)));
         self.certify(cut, now);
     }

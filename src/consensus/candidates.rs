@@ -24,11 +24,12 @@ impl State {
             self.mine.push(id);
         }
         let epoch = item.seats.as_ref().map(|seats| seats.epoch);
-        self.items.insert(id, item);
+        let is_new = self.items.insert(id, item).is_none();
         // It may have been decided before it was known here.
-        for key in keys.into_iter().filter(|key| self.decided(key) == Some(id)).collect::<Vec<_>>()
-        {
-            self.take_effect(Decision(key, id), now);
+        for key in keys {
+            if is_new && self.books.is_held(&Decision(key, id)) {
+                self.take_effect(Decision(key, id), now);
+            }
         }
         let Some(epoch) = epoch else { return self.reconsider(id, now) };
         self.wishes.entry(epoch).or_default().push(id);

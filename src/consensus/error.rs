@@ -15,6 +15,12 @@ pub enum Error {
         /// The rule that was broken.
         reason: &'static str,
     },
+    /// What was stored of a past is not what an engine of this network knew.
+    #[error("what was stored of the past is damaged: {reason}")]
+    Past {
+        /// The rule that was broken.
+        reason: &'static str,
+    },
     /// Bytes that are no proof.
     #[error("the proof cannot be read: {0}; ask for another copy")]
     Encoding(#[from] cbor::Error),
@@ -51,6 +57,7 @@ impl Error {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Committee { .. } => "committee-invalid",
+            Self::Past { .. } => "store-damaged",
             Self::Encoding(_) => "proof-malformed",
             Self::Proof { .. } => "proof-invalid",
             Self::Weight { .. } => "certificate-weight",

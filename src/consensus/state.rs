@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::books::Books;
 use super::committee::Voters;
 use super::latency::Latency;
@@ -17,7 +19,8 @@ use crate::identity::{AuthorId, NetworkId};
 use crate::ledger;
 
 /// Something that claims conflict keys.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Item {
     /// Where it stands in the history.
     pub id: ItemId,
@@ -195,7 +198,9 @@ pub struct State {
     /// The leaves of the mountain range.
     pub(super) leaves: Vec<Decision>,
     pub(super) checkpoints: Vec<Checkpoint>,
-    signatures: BTreeMap<u64, BTreeMap<AuthorId, Signature>>,
+    pub(super) signatures: BTreeMap<u64, BTreeMap<AuthorId, Signature>>,
+    /// Frontiers of the last checkpoints.
+    pub(super) frontiers: Vec<Vec<VertexId>>,
     #[cfg(test)]
     pub(super) mutant: Option<Mutant>,
 }
@@ -272,6 +277,7 @@ impl State {
             leaves: Vec::new(),
             checkpoints: Vec::new(),
             signatures: BTreeMap::new(),
+            frontiers: Vec::new(),
             #[cfg(test)]
             mutant: None,
         }
@@ -412,9 +418,7 @@ impl State {
     /// `docs/finality.md` says why nothing is lost.
     pub(super) fn begin_epoch(&mut self, committee: &Committee, now: Now, out: &mut Vec<Output>) {
         let epoch = committee.epoch();
-        if let Some(old) = self.committee.replace(Arc::new(committee.clone())) {
-            self.past.insert(old.epoch(), old);
-        }
+        self.take_over(committee.clone());
         (self.slot, self.first_leader, self.closing, self.closed) = (0, 0, None, false);
         self.slots.clear();
         self.my_slots.clear();
@@ -440,9 +444,20 @@ impl State {
         }
     }
 
+    /// From now on another committee decides.
+    pub(super) fn take_over(&mut self, committee: Committee) {
+        if let Some(old) = self.committee.replace(Arc::new(committee)) {
+            self.past.insert(old.epoch(), old);
+        }
+    }
+
     /// Counts one vote.
     fn count(&mut self, vote: &Vote, author: AuthorId, place: usize, now: Now) {
         match vote {
+            // Executed: nothing that is said about it changes anything.
+            Vote::Propose(_, block) if block.slot < self.slot => {}
+            Vote::Enter(slot, ..) | Vote::LockBlock(slot, ..) | Vote::CommitBlock(slot, ..)
+                if *slot < self.slot => {}
             Vote::Lock(Decision(key, _))
             | Vote::Commit(Decision(key, _))
             | Vote::Contested(key, _) => self.count_fast(key, vote, place, now),
@@ -478,6 +493,13 @@ impl State {
     /// Holds on to an own vote, so that no later one contradicts it.
     fn remember(&mut self, vote: &Vote) {
         match vote {
+            Vote::Propose(_, block) if block.slot < self.slot => {}
+            Vote::Enter(slot, ..) | Vote::LockBlock(slot, ..) | Vote::CommitBlock(slot, ..)
+                if *slot < self.slot => {}
+            Vote::Lock(Decision(key, _))
+            | Vote::Commit(Decision(key, _))
+            | Vote::Contested(key, _)
+                if self.decided.contains_key(key) => {}
             Vote::Lock(Decision(key, item)) => {
                 self.my_keys.entry(*key).or_default().lock = Some(*item);
             }

@@ -10,6 +10,7 @@ use network::{Network, Setup, committee, key};
 
 mod credits;
 mod network;
+mod past;
 mod proofs;
 mod rules;
 

@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Error, Graph, Key, NetworkId, SignedVertex, VertexId};
+use super::{Error, Graph, Key, NetworkId, SignedVertex, Stubs, VertexId};
 use crate::identity::AuthorId;
 use crate::limits;
 
@@ -172,11 +172,16 @@ impl Unknown {
     }
 }
 
-/// The history in the records of a store, in any order, and the records that are not a part of it.
+/// The history in the records of a store, in any order, and the records that are not a part of it;
+/// `stubs` are what stays of vertices that were dropped.
 ///
 /// Signatures are taken on trust, as [`Graph::restore`] does; [`Query::Verify`] looks at them.
-pub fn read(network: NetworkId, records: &[Vec<u8>]) -> (Graph, Vec<Damaged>) {
+pub fn read(network: NetworkId, records: &[Vec<u8>], stubs: &[Stubs]) -> (Graph, Vec<Damaged>) {
     let mut graph = Graph::new(network);
+    // Where they are damaged, so is what builds on them, which is told below.
+    for stubs in stubs {
+        let _ = graph.restore_stubs(stubs);
+    }
     let mut damaged = Vec::new();
     let mut vertices = Vec::with_capacity(records.len());
     let broken = |record: usize, id: Option<VertexId>, error: &Error| Damaged {
@@ -187,6 +192,7 @@ pub fn read(network: NetworkId, records: &[Vec<u8>]) -> (Graph, Vec<Damaged>) {
     };
     for (record, bytes) in records.iter().enumerate() {
         match SignedVertex::decode(bytes) {
+            Ok(signed) if graph.is_dropped(&signed.id()) => {}
             Ok(signed) => vertices.push((record, signed)),
             Err(error) => damaged.push(broken(record, None, &error)),
         }
@@ -224,7 +230,7 @@ fn log(
     limit: u32,
 ) -> Result<Vec<SignedVertex>, Unknown> {
     let end = match before {
-        None => graph.len(),
+        None => graph.timeline().len(),
         Some(id) => {
             let vertex = graph.get(&id).ok_or_else(|| Unknown::Vertex(id.to_string()))?;
             graph.timeline().rank(&Key { lamport: vertex.vertex().lamport, id })
@@ -316,21 +322,19 @@ fn check(graph: &Graph, signed: &SignedVertex) -> Result<(), (&'static str, Stri
     let vertex = signed.vertex();
     let mut lamport = 0;
     for parent in &vertex.parents {
-        let Some(parent) = graph.get(parent) else {
+        let Some((_, _, time)) = graph.place_of(parent) else {
             return Err(("parent-missing", format!("its parent {parent} is not there")));
         };
-        lamport = lamport.max(parent.vertex().lamport);
+        lamport = lamport.max(time);
     }
     if vertex.lamport != lamport + 1 {
         let message = format!("its time is {}, after parents of {lamport}", vertex.lamport);
         return Err(("lamport", message));
     }
-    let previous = vertex.prev.and_then(|prev| graph.get(&prev));
+    let previous = vertex.prev.and_then(|prev| graph.place_of(&prev));
     let follows = match (vertex.seq.checked_sub(1), previous) {
         (None, None) => vertex.prev.is_none(),
-        (Some(seq), Some(previous)) => {
-            previous.vertex().author == vertex.author && previous.vertex().seq == seq
-        }
+        (Some(seq), Some((author, before, _))) => author == vertex.author && before == seq,
         _ => false,
     };
     if follows {

@@ -350,13 +350,15 @@ impl Graph {
         self.proofs.contains_key(author)
     }
 
-    /// Accepted vertices that were not dropped, in the order of acceptance, which is a causal order.
+    /// Accepted vertices that were not dropped, in the order of acceptance, which is a causal
+    /// order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &SignedVertex> + ExactSizeIterator {
         self.order.iter()
     }
 
-    /// The names of the accepted vertices, dropped or not, in the causal order that is the same on every node that
-    /// has the same vertices, whatever order they came in: by Lamport time, then by id.
+    /// The names of the accepted vertices, dropped or not, in the causal order that is the same on
+    /// every node that has the same vertices, whatever order they came in: by Lamport time, then
+    /// by id.
     pub fn timeline(&self) -> &Timeline {
         &self.timeline
     }
@@ -397,8 +399,7 @@ impl Graph {
     }
 
     fn lamport(&self, id: &VertexId) -> u64 {
-        let accepted = self.get(id).map(|signed| signed.vertex().lamport);
-        accepted.or_else(|| Some(self.floor.get(id)?.lamport)).unwrap_or(0)
+        self.place_of(id).map_or(0, |(_, _, lamport)| lamport)
     }
 
     /// The hybrid clock: this host's, or that of a parent which is a little ahead of it.

@@ -3,6 +3,7 @@
 use crate::dag::BlobId;
 use crate::genesis::Genesis;
 use crate::identity::NetworkId;
+use crate::limits;
 
 /// What the owner of a node decides.
 #[derive(Debug, Clone)]
@@ -17,6 +18,24 @@ pub struct Config {
     pub bootstrap: Vec<String>,
     /// Multiaddrs to tell others in addition to those the transport listens on.
     pub advertise: Vec<String>,
+    /// How much of the history to keep.
+    pub history: History,
+}
+
+/// How much of the history a node keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum History {
+    /// All of it, for those that come late.
+    All,
+    /// So many of the newest vertices (count), and what is not settled. Nothing is dropped in a
+    /// network without a committee.
+    Newest(usize),
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self::Newest(limits::HISTORY_VERTICES_KEPT)
+    }
 }
 
 /// What the store gave back when it was opened; all empty for a new node.

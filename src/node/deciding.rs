@@ -119,6 +119,14 @@ impl Deciding {
         }
     }
 
+    /// Numbers an item that became final.
+    pub(super) fn note_final(&mut self, id: ItemId) -> u64 {
+        let number = u64::try_from(self.finalised.len()).unwrap_or(u64::MAX);
+        self.finalised.push(id);
+        self.numbers.insert(id, number);
+        number
+    }
+
     /// What was last said about finality.
     pub(super) fn finality(&self) -> Finality {
         self.said
@@ -251,28 +259,27 @@ impl Node {
         if !item.keys.iter().all(has) || self.deciding.numbers.contains_key(&id) {
             return;
         }
-        let number = u64::try_from(self.deciding.finalised.len()).unwrap_or(u64::MAX);
-        self.deciding.finalised.push(id);
-        self.deciding.numbers.insert(id, number);
+        let number = self.deciding.note_final(id);
         out.extend(self.finalised_view(number).map(|view| Effect::Emit(Event::Finalised(view))));
     }
 
-    /// Something that claims keys, in the history.
+    /// Something that claims keys, in the history, even if its vertex was dropped.
     pub(super) fn item(&self, id: &ItemId) -> Option<Item> {
-        let record = Record::of(self.graph.get(&id.0)?);
-        record.items.into_iter().find(|item| item.id == *id)
+        let Some(signed) = self.graph.get(&id.0) else {
+            return self.deciding.engine.quorum()?.item(id).cloned();
+        };
+        Record::of(signed).items.into_iter().find(|item| item.id == *id)
     }
 
     /// What is final at this place of the order of this node.
     pub(super) fn finalised_view(&self, number: u64) -> Option<FinalisedView> {
         let id = self.deciding.finalised.get(usize::try_from(number).ok()?)?;
-        let fields = self.graph.get(&id.0)?.vertex();
-        let payload = fields.payloads.get(usize::try_from(id.1).ok()?)?;
-        let keys = self.item(id)?.keys;
-        Some(FinalisedView { number, item: *id, kind: payload.kind(), author: fields.author, keys })
+        let found = self.item(id)?;
+        let (kind, author) = (found.kind(), found.author);
+        Some(FinalisedView { number, item: *id, kind, author, keys: found.keys })
     }
 
-    fn on_checkpoint(&mut self, checkpoint: Checkpoint) {
+    pub(super) fn on_checkpoint(&mut self, checkpoint: Checkpoint) {
         let next = checkpoint.next.as_ref().and_then(|seats| Committee::of_seats(seats).ok());
         if let Some(next) = next {
             self.deciding.committees.insert(next.epoch(), next);

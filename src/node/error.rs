@@ -36,6 +36,13 @@ pub enum Error {
              new home and let the group's members add that"
     )]
     Group(#[from] group::Error),
+    /// What was stored about dropped vertices cannot be read. Going on without it could make the
+    /// author contradict itself.
+    #[error(
+        "the record of dropped vertices is damaged: {0}; restore the store from a backup of the \
+             same moment as the identity, or begin with a new identity"
+    )]
+    Pruned(String),
     /// The identity vertex cannot be made.
     #[error("the identity vertex cannot be made: {0}; check the clock of this machine")]
     Identity(#[from] identity::Error),
@@ -48,7 +55,7 @@ impl Error {
     /// Stable name of the cause.
     pub fn code(&self) -> &'static str {
         match self {
-            Error::Store { .. } | Error::Group(_) => "store-damaged",
+            Error::Store { .. } | Error::Group(_) | Error::Pruned(_) => "store-damaged",
             Error::Network { .. } => "store-foreign",
             Error::Genesis(error) => error.code(),
             Error::Identity(error) => error.code(),

@@ -375,6 +375,9 @@ impl Node {
     fn on_refusal(&mut self, open: &Open, reason: Refusal, now: Now, out: &mut Vec<Effect>) {
         self.counters.count("request-refused");
         self.give_up(open, now);
+        if reason == Refusal::Dropped {
+            self.warn(dropped_problem(), now, out);
+        }
         if open.asked != Asked::Hello {
             if reason == Refusal::Identity {
                 // It forgot this node's hello, such as after a restart.
@@ -473,6 +476,17 @@ impl Node {
                 .to_owned(),
         };
         self.warn(problem, now, out);
+    }
+}
+
+/// A part of the history that this node lacks is not to be had from a peer.
+fn dropped_problem() -> Problem {
+    Problem {
+        code: "history-dropped",
+        message: "a peer dropped vertices that this node has not seen".to_owned(),
+        hint: "connect to a node that keeps the whole history (option `history`: `all`); without \
+               one this node cannot catch up"
+            .to_owned(),
     }
 }
 

@@ -36,6 +36,9 @@ impl Export {
         let mut past = graph.ancestors(&[run.head()], &[]).0;
         // A causal order that is the same for everybody, with the head last.
         past.sort_by_key(|signed| (signed.vertex().lamport, signed.id()));
+        if past.iter().any(|signed| signed.vertex().parents.iter().any(|id| graph.is_dropped(id))) {
+            return Err(dropped_problem());
+        }
         let vertices: Vec<VertexId> = past.iter().map(|signed| signed.id()).collect();
         let mut missing = BTreeSet::new();
         for record in vertices.iter().filter_map(|id| run.aggregate(id)) {
@@ -80,12 +83,25 @@ impl Export {
             return None;
         }
         let vertices: Vec<_> = self.vertices.iter().filter_map(|id| graph.get(id)).collect();
+        if vertices.len() < self.vertices.len() {
+            return Some(Err(dropped_problem()));
+        }
         let file = car::write(graph.network(), self.run, &vertices, &self.blobs);
         Some(file.map_err(|error| Problem {
             code: error.code(),
             message: format!("the run cannot be exported: {}", error.cause),
             hint: "runs of this size are beyond one file; export earlier in the run".to_owned(),
         }))
+    }
+}
+
+fn dropped_problem() -> Problem {
+    Problem {
+        code: "history-dropped",
+        message: "the run cannot be exported: a part of the history before it was dropped here"
+            .to_owned(),
+        hint: "export it from a node that keeps the whole history (option `history`: `all`)"
+            .to_owned(),
     }
 }
 

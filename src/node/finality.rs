@@ -4,7 +4,7 @@ use super::Node;
 use crate::clock::Now;
 use crate::consensus::{Committee, Finality, Item};
 use crate::dag::vote::{ItemId, Seats};
-use crate::dag::{Payload, VertexId};
+use crate::dag::{Payload, SignedVertex, VertexId};
 use crate::event::{
     CommitteeView, FinalisedPage, FinalityView, ItemState, ItemView, MemberView, Problem, Reply,
     SamplingView, WishView,
@@ -84,9 +84,15 @@ impl Node {
     }
 
     fn view_of_item(&self, id: &ItemId) -> Option<ItemView> {
-        let fields = self.graph.get(&id.0)?.vertex();
-        let payload = fields.payloads.get(usize::try_from(id.1).ok()?)?;
         let item = self.item(id);
+        let (kind, author) = match (self.graph.get(&id.0).map(SignedVertex::vertex), &item) {
+            (Some(fields), _) => {
+                let payload = fields.payloads.get(usize::try_from(id.1).ok()?)?;
+                (payload.kind(), fields.author)
+            }
+            (None, Some(item)) => (item.kind(), item.author),
+            (None, None) => return None,
+        };
         let engine = &self.deciding.engine;
         let voted = |item: &Item| engine.sampled().is_none_or(|sampled| sampled.takes(item));
         let open = item.as_ref().is_some_and(voted);
@@ -104,7 +110,6 @@ impl Node {
         };
         let first = keys.first().filter(|_| state == ItemState::Final);
         let height = first.and_then(|key| self.height_of(key, id));
-        let (kind, author) = (payload.kind(), fields.author);
         Some(ItemView { item: *id, kind, author, keys, state, height })
     }
 
@@ -114,13 +119,22 @@ impl Node {
             None => (text, None),
         };
         let vertex: VertexId = vertex.parse().map_err(|_| item_malformed(text))?;
-        let signed = self.graph.get(&vertex).ok_or_else(|| item_unknown(text))?;
+        let mut items: Vec<u32> = match self.graph.get(&vertex) {
+            Some(signed) => {
+                let record = crate::consensus::Record::of(signed);
+                record.items.iter().map(|item| item.id.1).collect()
+            }
+            None if !self.graph.is_dropped(&vertex) => return Err(item_unknown(text)),
+            None => {
+                let engine = self.deciding.engine.quorum().into_iter();
+                engine.flat_map(|engine| engine.items_of(&vertex)).map(|item| item.id.1).collect()
+            }
+        };
         let place = if let Some(place) = place {
             place.parse().map_err(|_| item_malformed(text))?
         } else {
             // The one that is voted on, if the vertex has one.
-            let record = crate::consensus::Record::of(signed);
-            record.items.first().map_or(0, |item| item.id.1)
+            items.drain(..).next().unwrap_or(0)
         };
         Ok(ItemId(vertex, place))
     }

@@ -173,6 +173,12 @@ impl Node {
         if !self.may_walk(peer, token, now, out) {
             return;
         }
+        if let Want::Vertices { ids } = want
+            && ids.iter().any(|id| self.graph.is_dropped(id))
+        {
+            self.counters.count("asked-for-dropped");
+            return refuse(token, Refusal::Dropped, out);
+        }
         let served = sync::serve(&self.graph, want);
         let (walked, more) = (served.walked, served.more);
         let vertices = served.vertices.iter().map(|signed| signed.encode().into()).collect();

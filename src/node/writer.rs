@@ -32,6 +32,8 @@ pub(super) struct Writer {
     meta: VecDeque<(String, Vec<u8>)>,
     /// Named values that belong together, in order.
     units: VecDeque<Unit>,
+    /// Vertices to remove.
+    removed: VecDeque<VertexId>,
     /// Bytes of vertices and blobs here and under way.
     backlog_bytes: usize,
     under_way: Option<UnderWay>,
@@ -122,6 +124,16 @@ impl Writer {
     /// They have to fit one write.
     pub(super) fn add_unit(&mut self, unit: u64, values: Vec<(String, Vec<u8>)>) {
         self.units.push_back(Unit { unit, values });
+    }
+
+    /// Removes stored vertices, with the next writes that have room.
+    pub(super) fn remove_vertices(&mut self, ids: Vec<VertexId>) {
+        self.removed.extend(ids);
+    }
+
+    /// Whether vertices are still to be removed.
+    pub(super) fn is_removing(&self) -> bool {
+        !self.removed.is_empty()
     }
 
     /// Whether nothing more may be accepted from peers until the store works again.
@@ -261,7 +273,8 @@ impl Writer {
             units.push(unit);
             meta.extend(values);
         }
-        let write = Write { write: self.last_write, vertices, blobs, meta };
+        let removed = room.fill(&mut self.removed, |_| ID_BYTES);
+        let write = Write { write: self.last_write, vertices, blobs, meta, removed };
         self.under_way = Some(UnderWay { write: write.clone(), units, own, retry_ms: None });
         write
     }
@@ -296,7 +309,8 @@ impl Writer {
         !(self.vertices.is_empty()
             && self.blobs.is_empty()
             && self.meta.is_empty()
-            && self.units.is_empty())
+            && self.units.is_empty()
+            && self.removed.is_empty())
     }
 }
 

@@ -128,6 +128,9 @@ fn batch_of(write: &Write) -> Result<Batch, Error> {
     for (name, bytes) in &write.meta {
         batch.put(Table::Meta, name.clone().into_bytes(), bytes.clone())?;
     }
+    for id in &write.removed {
+        batch.remove(Table::Vertices, id.0.0.to_vec())?;
+    }
     Ok(batch)
 }
 

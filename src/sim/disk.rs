@@ -120,6 +120,11 @@ impl Disk {
                 self.bytes -= old.len() as u64;
             }
         }
+        for id in write.removed {
+            if let Some(old) = self.vertices.remove(&id) {
+                self.bytes -= old.len() as u64;
+            }
+        }
     }
 }
 
@@ -129,7 +134,8 @@ pub fn fits(write: &Write) -> bool {
     let blobs = write.blobs.iter().map(|(_, bytes)| (32, bytes.len()));
     let meta = write.meta.iter().map(|(name, bytes)| (name.len(), bytes.len()));
     let (mut count, mut sum) = (0, 0);
-    for (key, value) in vertices.chain(blobs).chain(meta) {
+    let removed = write.removed.iter().map(|_| (32, 0));
+    for (key, value) in vertices.chain(blobs).chain(meta).chain(removed) {
         count += 1;
         sum += key + value;
         if value > limits::STORE_VALUE_BYTES_MAX {

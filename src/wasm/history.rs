@@ -7,11 +7,11 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::dag::browse::{self, Answer, Damaged, Fault, Query, Shown, Stats, Unknown};
-use crate::dag::{Graph, Payload, SignedVertex};
+use crate::dag::{Graph, Payload, SignedVertex, Stubs};
 use crate::event::Problem;
-use crate::limits;
 use crate::wasm::number::count;
 use crate::wasm::object::{self, Reader, bad, bytes, object, texts};
+use crate::{limits, node};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -93,21 +93,19 @@ pub struct History {
 
 #[wasm_bindgen]
 impl History {
-    /// Reads records of the table `vertices`, in any order. What is damaged is left out, and told
-    /// by `damaged`.
+    /// Reads records of the table `vertices`, in any order, and those of the table `meta` whose
+    /// names begin with `pruned/`, in the order of their names. What is damaged is left out, and
+    /// told by `damaged`.
     pub fn read(
         network: &str,
         #[wasm_bindgen(unchecked_param_type = "readonly Uint8Array[]")] records: &JsValue,
+        #[wasm_bindgen(unchecked_param_type = "readonly Uint8Array[]")] pruned: &JsValue,
     ) -> Result<History, JsValue> {
         let network = network.parse().map_err(|_| thrown(&bad("this is no network id".into())))?;
-        let list = Array::from(records);
-        let mut records = Vec::new();
-        for record in list.iter() {
-            let record = record.dyn_into::<Uint8Array>();
-            let record = record.map_err(|_| thrown(&bad("records must be Uint8Arrays".into())))?;
-            records.push(record.to_vec());
-        }
-        let (graph, damaged) = browse::read(network, &records);
+        let pruned = bytes_of(pruned)?;
+        let stubs: Vec<Stubs> =
+            pruned.iter().filter_map(|bytes| node::stubs_of(bytes).ok()).collect();
+        let (graph, damaged) = browse::read(network, &bytes_of(records)?, &stubs);
         Ok(Self { graph, damaged })
     }
 
@@ -256,4 +254,14 @@ fn problem_of(unknown: &Unknown) -> Problem {
 
 fn thrown(problem: &Problem) -> JsValue {
     object::error(problem, None)
+}
+
+/// A list of `Uint8Array`s.
+fn bytes_of(list: &JsValue) -> Result<Vec<Vec<u8>>, JsValue> {
+    let bytes = |record: JsValue| {
+        let record = record.dyn_into::<Uint8Array>();
+        let record = record.map_err(|_| thrown(&bad("records must be Uint8Arrays".into())))?;
+        Ok(record.to_vec())
+    };
+    Array::from(list).iter().map(bytes).collect()
 }

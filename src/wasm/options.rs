@@ -11,7 +11,7 @@ use crate::identity::{AuthorId, NetworkId, Secrets};
 use crate::limits;
 use crate::net::transport::address;
 use crate::neural::{Scaling, Specification};
-use crate::node::Config;
+use crate::node::{Config, History};
 use crate::runtime::Settings;
 use crate::storage::indexed_db::IndexedDb;
 use crate::storage::memory::Memory;
@@ -38,12 +38,22 @@ pub(crate) async fn settings(options: JsValue) -> Result<Settings, Problem> {
         name: reader.text_or_none("name")?.unwrap_or_default(),
         bootstrap: reader.texts("bootstrap")?,
         advertise: reader.texts("advertise")?,
+        history: history(&reader)?,
     };
     let secrets = secrets(&reader.bytes("secrets")?)?;
     let listen = listen(&reader)?;
     let host = reader.need("host")?;
     let store = store(&reader.need("storage")?).await?;
     Ok(Settings { config, secrets, store, listen, host })
+}
+
+/// Reads how much of the history to keep.
+fn history(reader: &Reader<'_>) -> Result<History, Problem> {
+    match reader.text_or_none("history")?.as_deref() {
+        None | Some("recent") => Ok(History::default()),
+        Some("all") => Ok(History::All),
+        Some(_) => Err(reader.must_be("history", "`recent` or `all`")),
+    }
 }
 
 /// Reads the genesis of a network.

@@ -95,6 +95,8 @@ export interface MeshNodeOptions {
   readonly advertise?: readonly string[];
   /** Multiaddrs to dial first. */
   readonly bootstrap?: readonly string[];
+  /** `recent`, the default, drops old votes that are settled; `all` keeps them for others. */
+  readonly history?: 'recent' | 'all';
 }
 
 /** What a run is started with. */

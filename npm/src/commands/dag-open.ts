@@ -4,7 +4,7 @@ import type { Context } from '../context.js'
 import { DagHistory } from '../dag/history.js'
 import { SynapticError } from '../errors.js'
 import { networkDirectory, notInitialised } from '../home.js'
-import { storedVertices } from '../host/store.js'
+import { storedHistory } from '../host/store.js'
 import { hasIdentity } from '../identity.js'
 import { loadMesh } from '../wasm.js'
 
@@ -20,15 +20,15 @@ export async function withHistory<T>(
   if (!hasIdentity(home)) throw notInitialised(home)
   const config = Config.load(home, around)
   const network = config.get('network')
-  const records = storedVertices(networkDirectory(home, network))
-  if (records === undefined) {
+  const stored = storedHistory(networkDirectory(home, network))
+  if (stored === undefined) {
     throw new SynapticError(
       'no-history',
       `there is no history in ${home.directory}`,
       'start the node first; one with --storage memory keeps none on the disk',
     )
   }
-  const history = new DagHistory(await loadMesh(), network, records)
+  const history = new DagHistory(await loadMesh(), network, stored)
   try {
     return await work(history)
   } finally {

@@ -132,6 +132,7 @@ async function makeNode(
     port: wanted,
     exactPort: config.resolve('listen.port').origin === 'flag',
     storage: config.get('storage'),
+    history: config.get('history'),
     bootstrap: config.get('bootstrap'),
     threads: config.get('training.threads'),
   })

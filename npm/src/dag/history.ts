@@ -4,6 +4,7 @@
  * What is read is what was on the disk when it was opened: everything that the node acknowledged.
  */
 import { SynapticError } from '../errors.js'
+import type { StoredHistory } from '../host/store.js'
 import type { DagEntry, DagFault, DagStats, DagVerified, DagVertex, MeshModule } from '../wasm.js'
 import { decodeDagCbor, type Value } from './cbor.js'
 
@@ -30,8 +31,8 @@ export interface ShownVertex extends Omit<DagVertex, 'bytes' | 'signature'> {
 export class DagHistory {
   readonly #core: ReturnType<MeshModule['History']['read']>
 
-  constructor(mesh: MeshModule, network: string, records: readonly Uint8Array[]) {
-    this.#core = mesh.History.read(network, records)
+  constructor(mesh: MeshModule, network: string, { vertices, pruned }: StoredHistory) {
+    this.#core = mesh.History.read(network, vertices, pruned)
   }
 
   /** Vertices, newest first. */

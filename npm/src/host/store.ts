@@ -212,19 +212,37 @@ export function glimpse(directory: string): StoreGlimpse | undefined {
   }
 }
 
+/** The history in a store. */
+export interface StoredHistory {
+  /** Vertices, in no particular order. */
+  readonly vertices: Uint8Array[]
+  /** What stays of those that were dropped, in order. */
+  readonly pruned: Uint8Array[]
+}
+
+/** What stays of dropped vertices is under names that begin with `pruned/`. */
+const PRUNED = "key >= CAST('pruned/' AS BLOB) AND key < CAST('pruned0' AS BLOB)"
+
 /**
- * The vertices in the store of a directory, in no particular order; undefined where there is no
- * store. A node may be writing it meanwhile: this is a view of one moment.
+ * The history in the store of a directory; undefined where there is no store. A node may be writing
+ * it meanwhile: this is a view of one moment.
  */
-export function storedVertices(directory: string): Uint8Array[] | undefined {
+export function storedHistory(directory: string): StoredHistory | undefined {
   const file = path.join(directory, DATABASE_FILE)
   if (!fs.existsSync(file)) return undefined
   let database: Database | undefined
   try {
     database = findSqlite()(file)
     database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA query_only = ON`)
-    const rows = database.prepare('SELECT value FROM vertices').all([])
-    return rows.map((row) => bytesOf(row, 'value'))
+    database.exec('BEGIN')
+    const read = (query: string): Uint8Array[] => {
+      const rows = database?.prepare(query).all([]) ?? []
+      return rows.map((row) => bytesOf(row, 'value'))
+    }
+    const vertices = read('SELECT value FROM vertices')
+    const pruned = read(`SELECT value FROM meta WHERE ${PRUNED} ORDER BY key`)
+    database.exec('COMMIT')
+    return { vertices, pruned }
   } catch (thrown) {
     throw sqliteError(thrown, file)
   } finally {

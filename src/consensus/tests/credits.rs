@@ -35,8 +35,8 @@ fn salt(by: usize, label: &str) -> [u8; 32] {
 }
 
 /// What wallets do at random, each by what it knows from one honest member.
-struct Economy {
-    network: Network,
+pub(super) struct Economy {
+    pub(super) network: Network,
     rng: Rng,
     written: Vec<(ItemId, AuthorId, Operation)>,
 }
@@ -125,7 +125,7 @@ impl Economy {
     }
 }
 
-fn economy(setup: Setup, seed: u64) -> Economy {
+pub(super) fn economy(setup: Setup, seed: u64) -> Economy {
     let mut economy = Economy::new(setup, seed);
     for step in 0..20 {
         economy.act();
@@ -236,7 +236,7 @@ fn verdict(economy: &Economy) -> Result<usize, String> {
 }
 
 /// As [`random`], and Byzantine members may forge cuts.
-fn cunning(seed: u64) -> Setup {
+pub(super) fn cunning(seed: u64) -> Setup {
     let setup = random(seed, 0);
     let forges = if seed.is_multiple_of(2) { 0 } else { 8 };
     Setup { schemes: setup.schemes | forges, ..setup }

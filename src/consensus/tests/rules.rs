@@ -11,7 +11,7 @@ use crate::dag::vote::{Block, Decision, ItemId, Vote, Votes};
 use crate::rng::Rng;
 
 /// The first vote that an honest member may not have said after those before it.
-fn contradiction<'a>(votes: impl Iterator<Item = (u64, &'a Vote)>) -> Option<&'a Vote> {
+pub(super) fn contradiction<'a>(votes: impl Iterator<Item = (u64, &'a Vote)>) -> Option<&'a Vote> {
     let mut epochs: BTreeMap<u64, Vec<&Vote>> = BTreeMap::new();
     for (epoch, vote) in votes {
         epochs.entry(epoch).or_default().push(vote);

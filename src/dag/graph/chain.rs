@@ -121,7 +121,8 @@ impl Graph {
         if fields.lamport != lamport && !mutant::skips(Check::Lamport) {
             return Err(Error::Lamport { found: fields.lamport, expected: lamport });
         }
-        if let Some((prev, found, seq)) = fields.prev.and_then(|prev| self.position(prev))
+        if let Some(prev) = fields.prev
+            && let Some((found, seq, _)) = self.place_of(&prev)
             && !mutant::skips(Check::Prev)
         {
             if found != fields.author {
@@ -135,13 +136,13 @@ impl Graph {
         self.check_not_after_proof(vertex)
     }
 
-    /// Whose an accepted vertex is, and at which position.
-    fn position(&self, id: VertexId) -> Option<(VertexId, AuthorId, u64)> {
-        if let Some(signed) = self.get(&id) {
-            return Some((id, signed.vertex().author, signed.vertex().seq));
+    /// Whose an accepted vertex is, its position and its Lamport time, even if it was dropped.
+    pub fn place_of(&self, id: &VertexId) -> Option<(AuthorId, u64, u64)> {
+        if let Some(fields) = self.get(id).map(SignedVertex::vertex) {
+            return Some((fields.author, fields.seq, fields.lamport));
         }
-        let stub = self.floor.get(&id)?;
-        Some((id, self.floor.author(stub)?, stub.seq))
+        let stub = self.floor.get(id)?;
+        Some((self.floor.author(stub)?, stub.seq, stub.lamport))
     }
 
     /// Verifies what is signed inside the payloads: bindings and equivocation proofs.

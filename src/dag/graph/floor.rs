@@ -11,8 +11,8 @@
 //! here all the same.
 //!
 //! Never dropped are heads, and what states identities, bindings and proofs. A stub takes some 140
-//! bytes of memory, with its place in the timeline, and 60 of a store, where a vertex of votes takes
-//! four thousand of both; [`limits::GRAPH_STUBS_MAX`] bounds them.
+//! bytes of memory, with its place in the timeline, and 60 of a store, where a vertex of votes
+//! takes four thousand of both; [`limits::GRAPH_STUBS_MAX`] bounds them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -135,6 +135,14 @@ impl Floor {
         place_in(&mut self.authors, author)
     }
 
+    /// Notes kept vertices that dropped ones cite, and forgets those that were dropped since.
+    fn cite(&mut self, kept: &[VertexId]) {
+        let mut cited = std::mem::take(&mut self.cited);
+        cited.extend(kept);
+        cited.retain(|id| self.get(id).is_none());
+        self.cited = cited;
+    }
+
     /// Adds stubs; those that are there already change nothing.
     fn add(&mut self, new: Vec<Stub>) {
         for stub in &new {
@@ -179,6 +187,9 @@ impl Graph {
     ) -> Option<(Stubs, Vec<VertexId>)> {
         let mut covered = vec![false; self.order.len()];
         self.mark_past(frontier, &mut covered, |_| ());
+        // What is behind a dropped vertex was behind an earlier frontier.
+        let cited: Vec<VertexId> = self.floor.cited.iter().copied().collect();
+        self.mark_past(&cited, &mut covered, |_| ());
         let last = self.order.len().saturating_sub(keep);
         let room = limits::GRAPH_STUBS_MAX.saturating_sub(self.floor.len());
         let old = self.order.iter().zip(covered).take(last).enumerate();
@@ -194,9 +205,11 @@ impl Graph {
         for place in &places {
             stubs.extend(self.stub_of(*place, &fold));
         }
-        let batch = self.pack(&stubs, self.kept_parents(&places));
+        let cited = self.kept_parents(&places);
+        let batch = self.pack(&stubs, cited.clone());
         let ids = stubs.iter().map(|stub| stub.id).collect();
         self.floor.add(stubs);
+        self.floor.cite(&cited);
         self.rebuild_without(&places);
         Some((batch, ids))
     }
@@ -226,7 +239,7 @@ impl Graph {
             new.push(Stub { author, accused, ..stub });
         }
         self.floor.add(new);
-        self.floor.cited.extend(&stubs.cited);
+        self.floor.cite(&stubs.cited);
         Ok(())
     }
 

@@ -21,7 +21,7 @@ use crate::message::{Ballots, Request, Response};
 use crate::neural::{
     self, Activation, Dataset, Labels, Layer, LocalTraining, Loss, Scaling, Shape,
 };
-use crate::node::{Config, Node, Restored};
+use crate::node::{Config, History, Node, Restored};
 use crate::rng::Rng;
 use crate::sampling::{Answer, Ballot};
 use crate::units::MicroCredits;
@@ -77,6 +77,7 @@ pub(super) struct Member {
     pub(super) train: Trainer,
     pub(super) clock_skew_ms: i64,
     pub(super) listens: bool,
+    pub(super) history: History,
     life: u64,
     timer: u64,
     seen: BTreeSet<Digest>,
@@ -199,6 +200,7 @@ impl Mesh {
             train: Trainer::Honest(50),
             clock_skew_ms: 0,
             listens: true,
+            history: History::default(),
             life: 0,
             timer: 0,
             seen: BTreeSet::new(),
@@ -260,6 +262,7 @@ impl Mesh {
             name: "test".to_owned(),
             bootstrap,
             advertise: Vec::new(),
+            history: self.members[member].history,
         };
         let now = self.now(member);
         let this = &self.members[member];
@@ -685,6 +688,9 @@ impl Mesh {
         store.vertices.extend(write.vertices);
         store.blobs.extend(write.blobs);
         store.meta.extend(write.meta);
+        for id in &write.removed {
+            store.vertices.remove(id);
+        }
         if crash == Some(Crash::BeforeAnswer) {
             return self.schedule(0, Delivery::Crash { member, life });
         }
@@ -729,7 +735,8 @@ fn fits_batch(write: &Write) -> bool {
     let vertices = write.vertices.iter().map(|(_, bytes)| (32, bytes.len()));
     let blobs = write.blobs.iter().map(|(_, bytes)| (32, bytes.len()));
     let meta = write.meta.iter().map(|(name, bytes)| (name.len(), bytes.len()));
-    let records: Vec<(usize, usize)> = vertices.chain(blobs).chain(meta).collect();
+    let removed = write.removed.iter().map(|_| (32, 0));
+    let records: Vec<(usize, usize)> = vertices.chain(blobs).chain(meta).chain(removed).collect();
     records.len() <= limits::STORE_BATCH_OPERATIONS_MAX
         && records.iter().map(|(key, value)| key + value).sum::<usize>()
             <= limits::STORE_BATCH_BYTES_MAX

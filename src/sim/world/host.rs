@@ -11,7 +11,7 @@ use crate::effect::Input;
 use crate::identity::{AuthorId, Secrets, TransportId};
 use crate::limits;
 use crate::neural::Dataset;
-use crate::node::{Config, Node};
+use crate::node::{Config, History, Node};
 use crate::rng::Rng;
 use crate::sim::byzantine::Strategy;
 use crate::sim::checker::{Broken, Fact, Peek, Violation};
@@ -171,6 +171,7 @@ impl World {
             name: "simulation".to_owned(),
             bootstrap: self.bootstrap(node),
             advertise: Vec::new(),
+            history: History::default(),
         };
         let host = &mut self.hosts[node];
         let mut entropy = [0; 32];

@@ -1,0 +1,266 @@
+//! Dropping old vertices, so that a history may go on for ever with the room that there is.
+//!
+//! ```text
+//!  too many vertices -> [ what is behind the frontier of an old checkpoint, is not among the
+//!                         newest, and is settled ] -> dropped from the graph
+//!                       |  one write: stubs, items, decisions, checkpoints     ("pruned/<n>")
+//!                       |  acknowledged
+//!                       `-> writes that remove the vertices
+//! ```
+//!
+//! Vertices that only carry votes, committees and operations are dropped once the engine says that
+//! all of it is settled ([`State::is_past`]). What a run or a binding states stays. A graph with
+//! stubs judges new vertices as one that has everything, so nodes that prune and nodes that do not
+//! agree for ever; but nobody can come to know from a pruned node what it dropped. Without a
+//! committee there are no checkpoints, and nothing is dropped.
+//!
+//! A crash is harmless at any write: either the record is there or nothing was removed, and what
+//! was not removed yet is recognised by its stub at the next start.
+
+use std::cell::Cell;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Error, History, Node, Phase, writing};
+use crate::clock::Now;
+use crate::consensus::{Item, Past, Record, State};
+use crate::dag::cbor::{self, Bounds};
+use crate::dag::vote::ItemId;
+use crate::dag::{Graph, Payload, SignedVertex, Stubs, VertexId};
+use crate::identity::{AuthorId, NetworkId};
+use crate::limits;
+
+/// The first part of the names of records in the store.
+const NAME: &str = "pruned/";
+/// The unit of a write that holds a record; groups count theirs from 0.
+const UNIT: u64 = u64::MAX;
+
+/// What one pruning leaves: everything that a start needs of the vertices that it dropped.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Batch {
+    stubs: Stubs,
+    /// Who was known to have equivocated.
+    ended: Vec<(AuthorId, u64)>,
+    items: Vec<Item>,
+    /// What is new since the batch before.
+    past: Past,
+    /// Items that became final here since the batch before, in their order.
+    finalised: Vec<ItemId>,
+}
+
+/// What a stored record says about dropped vertices, for who reads a store beside its node.
+///
+/// # Errors
+/// [`Error::Pruned`] when it cannot be read.
+pub fn stubs_of(record: &[u8]) -> Result<Stubs, Error> {
+    Ok(Batch::decode(record)?.stubs)
+}
+
+/// How far the history was pruned.
+#[derive(Debug, Default)]
+pub(super) struct Pruning {
+    /// Records in the store, and what they hold of the growing lists.
+    batches: usize,
+    checkpoints: usize,
+    certified: usize,
+    finalised: usize,
+    /// Vertices to remove when the record is durable.
+    under_way: Option<Vec<VertexId>>,
+    /// Not before this time again.
+    next_ms: u64,
+}
+
+impl Batch {
+    fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let bytes_max = limits::STORE_VALUE_BYTES_MAX;
+        let bounds = Bounds { bytes_max, items_max: bytes_max, depth_max: cbor::DEPTH_MAX };
+        cbor::decode(bytes, &bounds).map_err(|error| Error::Pruned(error.to_string()))
+    }
+}
+
+/// What the records in a store say.
+#[derive(Debug, Default)]
+pub(super) struct Pruned {
+    batches: Vec<Batch>,
+}
+
+impl Pruned {
+    /// Reads the records of a store.
+    fn read(meta: &[(String, Vec<u8>)]) -> Result<Self, Error> {
+        let mut found: Vec<&(String, Vec<u8>)> =
+            meta.iter().filter(|(name, _)| name.starts_with(NAME)).collect();
+        found.sort_unstable();
+        let mut batches = Vec::with_capacity(found.len());
+        for (place, (name, bytes)) in found.into_iter().enumerate() {
+            if *name != name_of(place) {
+                return Err(Error::Pruned("a record is missing".to_owned()));
+            }
+            batches.push(Batch::decode(bytes)?);
+        }
+        Ok(Self { batches })
+    }
+
+    /// Lets an empty graph know what was dropped.
+    fn restore_stubs(&self, graph: &mut Graph) -> Result<(), Error> {
+        for batch in &self.batches {
+            let restored = graph.restore_stubs(&batch.stubs);
+            restored.map_err(|error| Error::Pruned(error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Lets a restored graph know who equivocated.
+    fn restore_ended(&self, graph: &mut Graph) {
+        if let Some(last) = self.batches.last() {
+            graph.restore_ended(&last.ended);
+        }
+    }
+}
+
+/// Rebuilds the graph from a store, with what stays of vertices that were dropped.
+pub(super) fn restore(
+    network: NetworkId,
+    me: &AuthorId,
+    vertices: &[Vec<u8>],
+    meta: &[(String, Vec<u8>)],
+) -> Result<(writing::History, Pruned), Error> {
+    let pruned = Pruned::read(meta)?;
+    let mut empty = Graph::new(network);
+    pruned.restore_stubs(&mut empty)?;
+    let mut history = writing::restore(empty, me, vertices)?;
+    pruned.restore_ended(&mut history.graph);
+    Ok((history, pruned))
+}
+
+impl Node {
+    /// Lets a new engine know what dropped vertices led to, and removes those that have not left
+    /// the store.
+    pub(super) fn restore_past(
+        &mut self,
+        pruned: Pruned,
+        leftover: Vec<VertexId>,
+        now: Now,
+    ) -> Result<(), Error> {
+        self.writer.remove_vertices(leftover);
+        if pruned.batches.is_empty() {
+            return Ok(());
+        }
+        let mut items: Vec<Item> =
+            self.graph.iter().flat_map(|signed| Record::of(signed).items).collect();
+        let mut past = Past::default();
+        self.pruning.batches = pruned.batches.len();
+        for batch in pruned.batches {
+            items.extend(batch.items);
+            past = past.then(batch.past);
+            for item in batch.finalised {
+                self.deciding.note_final(item);
+            }
+        }
+        self.pruning.checkpoints = past.checkpoints.len();
+        self.pruning.certified = past.certified.len();
+        self.pruning.finalised = self.deciding.finalised.len();
+        let Some(engine) = self.deciding.engine.quorum_mut() else { return Ok(()) };
+        engine.resume(past, items, now).map_err(|error| Error::Pruned(error.to_string()))?;
+        for checkpoint in engine.checkpoints().to_vec() {
+            self.on_checkpoint(checkpoint);
+        }
+        Ok(())
+    }
+
+    /// Drops old vertices when there are too many.
+    pub(super) fn prune(&mut self, now: Now) {
+        let History::Newest(keep) = self.config.history else { return };
+        let many = self.graph.len() >= keep.saturating_add(keep / 2)
+            || self.graph.size_bytes() >= limits::GRAPH_BYTES_MAX / 4 * 3;
+        let free = self.pruning.under_way.is_none() && !self.writer.is_removing();
+        if !many || !free || self.phase != Phase::Running || now.mono_ms < self.pruning.next_ms {
+            return;
+        }
+        self.pruning.next_ms = now.mono_ms.saturating_add(limits::PRUNE_INTERVAL_MS);
+        if self.cut.is_some() || self.writer.is_failing() {
+            return;
+        }
+        let Some(engine) = self.deciding.engine.quorum() else { return };
+        let Some(frontier) = engine.old_frontier() else { return };
+        let room = Room::default();
+        let keep = keep.min(self.graph.len() / 3 * 2);
+        let dropped = self.graph.prune(frontier, keep, |signed| room.takes(signed, engine));
+        let Some((stubs, ids)) = dropped else { return };
+        self.counters.count("history-pruned");
+        let Some(batch) = self.batch(stubs, &ids) else { return };
+        let bytes = cbor::encode(&batch).expect("lists, bytes, numbers and texts always encode");
+        self.writer.add_unit(UNIT, vec![(name_of(self.pruning.batches), bytes)]);
+        self.pruning.batches += 1;
+        self.pruning.checkpoints += batch.past.checkpoints.len();
+        self.pruning.certified += batch.past.certified.len();
+        self.pruning.finalised += batch.finalised.len();
+        if let Some(engine) = self.deciding.engine.quorum_mut() {
+            engine.forget(&ids);
+        }
+        self.pruning.under_way = Some(ids);
+    }
+
+    fn batch(&self, stubs: Stubs, ids: &[VertexId]) -> Option<Batch> {
+        let engine = self.deciding.engine.quorum()?;
+        let finalised = self.deciding.finalised.get(self.pruning.finalised..);
+        Some(Batch {
+            stubs,
+            ended: self.graph.ended().collect(),
+            items: ids.iter().flat_map(|id| engine.items_of(id)).cloned().collect(),
+            past: engine.past(self.pruning.checkpoints, self.pruning.certified),
+            finalised: finalised.unwrap_or_default().to_vec(),
+        })
+    }
+
+    /// Units of writes are durable: what was dropped may leave the store, if the record is there.
+    pub(super) fn record_durable(&mut self, units: &[u64]) {
+        if units.contains(&UNIT)
+            && let Some(ids) = self.pruning.under_way.take()
+        {
+            self.writer.remove_vertices(ids);
+        }
+    }
+}
+
+/// What one record still holds.
+struct Room {
+    vertices: Cell<usize>,
+    bytes: Cell<usize>,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self {
+            vertices: Cell::new(limits::PRUNE_VERTICES_MAX),
+            bytes: Cell::new(limits::STORE_VALUE_BYTES_MAX / 4),
+        }
+    }
+}
+
+impl Room {
+    /// Whether a vertex is dropped: nothing in it is open, and there is room for what it decided.
+    fn takes(&self, signed: &SignedVertex, engine: &State) -> bool {
+        let settles = |payload: &Payload| {
+            matches!(payload, Payload::Votes(_) | Payload::Committee(_) | Payload::Ledger(_))
+        };
+        if !signed.vertex().payloads.iter().all(settles) {
+            return false;
+        }
+        let record = Record::of(signed);
+        // An item has its fields, and 32 bytes for each of its keys.
+        let bytes = if record.items.is_empty() { 0 } else { 2 * signed.size_bytes() };
+        let (vertices, left) = (self.vertices.get(), self.bytes.get());
+        if vertices == 0 || left < bytes || !engine.is_past(&record) {
+            return false;
+        }
+        self.vertices.set(vertices - 1);
+        self.bytes.set(left - bytes);
+        true
+    }
+}
+
+/// The name of a record; their order is that of their names.
+fn name_of(batch: usize) -> String {
+    format!("{NAME}{batch:010}")
+}

@@ -1,0 +1,277 @@
+//! Members that drop old vertices: bounded for ever, the same as those that keep all, and whole
+//! after a crash at any moment.
+
+use std::collections::BTreeSet;
+
+use super::mesh::{Crash, Mesh, tiny_run};
+use crate::consensus::Finality;
+use crate::dag::{RunSpec, SignedVertex, VertexId};
+use crate::effect::{Command, Intention};
+use crate::event::{Event, FinalisedView, MovementPage, Reply};
+use crate::node::{Error, History};
+use crate::units::MicroCredits;
+
+/// Newest vertices that members keep here.
+const KEPT: usize = 40;
+
+/// Four members of a committee; the last of `count` keeps everything, the others do not.
+fn running(seed: u64, count: usize) -> Mesh {
+    let mut mesh = Mesh::deciding(seed, count, &[1; 4]);
+    for member in 0..count {
+        let keeps_all = member + 1 == count;
+        mesh.members[member].history = if keeps_all { History::All } else { History::Newest(KEPT) };
+        mesh.start(member);
+    }
+    mesh.run_for(10_000);
+    mesh
+}
+
+fn pay(mesh: &mut Mesh, from: usize, to: usize) {
+    let to = mesh.members[to].secrets.author();
+    let wish = Intention::Pay { to, amount: MicroCredits(1), memo: "tea".to_owned() };
+    mesh.ask(from, Command::Operate(wish)).unwrap();
+}
+
+/// Payments round and round, one in four seconds.
+fn pay_around(mesh: &mut Mesh, payers: &[usize], payments: usize) {
+    for number in 0..payments {
+        let from = payers[number % payers.len()];
+        pay(mesh, from, payers[(number + 1) % payers.len()]);
+        mesh.run_for(4_000);
+    }
+}
+
+fn movements(mesh: &mut Mesh, member: usize) -> MovementPage {
+    match mesh.ask(member, Command::WalletHistory { account: None, from: 0, count_max: 1_000 }) {
+        Ok(Reply::WalletHistory(page)) => page,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn finalised(mesh: &mut Mesh, member: usize) -> Vec<FinalisedView> {
+    match mesh.ask(member, Command::Finalised { from: 0, count_max: usize::MAX }) {
+        Ok(Reply::Finalised(page)) => page.items,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn names(mesh: &Mesh, member: usize) -> Vec<VertexId> {
+    mesh.node(member).graph().timeline().iter().map(|key| key.id).collect()
+}
+
+/// Lets everybody come to rest, and compares what must be the same.
+fn assert_agree(mesh: &mut Mesh, members: &[usize]) {
+    mesh.run_for(30_000);
+    let first = members[0];
+    for member in members {
+        assert_eq!(names(mesh, *member), names(mesh, first), "member {member}");
+        let (one, other) = (mesh.node(*member), mesh.node(first));
+        assert_eq!(one.graph().heads(), other.graph().heads(), "member {member}");
+        let (one, other) = (one.consensus().unwrap(), other.consensus().unwrap());
+        assert!(one.decisions().eq(other.decisions()), "member {member}");
+        assert_eq!(one.checkpoints(), other.checkpoints(), "member {member}");
+        assert_eq!(one.certified(), other.certified(), "member {member}");
+        assert_eq!(one.ledger(), other.ledger(), "member {member}");
+        assert_eq!(mesh.node(*member).deciding.finality(), Finality::Quorum);
+    }
+}
+
+/// The store holds what the graph holds, and no more.
+fn assert_stored(mesh: &Mesh, member: usize) {
+    let held: BTreeSet<VertexId> = mesh.node(member).graph().iter().map(SignedVertex::id).collect();
+    let stored: BTreeSet<VertexId> = mesh.members[member].store.vertices.keys().copied().collect();
+    assert_eq!(stored, held, "member {member}");
+}
+
+#[test]
+fn a_member_that_drops_stays_small_and_agrees_with_one_that_keeps_all() {
+    let mut mesh = running(200, 5);
+    let (mut most, mut bytes) = (Vec::new(), Vec::new());
+    for _ in 0..12 {
+        let (mut held, mut stored) = (0, 0);
+        for _ in 0..5 {
+            pay_around(&mut mesh, &[0, 1], 2);
+            held = held.max(mesh.node(1).graph().len());
+            stored = stored.max(mesh.members[1].store.vertices.values().map(Vec::len).sum());
+        }
+        most.push(held);
+        bytes.push(stored);
+    }
+    assert_agree(&mut mesh, &[0, 1, 2, 3, 4]);
+    let (all, kept) = (mesh.node(4).graph().len(), mesh.node(1).graph());
+    eprintln!(
+        "of {all} vertices {} dropped; held {most:?}; stored bytes {bytes:?}",
+        kept.dropped()
+    );
+    assert_eq!((mesh.node(4).graph().dropped(), kept.len() + kept.dropped()), (0, all));
+    let least = |range: std::ops::Range<usize>| *most[range].iter().max().unwrap();
+    assert!(least(8..12) < least(3..7) + KEPT && all > 3 * least(0..12), "{most:?} of {all}");
+    for member in 0..5 {
+        assert_stored(&mesh, member);
+    }
+    // What it says of the past is what the other one says.
+    let pages = [1, 4].map(|member| movements(&mut mesh, member).movements.len());
+    let lists = [1, 4].map(|member| {
+        let mut items: Vec<_> = finalised(&mut mesh, member).into_iter().map(|v| v.item).collect();
+        items.sort_unstable();
+        items
+    });
+    assert!(pages[0] > 0 && lists[0] == lists[1] && lists[0].len() == 120);
+    // An old payment can be looked at and proven where its vertex is gone.
+    let item = lists[0].iter().find(|item| mesh.node(1).graph().is_dropped(&item.0)).unwrap();
+    let Ok(Reply::Item(view)) = mesh.ask(1, Command::Item { item: item.to_string() }) else {
+        panic!("an old item is unknown")
+    };
+    let Ok(Reply::Item(other)) = mesh.ask(4, Command::Item { item: item.to_string() }) else {
+        panic!("an old item is unknown to who keeps all")
+    };
+    assert_eq!(view, other);
+    assert!(matches!(mesh.ask(1, Command::Prove { item: item.to_string() }), Ok(Reply::Proof(_))));
+}
+
+#[test]
+fn a_restarted_member_goes_on_without_what_it_dropped() {
+    let mut mesh = running(201, 5);
+    for round in 0..3 {
+        pay_around(&mut mesh, &[0, 1, 2, 3], 25);
+        let before = (names(&mesh, 1), finalised(&mut mesh, 1), movements(&mut mesh, 1));
+        assert!(mesh.node(1).graph().dropped() > 0, "round {round}");
+        mesh.crash(1);
+        mesh.start(1);
+        let after = names(&mesh, 1);
+        assert!(before.0.iter().all(|id| after.contains(id)), "round {round}");
+        mesh.run_for(10);
+        let again = (finalised(&mut mesh, 1), movements(&mut mesh, 1));
+        let items =
+            |views: &[FinalisedView]| views.iter().map(|view| view.item).collect::<BTreeSet<_>>();
+        assert_eq!(items(&again.0), items(&before.1), "round {round}");
+        assert_eq!(again.1.movements.len(), before.2.movements.len(), "round {round}");
+        assert_agree(&mut mesh, &[0, 1, 2, 3, 4]);
+        assert_stored(&mesh, 1);
+    }
+    // It votes on: without it and one more there is no quorum.
+    mesh.crash(0);
+    pay_around(&mut mesh, &[1, 2, 3], 6);
+    assert_agree(&mut mesh, &[1, 2, 3, 4]);
+    assert_eq!(mesh.node(1).deciding.engine.decisions(), 75 + 6);
+}
+
+#[test]
+fn a_crash_at_any_write_of_a_pruning_is_harmless() {
+    let mut mesh = running(202, 5);
+    pay_around(&mut mesh, &[0, 1, 2, 3], 4);
+    let until = |mesh: &Mesh| mesh.node(1).graph().dropped() > 0;
+    let mut hit = 0;
+    for crash in [Crash::BeforeWrite, Crash::BeforeAnswer, Crash::AfterAnswer] {
+        for later in 1..5 {
+            // Just before the next pruning.
+            let batches = |mesh: &Mesh| {
+                mesh.members[1].store.meta.keys().filter(|name| name.starts_with("pruned/")).count()
+            };
+            let dropped = mesh.node(1).graph().dropped();
+            let before = batches(&mesh);
+            for _ in 0..60 {
+                if mesh.node(1).graph().dropped() > dropped {
+                    break;
+                }
+                for from in 0..4 {
+                    pay(&mut mesh, from, (from + 1) % 4);
+                }
+                mesh.run_until(4_000, |mesh| mesh.node(1).graph().dropped() > dropped);
+            }
+            assert!(until(&mesh));
+            let writes = mesh.members[1].store.writes;
+            mesh.members[1].store.crash = Some((writes + later, crash));
+            mesh.run_until(20_000, |mesh| mesh.members[1].node.is_none());
+            if mesh.members[1].node.is_none() {
+                hit += usize::from(batches(&mesh) > before);
+                mesh.members[1].store.crash = None;
+                mesh.start(1);
+            }
+            mesh.members[1].store.crash = None;
+            assert_agree(&mut mesh, &[0, 1, 2, 3, 4]);
+            assert_stored(&mesh, 1);
+            let me = mesh.node(1).author();
+            assert_eq!(mesh.node(4).graph().equivocated(&me), None, "{crash:?}, {later}");
+        }
+    }
+    assert!(hit > 0, "some crashes came between the record and the removals");
+}
+
+#[test]
+fn who_comes_late_needs_somebody_who_keeps_all() {
+    for keeper in [true, false] {
+        let mut mesh = running(203, 6);
+        // The last member is away from the beginning, and the one before keeps all or is away too.
+        mesh.crash(5);
+        mesh.crash(4);
+        mesh.members[4].history = if keeper { History::All } else { History::Newest(KEPT) };
+        mesh.start(4);
+        pay_around(&mut mesh, &[0, 1, 2, 3], 50);
+        mesh.start(5);
+        mesh.run_for(120_000);
+        let dropped =
+            |event: &Event| matches!(event, Event::Warning(why) if why.code == "history-dropped");
+        assert!((0..4).all(|member| mesh.node(member).graph().dropped() > 0));
+        if keeper {
+            assert_agree(&mut mesh, &[0, 1, 2, 3, 4, 5]);
+        } else {
+            assert!(mesh.members[5].events.iter().any(dropped), "it is told why it cannot go on");
+            assert!(names(&mesh, 5).len() < names(&mesh, 0).len());
+        }
+        // Nobody is blamed for what it dropped, or for asking.
+        for member in 0..6 {
+            assert!(mesh.members[member].links.len() >= 4, "member {member}");
+        }
+    }
+}
+
+#[test]
+fn without_a_committee_nothing_is_dropped() {
+    let mut mesh = Mesh::new(204, 2);
+    for member in 0..2 {
+        mesh.members[member].history = History::Newest(2);
+        mesh.start(member);
+    }
+    mesh.run_for(5_000);
+    for number in 0..3 {
+        let name = format!("run-{number}");
+        let run = mesh.start_run(0, RunSpec { name, ..tiny_run(2, 2) });
+        mesh.run_for(500);
+        mesh.join(1, &run);
+        mesh.finish(&run, &[0, 1], 60_000);
+    }
+    mesh.run_for(60_000);
+    assert!(mesh.node(0).graph().len() > 8);
+    assert_eq!((mesh.node(0).graph().dropped(), mesh.node(1).graph().dropped()), (0, 0));
+}
+
+#[test]
+fn a_damaged_record_of_what_was_dropped_is_found_at_the_start() {
+    let mut mesh = running(205, 5);
+    pay_around(&mut mesh, &[0, 1, 2, 3], 40);
+    mesh.run_for(30_000);
+    mesh.crash(1);
+    let good = mesh.members[1].store.clone();
+    let records: Vec<String> =
+        good.meta.keys().filter(|name| name.starts_with("pruned/")).cloned().collect();
+    assert!(records.len() > 1, "{records:?}");
+    let mut refused = 0;
+    for at in 0..good.meta[&records[0]].len() {
+        if at % 997 == 0 {
+            let mut store = good.clone();
+            store.meta.get_mut(&records[0]).unwrap()[at] ^= 1;
+            mesh.members[1].store = store;
+            refused += usize::from(mesh.make(1, Vec::new()).is_err());
+        }
+    }
+    assert!(refused > 0, "most bytes matter");
+    mesh.members[1].store = good.clone();
+    mesh.members[1].store.meta.remove(&records[0]);
+    let error = mesh.make(1, Vec::new()).map(|_| ()).unwrap_err();
+    assert!(matches!(error, Error::Pruned(_)), "{error}");
+    assert_eq!(error.code(), "store-damaged");
+    mesh.members[1].store = good;
+    mesh.start(1);
+    assert_agree(&mut mesh, &[0, 1, 2, 3, 4]);
+}
