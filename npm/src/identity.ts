@@ -6,6 +6,7 @@
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
+import { readConfigFile } from './config.js'
 import { HISTORY_LOST_HINT, SynapticError } from './errors.js'
 import {
   exists,
@@ -91,6 +92,12 @@ export function knownNetworks(home: Home): string[] {
   } catch {
     return []
   }
+}
+
+/** The network a home belongs to: by its settings, else by what it took part in last. */
+export function ownNetwork(home: Home): string | undefined {
+  const { network } = readConfigFile(home.configFile)
+  return typeof network === 'string' && network !== '' ? network : knownNetworks(home).at(-1)
 }
 
 /** Remembers that this identity has a history in a network; call it once the store exists. */

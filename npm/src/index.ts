@@ -4,6 +4,7 @@
 import { proofVerifier, type VerifyProof } from './proof.js'
 import { loadProof } from './wasm.js'
 
+export { type DagHistory, type LogOptions, openHistory, type ShownVertex } from './dag/history.js'
 export { type Problem, SynapticError } from './errors.js'
 export type { Lagged } from './host/hub.js'
 export type { Membership, TrainingEvent } from './host/runs.js'
@@ -18,6 +19,11 @@ export type {
   CommitteeMember,
   CommitteeView,
   ConsensusEngine,
+  DagAuthor,
+  DagEntry,
+  DagFault,
+  DagStats,
+  DagVerified,
   Dataset,
   FinalItem,
   FinalityState,

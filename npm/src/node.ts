@@ -5,7 +5,7 @@
  * making it is the order of what can go wrong cheaply first: identity, lock, port, disk, core.
  */
 import * as path from 'node:path'
-import { readConfigFile, updateConfigFile } from './config.js'
+import { updateConfigFile } from './config.js'
 import { SynapticError, toSynapticError } from './errors.js'
 import { makePrivateDirectory } from './files.js'
 import { Finalised } from './finalised.js'
@@ -25,8 +25,8 @@ import { SqliteStore } from './host/store.js'
 import {
   createIdentity,
   type Identity,
-  knownNetworks,
   noteHistory,
+  ownNetwork,
   passingIdentity,
   readIdentity,
   requireHistory,
@@ -524,12 +524,6 @@ function openHome(
   noteHistory(home, network)
   if (own === undefined) settleIn(home, network)
   return { identity, network, genesis: kept, store, lock }
-}
-
-/** The network a home belongs to: by its settings, else by what it took part in last. */
-function ownNetwork(home: Home): string | undefined {
-  const { network } = readConfigFile(home.configFile)
-  return typeof network === 'string' && network !== '' ? network : knownNetworks(home).at(-1)
 }
 
 /** Makes a network the one that the next start finds, here and on the command line. */

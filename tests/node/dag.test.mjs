@@ -95,6 +95,24 @@ test('the graph names every parent, in text and for Graphviz', async () => {
   assert.match(dot, /^digraph dag \{/)
 })
 
+test('a program reads the same history', async () => {
+  const { openHistory, SynapticError } = await import(pathToFileURL(join(PACKAGE, 'node.mjs')).href)
+  const history = await openHistory(home)
+  try {
+    assert.deepEqual([...history.log()], await dag('log'))
+    assert.deepEqual(history.show(started.run), await dag('show', started.run))
+    const { vertices } = history.stats()
+    const pieces = [...history.verify()]
+    assert.deepEqual([pieces.at(-1).done, pieces.flatMap(({ faults }) => faults)], [vertices, []])
+    const unknown = (error) => error instanceof SynapticError && error.code === 'no-such-vertex'
+    assert.throws(() => history.show('bafnothing'), unknown)
+  } finally {
+    history.free()
+  }
+  await assert.rejects(openHistory(scratch()), { code: 'not-initialised' })
+  await assert.rejects(openHistory(home, { network: 'elsewhere' }), { code: 'no-history' })
+})
+
 test('a history that was changed on the disk is not verified', async () => {
   const whole = await dag('verify')
   assert.equal(whole.ok, true)

@@ -3,9 +3,20 @@
  *
  * What is read is what was on the disk when it was opened: everything that the node acknowledged.
  */
-import { SynapticError } from '../errors.js'
-import type { StoredHistory } from '../host/store.js'
-import type { DagEntry, DagFault, DagStats, DagVerified, DagVertex, MeshModule } from '../wasm.js'
+import { SynapticError, toSynapticError } from '../errors.js'
+import { type Home, homeAt, networkDirectory, notInitialised } from '../home.js'
+import { coded } from '../host/coded.js'
+import { type StoredHistory, storedHistory } from '../host/store.js'
+import { hasIdentity, ownNetwork } from '../identity.js'
+import {
+  type DagEntry,
+  type DagFault,
+  type DagStats,
+  type DagVerified,
+  type DagVertex,
+  loadMesh,
+  type MeshModule,
+} from '../wasm.js'
 import { decodeDagCbor, type Value } from './cbor.js'
 
 /** Vertices of a piece; the core cuts it to its own bound. */
@@ -31,8 +42,13 @@ export interface ShownVertex extends Omit<DagVertex, 'bytes' | 'signature'> {
 export class DagHistory {
   readonly #core: ReturnType<MeshModule['History']['read']>
 
+  /** @internal Use {@link openHistory}. */
   constructor(mesh: MeshModule, network: string, { vertices, pruned }: StoredHistory) {
-    this.#core = mesh.History.read(network, vertices, pruned)
+    try {
+      this.#core = coded(mesh.History.read(network, vertices, pruned))
+    } catch (thrown) {
+      throw toSynapticError(thrown)
+    }
   }
 
   /** Vertices, newest first. */
@@ -65,6 +81,7 @@ export class DagHistory {
     }
   }
 
+  /** The history in figures. */
   stats(): DagStats {
     return this.#core.stats()
   }
@@ -85,7 +102,37 @@ export class DagHistory {
     }
   }
 
+  /** Gives the memory back; the history cannot be read afterwards. */
   free(): void {
     this.#core.free()
   }
+
+  /** As {@link DagHistory.free}. */
+  [Symbol.dispose](): void {
+    this.free()
+  }
+}
+
+/**
+ * Opens the history of a home, whether its node is running or not. `network` is the one that the
+ * home belongs to if absent.
+ *
+ * @throws SynapticError `not-initialised`, `no-history`, `storage-*`
+ */
+export async function openHistory(
+  home: string | Home,
+  { network }: { readonly network?: string | undefined } = {},
+): Promise<DagHistory> {
+  const place = typeof home === 'string' ? homeAt(home, 'flag') : home
+  if (!hasIdentity(place)) throw notInitialised(place)
+  const asked = network ?? ownNetwork(place)
+  const stored = asked === undefined ? undefined : storedHistory(networkDirectory(place, asked))
+  if (asked === undefined || stored === undefined) {
+    throw new SynapticError(
+      'no-history',
+      `there is no history in ${place.directory}`,
+      'start the node first; one with --storage memory keeps none on the disk',
+    )
+  }
+  return new DagHistory(await loadMesh(), asked, stored)
 }
