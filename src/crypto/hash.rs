@@ -13,12 +13,20 @@ use std::fmt;
 pub struct Digest(pub [u8; 32]);
 
 impl Ord for Digest {
-    /// The order of the bytes. Looking things up by their names is most of what a node does, and
-    /// hashes nearly always differ within the first eight bytes.
+    /// The order of the bytes.
     fn cmp(&self, other: &Self) -> Ordering {
-        let first = |digest: &Self| digest.0.first_chunk().copied().map(u64::from_be_bytes);
-        first(self).cmp(&first(other)).then_with(|| self.0.cmp(&other.0))
+        compare(&self.0, &other.0)
     }
+}
+
+/// Compares hashes as their bytes. Looking things up by their names is most of what a node does, and
+/// hashes nearly always differ within the first eight bytes.
+///
+/// In WebAssembly this is a call: a copy in each map and each sort took a tenth of a node's module.
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+pub fn compare(left: &[u8; 32], right: &[u8; 32]) -> Ordering {
+    let first = |bytes: &[u8; 32]| bytes.first_chunk().copied().map(u64::from_be_bytes);
+    first(left).cmp(&first(right)).then_with(|| left.cmp(right))
 }
 
 impl PartialOrd for Digest {

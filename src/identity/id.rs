@@ -11,7 +11,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Error;
-use crate::crypto::hash::{Digest, base32_decode, base32_encode};
+use crate::crypto::hash::{self, Digest, base32_decode, base32_encode};
 use crate::crypto::sign;
 use crate::limits::TRANSPORT_ID_BYTES_MAX;
 
@@ -34,7 +34,7 @@ pub struct AuthorId(#[serde(with = "serde_bytes")] [u8; 32]);
 impl Ord for AuthorId {
     /// The order of the bytes.
     fn cmp(&self, other: &Self) -> Ordering {
-        Digest(self.0).cmp(&Digest(other.0))
+        hash::compare(&self.0, &other.0)
     }
 }
 

@@ -67,6 +67,7 @@ test('require gives the very same functions, without a warning', async () => {
     'encodeJoinLink',
     'loadMesh',
     'loadNeural',
+    'openHistory',
     'verifyProof',
   ])
   assert.equal(wasm, 'mesh_bg.wasm')
