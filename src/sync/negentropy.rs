@@ -174,7 +174,7 @@ fn differences(
         }
     }
     let mut left: Vec<(usize, &Id)> = first.into_iter().map(|(id, place)| (place, id)).collect();
-    left.sort_unstable();
+    left.sort_unstable_by_key(|(place, _)| *place);
     found.need.extend(left.into_iter().map(|(_, id)| Need { from, id: *id }));
 }
 
