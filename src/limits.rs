@@ -515,6 +515,28 @@ pub const PING_FAILURES_MAX: u32 = 2;
 /// back to the host, so this is a high-water mark; half of what 32-bit browsers grant at most.
 pub const MEMORY_BYTES_MAX: u64 = 1 << 30;
 
+// ---- net: relays ------------------------------------------------------------------------------
+
+/// Relays at which a node that cannot be dialled holds a reservation (count): one may go.
+pub const RELAYS_WANTED: usize = 2;
+/// Reservations that a relay gives (count): one for each peer that may call it.
+pub const RELAY_RESERVATIONS_MAX: usize = 48;
+/// Milliseconds that a reservation lasts; it is renewed before. Default of libp2p, one hour.
+pub const RELAY_RESERVATION_MS: u64 = 60 * 60 * 1_000;
+/// Circuits through one relay at a time (count). Each is two streams with their windows.
+pub const RELAY_CIRCUITS_MAX: usize = 128;
+/// Circuits of one peer through one relay at a time (count): as many as it wants peers, and some
+/// that are being replaced.
+pub const RELAY_CIRCUITS_PER_PEER_MAX: usize = 16;
+/// Milliseconds after which a relay ends a circuit, so that its peers look for a better way.
+pub const RELAY_CIRCUIT_MS_MAX: u64 = 60 * 60 * 1_000;
+/// Bytes in both directions after which a relay ends a circuit: a history of 50 MB and some runs.
+pub const RELAY_CIRCUIT_BYTES_MAX: u64 = 256 << 20;
+/// Reservations, and circuits, that one peer may ask for at once (count).
+pub const RELAY_REQUESTS_BURST: u32 = 32;
+/// Milliseconds until a peer may ask for one more. Arbitrary, sane: a failed dial waits longer.
+pub const RELAY_REQUEST_INTERVAL_MS: u64 = 5_000;
+
 // ---- net: messages ----------------------------------------------------------------------------
 
 /// Requests of this node that wait for an answer, over all peers (count). Arbitrary, sane: four for

@@ -109,7 +109,7 @@ pub struct Heads {
     /// Vertices that are no parent of any other, sorted; the newest when there are too many.
     pub heads: Vec<VertexId>,
     /// Multiaddrs of connected nodes, each ending in `/p2p/<peer id>`, so that the mesh outlives
-    /// any one of them.
+    /// any one of them. Those of the teller itself come first and replace those of its hello.
     pub peers: Vec<String>,
 }
 

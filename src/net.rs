@@ -15,6 +15,7 @@ pub(crate) mod codec;
 pub(crate) mod crossing;
 pub(crate) mod gossip;
 pub(crate) mod memory;
+pub(crate) mod relay;
 
 pub(crate) mod behaviour;
 

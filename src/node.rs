@@ -109,6 +109,8 @@ pub struct Node {
     warned: BTreeMap<&'static str, u64>,
     /// Own addresses as the transport told them.
     addresses: Vec<String>,
+    /// Whether they are others than those that some peer's hello was answered with.
+    moved: bool,
     exchange_ms: u64,
     last_job: u64,
     timer_ms: Option<u64>,
@@ -187,6 +189,7 @@ impl Node {
             counters: counters::Counters::default(),
             warned: BTreeMap::new(),
             addresses: Vec::new(),
+            moved: false,
             exchange_ms: now.mono_ms.saturating_add(limits::EXCHANGE_INTERVAL_MS),
             last_job: 0,
             timer_ms: None,
@@ -239,7 +242,7 @@ impl Node {
             Input::Started => self.start(now, out),
             // A host's timer may fire a little early. Then it is set again, or nothing would come.
             Input::Tick => self.timer_ms = None,
-            Input::Listening { addresses } => self.on_listening(addresses, out),
+            Input::Listening { addresses } => self.on_listening(addresses, now, out),
             Input::Connected { peer, address, outbound } => {
                 self.on_connected(&peer, address, outbound, now, out);
             }
@@ -312,7 +315,7 @@ impl Node {
         }
     }
 
-    fn on_listening(&mut self, addresses: Vec<String>, out: &mut Vec<Effect>) {
+    fn on_listening(&mut self, addresses: Vec<String>, now: Now, out: &mut Vec<Effect>) {
         let mut known = self.config.advertise.clone();
         known.extend(addresses);
         known.retain(|address| address.len() <= limits::ADDRESS_BYTES_MAX);
@@ -320,6 +323,9 @@ impl Node {
         known.truncate(limits::ADDRESSES_PER_PEER_MAX);
         self.addresses.clone_from(&known);
         out.push(Effect::Emit(Event::Ready { addresses: known }));
+        if self.peers.known().next().is_some() {
+            self.tell_addresses(now, out);
+        }
     }
 
     fn set_timer(&mut self, now: Now, out: &mut Vec<Effect>) {

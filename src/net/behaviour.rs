@@ -9,10 +9,10 @@ use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::identity::Keypair;
 use libp2p::request_response::{self, ProtocolSupport};
 use libp2p::swarm::NetworkBehaviour;
-use libp2p::{StreamProtocol, identify, ping};
+use libp2p::{StreamProtocol, identify, ping, relay as circuit};
 
 use crate::limits;
-use crate::net::{codec::Codec, crossing, gossip, memory};
+use crate::net::{codec::Codec, crossing, gossip, memory, relay};
 
 /// What identify says of the protocols in use.
 const PROTOCOL_VERSION: &str = "/synaptic-mesh/1";
@@ -28,14 +28,20 @@ pub(crate) struct Behaviour {
     pub(crate) gossip: gossip::Behaviour,
     pub(crate) requests: request_response::Behaviour<Codec>,
     pub(crate) packets: request_response::Behaviour<Codec>,
+    /// For others.
+    pub(crate) relay: circuit::Behaviour,
+    /// Of this node at others.
+    pub(crate) circuits: circuit::client::Behaviour,
 }
 
 impl Behaviour {
-    /// For one key, one gossip topic, the request protocol and that of groups.
+    /// For one key, one gossip topic, the request protocol and that of groups; `circuits` belongs to
+    /// the transport.
     pub(crate) fn new(
         key: &Keypair,
         topic: &str,
         [requests, packets]: [StreamProtocol; 2],
+        circuits: circuit::client::Behaviour,
     ) -> Result<Self, gossip::SetupError> {
         let limits = ConnectionLimits::default()
             .with_max_established(Some(limits::CONNECTIONS_MAX))
@@ -73,6 +79,8 @@ impl Behaviour {
                 [(packets, ProtocolSupport::Full)],
                 config,
             ),
+            relay: relay::server(key.public().to_peer_id()),
+            circuits,
         })
     }
 }

@@ -3,6 +3,7 @@
 //! Two nodes that learn of each other at the same moment dial each other and end up with two
 //! connections. Both must keep the same one. The rule, which both can evaluate alone:
 //!
+//! - One of them leads through a relay and the other does not: the direct one stays.
 //! - Both dials by the same side: the newer connection stays. That side would not have dialled
 //!   while it saw the older one alive (a reloaded tab, a changed network).
 //! - Dials by both sides, within [`limits::CONNECT_TIMEOUT_MS`] of each other: the dial of the node
@@ -27,6 +28,7 @@ use libp2p::swarm::{
 use libp2p::{Multiaddr, PeerId};
 
 use crate::limits;
+use crate::net::relay;
 use crate::platform;
 
 /// Keeps one connection per peer.
@@ -43,6 +45,7 @@ pub(crate) struct Behaviour {
 struct Kept {
     connection: ConnectionId,
     outbound: bool,
+    relayed: bool,
     since_ms: u64,
 }
 
@@ -67,9 +70,20 @@ pub(crate) enum Rule {
     Second,
 }
 
-/// The rule above. `ours` says which of the two, first and second, we dialled; `smaller` whether
-/// our peer id is the smaller one; `apart_ms` how much later the second came.
-pub(crate) fn rule(ours: (bool, bool), smaller: bool, apart_ms: u64) -> Rule {
+/// The rule above. `relayed` and `ours` say which of the two, first and second, lead through a relay
+/// and which we dialled; `smaller` whether our peer id is the smaller one; `apart_ms` how much later
+/// the second came.
+pub(crate) fn rule(
+    relayed: (bool, bool),
+    ours: (bool, bool),
+    smaller: bool,
+    apart_ms: u64,
+) -> Rule {
+    match relayed {
+        (true, false) => return Rule::Second,
+        (false, true) => return Rule::First,
+        _ => {}
+    }
     let (first, second) = ours;
     if first == second || apart_ms > limits::CONNECT_TIMEOUT_MS {
         return Rule::Second;
@@ -90,10 +104,11 @@ impl Behaviour {
         }
     }
 
-    fn decide(&self, peer: PeerId, outbound: bool) -> Result<(), ConnectionDenied> {
+    fn decide(&self, peer: PeerId, outbound: bool, relayed: bool) -> Result<(), ConnectionDenied> {
         let Some(first) = self.kept.get(&peer) else { return Ok(()) };
         let apart_ms = platform::now().since_ms(first.since_ms);
-        match rule((first.outbound, outbound), self.local < peer, apart_ms) {
+        let ours = (first.outbound, outbound);
+        match rule((first.relayed, relayed), ours, self.local < peer, apart_ms) {
             Rule::First => Err(ConnectionDenied::new(Crossed)),
             Rule::Second => Ok(()),
         }
@@ -108,21 +123,21 @@ impl NetworkBehaviour for Behaviour {
         &mut self,
         _: ConnectionId,
         peer: PeerId,
-        _: &Multiaddr,
+        local: &Multiaddr,
         _: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        self.decide(peer, false).map(|()| dummy::ConnectionHandler)
+        self.decide(peer, false, relay::is_relayed(local)).map(|()| dummy::ConnectionHandler)
     }
 
     fn handle_established_outbound_connection(
         &mut self,
         _: ConnectionId,
         peer: PeerId,
-        _: &Multiaddr,
+        address: &Multiaddr,
         _: Endpoint,
         _: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        self.decide(peer, true).map(|()| dummy::ConnectionHandler)
+        self.decide(peer, true, relay::is_relayed(address)).map(|()| dummy::ConnectionHandler)
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
@@ -136,6 +151,7 @@ impl NetworkBehaviour for Behaviour {
                 let kept = Kept {
                     connection: connection_id,
                     outbound: endpoint.is_dialer(),
+                    relayed: endpoint.is_relayed(),
                     since_ms: platform::now().mono_ms,
                 };
                 // Established means that it was allowed, so the second has won.

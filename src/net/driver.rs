@@ -8,20 +8,24 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures_timer::Delay;
-use libp2p::core::{ConnectedPoint, transport::ListenerId, upgrade::Version};
+use libp2p::core::transport::{ListenerId, OrTransport};
+use libp2p::core::{ConnectedPoint, upgrade::Version};
 use libp2p::gossipsub::{self, MessageAcceptance, MessageId};
 use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
 use libp2p::request_response::{self, InboundRequestId, OutboundRequestId, ResponseChannel};
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm, Transport as _, noise, ping, yamux};
+use libp2p::{
+    Multiaddr, PeerId, StreamProtocol, Swarm, Transport as _, identify, noise, ping, relay, yamux,
+};
 use wasm_bindgen::JsValue;
 
 use crate::limits;
 use crate::net::behaviour::{Behaviour, BehaviourEvent};
 use crate::net::event::{Command, Event, Failure, Verdict};
 use crate::net::reason;
+use crate::net::relay::{self as circuit, Reservations};
 use crate::net::transport::host::Transport;
 use crate::platform::{self, spawn};
 
@@ -67,6 +71,7 @@ pub struct Net {
     peers: BTreeMap<PeerId, Peer>,
     dials: BTreeMap<ConnectionId, String>,
     listeners: Vec<(ListenerId, String)>,
+    reservations: Reservations,
     requests: BTreeMap<(Line, OutboundRequestId), OpenRequest>,
     answers: BTreeMap<u64, Answer>,
     verdicts: VecDeque<(u64, MessageId, PeerId)>,
@@ -115,13 +120,15 @@ impl Net {
         let key = Keypair::ed25519_from_bytes(config.seed)
             .map_err(|error| Error::Setup(error.to_string()))?;
         let protocols = config.protocols.map(StreamProtocol::new);
-        let behaviour = Behaviour::new(&key, &config.topic, protocols)
+        let local = key.public().to_peer_id();
+        let (circuit_transport, circuits) = relay::client::new(local);
+        let behaviour = Behaviour::new(&key, &config.topic, protocols, circuits)
             .map_err(|error| Error::Setup(error.to_string()))?;
         let noise = noise::Config::new(&key).map_err(|error| Error::Setup(error.to_string()))?;
         let mut yamux = yamux::Config::default();
         yamux.set_max_num_streams(limits::STREAMS_PER_CONNECTION_MAX);
-        let transport = Transport::new(config.host)
-            .map_err(|thrown| Error::Host(thrown.to_string()))?
+        let host = Transport::new(config.host).map_err(|thrown| Error::Host(thrown.to_string()))?;
+        let transport = OrTransport::new(circuit_transport, host)
             .upgrade(Version::V1)
             .authenticate(noise)
             .multiplex(yamux)
@@ -131,11 +138,12 @@ impl Net {
             .with_idle_connection_timeout(Duration::from_millis(IDLE_MS))
             .with_max_negotiating_inbound_streams(limits::STREAMS_NEGOTIATING_MAX);
         Ok(Self {
-            swarm: Swarm::new(transport, behaviour, key.public().to_peer_id(), settings),
+            swarm: Swarm::new(transport, behaviour, local, settings),
             pending: VecDeque::new(),
             peers: BTreeMap::new(),
             dials: BTreeMap::new(),
             listeners: Vec::new(),
+            reservations: Reservations::default(),
             requests: BTreeMap::new(),
             answers: BTreeMap::new(),
             verdicts: VecDeque::new(),
@@ -358,9 +366,13 @@ impl Net {
             SwarmEvent::IncomingConnectionError { error, .. } => {
                 self.pending.push_back(Event::Refused { reason: reason::incoming(&error) });
             }
-            SwarmEvent::NewListenAddr { .. } | SwarmEvent::ExpiredListenAddr { .. } => {
+            SwarmEvent::NewListenAddr { address, .. } => {
+                if !is_unspecified(&address) && !circuit::is_relayed(&address) {
+                    circuit::serve_at(&mut self.swarm.behaviour_mut().relay, &address);
+                }
                 self.tell_addresses();
             }
+            SwarmEvent::ExpiredListenAddr { .. } => self.tell_addresses(),
             SwarmEvent::ListenerClosed { listener_id, reason, .. } => {
                 self.on_listener_closed(listener_id, reason);
             }
@@ -394,6 +406,7 @@ impl Net {
     ) {
         if remaining == 0 {
             let known = self.peers.remove(&peer);
+            self.reservations.forget(&peer);
             let reason = known.and_then(|known| known.reason).or(cause);
             let reason = reason.unwrap_or_else(|| "closed".to_owned());
             self.answers.retain(|_, answer| answer.peer != peer);
@@ -423,12 +436,16 @@ impl Net {
             .swarm
             .listeners()
             .filter(|address| !is_unspecified(address))
-            .map(|address| address.clone().with(Protocol::P2p(local)).to_string())
+            .filter_map(|address| address.clone().with_p2p(local).ok())
+            .map(|address| address.to_string())
             .collect();
         self.pending.push_back(Event::Listening { addresses });
     }
 
     fn on_listener_closed(&mut self, id: ListenerId, reason: Result<(), std::io::Error>) {
+        if self.reservations.ended(id, reason.is_err()) {
+            return self.tell_addresses();
+        }
         let index = self.listeners.iter().position(|(other, _)| *other == id);
         let Some((_, address)) = index.map(|index| self.listeners.swap_remove(index)) else {
             return;
@@ -450,11 +467,31 @@ impl Net {
             }) => self.on_gossip(propagation_source, message_id, message.data),
             BehaviourEvent::Requests(event) => self.on_request_response(Line::Requests, event),
             BehaviourEvent::Packets(event) => self.on_request_response(Line::Packets, event),
-            // Identify tells nothing that the node's own hello does not prove.
-            BehaviourEvent::Gossip(_) | BehaviourEvent::Identify(_) => {}
+            // Of what identify tells, all that counts is what a peer can do; the rest is proved by
+            // the node's own hello.
+            BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
+                self.on_protocols(peer_id, &info.protocols);
+            }
+            // How relaying goes is told by connections and listeners.
+            BehaviourEvent::Gossip(_)
+            | BehaviourEvent::Identify(_)
+            | BehaviourEvent::Relay(_)
+            | BehaviourEvent::Circuits(_) => {}
             BehaviourEvent::Limits(never)
             | BehaviourEvent::Memory(never)
             | BehaviourEvent::Crossing(never) => match never {},
+        }
+    }
+
+    /// A peer says what it can do. Where nobody can dial this node, it asks for a reservation.
+    fn on_protocols(&mut self, peer: PeerId, protocols: &[StreamProtocol]) {
+        let dialled = self.peers.get(&peer).filter(|known| known.outbound);
+        let Some(known) = dialled.filter(|_| self.listeners.is_empty()) else { return };
+        let Some(address) = self.reservations.wanted(peer, &known.address, protocols) else {
+            return;
+        };
+        if let Ok(listener) = self.swarm.listen_on(address) {
+            self.reservations.asked(listener, peer);
         }
     }
 

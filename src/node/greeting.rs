@@ -39,6 +39,12 @@ impl NotGreeted {
     }
 }
 
+/// The addresses among these at which a peer itself is reached.
+fn those_of(peer: &TransportId, addresses: &[String]) -> Vec<String> {
+    let is_its_own = |address: &&String| book::peer_of(address).as_ref() == Some(peer);
+    addresses.iter().filter(is_its_own).cloned().collect()
+}
+
 impl Node {
     /// Whether more peers are wanted.
     pub(super) fn wants_peers(&self) -> bool {
@@ -149,14 +155,26 @@ impl Node {
         }
     }
 
-    /// Where the history ends, and addresses of some of the other peers.
+    /// Tells every peer that the own addresses have changed: a relay has given one, or it is gone.
+    pub(super) fn tell_addresses(&mut self, now: Now, out: &mut Vec<Effect>) {
+        self.moved = true;
+        let known: Vec<TransportId> = self.peers.known().map(|(peer, _, _)| peer.clone()).collect();
+        for peer in known {
+            let heads = Request::Heads(self.own_heads(&peer));
+            self.request(&peer, Asked::Heads, &heads, now, out);
+        }
+    }
+
+    /// Where the history ends, and addresses of some of the other peers, before them the own ones if
+    /// they have changed.
     pub(super) fn own_heads(&mut self, to: &TransportId) -> Heads {
         let newest = self.graph.newest_heads(limits::HEADS_MAX);
         let others = self.peers.known().filter(|(peer, _, _)| *peer != to);
         let mut told: Vec<&String> =
             others.flat_map(|(_, peer, _)| peer.listens.iter().take(2)).collect();
         self.rng.shuffle(&mut told);
-        let told = told.into_iter().take(limits::PEERS_TOLD_MAX).cloned().collect();
+        let own = self.addresses.iter().filter(|_| self.moved).take(2);
+        let told = own.chain(told).take(limits::PEERS_TOLD_MAX).cloned().collect();
         Heads { heads: newest, peers: told }
     }
 
@@ -173,8 +191,7 @@ impl Node {
         let is_new = self.peers.introduce(peer, author);
         let Some(known) = self.peers.get_mut(peer) else { return Ok(()) };
         known.ahead_ms = hello.time_ms.saturating_sub(now.unix_ms);
-        let is_its_own = |address: &&String| book::peer_of(address).as_ref() == Some(peer);
-        known.listens = hello.addresses.iter().filter(is_its_own).cloned().collect();
+        known.listens = those_of(peer, &hello.addresses);
         let (address, listens) = (known.address.clone(), known.listens.clone());
         if is_new {
             out.push(Effect::Emit(Event::PeerConnected {
@@ -192,6 +209,10 @@ impl Node {
     pub(super) fn on_heads(&mut self, peer: &TransportId, heads: &Heads, now: Now) {
         self.sync.on_heads(peer, &heads.heads, &self.graph);
         self.unshared.take_if(|own| self.graph.is_behind(own, &heads.heads));
+        let own = those_of(peer, &heads.peers);
+        if let Some(known) = self.peers.get_mut(peer).filter(|_| !own.is_empty()) {
+            known.listens = own;
+        }
         self.hear_addresses(peer, &heads.peers, now);
     }
 

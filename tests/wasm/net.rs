@@ -242,6 +242,127 @@ async fn a_peer_that_comes_back_replaces_its_old_connection() {
     gossip(&mut again, &mut a, b"from the new one").await;
 }
 
+/// A relay, and two nets that dialled it and listen nowhere but through it: with the relay's peer id
+/// and their addresses.
+async fn behind_a_relay(hub: &JsValue) -> ([Net; 3], [String; 2]) {
+    let mut nets = [1, 2, 3].map(|seed| net(seed, host::host(hub, "{}")));
+    let address = listen(&mut nets[0]).await;
+    for net in &mut nets[1..] {
+        net.handle(Command::Dial { address: address.clone() });
+    }
+    let mut addresses = [String::new(), String::new()];
+    let mut all: Vec<&mut Net> = nets.iter_mut().collect();
+    drive(&mut all, "two reservations", |index, event| {
+        if let (1.., Event::Listening { addresses: own }) = (index, event) {
+            addresses[index - 1].clone_from(&own[0]);
+        }
+        addresses.iter().all(|address| !address.is_empty())
+    })
+    .await;
+    (nets, addresses)
+}
+
+#[wasm_bindgen_test]
+async fn what_cannot_be_dialled_is_reached_through_a_relay() {
+    let hub = host::hub();
+    let ([mut relay, mut b, mut c], addresses) = behind_a_relay(&hub).await;
+    let of = |net: &Net| format!("/p2p/{}", net.peer_id());
+    for (address, net) in addresses.iter().zip([&b, &c]) {
+        assert!(address.starts_with("/ip4/127.0.0.1/tcp/"), "{address}");
+        assert!(address.ends_with(&format!("{}/p2p-circuit{}", of(&relay), of(net))), "{address}");
+    }
+    c.handle(Command::Dial { address: addresses[0].clone() });
+    let mut ends = [Vec::new(), Vec::new()];
+    drive(&mut [&mut relay, &mut b, &mut c], "a circuit", |index, event| {
+        if let (1.., Event::Connected { peer, outbound, .. }) = (index, event) {
+            assert_eq!(*outbound, index == 2);
+            ends[index - 1].clone_from(peer);
+        }
+        ends.iter().all(|peer| !peer.is_empty())
+    })
+    .await;
+    // More than a relay of libp2p's defaults would carry.
+    c.handle(Command::Request { peer: ends[1].clone(), request: 7, bytes: vec![1; 9] });
+    let mut token = None;
+    drive(&mut [&mut relay, &mut b, &mut c], "a request", |index, event| match event {
+        Event::Request { token: asker, .. } if index == 1 => {
+            token = Some(*asker);
+            true
+        }
+        _ => false,
+    })
+    .await;
+    b.handle(Command::Respond { token: token.unwrap(), bytes: vec![2; 300_000] });
+    drive(&mut [&mut relay, &mut b, &mut c], "an answer", |index, event| match event {
+        Event::Response { result, .. } if index == 2 => {
+            assert_eq!(result.as_ref().map(Vec::len), Ok(300_000));
+            true
+        }
+        _ => false,
+    })
+    .await;
+    // Without the relay there is no circuit, and both ends know at once.
+    drop(relay);
+    let mut gone = [0, 0];
+    drive(&mut [&mut b, &mut c], "both ends told", |index, event| {
+        gone[index] += usize::from(matches!(event, Event::Disconnected { .. }));
+        gone == [2, 2]
+    })
+    .await;
+}
+
+#[wasm_bindgen_test]
+async fn a_relay_refuses_who_has_no_reservation() {
+    let hub = host::hub();
+    let ([mut relay, mut b, mut c], addresses) = behind_a_relay(&hub).await;
+    let unknown = net(9, host::host(&hub, "{}")).peer_id();
+    let (way, _) = addresses[0].rsplit_once('/').unwrap();
+    c.handle(Command::Dial { address: format!("{way}/{unknown}") });
+    drive(&mut [&mut relay, &mut b, &mut c], "a refusal", |index, event| match event {
+        Event::DialFailed { reason, .. } if index == 2 => {
+            assert!(reason.contains("reservation"), "{reason}");
+            true
+        }
+        _ => false,
+    })
+    .await;
+}
+
+/// Two tabs of one house: a direct way is better than a circuit, whoever dialled and when.
+#[wasm_bindgen_test]
+async fn a_direct_connection_replaces_a_circuit() {
+    let hub = host::hub();
+    let ([mut relay, mut b, mut c], addresses) = behind_a_relay(&hub).await;
+    c.handle(Command::Dial { address: addresses[0].clone() });
+    drive(&mut [&mut relay, &mut b, &mut c], "a circuit", |index, event| {
+        index == 1 && matches!(event, Event::Connected { .. })
+    })
+    .await;
+    b.handle(Command::Listen { address: "/ip4/127.0.0.1/tcp/0/ws".to_owned() });
+    let mut direct = String::new();
+    drive(&mut [&mut relay, &mut b, &mut c], "an address", |index, event| match event {
+        Event::Listening { addresses } if index == 1 => {
+            let found = addresses.iter().find(|address| !address.contains("p2p-circuit"));
+            direct = found.cloned().unwrap_or_default();
+            !direct.is_empty()
+        }
+        _ => false,
+    })
+    .await;
+    let (anonymous, _) = direct.split_once("/p2p/").unwrap();
+    c.handle(Command::Dial { address: anonymous.to_owned() });
+    drive(&mut [&mut relay, &mut b, &mut c], "the circuit replaced", |index, event| {
+        index == 1
+            && matches!(event, Event::Disconnected { reason, .. } if reason.contains("newer"))
+    })
+    .await;
+    let mut nets = [&mut relay, &mut b, &mut c];
+    let settle = drive(&mut nets, "never", |_, _| false);
+    let _ = select(pin!(settle), pin!(platform::sleep(300))).await;
+    gossip(&mut b, &mut c, b"directly").await;
+    gossip(&mut c, &mut b, b"and back").await;
+}
+
 /// Whoever dials us most must not decide alone whom we know.
 #[wasm_bindgen_test]
 async fn inbound_connections_stop_at_their_bound() {

@@ -5,6 +5,7 @@ use crate::dag::{SignedVertex, VertexId};
 use crate::effect::Command;
 use crate::event::{Event, Reply, RunChange, RunState};
 use crate::federated::Run;
+use crate::node::Input;
 
 fn run_of(mesh: &Mesh, member: usize, run: &VertexId) -> Run {
     mesh.node(member).runs().get(run).expect("the member knows the run").clone()
@@ -192,6 +193,23 @@ fn members_find_one_another_through_the_founder() {
     mesh.start_with(6, vec![address]);
     mesh.run_for(10_000);
     assert_eq!(mesh.members[6].links.len(), 5);
+}
+
+/// Neither of two can be dialled, so they never meet; then a relay gives one of them an address.
+#[test]
+fn an_address_that_comes_later_is_told_and_dialled() {
+    let mut mesh = Mesh::new(12, 4);
+    for member in [2, 3] {
+        mesh.members[member].listens = false;
+    }
+    (0..4).for_each(|member| mesh.start(member));
+    mesh.run_for(20_000);
+    assert_eq!(mesh.members[3].links, [0, 1].into());
+    mesh.members[2].listens = true;
+    let addresses = vec![mesh.address(2)];
+    mesh.poke(2, Input::Listening { addresses });
+    mesh.run_for(20_000);
+    assert_eq!(mesh.members[3].links, [0, 1, 2].into());
 }
 
 #[test]
