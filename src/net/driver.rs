@@ -389,7 +389,7 @@ impl Net {
         endpoint: &ConnectedPoint,
     ) {
         let dialled = self.dials.remove(&connection);
-        let address = dialled.unwrap_or_else(|| endpoint.get_remote_address().to_string());
+        let address = dialled.unwrap_or_else(|| circuit::way_to(peer, endpoint).to_string());
         let outbound = endpoint.is_dialer();
         let known = Peer { connection, address, outbound, ping_failures: 0, reason: None };
         if self.peers.insert(peer, known).is_none() {

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use libp2p::core::transport::ListenerId;
+use libp2p::core::{ConnectedPoint, transport::ListenerId};
 use libp2p::multiaddr::Protocol;
 use libp2p::relay::{Behaviour, Config};
 use libp2p::swarm::{FromSwarm, NetworkBehaviour as _, behaviour::ExternalAddrConfirmed};
@@ -54,6 +54,18 @@ pub(crate) fn serve_at(relay: &mut Behaviour, address: &Multiaddr) {
 /// Whether an address leads through a relay.
 pub(crate) fn is_relayed(address: &Multiaddr) -> bool {
     address.iter().any(|part| part == Protocol::P2pCircuit)
+}
+
+/// How the other end of a connection is reached: its address as the socket has it, or through which
+/// relay.
+pub(crate) fn way_to(peer: PeerId, endpoint: &ConnectedPoint) -> Multiaddr {
+    match endpoint {
+        ConnectedPoint::Listener { local_addr, .. } if endpoint.is_relayed() => {
+            let parts = local_addr.iter().take_while(|part| *part != Protocol::P2pCircuit);
+            parts.chain([Protocol::P2pCircuit, Protocol::P2p(peer)]).collect()
+        }
+        _ => endpoint.get_remote_address().clone(),
+    }
 }
 
 /// At whom this node has asked for a reservation.

@@ -163,7 +163,8 @@ export interface RunModel {
 export interface PeerView {
   readonly id: string;
   readonly transport: "ws" | "wss";
-  readonly path: "direct";
+  /** `relayed` through another node, which passes on what it cannot read. */
+  readonly path: "direct" | "relayed";
   readonly address: string;
   readonly outbound: boolean;
   readonly rttMs: number | null;

@@ -180,7 +180,7 @@ fn peer(view: &PeerView) -> JsValue {
     object([
         ("id", view.author.to_string().into()),
         ("transport", transport(&view.address).into()),
-        ("path", "direct".into()),
+        ("path", path(&view.address).into()),
         ("address", view.address.as_str().into()),
         ("outbound", view.outbound.into()),
         ("rttMs", view.rtt_ms.map_or(JsValue::NULL, Into::into)),
@@ -209,6 +209,11 @@ pub(crate) fn scaling(scaling: &Scaling) -> JsValue {
         ("offset", Float32Array::from(scaling.offset.as_slice()).into()),
         ("scale", Float32Array::from(scaling.scale.as_slice()).into()),
     ])
+}
+
+/// Whether a multiaddr leads through a relay.
+fn path(address: &str) -> &'static str {
+    if address.contains("/p2p-circuit") { "relayed" } else { "direct" }
 }
 
 /// Which transport a multiaddr names.

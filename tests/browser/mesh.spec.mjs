@@ -64,6 +64,16 @@ test('a reload keeps the identity, and a second tab has one of its own', async (
   assertQuiet([...first.complaints, ...second.complaints])
 })
 
+test('two tabs, which nobody can dial, meet through the node as relay', async () => {
+  const tabs = [await set.joinedTab(), await set.joinedTab()]
+  for (const { page, complaints } of tabs) {
+    await page.locator('[data-peers]', { hasText: /^2$/ }).waitFor({ timeout: JOIN_TIMEOUT_MS })
+    await page.getByText('relayed, WebSocket').waitFor()
+    await page.getByText('direct, WebSocket').waitFor()
+    assertQuiet(complaints)
+  }
+})
+
 test('a tab trains with the node, and together they know more than it does alone', async () => {
   const { page, complaints } = await set.joinedTab()
   await startRun()
