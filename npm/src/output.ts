@@ -60,6 +60,18 @@ export function toJson(value: unknown): string {
   )
 }
 
+const ESCAPE = String.fromCharCode(0x1b)
+/** What a terminal obeys instead of showing it, but for line ends, tabs and our own colours. */
+const OBEYED = new RegExp(`(?![\\n\\t]|${ESCAPE}\\[[\\d;]*m)\\p{Cc}|\\p{Bidi_Control}`, 'gu')
+
+/**
+ * A text for a terminal. Names, memos and tasks are other people's words; none of them may move the
+ * cursor or turn the direction of a line, so that a payee or a sum seems to be another.
+ */
+export function harmless(text: string): string {
+  return text.replace(OBEYED, (char) => `\\u{${char.codePointAt(0)?.toString(16)}}`)
+}
+
 /** The two streams of one command. */
 export class Output {
   readonly json: boolean
@@ -100,13 +112,12 @@ export class Output {
 
   /** Something worth knowing that is not the result. */
   note(text: string): void {
-    if (this.talkative) this.stderr.write(`${text}\n`)
+    if (this.talkative) this.stderr.write(`${harmless(text)}\n`)
   }
 
   /** Something that may need attention. */
   warn(text: string, hint = ''): void {
-    this.stderr.write(`${this.paintNote('yellow', 'warning:')} ${text}\n`)
-    if (hint !== '') this.stderr.write(`  ${hint}\n`)
+    this.#complain('yellow', 'warning:', text, hint)
   }
 
   /** The end of a command that failed; `data` is what is known in spite of it. */
@@ -116,16 +127,20 @@ export class Output {
       this.#line(toJson({ ok: false, ...(data === undefined ? {} : { data }), error: problem }))
       return
     }
-    this.stderr.write(`${this.paintNote('red', 'error:')} ${problem.message}\n`)
-    if (problem.hint !== '') this.stderr.write(`  ${problem.hint}\n`)
+    this.#complain('red', 'error:', problem.message, problem.hint)
     if (this.verbose && error.cause !== undefined) {
       const { cause } = error
       this.stderr.write(`${cause instanceof Error ? cause.stack : toJson(cause)}\n`)
     }
   }
 
+  #complain(style: Style, word: string, text: string, hint: string): void {
+    this.stderr.write(`${this.paintNote(style, word)} ${harmless(text)}\n`)
+    if (hint !== '') this.stderr.write(`  ${harmless(hint)}\n`)
+  }
+
   #line(text: string): void {
-    this.#stdout.write(`${text}\n`)
+    this.#stdout.write(`${this.json ? text : harmless(text)}\n`)
   }
 }
 

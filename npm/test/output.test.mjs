@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SynapticError } from '../dist/errors.js'
-import { columns, Output, toJson, wantsColour } from '../dist/output.js'
+import { columns, harmless, Output, toJson, wantsColour } from '../dist/output.js'
 import { barLine, Progress, patiently } from '../dist/progress.js'
 
 /** What no pipe may ever get. */
@@ -52,6 +52,22 @@ test('colour: flag, NO_COLOR, FORCE_COLOR, terminal', () => {
   for (const [choice, env, to, wanted] of table) {
     assert.equal(wantsColour(choice, env, to), wanted, JSON.stringify([choice, env, to.isTTY]))
   }
+})
+
+test("other people's words move no cursor and turn no line", () => {
+  const [bell, right, isolate] = [7, 0x202e, 0x2066].map((code) => String.fromCharCode(code))
+  const start = String.fromCharCode(27)
+  assert.equal(harmless(`a${bell}b${right}c${isolate}d`), 'a\\u{7}b\\u{202e}c\\u{2066}d')
+  assert.equal(harmless(`${start}[2J`), '\\u{1b}[2J', 'no clearing of the screen')
+  assert.equal(harmless(`${start}[1;31mred${start}[0m`), `${start}[1;31mred${start}[0m`)
+  assert.equal(harmless('two\nlines\tשלום 你好'), 'two\nlines\tשלום 你好')
+  const { made, stdout, stderr } = output()
+  made.result({}, () => `memo ${right}001`)
+  made.warn(`by ${right}`, `to ${right}`)
+  assert.ok(!`${stdout.text()}${stderr.text()}`.includes(right))
+  const json = output({ json: true })
+  json.made.result({ memo: right }, () => '')
+  assert.equal(JSON.parse(json.stdout.text()).data.memo, right, 'a program gets what was written')
 })
 
 test('JSON is one document on stdout, errors included', () => {
