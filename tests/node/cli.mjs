@@ -20,8 +20,8 @@ const CLI = join(PACKAGE, 'bin', 'cli.mjs')
 /** Handwritten digits: 64 pixels of 0 to 16, then the digit. */
 export const DIGITS = join(PACKAGE, 'data', 'digits.csv')
 
-/** No command without training may take longer, however busy the machine. */
-const TIMEOUT_MS = 60_000
+/** Longer than the longest of the commands' own time-outs, 120 s: they say what went wrong. */
+const TIMEOUT_MS = 180_000
 
 const folders = []
 const children = new Set()

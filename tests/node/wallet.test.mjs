@@ -117,7 +117,8 @@ async function spendTwice(home, ids) {
   cpSync(home, copy, { recursive: true })
   const paying = await Promise.all([home, copy].map((place) => TestNode.start(place)))
   for (const node of paying) {
-    await until(async () => (await node.api('status')).peers.length >= 3, 'connections')
+    // They take each other's connections away: whoever dialled last has them.
+    await until(async () => (await node.api('status')).peers.length >= 1, 'a connection')
   }
   const pay = (node, to) =>
     node.api('wallet.transfer', { to, microCredits: 100 * CREDIT, timeoutMs: 5_000 })
