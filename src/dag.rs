@@ -42,7 +42,7 @@ pub use crate::identity::{Binding, NetworkId};
 pub use crate::neural::Scaling;
 pub use equivocation::EquivocationProof;
 pub use error::{Error, Fault};
-pub use graph::{Chain, Graph, Insert, Notice, Source, Stubs};
+pub use graph::{Chain, Graph, Insert, Layer, Notice, Source, Stubs};
 pub use id::{BlobId, VertexId};
 pub use payload::{Aggregate, Payload, RunSpec, Update};
 pub use timeline::{Key, Sum, Timeline};

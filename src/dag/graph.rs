@@ -37,6 +37,7 @@
 //! lies about the time drags nobody along. Validity does not depend on it.
 
 mod chain;
+mod cover;
 mod floor;
 mod orphans;
 mod past;
@@ -52,10 +53,12 @@ use crate::clock::Now;
 use crate::identity::{AuthorId, NetworkId, TransportId};
 use crate::limits;
 use chain::Keyed;
+use cover::Cover;
 use floor::Floor;
 use orphans::{Orphan, Orphans};
 
 pub use chain::Chain;
+pub use cover::Layer;
 pub use floor::Stubs;
 
 /// Where a vertex came from.
@@ -113,6 +116,8 @@ pub struct Graph {
     timeline: Timeline,
     /// What stays of vertices that were dropped.
     floor: Floor,
+    /// What is behind checkpoints.
+    cover: Cover,
     /// Oldest first.
     heads: BTreeSet<Key>,
     chains: BTreeMap<AuthorId, Chain>,
@@ -141,6 +146,7 @@ impl Graph {
             parents: Vec::new(),
             timeline: Timeline::new(),
             floor: Floor::new(),
+            cover: Cover::default(),
             heads: BTreeSet::new(),
             chains: BTreeMap::new(),
             ended: BTreeMap::new(),
@@ -485,6 +491,7 @@ impl Graph {
         self.floor.note(self.order.len(), &vertex.vertex().parents);
         self.index.insert(id, self.order.len());
         self.order.push(vertex);
+        self.cover.extend();
         accepted.push(id);
         Ok(())
     }

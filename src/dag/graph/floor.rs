@@ -68,6 +68,66 @@ pub struct Stubs {
     packed: Vec<u8>,
 }
 
+impl Stubs {
+    /// Nothing.
+    pub fn empty() -> Self {
+        Self { authors: Vec::new(), accused: Vec::new(), cited: Vec::new(), packed: Vec::new() }
+    }
+
+    /// Vertices (count).
+    pub fn len(&self) -> usize {
+        self.packed.len() / STUB_BYTES
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.packed.is_empty()
+    }
+
+    /// Their names and authors, in their order; those of no listed author are passed over.
+    pub fn names(&self) -> impl Iterator<Item = (VertexId, AuthorId)> {
+        let (packed, _) = self.packed.as_chunks::<STUB_BYTES>();
+        packed.iter().map(Stub::unpack).filter_map(|stub| {
+            let author = usize::try_from(stub.author).ok().and_then(|at| self.authors.get(at))?;
+            Some((stub.id, *author))
+        })
+    }
+
+    /// Adds those of `others` that are wanted, which come from a layer.
+    ///
+    /// # Errors
+    /// [`Error::Stubs`] when they name what they do not list.
+    pub fn extend(
+        &mut self,
+        others: &Stubs,
+        is_wanted: impl Fn(&VertexId) -> bool,
+    ) -> Result<(), Error> {
+        let reason = "their bytes are cut, or name an author that is not listed";
+        let (packed, rest) = others.packed.as_chunks::<STUB_BYTES>();
+        if !rest.is_empty() {
+            return Err(Error::Stubs { reason });
+        }
+        for stub in packed.iter().map(Stub::unpack) {
+            let author = usize::try_from(stub.author).ok().and_then(|at| others.authors.get(at));
+            let accused = usize::try_from(stub.accused).ok().and_then(|at| others.accused.get(at));
+            let (Some(author), Some(accused)) = (author, accused) else {
+                return Err(Error::Stubs { reason });
+            };
+            if is_wanted(&stub.id) {
+                let author = place_in(&mut self.authors, *author);
+                let accused = place_in(&mut self.accused, accused.clone());
+                Stub { author, accused, ..stub }.pack(&mut self.packed);
+            }
+        }
+        Ok(())
+    }
+
+    /// Says which vertices that are kept whole are cited by one of these.
+    pub fn cite(&mut self, kept: Vec<VertexId>) {
+        self.cited = kept;
+    }
+}
+
 impl Floor {
     pub(super) fn new() -> Self {
         Self {
@@ -115,6 +175,11 @@ impl Floor {
         self.cited.contains(id)
     }
 
+    /// Vertices that were kept when one that cites them was dropped.
+    pub(super) fn cited(&self) -> Vec<VertexId> {
+        self.cited.iter().copied().collect()
+    }
+
     /// Notes a vertex that was accepted at a place.
     pub(super) fn note(&mut self, place: usize, parents: &[VertexId]) {
         let stubs = parents.iter().filter_map(|id| self.get(id));
@@ -158,7 +223,7 @@ impl Floor {
 }
 
 /// What the rules ask about each place of a graph, found in causal order.
-struct Fold {
+pub(super) struct Fold {
     epochs: Vec<u32>,
     accused: Vec<u32>,
 }
@@ -188,7 +253,7 @@ impl Graph {
         let mut covered = vec![false; self.order.len()];
         self.mark_past(frontier, &mut covered, |_| ());
         // What is behind a dropped vertex was behind an earlier frontier.
-        let cited: Vec<VertexId> = self.floor.cited.iter().copied().collect();
+        let cited = self.floor.cited();
         self.mark_past(&cited, &mut covered, |_| ());
         let last = self.order.len().saturating_sub(keep);
         let room = limits::GRAPH_STUBS_MAX.saturating_sub(self.floor.len());
@@ -232,11 +297,13 @@ impl Graph {
             let (Some(author), Some(accused)) = (author, accused) else {
                 return Err(Error::Stubs { reason });
             };
-            self.timeline.insert(Key { lamport: stub.lamport, id: stub.id });
-            self.lamport_max = self.lamport_max.max(stub.lamport);
             let author = self.floor.place_of_author(*author);
             let accused = place_in(&mut self.floor.accused, accused.clone());
             new.push(Stub { author, accused, ..stub });
+        }
+        for stub in &new {
+            self.timeline.insert(Key { lamport: stub.lamport, id: stub.id });
+            self.lamport_max = self.lamport_max.max(stub.lamport);
         }
         self.floor.add(new);
         self.floor.cite(&stubs.cited);
@@ -277,7 +344,7 @@ impl Graph {
     }
 
     /// Epoch and accused authors at every place.
-    fn fold_pasts(&mut self) -> Fold {
+    pub(super) fn fold_pasts(&mut self) -> Fold {
         let mut fold = Fold { epochs: Vec::new(), accused: Vec::new() };
         let mut accused = std::mem::take(&mut self.floor.accused);
         for signed in &self.order {
@@ -324,7 +391,7 @@ impl Graph {
         proofs.map(|(author, _)| *author)
     }
 
-    fn stub_of(&mut self, place: usize, fold: &Fold) -> Option<Stub> {
+    pub(super) fn stub_of(&mut self, place: usize, fold: &Fold) -> Option<Stub> {
         let signed = self.order.get(place)?;
         let (id, fields) = (signed.id(), signed.vertex());
         let (seq, lamport) = (fields.seq, fields.lamport);
@@ -341,7 +408,7 @@ impl Graph {
     }
 
     /// Stubs for a store, with lists of their own.
-    fn pack(&self, stubs: &[Stub], cited: Vec<VertexId>) -> Stubs {
+    pub(super) fn pack(&self, stubs: &[Stub], cited: Vec<VertexId>) -> Stubs {
         let (mut authors, mut accused) = (Vec::new(), Vec::new());
         let mut packed = Vec::with_capacity(stubs.len() * STUB_BYTES);
         for stub in stubs {
@@ -359,6 +426,7 @@ impl Graph {
         self.index.clear();
         self.parents.clear();
         self.floor.after.clear();
+        self.cover.drop_at(places);
         for (place, signed) in order.into_iter().enumerate() {
             let (id, fields) = (signed.id(), signed.vertex());
             if places.contains(&place) {

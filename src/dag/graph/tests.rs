@@ -1,5 +1,6 @@
 //! The graph: acceptance, parking, equivocation, bounds, and independence of the order of arrival.
 
+mod cover;
 mod pruning;
 
 use proptest::prelude::*;

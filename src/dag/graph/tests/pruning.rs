@@ -22,7 +22,7 @@ fn drop_some(graph: &mut Graph, rng: &mut Rng, batches: &mut Vec<Stubs>) -> Vec<
 }
 
 /// The graph that a node makes of what its store has.
-fn restored(graph: &Graph, batches: &[Stubs]) -> Graph {
+pub(super) fn restored(graph: &Graph, batches: &[Stubs]) -> Graph {
     let mut again = Graph::new(NETWORK);
     for stubs in batches {
         let bytes = crate::dag::cbor::encode(stubs).unwrap();
@@ -233,6 +233,59 @@ fn damaged_stubs_are_refused() {
         assert_eq!(error.code(), "store-damaged");
     }
     Graph::new(NETWORK).restore_stubs(&stubs).unwrap();
+}
+
+/// Stubs as a record has them, of an author that nobody else is, in one chain from `first` on.
+fn stubs_of_record(first: usize, count: usize) -> Stubs {
+    #[derive(serde::Serialize)]
+    struct Record {
+        authors: Vec<AuthorId>,
+        accused: Vec<BTreeSet<AuthorId>>,
+        cited: Vec<VertexId>,
+        packed: serde_bytes::ByteBuf,
+    }
+    let mut packed = Vec::with_capacity(60 * count);
+    for number in first..first + count {
+        let number = u64::try_from(number).unwrap();
+        packed.extend(VertexId::of(&number.to_be_bytes()).0.0);
+        packed.extend([0; 4]);
+        packed.extend(number.to_be_bytes());
+        packed.extend((number / 1_000).to_be_bytes());
+        packed.extend([0; 8]);
+    }
+    let authors = vec![AuthorId::from_bytes([9; 32])];
+    let accused = vec![BTreeSet::new()];
+    let record = Record { authors, accused, cited: Vec::new(), packed: packed.into() };
+    let bytes = crate::dag::cbor::encode(&record).unwrap();
+    let bounds = crate::dag::cbor::Bounds { bytes_max: 1 << 26, items_max: 64, depth_max: 4 };
+    crate::dag::cbor::decode(&bytes, &bounds).unwrap()
+}
+
+#[test]
+fn at_the_bound_of_stubs_the_newest_stay_whole_and_nothing_is_lost() {
+    let room = 3;
+    let stubs = stubs_of_record(0, limits::GRAPH_STUBS_MAX - room);
+    let author = Author::new(1);
+    let vertices = chain(&author, 9);
+    let mut graph = Graph::new(NETWORK);
+    graph.restore_stubs(&stubs).unwrap();
+    insert(&mut graph, &author.identity()).unwrap();
+    for vertex in &vertices[1..8] {
+        insert(&mut graph, vertex).unwrap();
+    }
+    // Of six that could be dropped, the oldest three find room.
+    let (_, ids) = graph.prune(&graph.heads(), 0, |_| true).unwrap();
+    assert_eq!(sorted(ids), sorted(names(&vertices[1..=room])));
+    assert_eq!(graph.dropped(), limits::GRAPH_STUBS_MAX);
+    assert_eq!(graph.prune(&graph.heads(), 0, |_| true), None);
+    assert!(vertices[1..8].iter().all(|signed| graph.contains(&signed.id())));
+    // It goes on, and takes no more stubs from anywhere.
+    insert(&mut graph, &vertices[8]).unwrap();
+    assert_eq!(graph.heads(), vec![vertices[8].id()]);
+    let (before, more) = (graph.timeline().len(), stubs_of_record(1 << 30, 1));
+    assert!(matches!(graph.restore_stubs(&more), Err(Error::Stubs { .. })));
+    assert!(matches!(graph.adopt_stubs(&more), Err(Error::Stubs { .. })));
+    assert_eq!((graph.dropped(), graph.timeline().len()), (limits::GRAPH_STUBS_MAX, before));
 }
 
 proptest! {
