@@ -89,6 +89,7 @@ fn proven(members: u8, epochs: u8) -> (Genesis, Vec<u8>) {
             decided_root: mmr.root(),
             frontier_root: [2; 32],
             next: (!last).then(|| Seats { epoch: epoch + 1, members: seats.clone() }),
+            snapshot: [0; 32],
         };
         prev = checkpoint.id();
         let sign = |key: &SigningKey| (AuthorId::of(key.public()), checkpoint.sign(key, [0; 32]));

@@ -208,6 +208,7 @@ pub(super) fn sound_proof() -> (consensus::Genesis, Proof) {
         decided_root: mmr.root(),
         frontier_root: [0; 32],
         next: None,
+        snapshot: [0; 32],
     };
     let signatures = keys.iter().map(|key| (author(key), checkpoint.sign(key, [0; 32]))).collect();
     let find = |id: &AuthorId| keys.iter().map(SigningKey::public).find(|k| AuthorId::of(k) == *id);

@@ -49,6 +49,7 @@ mod pending;
 mod proof;
 mod slow;
 mod state;
+mod step;
 mod tally;
 
 pub use checkpoint::Checkpoint;
@@ -57,9 +58,10 @@ pub use config::Config;
 pub use error::Error;
 pub use mmr::Mmr;
 pub use past::Past;
-pub use proof::{Certificate, Genesis, Proof, verify_proof};
+pub use proof::{Certificate, Genesis, Proof, Sealed, verify_proof};
 use state::leaf;
 pub use state::{Finality, Input, Item, Output, Record, State};
+pub use step::{Onward, Step};
 
 use crate::dag::Payload;
 use crate::dag::vote::ConflictKey;

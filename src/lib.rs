@@ -48,6 +48,9 @@ pub mod sampling;
 #[cfg(feature = "truth")]
 pub mod genesis;
 
+#[cfg(feature = "truth")]
+pub mod snapshot;
+
 // Floor 4, societies: what the members of a history do together.
 #[cfg(feature = "mesh")]
 pub mod federated;

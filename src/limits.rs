@@ -80,6 +80,23 @@ pub const PRUNE_INTERVAL_MS: u64 = 10_000;
 /// Vertices that a node remembers without holding them (count): 70 MiB of memory and 30 MiB of a
 /// store. A network of members that talk as in an hour's soak, 330 vertices, fills it in 66 days.
 pub const GRAPH_STUBS_MAX: usize = 1 << 19;
+/// Bytes of entries that close a chunk of a snapshot: some 250 vertices. All nodes of a network
+/// close the same ones; half a million stubs make 2,000, whose ids fit an answer several times.
+pub const SNAPSHOT_CHUNK_BYTES: usize = 16 << 10;
+/// Manifests that are kept (count): members sign within seconds, and one checkpoint takes ten.
+pub const SNAPSHOT_MANIFESTS_MAX: usize = 4;
+/// Heights whose digests are kept (count), beside those that end epochs: twice those proofs try.
+pub const SNAPSHOT_DIGESTS_MAX: u64 = 16;
+/// Covered vertices with something open that an answer lists (count): 128 KiB of ids.
+pub const SNAPSHOT_OPEN_MAX: usize = 4_096;
+/// Peers that are asked for a snapshot at a time (count): as many as a node wants to know.
+pub const SNAPSHOT_PEERS_MAX: usize = 8;
+/// Milliseconds that are waited for further offers of a snapshot after the first: a slow answer.
+pub const SNAPSHOT_OFFER_MS: u64 = 2_000;
+/// Milliseconds to the next attempt, and without progress until one is given up: three timeouts.
+pub const SNAPSHOT_RETRY_MS: u64 = 15_000;
+/// Bytes of the records of a snapshot: what a store takes at once, less what goes with it.
+pub const SNAPSHOT_BYTES_MAX: usize = STORE_BATCH_BYTES_MAX / 4 * 3;
 /// Bytes of all vertices and signatures one node holds in memory: a quarter of a wasm instance.
 pub const GRAPH_BYTES_MAX: usize = 512 << 20;
 /// Authors one node knows (count): an expanded key takes 8 KiB, so this is 32 MiB.

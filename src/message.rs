@@ -31,7 +31,7 @@ const ITEM_HEAD_BYTES: usize = 5;
 const HEADS_BYTES: usize = 64;
 
 /// The request-response protocol between two nodes.
-pub const SYNC_PROTOCOL: &str = "/synaptic-mesh/sync/2";
+pub const SYNC_PROTOCOL: &str = "/synaptic-mesh/sync/3";
 
 /// The request-response protocol between members of a group: a [`crate::group::Packet`] each way
 /// there, a [`crate::group::Receipt`] each way back.
@@ -60,6 +60,8 @@ pub enum Request {
     Blob(WantBlob),
     /// Which items do you prefer? Of members of a network that samples.
     Polls(Polls),
+    /// Hand me what was dropped.
+    Snapshot(WantSnapshot),
 }
 
 /// What the other node answers.
@@ -78,6 +80,8 @@ pub enum Response {
     Blob(BlobPiece),
     /// What I prefer, signed.
     Ballots(Ballots),
+    /// What there is to hand out, or the next step to trust it.
+    Snapshot(Snapshot),
     /// No, and why.
     Refused(Refused),
 }
@@ -190,6 +194,31 @@ pub struct Ballots {
     pub answers: Vec<ByteBuf>,
 }
 
+/// A request for a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WantSnapshot {
+    /// The last epoch whose committee the asker knows.
+    pub epoch: u64,
+}
+
+/// The newest snapshot that the committee of the asked epoch certified; or, if that committee does
+/// not decide any more, the certificate that names the next one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Snapshot {
+    /// An encoded [`crate::consensus::Sealed`].
+    #[serde(with = "serde_bytes")]
+    pub certificate: Vec<u8>,
+    /// An encoded [`crate::snapshot::Manifest`]; empty with a certificate that ends an epoch.
+    #[serde(with = "serde_bytes")]
+    pub manifest: Vec<u8>,
+    /// Covered vertices that say something about what is still open, as far as the sender knows: 32
+    /// bytes of each id, at most [`limits::SNAPSHOT_OPEN_MAX`]. Nobody certified this list.
+    #[serde(with = "serde_bytes")]
+    pub open: Vec<u8>,
+}
+
 /// A refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -297,7 +326,7 @@ impl Request {
             }
             Request::Ranges(ranges) => ranges.check()?,
             Request::Polls(polls) => poll_messages("questions", &polls.questions)?,
-            Request::Blob(_) => {}
+            Request::Blob(_) | Request::Snapshot(_) => {}
         }
         Ok(request)
     }
@@ -336,6 +365,9 @@ impl Response {
                 count("bytes", piece.bytes.len(), limits::BLOB_PIECE_BYTES_MAX)?;
             }
             Response::Ballots(ballots) => poll_messages("answers", &ballots.answers)?,
+            Response::Snapshot(snapshot) => {
+                count("open", snapshot.open.len(), limits::SNAPSHOT_OPEN_MAX * 32)?;
+            }
             Response::Refused(_) => {}
         }
         Ok(response)

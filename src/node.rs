@@ -33,6 +33,8 @@ mod finality;
 mod following;
 mod greeting;
 mod groups;
+mod handing;
+mod joining;
 mod learning;
 mod leaving;
 #[cfg(feature = "sim")]
@@ -45,6 +47,7 @@ mod pruning;
 mod rate;
 mod sampled;
 mod serving;
+mod snapshots;
 mod training;
 mod transfer;
 mod views;
@@ -101,6 +104,8 @@ pub struct Node {
     /// Proofs of equivocation to write, each with its time.
     accusations: BTreeMap<AuthorId, (u64, EquivocationProof)>,
     pruning: pruning::Pruning,
+    snapshots: snapshots::Snapshots,
+    joining: joining::Joining,
     commands: commands::Commands,
     groups: groups::Groups,
     /// The last own vertex, while no peer has shown that it has it.
@@ -146,10 +151,8 @@ impl Node {
         let (me, transport) = (AuthorId::of(key.public()), secrets.transport_id());
         let mut rng = Rng::from_seed(entropy);
         let Restored { vertices, blobs, meta } = restored;
-        if let Some(genesis) = &config.genesis {
-            genesis.check_network(&config.network)?;
-        }
         let (genesis, network) = (config.genesis.as_ref(), config.network);
+        genesis.map_or(Ok(()), |genesis| genesis.check_network(&network))?;
         let deciding = deciding::Deciding::new(genesis, network, me, &mut rng, now)?;
         let (history, pruned) = pruning::restore(network, &me, &vertices, &meta)?;
         let writing::History { graph, skipped, leftover, cut } = history;
@@ -183,6 +186,8 @@ impl Node {
             writer: writer::Writer::default(),
             accusations: BTreeMap::new(),
             pruning: pruning::Pruning::default(),
+            snapshots: snapshots::Snapshots::default(),
+            joining: joining::Joining::default(),
             commands: commands::Commands::default(),
             groups: groups::Groups::default(),
             unshared: None,
@@ -195,9 +200,7 @@ impl Node {
             timer_ms: None,
             phase: Phase::Made,
         };
-        for _ in 0..skipped {
-            node.counters.count("store-vertex-skipped");
-        }
+        (0..skipped).for_each(|_| node.counters.count("store-vertex-skipped"));
         node.blobs.restore(blobs);
         node.restore_runs(&meta, now);
         node.restore_past(pruned, leftover, now)?;
@@ -294,6 +297,7 @@ impl Node {
             self.ask_for_vertices(now, out);
             self.ask_members(now, out);
             self.fetch_blobs(now, out);
+            self.join(now, out);
         }
         self.set_timer(now, out);
     }
@@ -366,6 +370,7 @@ impl Node {
             Some(self.exchange_ms),
             self.sync.wake_at_mono_ms(now).filter(|_| !self.writer.is_full()),
             self.blobs.next_ms(now.mono_ms),
+            self.joining.next_ms(now.mono_ms),
             self.wants_peers().then(dials).flatten(),
         ];
         next.into_iter().flatten().min()

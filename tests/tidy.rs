@@ -12,7 +12,7 @@ const FLOORS: &[&[&str]] = &[
     &["limits", "clock", "math", "rng", "units", "simd"],
     &["crypto", "tensor"],
     &["neural"],
-    &["identity", "dag", "sync", "ledger", "consensus", "sampling", "genesis"],
+    &["identity", "dag", "sync", "ledger", "consensus", "sampling", "genesis", "snapshot"],
     &["federated", "group"],
     &["message", "event", "effect", "node"],
     &["platform", "storage", "net", "runtime", "sim"],

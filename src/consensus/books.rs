@@ -185,6 +185,7 @@ impl State {
         &mut self,
         cut: &Cut,
         next: Option<Seats>,
+        leader: usize,
         now: Now,
         out: &mut Vec<Output>,
     ) {
@@ -204,10 +205,12 @@ impl State {
             decided_root: self.mmr.root(),
             frontier_root: Checkpoint::root_of_frontier(&cut.frontier),
             next,
+            snapshot: [0; 32],
         };
         self.checkpoints.push(checkpoint.clone());
         self.note_frontier(&cut.frontier);
-        out.push(Output::Checkpoint(Box::new(checkpoint)));
+        let step = self.step(checkpoint, cut, leader);
+        out.push(Output::Checkpoint(Box::new(step)));
         self.certify(cut, now);
     }
 

@@ -9,7 +9,7 @@ use crate::dag::{VertexId, cbor};
 use crate::identity::NetworkId;
 
 /// Domain of the names of checkpoints.
-const CHECKPOINT_DOMAIN: &str = "synaptic-mesh 2026 checkpoint v1";
+const CHECKPOINT_DOMAIN: &str = "synaptic-mesh 2026 checkpoint v2";
 /// Domain of the root of a frontier.
 const FRONTIER_DOMAIN: &str = "synaptic-mesh 2026 frontier v1";
 
@@ -39,12 +39,22 @@ pub struct Checkpoint {
     pub frontier_root: [u8; 32],
     /// The committee of the next epoch, if this checkpoint ends its own.
     pub next: Option<Seats>,
+    /// Digest of the snapshot ([`crate::snapshot::Manifest`]) at this height, in what members sign.
+    /// 32 zero bytes in what the engine keeps, which does not hold the history.
+    #[serde(with = "serde_bytes")]
+    pub snapshot: [u8; 32],
 }
 
 impl Checkpoint {
-    /// Its name.
+    /// Its name, which does not depend on the snapshot.
     pub fn id(&self) -> [u8; 32] {
-        Digest::derive(CHECKPOINT_DOMAIN, &[&self.encode()]).0
+        Digest::derive(CHECKPOINT_DOMAIN, &[&self.sealed([0; 32]).encode()]).0
+    }
+
+    /// The same with the digest of a snapshot: what is signed.
+    #[must_use]
+    pub fn sealed(&self, snapshot: [u8; 32]) -> Self {
+        Self { snapshot, ..self.clone() }
     }
 
     /// The signed bytes.

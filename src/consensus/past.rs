@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::state::leaf;
-use super::{Checkpoint, Committee, Error, Item, Record, State};
+use super::{Checkpoint, Committee, Error, Item, Onward, Record, State};
 use crate::clock::Now;
 use crate::dag::VertexId;
 use crate::dag::vote::{ConflictKey, Decision, ItemId, Seats, Vote};
@@ -45,6 +45,15 @@ pub struct Past {
 }
 
 impl Past {
+    /// The past of who was handed these checkpoints and decisions, up to where deciding goes on.
+    pub fn handed(checkpoints: Vec<Checkpoint>, certified: Vec<Decision>, onward: &Onward) -> Self {
+        let settled = onward.settled.iter().map(|decision| decision.0).collect();
+        let (uncut, closing) = (onward.settled.clone(), onward.closing.clone());
+        let (slot, first_leader) = (onward.slot, onward.first_leader);
+        let tips = Vec::new();
+        Self { checkpoints, certified, uncut, settled, closing, slot, first_leader, tips }
+    }
+
     /// This past, and what came after it.
     #[must_use]
     pub fn then(self, next: Past) -> Past {

@@ -65,6 +65,52 @@ pub struct Proof {
     pub path: Path,
 }
 
+/// A certificate with the keys that it takes to verify it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sealed {
+    /// Composite public keys of all signers, 1984 bytes each, in any order.
+    pub keys: Vec<ByteBuf>,
+    /// The certificate.
+    pub certificate: Certificate,
+}
+
+impl Sealed {
+    /// Its canonical bytes.
+    ///
+    /// # Panics
+    /// Never: a certificate always encodes.
+    pub fn encode(&self) -> Vec<u8> {
+        cbor::encode(self).expect("byte strings, numbers and links always encode")
+    }
+
+    /// Reads canonical bytes, at most [`limits::RESPONSE_BYTES_MAX`], and believes none of them.
+    ///
+    /// # Errors
+    /// [`Error::Encoding`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let bounds = cbor::Bounds { bytes_max: limits::RESPONSE_BYTES_MAX, ..BOUNDS };
+        Ok(cbor::decode(bytes, &bounds)?)
+    }
+
+    /// Verifies that a committee that is trusted signed the checkpoint, as one of its epoch; gives
+    /// the checkpoint.
+    ///
+    /// # Errors
+    /// [`Error`] names the first thing that is wrong.
+    pub fn verify(self, network: &NetworkId, committee: &Committee) -> Result<Checkpoint, Error> {
+        let Self { keys, certificate } = self;
+        if certificate.checkpoint.network != *network {
+            return refuse("it is about another network");
+        }
+        if keys.len() > certificate.signatures.len() {
+            return refuse("it has more keys than signers");
+        }
+        certificate.verify(committee, &read_keys(&keys)?)?;
+        Ok(certificate.checkpoint)
+    }
+}
+
 /// Where trust begins.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Genesis {
@@ -170,7 +216,7 @@ impl Proof {
 /// does not verify, or a path that does not lead to the certified root.
 pub fn verify_proof(genesis: &Genesis, bytes: &[u8]) -> Result<(Decision, Checkpoint), Error> {
     let proof = Proof::decode(bytes)?;
-    let keys = proof.check_keys()?;
+    let keys = read_keys(&proof.keys)?;
     let (mut committee, mut height) = (genesis.committee.clone(), 0);
     for certificate in &proof.epochs {
         check_place(certificate, genesis, &mut height)?;
@@ -196,15 +242,13 @@ pub fn verify_proof(genesis: &Genesis, bytes: &[u8]) -> Result<(Decision, Checkp
     Ok((proof.decision, proof.last.checkpoint))
 }
 
-impl Proof {
-    fn check_keys(&self) -> Result<BTreeMap<AuthorId, PublicKey>, Error> {
-        let key = |bytes: &ByteBuf| {
-            let key = PublicKey::from_bytes(bytes)
-                .map_err(|source| Error::Signature { height: 0, source })?;
-            Ok((AuthorId::of(&key), key))
-        };
-        self.keys.iter().map(key).collect()
-    }
+fn read_keys(keys: &[ByteBuf]) -> Result<BTreeMap<AuthorId, PublicKey>, Error> {
+    let key = |bytes: &ByteBuf| {
+        let key = PublicKey::from_bytes(bytes)
+            .map_err(|source| Error::Signature { height: 0, source })?;
+        Ok((AuthorId::of(&key), key))
+    };
+    keys.iter().map(key).collect()
 }
 
 /// Certificates are of the network, and each is above the one before.

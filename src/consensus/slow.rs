@@ -66,7 +66,8 @@ impl State {
             let ends = !block.closers.is_empty();
             let next = self.closing.clone().filter(|_| ends);
             let members = next.as_ref().and_then(|seats| Committee::of_seats(seats).ok());
-            self.enter_checkpoint(cut, next, now, out);
+            let leader = committee.place(&block.proposer).unwrap_or(self.first_leader);
+            self.enter_checkpoint(cut, next, leader, now, out);
             if let Some(members) = members {
                 self.begin_epoch(&members, now, out);
                 return true;

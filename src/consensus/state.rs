@@ -10,7 +10,7 @@ use super::committee::Voters;
 use super::latency::Latency;
 use super::pending::Pending;
 use super::tally::{self, Key, Slot};
-use super::{Checkpoint, Committee, Config, Mmr, conflict_keys};
+use super::{Checkpoint, Committee, Config, Mmr, Step, conflict_keys};
 use crate::clock::Now;
 use crate::crypto::sign::Signature;
 use crate::dag::vote::{BlockId, ConflictKey, Decision, ItemId, Locked, Seats, Vote, Votes};
@@ -72,8 +72,8 @@ pub enum Output {
     Epoch(u64),
     /// This item has the key for good.
     Decided(Decision),
-    /// This checkpoint stands. A member signs it and writes [`Vote::Sign`].
-    Checkpoint(Box<Checkpoint>),
+    /// This checkpoint stands. A member seals and signs it and writes [`Vote::Sign`].
+    Checkpoint(Box<Step>),
     /// Quorums decided a key twice: a third of the committee or more is Byzantine. The first
     /// decision stands here; people have to settle the matter.
     Contradiction {

@@ -75,7 +75,7 @@ impl Context {
         match self {
             Self::Vertex => b"synaptic-mesh/vertex/v1",
             Self::Binding => b"synaptic-mesh/binding/v1",
-            Self::Checkpoint => b"synaptic-mesh/checkpoint/v1",
+            Self::Checkpoint => b"synaptic-mesh/checkpoint/v2",
             Self::Poll => b"synaptic-mesh/poll/v1",
         }
     }

@@ -64,6 +64,7 @@ fn requests() -> Vec<(&'static str, Request)> {
         ("request-ranges", Request::Ranges(Ranges { message: vec![0x61, 0, 0, 2, 0] })),
         ("request-blob", Request::Blob(WantBlob { blob: BlobId::of(b"blob"), offset: 300_000 })),
         ("request-polls", Request::Polls(Polls { questions: vec![question().into()] })),
+        ("request-snapshot", Request::Snapshot(WantSnapshot { epoch: 3 })),
     ]
 }
 
@@ -84,6 +85,14 @@ fn responses() -> Vec<(&'static str, Response)> {
         ("response-ranges", Response::Ranges(Ranges { message: vec![0x61] })),
         ("response-blob", Response::Blob(BlobPiece { total: 9, bytes: vec![7, 8, 9] })),
         ("response-ballots", Response::Ballots(Ballots { answers: vec![answer().into()] })),
+        (
+            "response-snapshot",
+            Response::Snapshot(Snapshot {
+                certificate: vec![1, 2],
+                manifest: vec![3],
+                open: vec![9; 32],
+            }),
+        ),
     ];
     let refused = |(name, reason)| (name, Response::Refused(Refused { reason }));
     all.extend(refusals.map(refused));

@@ -188,6 +188,11 @@ impl Node {
         out.extend(told.into_iter().filter(warns));
     }
 
+    /// Lets an engine that was just made do what is due.
+    pub(super) fn wake_engine(&mut self, now: Now, out: &mut Vec<Effect>) {
+        self.tell_engine(Input::Tick, now, out);
+    }
+
     /// Lets the engine see an accepted vertex.
     pub(super) fn decide_on(&mut self, id: &VertexId, now: Now, out: &mut Vec<Effect>) {
         if self.deciding.finality() == Finality::CausalOnly {
@@ -212,6 +217,7 @@ impl Node {
         } else if self.deciding.wake_ms.is_some_and(|wake_ms| wake_ms <= now.mono_ms) {
             self.tell_engine(Input::Tick, now, out);
         }
+        self.cover_checkpoints();
         self.sign_checkpoints(now);
         self.look_at_finality(now, out);
     }
@@ -244,7 +250,10 @@ impl Node {
                 out.push(Effect::Emit(Event::Epoch { epoch, members }));
             }
             Output::Decided(Decision(_, item)) => self.on_decided(item, out),
-            Output::Checkpoint(checkpoint) => self.on_checkpoint(*checkpoint),
+            Output::Checkpoint(step) => {
+                self.on_checkpoint(step.checkpoint.clone());
+                self.snapshots.pending.push_back(*step);
+            }
             Output::Contradiction { first, second } => {
                 self.warn(contradiction(&first, &second), now, out);
             }
@@ -292,6 +301,12 @@ impl Node {
     /// Signs the checkpoints that came up, as a member of their epochs.
     fn sign_checkpoints(&mut self, now: Now) {
         for checkpoint in std::mem::take(&mut self.deciding.unsigned) {
+            let Some(checkpoint) = self.sealed(&checkpoint) else {
+                if self.snapshots.is_pending(checkpoint.height) {
+                    self.deciding.unsigned.push(checkpoint);
+                }
+                continue;
+            };
             let (epoch, height) = (checkpoint.epoch, checkpoint.height);
             let seats = self.deciding.committees.get(&epoch);
             let is_member = seats.is_some_and(|members| members.place(&self.me).is_some());
@@ -346,6 +361,7 @@ impl Node {
     fn may_vote(&self) -> bool {
         self.phase == Phase::Running
             && self.cut.is_none()
+            && !self.is_mute()
             && self.graph.equivocated(&self.me).is_none()
     }
 

@@ -358,6 +358,12 @@ impl Node {
             (Ok(Response::Blob(piece)), Asked::Blob { blob, offset }) => {
                 self.on_piece(&peer, (*blob, *offset), &piece, now, out);
             }
+            (Ok(Response::Snapshot(offer)), Asked::Snapshot) => {
+                self.on_offer(&peer, &offer, now, out);
+            }
+            (Ok(Response::Vertices(answer)), Asked::Filling { ids }) => {
+                self.on_filled(&peer, ids, &answer, now, out);
+            }
             (Ok(Response::Ballots(ballots)), Asked::Polls) => {
                 self.on_ballots(&peer, &ballots, now, out);
             }
@@ -376,7 +382,7 @@ impl Node {
         self.counters.count("request-refused");
         self.give_up(open, now);
         if reason == Refusal::Dropped {
-            self.warn(dropped_problem(), now, out);
+            self.want_snapshot(now, out);
         }
         if open.asked != Asked::Hello {
             if reason == Refusal::Identity {
@@ -410,7 +416,9 @@ impl Node {
             }
             Asked::Blob { blob, .. } => self.blobs.give_up(blob, &open.peer),
             // A poll has a deadline of its own.
-            Asked::Hello | Asked::Heads | Asked::Packet { .. } | Asked::Polls => {}
+            Asked::Filling { .. } => self.joining.give_up(&open.peer),
+            Asked::Hello | Asked::Heads | Asked::Packet { .. } | Asked::Polls | Asked::Snapshot => {
+            }
         }
     }
 
@@ -476,17 +484,6 @@ impl Node {
                 .to_owned(),
         };
         self.warn(problem, now, out);
-    }
-}
-
-/// A part of the history that this node lacks is not to be had from a peer.
-fn dropped_problem() -> Problem {
-    Problem {
-        code: "history-dropped",
-        message: "a peer dropped vertices that this node has not seen".to_owned(),
-        hint: "connect to a node that keeps the whole history (option `history`: `all`); without \
-               one this node cannot catch up"
-            .to_owned(),
     }
 }
 

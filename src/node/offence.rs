@@ -19,6 +19,8 @@ pub(super) enum Offence {
     InvalidVertex,
     /// Bytes that are not the blob they were sent as.
     WrongBlob,
+    /// A snapshot that no quorum certified.
+    FalseSnapshot,
     /// An update of its own that cannot be used.
     BadUpdate,
     /// An answer to something else than what was asked.
@@ -48,6 +50,7 @@ impl Offence {
             Offence::Malformed => "peer-malformed-message",
             Offence::InvalidVertex => "peer-invalid-vertex",
             Offence::WrongBlob => "peer-wrong-blob",
+            Offence::FalseSnapshot => "peer-false-snapshot",
             Offence::BadUpdate => "peer-bad-update",
             Offence::UselessAnswer => "peer-useless-answer",
             Offence::Silent => "peer-silent",
@@ -69,7 +72,7 @@ impl Offence {
             Offence::UselessAnswer | Offence::NoHello => 10,
             Offence::Malformed | Offence::InvalidVertex => 25,
             Offence::WrongBlob | Offence::BadUpdate => 34,
-            Offence::Early | Offence::ForeignNetwork => 50,
+            Offence::Early | Offence::ForeignNetwork | Offence::FalseSnapshot => 50,
             Offence::WrongIdentity | Offence::Equivocation => limits::PENALTY_BAN_POINTS,
         }
     }

@@ -75,6 +75,12 @@ pub(super) enum Asked {
     },
     /// Which items it prefers.
     Polls,
+    /// A snapshot.
+    Snapshot,
+    /// Vertices to go with a snapshot.
+    Filling {
+        ids: Vec<VertexId>,
+    },
     /// The piece of this blob that begins here.
     Blob {
         blob: BlobId,

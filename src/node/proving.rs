@@ -62,13 +62,15 @@ impl Node {
         Ok(Proof { keys, epochs, last, decision, path }.encode())
     }
 
-    fn certificate(&self, checkpoint: &Checkpoint) -> Result<Certificate, Error> {
+    pub(super) fn certificate(&self, checkpoint: &Checkpoint) -> Result<Certificate, Error> {
         let no_signer = BTreeMap::new();
         let engine = self.deciding.engine.quorum();
         let signatures = engine.and_then(|engine| engine.signatures(checkpoint.height));
         let signatures = signatures.unwrap_or(&no_signer);
         let reason = "its committee is not known here";
         let committee = self.committee_of(checkpoint).ok_or(Error::Proof { reason })?;
+        let reason = "what is to be certified is not known here";
+        let checkpoint = &self.sealed(checkpoint).ok_or(Error::Proof { reason })?;
         Certificate::collect(checkpoint, committee, |author| self.key_of(author), signatures)
     }
 
@@ -81,7 +83,10 @@ impl Node {
     }
 
     /// The public keys of all signers, each once.
-    fn signers<'a>(&self, certificates: impl Iterator<Item = &'a Certificate>) -> Vec<ByteBuf> {
+    pub(super) fn signers<'a>(
+        &self,
+        certificates: impl Iterator<Item = &'a Certificate>,
+    ) -> Vec<ByteBuf> {
         let mut authors = BTreeSet::new();
         for certificate in certificates {
             let committee = self.committee_of(&certificate.checkpoint);

@@ -11,8 +11,8 @@
 //! Vertices that only carry votes, committees and operations are dropped once the engine says that
 //! all of it is settled ([`State::is_past`]). What a run or a binding states stays. A graph with
 //! stubs judges new vertices as one that has everything, so nodes that prune and nodes that do not
-//! agree for ever; but nobody can come to know from a pruned node what it dropped. Without a
-//! committee there are no checkpoints, and nothing is dropped.
+//! agree for ever. Who never saw what was dropped is handed a snapshot ([`super::joining`]).
+//! Without a committee there are no checkpoints, and nothing is dropped.
 //!
 //! A crash is harmless at any write: either the record is there or nothing was removed, and what
 //! was not removed yet is recognised by its stub at the next start.
@@ -21,12 +21,13 @@ use std::cell::Cell;
 
 use serde::{Deserialize, Serialize};
 
+use super::snapshots::{Cover, Snapshots};
 use super::{Error, History, Node, Phase, writing};
 use crate::clock::Now;
-use crate::consensus::{Item, Past, Record, State};
+use crate::consensus::{Checkpoint, Item, Past, Record, State};
 use crate::dag::cbor::{self, Bounds};
 use crate::dag::vote::ItemId;
-use crate::dag::{Graph, Payload, SignedVertex, Stubs, VertexId};
+use crate::dag::{Graph, SignedVertex, Stubs, VertexId};
 use crate::identity::{AuthorId, NetworkId};
 use crate::limits;
 
@@ -38,15 +39,19 @@ const UNIT: u64 = u64::MAX;
 /// What one pruning leaves: everything that a start needs of the vertices that it dropped.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Batch {
-    stubs: Stubs,
+pub(super) struct Batch {
+    pub(super) stubs: Stubs,
     /// Who was known to have equivocated.
-    ended: Vec<(AuthorId, u64)>,
-    items: Vec<Item>,
+    pub(super) ended: Vec<(AuthorId, u64)>,
+    pub(super) items: Vec<Item>,
     /// What is new since the batch before.
-    past: Past,
+    pub(super) past: Past,
     /// Items that became final here since the batch before, in their order.
-    finalised: Vec<ItemId>,
+    pub(super) finalised: Vec<ItemId>,
+    /// What can be handed out; in the last of several that are written at once.
+    pub(super) cover: Option<Cover>,
+    /// The epoch in which nothing more may be said, because what was said is lost.
+    pub(super) mute: Option<u64>,
 }
 
 /// What a stored record says about dropped vertices, for who reads a store beside its node.
@@ -61,14 +66,36 @@ pub fn stubs_of(record: &[u8]) -> Result<Stubs, Error> {
 #[derive(Debug, Default)]
 pub(super) struct Pruning {
     /// Records in the store, and what they hold of the growing lists.
-    batches: usize,
-    checkpoints: usize,
+    pub(super) batches: usize,
+    pub(super) checkpoints: usize,
     certified: usize,
-    finalised: usize,
+    pub(super) finalised: usize,
+    /// The epoch in which nothing more may be said.
+    pub(super) mute: Option<u64>,
     /// Vertices to remove when the record is durable.
     under_way: Option<Vec<VertexId>>,
     /// Not before this time again.
     next_ms: u64,
+}
+
+impl Pruning {
+    /// Whether vertices are about to be dropped.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.under_way.is_some()
+    }
+
+    /// So many records of a snapshot were added.
+    pub(super) fn handed(
+        &mut self,
+        records: usize,
+        checkpoints: &[Checkpoint],
+        decided: usize,
+        mute: Option<u64>,
+    ) {
+        self.batches += records;
+        (self.checkpoints, self.certified) = (checkpoints.len(), decided);
+        self.mute = mute;
+    }
 }
 
 impl Batch {
@@ -114,6 +141,7 @@ impl Pruned {
     fn restore_ended(&self, graph: &mut Graph) {
         if let Some(last) = self.batches.last() {
             graph.restore_ended(&last.ended);
+            graph.restore_cover(last.cover.as_ref().map_or(&[], |cover| &cover.tips));
         }
     }
 }
@@ -150,6 +178,10 @@ impl Node {
             self.graph.iter().flat_map(|signed| Record::of(signed).items).collect();
         let mut past = Past::default();
         self.pruning.batches = pruned.batches.len();
+        if let Some(last) = pruned.batches.last() {
+            self.snapshots = last.cover.as_ref().map(Snapshots::restore).unwrap_or_default();
+            self.pruning.mute = last.mute;
+        }
         for batch in pruned.batches {
             items.extend(batch.items);
             past = past.then(batch.past);
@@ -178,7 +210,9 @@ impl Node {
             return;
         }
         self.pruning.next_ms = now.mono_ms.saturating_add(limits::PRUNE_INTERVAL_MS);
-        if self.cut.is_some() || self.writer.is_failing() {
+        // What is dropped has to be in a snapshot, and none may be on its way here.
+        let is_busy = !self.snapshots.pending.is_empty() || self.joining.is_under_way();
+        if self.cut.is_some() || self.writer.is_failing() || is_busy {
             return;
         }
         let Some(engine) = self.deciding.engine.quorum() else { return };
@@ -189,8 +223,7 @@ impl Node {
         let Some((stubs, ids)) = dropped else { return };
         self.counters.count("history-pruned");
         let Some(batch) = self.batch(stubs, &ids) else { return };
-        let bytes = cbor::encode(&batch).expect("lists, bytes, numbers and texts always encode");
-        self.writer.add_unit(UNIT, vec![(name_of(self.pruning.batches), bytes)]);
+        self.writer.add_unit(UNIT, vec![(name_of(self.pruning.batches), batch.encode())]);
         self.pruning.batches += 1;
         self.pruning.checkpoints += batch.past.checkpoints.len();
         self.pruning.certified += batch.past.certified.len();
@@ -210,6 +243,8 @@ impl Node {
             items: ids.iter().flat_map(|id| engine.items_of(id)).cloned().collect(),
             past: engine.past(self.pruning.checkpoints, self.pruning.certified),
             finalised: finalised.unwrap_or_default().to_vec(),
+            cover: Some(self.snapshots.cover(self.graph.covered_tips())),
+            mute: self.pruning.mute,
         })
     }
 
@@ -241,10 +276,7 @@ impl Default for Room {
 impl Room {
     /// Whether a vertex is dropped: nothing in it is open, and there is room for what it decided.
     fn takes(&self, signed: &SignedVertex, engine: &State) -> bool {
-        let settles = |payload: &Payload| {
-            matches!(payload, Payload::Votes(_) | Payload::Committee(_) | Payload::Ledger(_))
-        };
-        if !signed.vertex().payloads.iter().all(settles) {
+        if signed.is_lasting() {
             return false;
         }
         let record = Record::of(signed);
@@ -261,6 +293,6 @@ impl Room {
 }
 
 /// The name of a record; their order is that of their names.
-fn name_of(batch: usize) -> String {
+pub(super) fn name_of(batch: usize) -> String {
     format!("{NAME}{batch:010}")
 }

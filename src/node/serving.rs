@@ -114,6 +114,7 @@ impl Node {
             Request::Ranges(ranges) => self.serve_ranges(peer, token, &ranges, now, out),
             Request::Blob(want) => self.serve_blob(peer, token, want, out),
             Request::Polls(polls) => self.serve_polls(peer, token, &polls, now, out),
+            Request::Snapshot(want) => self.serve_snapshot(peer, token, want, now, out),
         }
     }
 
@@ -140,7 +141,7 @@ impl Node {
     /// What a walk over the history costs is known afterwards, so a peer may walk while it has not
     /// spent more than its share. Whoever comes late has much to walk: it is told to wait, and not
     /// blamed.
-    fn may_walk(
+    pub(super) fn may_walk(
         &mut self,
         peer: &TransportId,
         token: u64,
@@ -156,7 +157,7 @@ impl Node {
         false
     }
 
-    fn has_walked(&mut self, peer: &TransportId, cost: usize) {
+    pub(super) fn has_walked(&mut self, peer: &TransportId, cost: usize) {
         if let Some(from) = self.peers.get_mut(peer) {
             from.walks.spend(cost);
         }

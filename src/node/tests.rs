@@ -17,6 +17,7 @@ mod pruning;
 mod ranges;
 mod runs;
 mod sampling;
+mod snapshots;
 mod stores;
 mod stranger;
 mod wallet;

@@ -180,6 +180,11 @@ impl Writer {
         self.backlog_bytes
     }
 
+    /// Drops own votes that are in no vertex yet: they were never said.
+    pub(super) fn drop_votes(&mut self) {
+        self.queue.retain(|queued| !matches!(queued.payload, Payload::Votes(_)));
+    }
+
     /// When something is due; `None` while a write is under way or nothing waits.
     pub(super) fn next_ms(&self) -> Option<u64> {
         match &self.under_way {

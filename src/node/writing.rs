@@ -287,6 +287,7 @@ impl Node {
                 if let Some(own) = durable.own {
                     self.publish(own, now, out);
                 }
+                self.snapshot_durable(&durable.units, now, out);
             }
             Err(failed) => {
                 let Some(commands) = self.writer.failed(write, now.mono_ms) else {

@@ -115,6 +115,7 @@ fn sound() -> Sound {
         decided_root: Mmr::default().root(),
         frontier_root: Checkpoint::root_of_frontier(&[vertex_id(1)]),
         next: Some(Seats { epoch: 1, members: second.members().to_vec() }),
+        snapshot: [0; 32],
     };
     let last = Checkpoint {
         epoch: 1,

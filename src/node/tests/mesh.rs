@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::Now;
+use crate::consensus::Sealed;
 use crate::crypto::hash::Digest;
+use crate::dag::cbor::{self, Bounds};
 use crate::dag::{BlobId, NetworkId, RunSpec, SignedVertex, VertexId};
 use crate::effect::{
     Command, Effect, Input, Job, RequestFailed, StoreFailed, TrainedUpdate, Verdict, Write,
@@ -17,7 +19,7 @@ use crate::federated::Run;
 use crate::genesis::{Engine, Genesis};
 use crate::identity::{AuthorId, Secrets, TransportId};
 use crate::limits;
-use crate::message::{Ballots, Request, Response};
+use crate::message::{Ballots, Refusal, Refused, Request, Response};
 use crate::neural::{
     self, Activation, Dataset, Labels, Layer, LocalTraining, Loss, Scaling, Shape,
 };
@@ -61,8 +63,30 @@ pub(super) struct Faults {
     pub(super) liar: Option<usize>,
     /// This member tells everybody in polls that it prefers what they do: nobody changes sides.
     pub(super) flatterer: Option<usize>,
+    /// These members tell this about snapshots.
+    pub(super) snapshot_liars: BTreeSet<usize>,
+    pub(super) snapshot_lie: Option<SnapshotLie>,
     /// Dials are never answered.
     pub(super) deaf: bool,
+}
+
+/// What is wrong with what liars hand out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SnapshotLie {
+    /// Another manifest than the certified one.
+    Manifest,
+    /// A certificate of something that nobody signed.
+    Certificate,
+    /// Signatures of others than the committee.
+    Signers,
+    /// Chunks with other bytes.
+    Chunks,
+    /// Nothing is open.
+    Closed,
+    /// Whole vertices whose signatures are wrong.
+    Vertices,
+    /// There is nothing.
+    Silence,
 }
 
 pub(super) struct Member {
@@ -619,6 +643,11 @@ impl Mesh {
         {
             bytes = self.flatter(member, to, &ballots).encode();
         }
+        if self.faults.snapshot_liars.contains(&member)
+            && let Some(lie) = self.faults.snapshot_lie
+        {
+            bytes = lie.tell(bytes);
+        }
         if let Ok(Response::Vertices(answer)) = Response::decode(&bytes) {
             answer.vertices.iter().for_each(|bytes| self.audit(member, bytes));
         }
@@ -718,6 +747,59 @@ impl Mesh {
     }
 }
 
+impl SnapshotLie {
+    /// An answer as a liar would give it.
+    fn tell(self, bytes: Vec<u8>) -> Vec<u8> {
+        let lie = match (self, Response::decode(&bytes)) {
+            (Self::Manifest, Ok(Response::Snapshot(mut offer))) => {
+                if let Some(last) = offer.manifest.last_mut() {
+                    *last ^= 1;
+                }
+                Response::Snapshot(offer)
+            }
+            (Self::Certificate | Self::Signers, Ok(Response::Snapshot(mut offer))) => {
+                let middle = offer.certificate.len() / 2;
+                match self {
+                    // A state root is among the first bytes after the keys and signatures.
+                    Self::Certificate => offer.certificate = reseal(&offer.certificate),
+                    _ => offer.certificate[middle] ^= 1,
+                }
+                Response::Snapshot(offer)
+            }
+            (Self::Closed, Ok(Response::Snapshot(mut offer))) => {
+                offer.open.clear();
+                Response::Snapshot(offer)
+            }
+            (Self::Chunks, Ok(Response::Blob(mut piece))) => {
+                piece.bytes.iter_mut().for_each(|byte| *byte ^= 1);
+                Response::Blob(piece)
+            }
+            (Self::Vertices, Ok(Response::Vertices(mut answer))) => {
+                // The signature is at the end, outside what the name is the hash of.
+                for vertex in &mut answer.vertices {
+                    if let Some(last) = vertex.last_mut() {
+                        *last ^= 1;
+                    }
+                }
+                Response::Vertices(answer)
+            }
+            (Self::Silence, Ok(Response::Snapshot(_))) => {
+                Response::Refused(Refused { reason: Refusal::Unknown })
+            }
+            _ => return bytes,
+        };
+        lie.encode()
+    }
+}
+
+/// A certificate of another state, with the signatures of the true one.
+fn reseal(certificate: &[u8]) -> Vec<u8> {
+    let bounds = Bounds { bytes_max: certificate.len(), items_max: 10_000, depth_max: 12 };
+    let mut sealed: Sealed = cbor::decode(certificate, &bounds).unwrap();
+    sealed.certificate.checkpoint.state_root[0] ^= 1;
+    sealed.encode()
+}
+
 /// Whether a store takes a write as one batch.
 fn kind(request: &[u8]) -> &'static str {
     match Request::decode(request).expect("nodes send what they can read") {
@@ -728,6 +810,7 @@ fn kind(request: &[u8]) -> &'static str {
         Request::Ranges(_) => "ranges",
         Request::Blob(_) => "blob",
         Request::Polls(_) => "polls",
+        Request::Snapshot(_) => "snapshot",
     }
 }
 

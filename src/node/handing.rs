@@ -1,0 +1,304 @@
+//! From a verified snapshot to a node that goes on from it.
+//!
+//! What is handed becomes records as a pruning leaves them, and vertices; so a start reads them as
+//! it reads those, and a crash finds either all of it or nothing. Before anything is written, an
+//! engine computes the ledger from it and compares every root. When the write is durable, the
+//! running node does what a start would do: takes the stubs in, and shows the vertices it has to
+//! that engine.
+//!
+//! A member must never contradict itself. What it said and did not lose is in vertices that it has.
+//! When others have vertices of its own that it has not, it lost what it said: it then says
+//! nothing more in the epoch.
+
+use std::collections::BTreeSet;
+
+use super::deciding::Deciding;
+use super::joining::{Filling, Stage};
+use super::offence::Offence;
+use super::pruning::{self, Batch};
+use super::snapshots::Snapshots;
+use super::{Node, sync};
+use crate::clock::Now;
+use crate::consensus::{Checkpoint, Committee, Onward, Past, State};
+use crate::dag::vote::{Decision, ItemId};
+use crate::dag::{SignedVertex, Stubs, VertexId, cbor};
+use crate::effect::Effect;
+use crate::event::Event;
+use crate::limits;
+use crate::snapshot::{Entry, Error};
+
+/// The unit of the write that holds the records.
+const UNIT: u64 = u64::MAX - 1;
+
+/// Bytes of entries that share a record: an eighth of what one may have.
+const RECORD_BYTES: usize = limits::STORE_VALUE_BYTES_MAX / 8;
+
+/// Everything that the node goes on from when it is durable.
+#[derive(Debug)]
+pub(super) struct Handed {
+    deciding: Deciding,
+    snapshots: Snapshots,
+    stubs: Stubs,
+    cited: Vec<VertexId>,
+    tips: Vec<VertexId>,
+    vertices: Vec<SignedVertex>,
+    checkpoints: Vec<Checkpoint>,
+    /// What became final since this node was last there.
+    finalised: Vec<ItemId>,
+    decided: usize,
+    records: usize,
+    mute: Option<u64>,
+}
+
+impl Node {
+    /// Whether this node lost what it said in this epoch.
+    pub(super) fn is_mute(&self) -> bool {
+        let epoch = self.deciding.engine.committee().map(Committee::epoch);
+        self.pruning.mute.is_some_and(|mute| epoch.is_none_or(|epoch| epoch <= mute))
+    }
+
+    /// Hands everything to the writer; nothing while vertices turned out wrong or the store is busy
+    /// with a pruning.
+    pub(super) fn compose(
+        &mut self,
+        mut filling: Filling,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) -> Result<Option<Handed>, Error> {
+        let wrong = self.verify_got(&mut filling);
+        let is_busy = self.pruning.is_under_way() || self.writer.is_removing();
+        if !wrong.is_empty() || is_busy {
+            self.joining.stage = Stage::Filling(filling);
+            for peer in wrong {
+                self.penalise(&peer, Offence::InvalidVertex, now, out);
+            }
+            return Ok(None);
+        }
+        let Filling { offer, entries, got, .. } = filling;
+        let got_ids: BTreeSet<VertexId> = got.keys().copied().collect();
+        self.check_fits(&entries, got.len())?;
+        let (deciding, finalised) = self.engine_of(&entries, &offer.manifest.onward, now)?;
+        let is_whole = |id: &VertexId| got_ids.contains(id) || self.graph.get(id).is_some();
+        let is_wanted = |id: &VertexId| !is_whole(id) && !self.graph.is_dropped(id);
+        let tips: BTreeSet<VertexId> = offer.manifest.tips.iter().copied().collect();
+        let names = || entries.iter().flat_map(|entry| entry.layer.stubs.names());
+        let cited = names().map(|(id, _)| id).filter(|id| is_whole(id) && !tips.contains(id));
+        let cited: Vec<VertexId> = cited.collect();
+        let forgot = names().any(|(id, author)| author == self.me && is_wanted(&id));
+        let ends: Vec<u64> = entries
+            .iter()
+            .filter(|e| e.checkpoint.next.is_some())
+            .map(|e| e.checkpoint.height)
+            .collect();
+        let mut snapshots = self.snapshots.handed(&offer.manifest, &ends, &offer.sealed);
+        self.joining.ends.iter().for_each(|sealed| snapshots.note_end(sealed));
+        let mute = forgot.then_some(offer.sealed.epoch).or(self.pruning.mute);
+        let mut stubs = Stubs::empty();
+        for entry in &entries {
+            stubs.extend(&entry.layer.stubs, is_wanted).map_err(Error::broken)?;
+        }
+        let onward = &offer.manifest.onward;
+        let last = Batch {
+            stubs: Stubs::empty(),
+            ended: self.graph.ended().collect(),
+            items: onward.items.clone(),
+            past: Past::handed(Vec::new(), Vec::new(), onward),
+            finalised: self.unstored_finalised().iter().chain(&finalised).copied().collect(),
+            cover: Some(snapshots.cover(offer.manifest.tips.clone())),
+            mute,
+        };
+        let mut vertices: Vec<SignedVertex> = got.into_values().map(|(_, signed)| signed).collect();
+        vertices.sort_by_key(|signed| (signed.vertex().lamport, signed.id()));
+        let records = self.write_handed(&entries, last, &cited, is_wanted_of(&stubs), &vertices)?;
+        Ok(Some(Handed {
+            deciding,
+            snapshots,
+            stubs,
+            cited,
+            tips: offer.manifest.tips,
+            vertices,
+            decided: entries.iter().map(|entry| entry.decisions.len()).sum(),
+            checkpoints: entries.into_iter().map(|entry| entry.checkpoint).collect(),
+            finalised,
+            records,
+            mute,
+        }))
+    }
+
+    /// Whether this node has room, and knows nothing else of the same heights.
+    fn check_fits(&self, entries: &[Entry], vertices: usize) -> Result<(), Error> {
+        let stubs: usize = entries.iter().map(|entry| entry.layer.stubs.len()).sum();
+        if self.graph.len() + vertices >= limits::GRAPH_VERTICES_MAX
+            || stubs > limits::GRAPH_STUBS_MAX
+        {
+            return Err(Error::broken("the history has no room for it"));
+        }
+        let own = self.deciding.engine.quorum().map(State::checkpoints);
+        let pairs = own.unwrap_or_default().iter().zip(entries);
+        if pairs.into_iter().any(|(own, entry)| own.id() != entry.checkpoint.id()) {
+            return Err(Error::broken("another checkpoint is known here at the same height"));
+        }
+        Ok(())
+    }
+
+    /// An engine that knows what was decided, with every root compared; and what is final in it and
+    /// was not here.
+    fn engine_of(
+        &mut self,
+        entries: &[Entry],
+        onward: &Onward,
+        now: Now,
+    ) -> Result<(Deciding, Vec<ItemId>), Error> {
+        let (genesis, network, me) = (self.config.genesis.as_ref(), self.config.network, self.me);
+        let mut deciding =
+            Deciding::new(genesis, network, me, &mut self.rng, now).map_err(Error::broken)?;
+        let checkpoints = entries.iter().map(|entry| entry.checkpoint.clone()).collect();
+        let certified: Vec<Decision> =
+            entries.iter().flat_map(|entry| &entry.decisions).copied().collect();
+        let items = entries.iter().flat_map(|entry| &entry.items).chain(&onward.items);
+        let past = Past::handed(checkpoints, certified.clone(), onward);
+        let engine = deciding.engine.quorum_mut().ok_or(Error::broken("decisions are sampled"))?;
+        engine.resume(past, items.cloned().collect(), now).map_err(Error::broken)?;
+        let mut finalised: Vec<ItemId> = Vec::new();
+        let mut known: BTreeSet<ItemId> = self.deciding.finalised.iter().copied().collect();
+        for Decision(_, id) in certified.iter().chain(&onward.settled) {
+            let has = |key| engine.decided(key) == Some(*id);
+            if engine.item(id).is_some_and(|item| item.keys.iter().all(has)) && known.insert(*id) {
+                finalised.push(*id);
+            }
+        }
+        Ok((deciding, finalised))
+    }
+
+    /// Queues the vertices, and records of what was not stored by earlier ones; gives their number.
+    fn write_handed(
+        &mut self,
+        entries: &[Entry],
+        mut last: Batch,
+        cited: &[VertexId],
+        is_wanted: impl Fn(&VertexId) -> bool,
+        vertices: &[SignedVertex],
+    ) -> Result<usize, Error> {
+        let stored = self.pruning.checkpoints;
+        let empty = || Batch {
+            stubs: Stubs::empty(),
+            ended: Vec::new(),
+            items: Vec::new(),
+            past: Past::default(),
+            finalised: Vec::new(),
+            cover: None,
+            mute: None,
+        };
+        let mut records: Vec<Vec<u8>> = Vec::new();
+        let (mut batch, mut bytes) = (empty(), 0);
+        for (place, entry) in entries.iter().enumerate() {
+            if bytes > RECORD_BYTES {
+                records.push(batch.encode());
+                (batch, bytes) = (empty(), 0);
+            }
+            let Entry { checkpoint, decisions, items, layer } = entry.clone();
+            bytes += 1_000 + 60 * layer.stubs.len() + 500 * (decisions.len() + items.len());
+            batch.stubs.extend(&layer.stubs, &is_wanted).map_err(Error::broken)?;
+            if place >= stored {
+                batch.items.extend(items);
+                batch.past.checkpoints.push(checkpoint);
+                batch.past.certified.extend(decisions);
+            }
+        }
+        records.push(batch.encode());
+        last.stubs.cite(cited.to_vec());
+        records.push(last.encode());
+        let bytes: usize = records.iter().map(Vec::len).sum();
+        let bytes_max = limits::SNAPSHOT_BYTES_MAX;
+        if bytes > bytes_max || records.iter().any(|r| r.len() > limits::STORE_VALUE_BYTES_MAX) {
+            return Err(Error::TooLarge { bytes, bytes_max });
+        }
+        for signed in vertices {
+            self.writer.add_vertex(signed.id(), signed.encode());
+        }
+        let names = (self.pruning.batches..).map(pruning::name_of);
+        let count = records.len();
+        self.writer.add_unit(UNIT, names.zip(records).collect());
+        Ok(count)
+    }
+
+    /// Units of writes are durable: the node goes on from what it was handed, if that is one.
+    pub(super) fn snapshot_durable(&mut self, units: &[u64], now: Now, out: &mut Vec<Effect>) {
+        if !units.contains(&UNIT) {
+            return;
+        }
+        if let Stage::Writing(handed) = std::mem::take(&mut self.joining).stage {
+            self.go_on_from(*handed, now, out);
+        }
+    }
+
+    fn go_on_from(&mut self, handed: Handed, now: Now, out: &mut Vec<Effect>) {
+        let mut stubs = Stubs::empty();
+        // What was accepted while the write was under way is whole for as long as this node runs.
+        let graph = &self.graph;
+        let fits = stubs.extend(&handed.stubs, |id| !graph.contains(id));
+        stubs.cite(handed.cited);
+        if fits.and_then(|()| self.graph.adopt_stubs(&stubs)).is_err() {
+            return self.counters.count("snapshot-not-taken");
+        }
+        let mut accepted = Vec::with_capacity(handed.vertices.len());
+        for signed in handed.vertices {
+            let id = signed.id();
+            match self.graph.restore(signed) {
+                Ok(()) => accepted.push(id),
+                Err(error) => self.counters.count(error.code()),
+            }
+        }
+        self.graph.restore_ended(&[]);
+        self.graph.restore_cover(&handed.tips);
+        self.sync = sync::State::new();
+        self.writer.drop_votes();
+        self.pruning.handed(handed.records, &handed.checkpoints, handed.decided, handed.mute);
+        let before = std::mem::replace(&mut self.deciding, handed.deciding);
+        self.snapshots = handed.snapshots;
+        for item in before.finalised.iter().chain(&handed.finalised) {
+            self.deciding.note_final(*item);
+        }
+        self.pruning.finalised = self.deciding.finalised.len();
+        for checkpoint in handed.checkpoints {
+            self.on_checkpoint(checkpoint);
+        }
+        for signed in self.graph.iter() {
+            self.deciding.restore(signed, now);
+        }
+        self.counters.count("snapshot-taken");
+        if handed.mute.is_some() {
+            self.warn_elsewhere(now, out);
+        }
+        for id in accepted {
+            if let Some(changes) = self.graph.get(&id).map(|signed| self.runs.apply(signed)) {
+                self.on_changes(changes, now, out);
+            }
+        }
+        let first = before.finalised.len();
+        for number in (first..).take(handed.finalised.len()) {
+            let number = u64::try_from(number).unwrap_or(u64::MAX);
+            let view = self.finalised_view(number);
+            out.extend(view.map(|view| Effect::Emit(Event::Finalised(view))));
+        }
+        self.on_notices(now, out);
+        self.wake_engine(now, out);
+    }
+
+    fn unstored_finalised(&self) -> &[ItemId] {
+        self.deciding.finalised.get(self.pruning.finalised..).unwrap_or_default()
+    }
+}
+
+/// Whether a vertex is among these stubs.
+fn is_wanted_of(stubs: &Stubs) -> impl Fn(&VertexId) -> bool + use<> {
+    let ids: BTreeSet<VertexId> = stubs.names().map(|(id, _)| id).collect();
+    move |id| ids.contains(id)
+}
+
+impl Batch {
+    /// Its canonical bytes.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        cbor::encode(self).expect("lists, bytes, numbers and texts always encode")
+    }
+}

@@ -1,0 +1,199 @@
+//! What this node can hand to those that come late: entries, chunks and manifests as checkpoints
+//! come up ([`crate::snapshot`]), and answers to who asks.
+//!
+//! An entry needs the whole past of a checkpoint's frontier, so a node that executed a block before
+//! it has that past waits with it, and with its signature. Chunks are stored as blobs. What is left
+//! is small, and part of the record of each pruning; a node that dropped nothing finds everything
+//! again from its history.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use super::Node;
+use super::serving::{refuse, respond};
+use crate::clock::Now;
+use crate::consensus::{Checkpoint, Record, Sealed, Step};
+use crate::dag::VertexId;
+use crate::effect::Effect;
+use crate::identity::TransportId;
+use crate::limits;
+use crate::message::{Refusal, Response, Snapshot, WantSnapshot};
+use crate::snapshot::{Entry, Log, Manifest};
+
+/// Bytes that an answer has beside its three parts, at most.
+const FRAME_BYTES: usize = 64;
+
+/// What it costs to find out whether a vertex is open, in vertices that are walked over.
+const LOOK_COST: usize = 8;
+
+/// What can be handed out.
+#[derive(Debug, Default)]
+pub(super) struct Snapshots {
+    pub(super) log: Log,
+    /// Checkpoints that no entry was made of, by height.
+    pub(super) pending: VecDeque<Step>,
+    /// Digests of manifests by height, and whether the checkpoint ends an epoch.
+    digests: BTreeMap<u64, ([u8; 32], bool)>,
+    /// The newest manifests, encoded.
+    manifests: BTreeMap<u64, Vec<u8>>,
+    /// The certificate that was last handed out, with its height.
+    certificate: Option<(u64, Vec<u8>)>,
+}
+
+/// What a record of a pruning holds of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Cover {
+    log: Log,
+    /// Covered vertices that are no covered one's parent.
+    pub(super) tips: Vec<VertexId>,
+    /// Height, digest, and whether the checkpoint ends an epoch.
+    digests: Vec<(u64, ByteBuf, bool)>,
+}
+
+impl Snapshots {
+    /// Whether the digest at a height will be known later.
+    pub(super) fn is_pending(&self, height: u64) -> bool {
+        height > self.log.height
+    }
+
+    /// What has to be stored when vertices are dropped.
+    pub(super) fn cover(&self, tips: Vec<VertexId>) -> Cover {
+        let digest = |(height, (digest, ends)): (&u64, &([u8; 32], bool))| {
+            (*height, ByteBuf::from(digest.to_vec()), *ends)
+        };
+        let digests = self.digests.iter().map(digest).collect();
+        Cover { log: self.log.clone(), tips, digests }
+    }
+
+    /// Goes on from what was stored.
+    pub(super) fn restore(cover: &Cover) -> Self {
+        let digest = |(height, digest, ends): &(u64, ByteBuf, bool)| {
+            Some((*height, (<[u8; 32]>::try_from(digest.as_slice()).ok()?, *ends)))
+        };
+        let digests = cover.digests.iter().filter_map(digest).collect();
+        Self { log: cover.log.clone(), digests, ..Self::default() }
+    }
+
+    /// What was known before, and a manifest that was handed to this node.
+    pub(super) fn handed(&self, manifest: &Manifest, ends: &[u64], sealed: &Checkpoint) -> Self {
+        let mut digests = self.digests.clone();
+        digests.retain(|height, _| ends.contains(height));
+        digests.insert(sealed.height, (sealed.snapshot, sealed.next.is_some()));
+        let manifests = [(sealed.height, manifest.encode())].into();
+        Self { log: Log::of(manifest), digests, manifests, ..Self::default() }
+    }
+
+    /// Remembers the digest of a height that ends an epoch.
+    pub(super) fn note_end(&mut self, sealed: &Checkpoint) {
+        self.digests.insert(sealed.height, (sealed.snapshot, true));
+    }
+
+    fn note(&mut self, height: u64, ends: bool, manifest: &Manifest) {
+        let bytes = manifest.encode();
+        self.digests.insert(height, (Manifest::digest_of(&bytes), ends));
+        let oldest = height.saturating_sub(limits::SNAPSHOT_DIGESTS_MAX);
+        self.digests.retain(|known, (_, ends)| *ends || *known > oldest);
+        self.manifests.insert(height, bytes);
+        while self.manifests.len() > limits::SNAPSHOT_MANIFESTS_MAX {
+            self.manifests.pop_first();
+        }
+    }
+}
+
+impl Node {
+    /// A checkpoint as members sign it, once that can be known here.
+    pub(super) fn sealed(&self, checkpoint: &Checkpoint) -> Option<Checkpoint> {
+        let (digest, _) = self.snapshots.digests.get(&checkpoint.height)?;
+        Some(checkpoint.sealed(*digest))
+    }
+
+    /// Makes entries of the checkpoints whose past is here.
+    pub(super) fn cover_checkpoints(&mut self) {
+        if self.snapshots.pending.is_empty() {
+            return;
+        }
+        let pending = &self.snapshots.pending;
+        let frontiers: Vec<&[VertexId]> =
+            pending.iter().map(|step| step.frontier.as_slice()).collect();
+        let layers = self.graph.cover(&frontiers);
+        let newest = pending.back().map_or(0, |step| step.checkpoint.height);
+        for (layer, tips) in layers {
+            let Some(step) = self.snapshots.pending.pop_front() else { return };
+            let Step { checkpoint, decisions, items, onward, .. } = step;
+            let (height, ends) = (checkpoint.height, checkpoint.next.is_some());
+            let entry = Entry { checkpoint, decisions, items, layer };
+            if let Some((chunk, bytes)) = self.snapshots.log.push(&entry) {
+                self.keep_blob(chunk, bytes.into());
+            }
+            // Of long ago nobody asks for any other.
+            if ends || height.saturating_add(limits::SNAPSHOT_DIGESTS_MAX) > newest {
+                let manifest = self.snapshots.log.manifest(tips, onward);
+                self.snapshots.note(height, ends, &manifest);
+            }
+        }
+    }
+
+    /// Answers who asks for a snapshot.
+    pub(super) fn serve_snapshot(
+        &mut self,
+        peer: &TransportId,
+        token: u64,
+        want: WantSnapshot,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        if !self.may_walk(peer, token, now, out) {
+            return;
+        }
+        let offer = self.step_from(want.epoch).or_else(|| self.offer(want.epoch));
+        self.has_walked(peer, self.graph.len() * LOOK_COST);
+        match offer {
+            Some(offer) => respond(token, &Response::Snapshot(offer), out),
+            None => refuse(token, Refusal::Unknown, out),
+        }
+    }
+
+    /// The certificate that ends an epoch.
+    fn step_from(&self, epoch: u64) -> Option<Snapshot> {
+        let checkpoints = self.deciding.engine.quorum()?.checkpoints();
+        let last = checkpoints.iter().find(|held| held.epoch == epoch && held.next.is_some())?;
+        let certificate = self.seal(last)?;
+        Some(Snapshot { certificate, manifest: Vec::new(), open: Vec::new() })
+    }
+
+    /// The newest manifest that a quorum signed in an epoch.
+    fn offer(&mut self, epoch: u64) -> Option<Snapshot> {
+        let checkpoints = self.deciding.engine.quorum()?.checkpoints();
+        let of_epoch = checkpoints.iter().rev().take_while(|held| held.epoch == epoch);
+        let kept = of_epoch.filter(|held| self.snapshots.manifests.contains_key(&held.height));
+        let cached = |height| {
+            let cached = self.snapshots.certificate.as_ref();
+            cached.filter(|(known, _)| *known == height).map(|(_, bytes)| bytes.clone())
+        };
+        let (height, certificate) = kept.take(limits::SNAPSHOT_MANIFESTS_MAX).find_map(|held| {
+            let bytes = cached(held.height).or_else(|| self.seal(held))?;
+            Some((held.height, bytes))
+        })?;
+        let manifest = self.snapshots.manifests.get(&height)?.clone();
+        self.snapshots.certificate = Some((height, certificate.clone()));
+        let open = self.open_bytes();
+        let bytes = certificate.len() + manifest.len() + open.len() + FRAME_BYTES;
+        (bytes <= limits::RESPONSE_BYTES_MAX).then_some(Snapshot { certificate, manifest, open })
+    }
+
+    fn seal(&self, checkpoint: &Checkpoint) -> Option<Vec<u8>> {
+        let certificate = self.certificate(checkpoint).ok()?;
+        let keys = self.signers([&certificate].into_iter());
+        Some(Sealed { keys, certificate }.encode())
+    }
+
+    /// Covered vertices that somebody who goes on from a snapshot has to see.
+    fn open_bytes(&self) -> Vec<u8> {
+        let Some(engine) = self.deciding.engine.quorum() else { return Vec::new() };
+        let open = self.graph.covered().filter(|signed| !engine.is_past(&Record::of(signed)));
+        open.take(limits::SNAPSHOT_OPEN_MAX).flat_map(|signed| signed.id().0.0).collect()
+    }
+}

@@ -1,0 +1,245 @@
+//! Members that come late to a network where everybody has dropped what they need.
+
+use std::collections::BTreeSet;
+
+use super::mesh::{Crash, Mesh, SnapshotLie};
+use super::pruning::{
+    KEPT, assert_agree, assert_stored, finalised, movements, names, pay_around, running,
+};
+use crate::effect::Command;
+use crate::node::History;
+
+/// Four members that drop, and further ones that were away since the beginning; so many payments
+/// later. The late ones are not started.
+fn late(seed: u64, count: usize, payments: usize) -> Mesh {
+    let mut mesh = running(seed, count);
+    for member in 4..count {
+        mesh.members[member].history = History::Newest(KEPT);
+        mesh.crash(member);
+    }
+    pay_around(&mut mesh, &[0, 1, 2, 3], payments);
+    assert!((0..4).all(|member| mesh.node(member).graph().dropped() > 0));
+    mesh
+}
+
+fn counted(mesh: &Mesh, member: usize, code: &str) -> u64 {
+    let counts = mesh.node(member).counters.snapshot();
+    counts.iter().find(|(name, _)| **name == code).map_or(0, |(_, count)| *count)
+}
+
+fn has_joined(mesh: &Mesh, member: usize) -> bool {
+    mesh.members[member].node.is_some() && counted(mesh, member, "snapshot-taken") > 0
+}
+
+/// The same snapshots are handed out by all of them, whatever each of them holds or dropped.
+fn assert_same_logs(mesh: &Mesh, members: &[usize]) {
+    for member in members {
+        let (one, other) = (mesh.node(*member), mesh.node(members[0]));
+        assert_eq!(one.snapshots.log, other.snapshots.log, "member {member}");
+        assert_eq!(one.graph().covered_tips(), other.graph().covered_tips(), "member {member}");
+    }
+}
+
+/// Late members' chunks in their stores (count).
+fn chunks(mesh: &Mesh, member: usize) -> usize {
+    mesh.members[member].store.blobs.len()
+}
+
+#[test]
+fn who_comes_late_is_handed_what_everybody_dropped() {
+    let mut mesh = late(300, 5, 60);
+    mesh.start(4);
+    mesh.run_for(60_000);
+    assert_eq!(counted(&mesh, 4, "snapshot-taken"), 1);
+    assert_agree(&mut mesh, &[0, 1, 2, 3, 4]);
+    assert_stored(&mesh, 4);
+    assert_same_logs(&mesh, &[0, 1, 2, 3, 4]);
+    let (dropped, blobs) = (mesh.node(4).graph().dropped(), chunks(&mesh, 4));
+    eprintln!("{dropped} stubs from {blobs} chunks, {:?}", mesh.asked);
+    assert!(dropped > 0 && blobs > 1, "{dropped} of {blobs}");
+    let lists = [0, 4].map(|member| {
+        let mut items: Vec<_> = finalised(&mut mesh, member).into_iter().map(|v| v.item).collect();
+        items.sort_unstable();
+        items
+    });
+    assert_eq!(lists[0], lists[1]);
+    assert_eq!(lists[0].len(), 60);
+    assert!(movements(&mut mesh, 0).movements.len() > 1);
+    // And it goes on, after a restart too.
+    pay_around(&mut mesh, &[0, 1, 2, 3, 4], 10);
+    assert_agree(&mut mesh, &[0, 1, 2, 3, 4]);
+    mesh.crash(4);
+    mesh.start(4);
+    assert_agree(&mut mesh, &[0, 1, 2, 3, 4]);
+    assert_stored(&mesh, 4);
+    assert_same_logs(&mesh, &[0, 1, 2, 3, 4]);
+    // Others dropped more since; it hands that on as they do.
+    pay_around(&mut mesh, &[0, 1, 2, 3], 20);
+    assert_agree(&mut mesh, &[0, 1, 2, 3, 4]);
+    assert_same_logs(&mesh, &[0, 1, 2, 3, 4]);
+}
+
+#[test]
+fn one_honest_peer_among_liars_is_enough() {
+    use SnapshotLie::{Certificate, Chunks, Closed, Manifest, Signers, Silence, Vertices};
+    let lies = [Certificate, Chunks, Closed, Manifest, Signers, Silence, Vertices];
+    let mut mesh = late(301, 4 + lies.len(), 40);
+    for (member, lie) in (4..).zip(lies) {
+        mesh.faults.snapshot_liars = [0, 1, 2].into();
+        mesh.faults.snapshot_lie = Some(lie);
+        mesh.start(member);
+        assert!(mesh.run_until(120_000, |mesh| has_joined(mesh, member)), "{lie:?}");
+        mesh.faults.snapshot_liars.clear();
+        assert_agree(&mut mesh, &[3, member]);
+        assert_same_logs(&mesh, &[3, member]);
+        let counters = mesh.node(member).counters.snapshot();
+        eprintln!("{lie:?}: {counters:?}");
+        let blamed = match lie {
+            Manifest | Certificate | Signers => counters.contains_key("peer-false-snapshot"),
+            Chunks => counters.contains_key("peer-wrong-blob"),
+            Vertices => counters.contains_key("peer-invalid-vertex"),
+            Closed | Silence => true,
+        };
+        assert!(blamed, "{lie:?}: {counters:?}");
+        mesh.crash(member);
+    }
+}
+
+#[test]
+fn liars_alone_convince_nobody() {
+    use SnapshotLie::{Certificate, Chunks, Manifest, Signers, Silence, Vertices};
+    let lies = [Certificate, Chunks, Manifest, Signers, Silence, Vertices];
+    let mut mesh = late(302, 4 + lies.len(), 40);
+    for (member, lie) in (4..).zip(lies) {
+        mesh.faults.snapshot_liars = (0..4).collect();
+        mesh.faults.snapshot_lie = Some(lie);
+        mesh.start(member);
+        mesh.run_for(60_000);
+        // Who sends wrong signatures is banned before it comes to that.
+        assert!(lie == Vertices || mesh.asked.contains_key(&(member, "snapshot")), "{lie:?}");
+        assert_eq!(counted(&mesh, member, "snapshot-taken"), 0, "{lie:?}");
+        let node = mesh.node(member);
+        assert_eq!(node.graph().dropped(), 0, "{lie:?}");
+        assert!(node.consensus().unwrap().checkpoints().is_empty(), "{lie:?}");
+        mesh.crash(member);
+    }
+}
+
+#[test]
+fn a_crash_at_any_write_of_a_snapshot_is_harmless() {
+    let mut mesh = late(303, 5, 40);
+    // It has written who it is before.
+    mesh.cut(&[4]);
+    mesh.start(4);
+    mesh.run_for(1_000);
+    mesh.crash(4);
+    mesh.heal();
+    let blank = mesh.members[4].store.clone();
+    let (mut hit, mut between) = (0, 0);
+    for crash in [Crash::BeforeWrite, Crash::BeforeAnswer, Crash::AfterAnswer] {
+        for later in 1..=8 {
+            mesh.members[4].store = blank.clone();
+            mesh.members[4].store.crash = Some((blank.writes + later, crash));
+            mesh.start(4);
+            let over = |mesh: &Mesh| mesh.members[4].node.is_none() || has_joined(mesh, 4);
+            assert!(mesh.run_until(60_000, over));
+            mesh.run_for(10);
+            if mesh.members[4].node.is_none() {
+                hit += 1;
+                let records = mesh.members[4].store.meta.keys();
+                between += usize::from(records.filter(|n| n.starts_with("pruned/")).count() > 0);
+                mesh.members[4].store.crash = None;
+                mesh.start(4);
+            }
+            mesh.members[4].store.crash = None;
+            let caught_up = |mesh: &Mesh| names(mesh, 4) == names(mesh, 3);
+            assert!(mesh.run_until(60_000, caught_up), "{crash:?}, {later}");
+            mesh.run_for(5_000);
+            assert_eq!(mesh.node(4).graph().heads(), mesh.node(3).graph().heads());
+            let engines = [3, 4].map(|member| mesh.node(member).consensus().unwrap());
+            assert_eq!(engines[0].certified(), engines[1].certified(), "{crash:?}, {later}");
+            assert_eq!(engines[0].ledger(), engines[1].ledger(), "{crash:?}, {later}");
+            assert_same_logs(&mesh, &[3, 4]);
+            assert_stored(&mesh, 4);
+            mesh.crash(4);
+        }
+    }
+    eprintln!("{hit} crashes, {between} of them with the records there");
+    assert!(hit > 9 && between > 0, "{hit}, {between}");
+}
+
+#[test]
+fn what_came_before_an_interruption_is_not_fetched_again() {
+    let mut mesh = late(304, 5, 60);
+    mesh.start(4);
+    assert!(mesh.run_until(30_000, |mesh| chunks(mesh, 4) > 1));
+    assert!(!has_joined(&mesh, 4));
+    // It stops, and so does a peer that it was fetching from.
+    mesh.crash(4);
+    mesh.crash(0);
+    let (had, asked) = (chunks(&mesh, 4), mesh.asked[&(4, "blob")]);
+    mesh.start_with(4, vec![mesh.address(1)]);
+    assert!(mesh.run_until(60_000, |mesh| has_joined(mesh, 4)));
+    let more = mesh.asked[&(4, "blob")] - asked;
+    let all = chunks(&mesh, 4);
+    eprintln!("{had} of {all} chunks before, {more} questions after");
+    assert!(more <= all - had, "{more} for {all} less {had}");
+    assert_agree(&mut mesh, &[1, 2, 3, 4]);
+}
+
+#[test]
+fn a_peer_that_leaves_on_the_way_is_no_loss() {
+    let mut mesh = late(305, 5, 60);
+    mesh.start(4);
+    assert!(mesh.run_until(30_000, |mesh| mesh.asked.contains_key(&(4, "blob"))));
+    mesh.crash(0);
+    assert!(mesh.run_until(60_000, |mesh| has_joined(mesh, 4)));
+    assert_agree(&mut mesh, &[1, 2, 3, 4]);
+}
+
+#[test]
+fn a_member_that_was_away_votes_again() {
+    let mut mesh = running(306, 5);
+    mesh.crash(4);
+    pay_around(&mut mesh, &[0, 1, 2, 3], 3);
+    mesh.crash(3);
+    pay_around(&mut mesh, &[0, 1, 2], 60);
+    assert!((0..3).all(|member| mesh.node(member).graph().dropped() > 0));
+    mesh.start(3);
+    assert!(mesh.run_until(60_000, |mesh| has_joined(mesh, 3)));
+    assert_agree(&mut mesh, &[0, 1, 2, 3]);
+    // Without it and one more there is no quorum.
+    mesh.crash(0);
+    pay_around(&mut mesh, &[1, 2, 3], 6);
+    assert_agree(&mut mesh, &[1, 2, 3]);
+    assert_eq!(mesh.node(3).deciding.engine.decisions(), 69);
+    assert_same_logs(&mesh, &[1, 2, 3]);
+}
+
+#[test]
+fn certificates_lead_from_the_genesis_through_every_committee() {
+    let mut mesh = late(307, 6, 20);
+    for weight in [2, 3] {
+        let authors = (0..4).map(|member| mesh.members[member].secrets.author());
+        let members: Vec<_> = authors.map(|author| (author, weight)).collect();
+        for member in 0..4 {
+            mesh.ask(member, Command::ProposeCommittee { members: members.clone() }).unwrap();
+        }
+        mesh.run_for(30_000);
+        pay_around(&mut mesh, &[0, 1, 2, 3], 30);
+    }
+    assert_eq!(mesh.node(0).consensus().unwrap().epoch(), 2);
+    mesh.start(4);
+    assert!(mesh.run_until(60_000, |mesh| has_joined(mesh, 4)));
+    assert_agree(&mut mesh, &[0, 1, 2, 3, 4]);
+    assert_same_logs(&mesh, &[0, 1, 2, 3, 4]);
+    // It can prove to others what it was told, and who comes later can join by it alone.
+    let item = finalised(&mut mesh, 4)[0].item;
+    mesh.ask(4, Command::Prove { item: item.to_string() }).unwrap();
+    pay_around(&mut mesh, &[0, 1, 2, 3], 20);
+    mesh.faults.snapshot_liars = BTreeSet::from([0, 1, 2, 3]);
+    mesh.faults.snapshot_lie = Some(SnapshotLie::Silence);
+    mesh.start_with(5, vec![mesh.address(4)]);
+    assert!(mesh.run_until(120_000, |mesh| has_joined(mesh, 5)));
+    assert_agree(&mut mesh, &[0, 1, 2, 3, 4, 5]);
+}
