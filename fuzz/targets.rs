@@ -6,12 +6,14 @@
 
 mod finality;
 mod groups;
+mod snapshots;
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 pub(crate) use finality::{consensus_state, genesis, proof_verify, sampling_state};
 pub(crate) use groups::group_state;
+pub(crate) use snapshots::snapshot;
 
 use synaptic_mesh::clock::Now;
 use synaptic_mesh::consensus::{self, Proof};
@@ -24,7 +26,7 @@ use synaptic_mesh::effect::{Effect, Input};
 use synaptic_mesh::federated::replay;
 use synaptic_mesh::identity::{AuthorId, Secrets, TransportId};
 use synaptic_mesh::message::{
-    Heads, Ranges, Request, Response, WantAncestors, WantBlob, WantVertices,
+    Heads, Ranges, Request, Response, WantAncestors, WantBlob, WantSnapshot, WantVertices,
 };
 use synaptic_mesh::neural::dataset::{Dataset, Options};
 use synaptic_mesh::neural::fann;
@@ -54,6 +56,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("sampling_state", sampling_state),
     ("secrets", secrets),
     ("signed_vertex", signed_vertex),
+    ("snapshot", snapshot),
 ];
 
 const NOW: Now = Now { mono_ms: 1_000, unix_ms: 1_763_000_000_000 };
@@ -241,6 +244,7 @@ pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
         "sampling_state" => vec![finality::poll_messages()],
         "group_state" => groups::sessions(),
         "proof_verify" => vec![fixture.proof.encode()],
+        "snapshot" => snapshots::parts(),
         "secrets" => vec![fixture.secrets.encode().to_vec()],
         _ => Vec::new(),
     }
@@ -340,6 +344,7 @@ impl Fixture {
             Request::Ancestors(WantAncestors { of: ids.clone(), known: Vec::new() }),
             Request::Ranges(Ranges { message: negentropy::initiate(&small_timeline()) }),
             Request::Blob(WantBlob { blob, offset: 0 }),
+            Request::Snapshot(WantSnapshot { epoch: 0 }),
         ];
         let encoded = requests.iter().map(Request::encode);
         std::iter::once(self.hello.clone()).chain(encoded).collect()
