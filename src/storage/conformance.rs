@@ -104,10 +104,14 @@ pub async fn run(case: Case, store: &mut impl Store) -> Result<(), Broken> {
 pub async fn write_before_reopening(store: &mut impl Store) -> Result<(), Broken> {
     let mut batch = Batch::new();
     batch.put(Table::Vertices, b"kept".to_vec(), vec![7; 1_000])?;
-    batch.put(Table::Meta, b"dropped".to_vec(), vec![1])?;
+    for table in Table::ALL {
+        batch.put(table, b"dropped".to_vec(), vec![1; 3_000])?;
+    }
     store.apply(batch).await?;
     let mut batch = Batch::new();
-    batch.remove(Table::Meta, b"dropped".to_vec())?;
+    for table in Table::ALL {
+        batch.remove(table, b"dropped".to_vec())?;
+    }
     store.apply(batch).await?;
     store.close().await;
     Ok(())
@@ -123,7 +127,12 @@ pub async fn read_after_reopening(store: &impl Store) -> Result<(), Broken> {
         Some(vec![7; 1_000]),
         get(store, Table::Vertices, b"kept").await?,
     )?;
-    same("a removed record after reopening", None, get(store, Table::Meta, b"dropped").await?)
+    for table in Table::ALL {
+        let found = get(store, table, b"dropped").await?;
+        same("a removed record after reopening", None, found)?;
+    }
+    let kept = vec![(b"kept".to_vec(), 1_000)];
+    same("the vertices after reopening", kept, store.keys(Table::Vertices).await?)
 }
 
 async fn starts_empty(store: &impl Store) -> Result<(), Broken> {
@@ -163,7 +172,31 @@ async fn replaces_and_removes(store: &mut impl Store) -> Result<(), Broken> {
         store.apply(batch).await?;
         same("a removed value", None, get(store, Table::Meta, b"a").await?)?;
     }
-    Ok(())
+    drops_vertices(store).await
+}
+
+/// As when a node drops old vertices: the record of it first, then hundreds of removals at once.
+async fn drops_vertices(store: &mut impl Store) -> Result<(), Broken> {
+    let name = |number: u16| [&[9; 30][..], &number.to_be_bytes()].concat();
+    let mut batch = Batch::new();
+    for number in 0..600 {
+        batch.put(Table::Vertices, name(number), vec![1; 500])?;
+    }
+    store.apply(batch).await?;
+    let full = store.bytes().await?;
+    put(store, b"pruned/0", b"record").await?;
+    let mut batch = Batch::new();
+    for number in (0..600).filter(|number| number % 3 > 0) {
+        batch.remove(Table::Vertices, name(number))?;
+    }
+    store.apply(batch).await?;
+    let left = (0..600).filter(|number| number % 3 == 0).map(|number| (name(number), 500));
+    same("vertices that were not dropped", left.collect(), store.keys(Table::Vertices).await?)?;
+    same("a dropped vertex", None, get(store, Table::Vertices, &name(1)).await?)?;
+    let record = get(store, Table::Meta, b"pruned/0").await?;
+    same("the record", Some(b"record".to_vec()), record)?;
+    let is_less = store.bytes().await? <= full + 100;
+    same("no more bytes than before", true, is_less)
 }
 
 async fn keeps_order_in_batch(store: &mut impl Store) -> Result<(), Broken> {
