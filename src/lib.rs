@@ -78,6 +78,9 @@ pub mod platform;
 #[cfg(feature = "mesh")]
 pub mod storage;
 
+#[cfg(feature = "mesh")]
+pub mod channel;
+
 #[cfg(all(feature = "mesh", target_arch = "wasm32"))]
 pub mod net;
 

@@ -508,13 +508,25 @@ pub const CONNECTIONS_MAX: u32 = 64;
 /// Connections opened by others (count): a part stays free for those we choose ourselves, or
 /// whoever dials us most would decide alone whom we know.
 pub const CONNECTIONS_INBOUND_MAX: u32 = 48;
-/// Handshakes under way in either direction (count). Each costs a noise handshake.
+/// Handshakes under way in either direction (count). Each costs a signature and the check of one.
 pub const CONNECTIONS_PENDING_MAX: u32 = 16;
 /// Connections to one peer (count): one, and a second for as long as two crossing dials take to be
 /// told apart.
 pub const CONNECTIONS_PER_PEER_MAX: u32 = 2;
 /// Milliseconds from the first byte to a secured connection. Ten round trips of half a second.
 pub const CONNECT_TIMEOUT_MS: u64 = 10_000;
+/// Bytes of one frame of a channel, tag included: what a length of 16 bits can say.
+pub const CHANNEL_FRAME_BYTES_MAX: usize = 65_535;
+/// Frames of one direction of a channel after which its key is replaced (count): after at most
+/// 4 GiB a key that leaks later opens nothing that was said before. Far below what one key may
+/// encrypt.
+pub const CHANNEL_REKEY_FRAMES: u64 = 1 << 16;
+/// Handshakes of others that are answered at once, over all peers (count): a full house after a
+/// restart. Each costs a signature before anything is known of who asks.
+pub const HANDSHAKES_BURST: u32 = 64;
+/// Handshakes of others that are answered per second after that (count): with 2 ms each, 4 % of the
+/// time of a core.
+pub const HANDSHAKES_PER_SECOND: u32 = 20;
 /// Streams of one connection (count): gossip, identify, ping and requests both ways, doubled.
 pub const STREAMS_PER_CONNECTION_MAX: usize = 64;
 /// Inbound streams of one connection that negotiate their protocol (count). A negotiation is one

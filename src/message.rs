@@ -37,6 +37,9 @@ pub const SYNC_PROTOCOL: &str = "/synaptic-mesh/sync/3";
 /// there, a [`crate::group::Receipt`] each way back.
 pub const GROUP_PROTOCOL: &str = "/synaptic-mesh/group/1";
 
+/// What encrypts and authenticates a connection, as it is negotiated: [`crate::channel`].
+pub const CHANNEL_PROTOCOL: &str = "/synaptic-mesh/hybrid/1";
+
 /// The gossip topic on which the members of a network push new vertices to one another.
 pub fn vertices_topic(network: &NetworkId) -> String {
     format!("synaptic-mesh/{network}/vertices/1")

@@ -67,6 +67,8 @@ pub enum Context {
     Checkpoint,
     /// An answer in a poll.
     Poll,
+    /// The handshake of a connection.
+    Channel,
 }
 
 impl Context {
@@ -77,6 +79,7 @@ impl Context {
             Self::Binding => b"synaptic-mesh/binding/v1",
             Self::Checkpoint => b"synaptic-mesh/checkpoint/v2",
             Self::Poll => b"synaptic-mesh/poll/v1",
+            Self::Channel => b"synaptic-mesh/channel/v1",
         }
     }
 }
