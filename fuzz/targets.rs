@@ -4,6 +4,7 @@
 //! back as the same bytes. cargo-fuzz runs the targets one by one (`npm run fuzz -- TARGET`), and
 //! `tests/fuzz_smoke.rs` runs all of them on damaged seeds with every `cargo test`.
 
+mod channel;
 mod finality;
 mod groups;
 mod snapshots;
@@ -11,6 +12,7 @@ mod snapshots;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+pub(crate) use channel::channel;
 pub(crate) use finality::{consensus_state, genesis, proof_verify, sampling_state};
 pub(crate) use groups::group_state;
 pub(crate) use snapshots::snapshot;
@@ -23,6 +25,7 @@ use synaptic_mesh::dag::{
     BlobId, Graph, Key, NetworkId, Payload, SignedVertex, Source, Timeline, VertexId, car,
 };
 use synaptic_mesh::effect::{Effect, Input};
+use synaptic_mesh::event::Channel;
 use synaptic_mesh::federated::replay;
 use synaptic_mesh::identity::{AuthorId, Secrets, TransportId};
 use synaptic_mesh::message::{
@@ -41,6 +44,7 @@ pub(crate) type Target = fn(&[u8]);
 /// Every target, by the name of its file in `fuzz_targets/` and of its regressions.
 pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("car_read", car_read),
+    ("channel", channel),
     ("consensus_state", consensus_state),
     ("dag_insert", dag_insert),
     ("dataset_parse", dataset_parse),
@@ -239,6 +243,7 @@ pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
             let (list, _) = answer.expect("a sound question");
             vec![negentropy::initiate(&timeline), everything, list]
         }
+        "channel" => channel::conversations(),
         "consensus_state" => vec![finality::votes(), finality::payments()],
         "genesis" => finality::beginnings(),
         "sampling_state" => vec![finality::poll_messages()],
@@ -286,7 +291,8 @@ fn fixture() -> &'static Fixture {
         let outbound = true;
         let address = format!("/ip4/127.0.0.1/tcp/1/ws/p2p/{peer}");
         let known = Secrets::from_entropy([1; 96]);
-        let connected = Input::Connected { peer: known.transport_id(), address, outbound };
+        let (other, channel) = (known.transport_id(), Channel::Classical);
+        let connected = Input::Connected { peer: other, address, outbound, channel };
         let hello = settle(&mut stranger, connected).into_iter().find_map(|effect| match effect {
             Effect::Request { bytes, .. } => Some(bytes),
             _ => None,
@@ -370,7 +376,8 @@ fn greeted_node(hello: &[u8]) -> Node {
     let mut node = node(&Secrets::from_entropy([1; 96]));
     settle(&mut node, Input::Started);
     let address = "/ip4/127.0.0.1/tcp/1/ws".to_owned();
-    settle(&mut node, Input::Connected { peer: peer.clone(), address, outbound: false });
+    let (peer_id, channel) = (peer.clone(), Channel::Classical);
+    settle(&mut node, Input::Connected { peer: peer_id, address, outbound: false, channel });
     settle(&mut node, Input::Request { peer, token: u64::MAX, bytes: hello.to_vec() });
     node
 }

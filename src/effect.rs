@@ -17,7 +17,7 @@
 //! Effects are to be carried out in the order in which they were pushed, before the next input.
 
 use crate::dag::{BlobId, RunSpec, VertexId};
-use crate::event::{Event, Problem, Reply};
+use crate::event::{Channel, Event, Problem, Reply};
 use crate::group::Operation;
 use crate::identity::{AuthorId, TransportId};
 use crate::units::MicroCredits;
@@ -43,6 +43,8 @@ pub enum Input {
         address: String,
         /// Whether this node dialled.
         outbound: bool,
+        /// What secures the connection.
+        channel: Channel,
     },
     /// The last connection to a peer is gone.
     Disconnected {

@@ -16,6 +16,28 @@ use crate::ledger::Name;
 use crate::sampling;
 use crate::units::MicroCredits;
 
+/// What a connection is encrypted with, and what its handshake proved beside the transport key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channel {
+    /// The hybrid channel: stands up to quantum computers.
+    Hybrid {
+        /// The author, proved by a signature of both kinds over this very handshake.
+        author: AuthorId,
+    },
+    /// No author was proved: libp2p's noise, or a simulated link.
+    Classical,
+}
+
+impl Channel {
+    /// Its name in what people and programs read.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hybrid { .. } => "hybrid",
+            Self::Classical => "classical",
+        }
+    }
+}
+
 /// Something that happened and that a user or a screen may want to know.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
@@ -396,6 +418,8 @@ pub struct PeerView {
     pub address: String,
     /// Whether this node dialled.
     pub outbound: bool,
+    /// What secures the connection.
+    pub channel: Channel,
     /// Last measured round trip in milliseconds, if any was measured.
     pub rtt_ms: Option<u32>,
 }

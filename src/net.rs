@@ -1,6 +1,7 @@
 //! The network driver: libp2p behind two plain enums.
 //!
-//! Below it stand sockets of the host, above it the runtime. It speaks noise and yamux over
+//! Below it stand sockets of the host, above it the runtime. It speaks the hybrid channel
+//! ([`crate::channel`]) and yamux over
 //! WebSocket and runs identify, ping, gossipsub and one request-response protocol; the node sees
 //! none of these words. [`Command`]s go in and never wait; [`Event`]s come out of [`Net::next`],
 //! which drives everything while it is awaited. Whoever stops awaiting stops the network, and that
@@ -22,6 +23,8 @@ pub(crate) mod behaviour;
 pub mod event;
 
 pub(crate) mod transport;
+
+pub(crate) mod security;
 
 pub(crate) mod reason;
 

@@ -56,6 +56,7 @@ mod writer;
 mod writing;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub use config::{Config, History, Restored};
 pub use error::Error;
@@ -77,7 +78,7 @@ pub struct Node {
     config: Config,
     me: AuthorId,
     transport: TransportId,
-    key: SigningKey,
+    key: Arc<SigningKey>,
     /// The own identity vertex, and the binding to show when it is not that vertex's.
     identity: SignedVertex,
     binding: Option<Binding>,
@@ -143,14 +144,13 @@ impl Node {
     pub fn new(
         config: Config,
         secrets: &Secrets,
-        restored: Restored,
+        Restored { vertices, blobs, meta }: Restored,
         entropy: [u8; 32],
         now: Now,
     ) -> Result<Self, Error> {
-        let key = secrets.signing_key();
+        let key = Arc::new(secrets.signing_key());
         let (me, transport) = (AuthorId::of(key.public()), secrets.transport_id());
         let mut rng = Rng::from_seed(entropy);
-        let Restored { vertices, blobs, meta } = restored;
         let (genesis, network) = (config.genesis.as_ref(), config.network);
         genesis.map_or(Ok(()), |genesis| genesis.check_network(&network))?;
         let deciding = deciding::Deciding::new(genesis, network, me, &mut rng, now)?;
@@ -236,6 +236,11 @@ impl Node {
         self.deciding.engine.quorum()
     }
 
+    /// What signs handshakes for this node's author: its key, lent.
+    pub fn signer(&self) -> Arc<SigningKey> {
+        Arc::clone(&self.key)
+    }
+
     /// Takes one input and pushes what it leads to.
     pub fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Effect>) {
         if self.phase == Phase::Stopped {
@@ -246,8 +251,8 @@ impl Node {
             // A host's timer may fire a little early. Then it is set again, or nothing would come.
             Input::Tick => self.timer_ms = None,
             Input::Listening { addresses } => self.on_listening(addresses, now, out),
-            Input::Connected { peer, address, outbound } => {
-                self.on_connected(&peer, address, outbound, now, out);
+            Input::Connected { peer, address, outbound, channel } => {
+                self.on_connected(&peer, address, (outbound, channel), now, out);
             }
             Input::Disconnected { peer } => {
                 self.on_disconnected(&peer, "connection lost", now, out);

@@ -26,6 +26,8 @@ export interface Settings {
   storage: 'sqlite' | 'memory'
   /** `recent` drops old votes that are settled; `all` keeps them for who comes late. */
   history: 'recent' | 'all'
+  /** `refuse` takes peers with the hybrid channel only; `allow` also those of other programs. */
+  classical: 'refuse' | 'allow'
   /** Addresses of other members to call at start. */
   bootstrap: string[]
   /** Threads that train; 0 leaves one core for the rest. */
@@ -104,6 +106,10 @@ function historyKept(value: unknown): { value: Settings['history'] } | { expecte
   return value === 'recent' || value === 'all' ? { value } : { expected: 'recent or all' }
 }
 
+function classicalPeers(value: unknown): { value: Settings['classical'] } | { expected: string } {
+  return value === 'refuse' || value === 'allow' ? { value } : { expected: 'refuse or allow' }
+}
+
 const PORT_SCHEMA = { type: 'integer', minimum: 0, maximum: PORT_MAX }
 
 /** Every setting, in the order in which they are listed. */
@@ -157,6 +163,13 @@ export const SETTINGS: Readonly<Record<SettingKey, Setting>> = {
     schema: { enum: ['recent', 'all'] },
     check: historyKept,
   },
+  classical: {
+    env: 'SYNAPTIC_CLASSICAL',
+    fallback: 'refuse',
+    description: 'refuse takes peers with the hybrid channel only, allow also others',
+    schema: { enum: ['refuse', 'allow'] },
+    check: classicalPeers,
+  },
   bootstrap: {
     env: 'SYNAPTIC_BOOTSTRAP',
     fallback: [],
@@ -182,6 +195,7 @@ const FLAGS: Readonly<Record<SettingKey, string>> = {
   'dashboard.port': '--dashboard-port',
   storage: '--storage',
   history: 'the setting history',
+  classical: 'the setting classical',
   bootstrap: 'the list of addresses',
   'training.threads': '--threads',
 }

@@ -88,6 +88,8 @@ export interface NodeOptions {
   readonly advertise?: readonly string[] | undefined
   /** `recent`, the default, drops old votes that are settled; `all` keeps them for others. */
   readonly history?: 'recent' | 'all' | undefined
+  /** `refuse`, the default, takes peers with the hybrid channel only; `allow` also others. */
+  readonly classical?: 'refuse' | 'allow' | undefined
   /** Training threads; 0, the default, leaves one core free. */
   readonly threads?: number | undefined
 }
@@ -480,6 +482,7 @@ async function makeParts(
     advertise,
     bootstrap: options.bootstrap ?? [],
     history: options.history ?? 'recent',
+    classical: options.classical ?? 'refuse',
   })
   const core = coded(made)
   return { core, listener, store, lock, pool, calls, network, genesis, name, advertise }

@@ -2,8 +2,8 @@
 //!
 //! Each step takes the state by value, so no flight can be read twice and none out of turn. A step
 //! that fails ends the handshake; the other side learns nothing but that the connection is closed.
-//! One side costs, natively, about 1.3 ms (`cargo bench --bench channel`), most of it the signature
-//! and the check of the peer's.
+//! Most of what a side computes is its signature and the check of the peer's; `cargo bench --bench
+//! channel` measures it beside libp2p's noise.
 
 use std::fmt;
 

@@ -12,7 +12,7 @@ use libp2p::swarm::NetworkBehaviour;
 use libp2p::{StreamProtocol, identify, ping, relay as circuit};
 
 use crate::limits;
-use crate::net::{codec::Codec, crossing, gossip, memory, relay};
+use crate::net::{codec::Codec, crossing, gossip, memory, relay, security::Live};
 
 /// What identify says of the protocols in use.
 const PROTOCOL_VERSION: &str = "/synaptic-mesh/1";
@@ -42,6 +42,7 @@ impl Behaviour {
         topic: &str,
         [requests, packets]: [StreamProtocol; 2],
         circuits: circuit::client::Behaviour,
+        live: Live,
     ) -> Result<Self, gossip::SetupError> {
         let limits = ConnectionLimits::default()
             .with_max_established(Some(limits::CONNECTIONS_MAX))
@@ -65,7 +66,7 @@ impl Behaviour {
         Ok(Self {
             limits: connection_limits::Behaviour::new(limits),
             memory: memory::Behaviour,
-            crossing: crossing::Behaviour::new(key.public().to_peer_id()),
+            crossing: crossing::Behaviour::new(key.public().to_peer_id(), live),
             identify: identify::Behaviour::new(identify),
             ping: ping::Behaviour::new(ping),
             gossip: gossip::Behaviour::new(topic)?,

@@ -27,8 +27,10 @@ use libp2p::swarm::{
 };
 use libp2p::{Multiaddr, PeerId};
 
+use crate::event::Channel;
 use crate::limits;
 use crate::net::relay;
+use crate::net::security::Live;
 use crate::platform;
 
 /// Keeps one connection per peer.
@@ -39,6 +41,7 @@ pub(crate) struct Behaviour {
     kept: BTreeMap<PeerId, Kept>,
     /// Connections to be closed.
     closing: VecDeque<(PeerId, ConnectionId)>,
+    live: Live,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +49,7 @@ struct Kept {
     connection: ConnectionId,
     outbound: bool,
     relayed: bool,
+    channel: Channel,
     since_ms: u64,
 }
 
@@ -94,8 +98,13 @@ pub(crate) fn rule(
 
 impl Behaviour {
     /// For the node `local`.
-    pub(crate) fn new(local: PeerId) -> Self {
-        Self { local, kept: BTreeMap::new(), closing: VecDeque::new() }
+    pub(crate) fn new(local: PeerId, live: Live) -> Self {
+        Self { local, kept: BTreeMap::new(), closing: VecDeque::new(), live }
+    }
+
+    /// What secures the connection that is kept with a peer.
+    pub(crate) fn channel(&self, peer: &PeerId) -> Channel {
+        self.kept.get(peer).map_or(Channel::Classical, |kept| kept.channel)
     }
 
     fn on_closed(&mut self, peer: PeerId, connection: ConnectionId) {
@@ -152,6 +161,8 @@ impl NetworkBehaviour for Behaviour {
                     connection: connection_id,
                     outbound: endpoint.is_dialer(),
                     relayed: endpoint.is_relayed(),
+                    // The connection is alive while this is told, and so is what it proved.
+                    channel: self.live.channel(&peer_id).unwrap_or(Channel::Classical),
                     since_ms: platform::now().mono_ms,
                 };
                 // Established means that it was allowed, so the second has won.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -21,11 +22,14 @@ use libp2p::{
 };
 use wasm_bindgen::JsValue;
 
+use crate::channel::{Credentials, Offers, Signer};
+use crate::event::Channel;
 use crate::limits;
 use crate::net::behaviour::{Behaviour, BehaviourEvent};
 use crate::net::event::{Command, Event, Failure, Verdict};
 use crate::net::reason;
 use crate::net::relay::{self as circuit, Reservations};
+use crate::net::security::{Live, Security};
 use crate::net::transport::host::Transport;
 use crate::platform::{self, spawn};
 
@@ -44,6 +48,10 @@ const IDLE_MS: u64 = 20 * 24 * 60 * 60 * 1_000;
 pub struct Config {
     /// Seed of the transport key (Ed25519).
     pub seed: [u8; 32],
+    /// Signs handshakes for the author.
+    pub signer: Arc<dyn Signer + Send + Sync>,
+    /// Whether peers that do not speak the hybrid channel are taken, over noise.
+    pub classical: bool,
     /// The gossip topic.
     pub topic: String,
     /// The request-response protocol, and that of groups.
@@ -84,6 +92,7 @@ struct Peer {
     connection: ConnectionId,
     address: String,
     outbound: bool,
+    channel: Channel,
     ping_failures: u32,
     /// Why we disconnect it, when we do.
     reason: Option<String>,
@@ -122,15 +131,22 @@ impl Net {
         let protocols = config.protocols.map(StreamProtocol::new);
         let local = key.public().to_peer_id();
         let (circuit_transport, circuits) = relay::client::new(local);
-        let behaviour = Behaviour::new(&key, &config.topic, protocols, circuits)
+        let live = Live::default();
+        let behaviour = Behaviour::new(&key, &config.topic, protocols, circuits, live.clone())
             .map_err(|error| Error::Setup(error.to_string()))?;
-        let noise = noise::Config::new(&key).map_err(|error| Error::Setup(error.to_string()))?;
+        let noise = config.classical.then(|| noise::Config::new(&key)).transpose();
+        let noise = noise.map_err(|error| Error::Setup(error.to_string()))?;
+        let offers = match noise {
+            Some(_) => Offers::HYBRID.and(Offers::CLASSICAL),
+            None => Offers::HYBRID,
+        };
+        let credentials = Credentials::new(config.signer, &config.seed, offers);
         let mut yamux = yamux::Config::default();
         yamux.set_max_num_streams(limits::STREAMS_PER_CONNECTION_MAX);
         let host = Transport::new(config.host).map_err(|thrown| Error::Host(thrown.to_string()))?;
         let transport = OrTransport::new(circuit_transport, host)
             .upgrade(Version::V1)
-            .authenticate(noise)
+            .authenticate(Security::new(credentials, noise, live))
             .multiplex(yamux)
             .timeout(Duration::from_millis(limits::CONNECT_TIMEOUT_MS))
             .boxed();
@@ -391,7 +407,8 @@ impl Net {
         let dialled = self.dials.remove(&connection);
         let address = dialled.unwrap_or_else(|| circuit::way_to(peer, endpoint).to_string());
         let outbound = endpoint.is_dialer();
-        let known = Peer { connection, address, outbound, ping_failures: 0, reason: None };
+        let channel = self.swarm.behaviour().crossing.channel(&peer);
+        let known = Peer { connection, address, outbound, channel, ping_failures: 0, reason: None };
         if self.peers.insert(peer, known).is_none() {
             self.tell_connected(peer);
         }
@@ -426,6 +443,7 @@ impl Net {
                 peer: peer.to_bytes(),
                 address: known.address.clone(),
                 outbound: known.outbound,
+                channel: known.channel,
             });
         }
     }

@@ -3,6 +3,8 @@
 //! Peers are named by the bytes of their multihash (`PeerId::to_bytes`), addresses are multiaddr
 //! texts.
 
+use crate::event::Channel;
+
 /// Something for the network to do. None of it waits; what comes of it is told by an [`Event`].
 #[derive(Debug, Clone)]
 pub enum Command {
@@ -88,6 +90,8 @@ pub enum Event {
         address: String,
         /// Whether we dialled.
         outbound: bool,
+        /// What secures the connection.
+        channel: Channel,
     },
     /// A peer's last connection is gone.
     Disconnected {

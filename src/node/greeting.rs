@@ -11,7 +11,7 @@ use super::{Node, book};
 use crate::clock::Now;
 use crate::dag::{Fault, Insert, Payload, SignedVertex, Source};
 use crate::effect::Effect;
-use crate::event::{Event, Problem};
+use crate::event::{Channel, Event, Problem};
 use crate::identity::{AuthorId, Binding, TransportId};
 use crate::limits;
 use crate::message::{Heads, Hello, Refusal, Request};
@@ -77,7 +77,7 @@ impl Node {
         &mut self,
         peer: &TransportId,
         address: String,
-        outbound: bool,
+        (outbound, channel): (bool, Channel),
         now: Now,
         out: &mut Vec<Effect>,
     ) {
@@ -88,7 +88,7 @@ impl Node {
             Some("this is the node itself")
         } else if self.penalties.is_banned(peer, now.mono_ms) {
             Some("banned for a while")
-        } else if !self.peers.add(peer, address, outbound, now.mono_ms) {
+        } else if !self.peers.add(peer, address, (outbound, channel), now.mono_ms) {
             Some("too many peers")
         } else {
             None
@@ -255,6 +255,7 @@ impl Node {
             self.warn_elsewhere(now, out);
             return Err(wrong("it uses the identity of this node".to_owned()));
         }
+        self.check_channel(peer, &author).map_err(wrong)?;
         if !self.graph.contains(&id) {
             let (burst, per_second) = (limits::GREETING_BURST, limits::GREETINGS_PER_SECOND);
             if !self.greetings.take(now.mono_ms, burst, per_second) {
@@ -304,6 +305,18 @@ impl Node {
                 Err(NotGreeted::busy(error.to_string()))
             }
             Err(error) => Err(NotGreeted::wrong(error.to_string())),
+        }
+    }
+
+    /// A hello is not signed for the connection it comes on: on a hybrid one it must be that of the
+    /// author whom the handshake proved. Otherwise whoever forges a transport key could show the
+    /// identity and the binding of its owner, which everybody has.
+    fn check_channel(&self, peer: &TransportId, author: &AuthorId) -> Result<(), String> {
+        match self.peers.get(peer).map(|known| known.channel) {
+            Some(Channel::Hybrid { author: proved }) if proved != *author => {
+                Err(format!("its connection proved the author {proved}, not {author}"))
+            }
+            _ => Ok(()),
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::rate::Bucket;
 use crate::dag::{BlobId, VertexId};
+use crate::event::Channel;
 use crate::group::GroupId;
 use crate::identity::{AuthorId, TransportId};
 use crate::limits;
@@ -28,6 +29,7 @@ pub(super) struct Peer {
     /// The multiaddr of the connection.
     pub(super) address: String,
     pub(super) outbound: bool,
+    pub(super) channel: Channel,
     pub(super) since_ms: u64,
     /// When it was last said hello to.
     greeted_ms: u64,
@@ -94,7 +96,7 @@ impl Peers {
         &mut self,
         peer: &TransportId,
         address: String,
-        outbound: bool,
+        (outbound, channel): (bool, Channel),
         now_ms: u64,
     ) -> bool {
         if self.connected.len() >= limits::PEERS_MAX && !self.connected.contains_key(peer) {
@@ -103,6 +105,7 @@ impl Peers {
         let fresh = Peer {
             address,
             outbound,
+            channel,
             since_ms: now_ms,
             greeted_ms: now_ms,
             author: None,

@@ -50,6 +50,7 @@ impl Node {
             transport: transport.clone(),
             address: peer.address.clone(),
             outbound: peer.outbound,
+            channel: peer.channel,
             rtt_ms: peer.rtt_ms,
         });
         Status {

@@ -31,6 +31,8 @@ pub struct Settings {
     pub store: Any,
     /// Multiaddrs to listen at; empty for a node that only dials.
     pub listen: Vec<String>,
+    /// Whether peers without the hybrid channel are taken.
+    pub classical: bool,
     /// The host's object, as floor 7 describes it.
     pub host: JsValue,
 }
@@ -97,8 +99,9 @@ impl Handle {
     /// # Errors
     /// What failed; nothing is left running.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
-        let Settings { config, secrets, mut store, listen, host } = settings;
-        match prepare(&config, &secrets, &store, listen, host).await {
+        let Settings { config, secrets, mut store, listen, classical, host } = settings;
+        let sockets = Sockets { listen, classical, host };
+        match prepare(&config, &secrets, &store, sockets).await {
             Ok((node, net, inputs)) => Ok(launch(node, net, inputs, store)),
             Err(error) => {
                 store.close().await;
@@ -188,12 +191,18 @@ pub(crate) fn unexpected() -> Problem {
     }
 }
 
+/// What of the settings concerns the network.
+struct Sockets {
+    listen: Vec<String>,
+    classical: bool,
+    host: JsValue,
+}
+
 async fn prepare(
     config: &Config,
     secrets: &Secrets,
     store: &Any,
-    listen: Vec<String>,
-    host: JsValue,
+    sockets: Sockets,
 ) -> Result<(Node, Net, VecDeque<Input>), StartError> {
     let restored = keeper::restore(store).await?;
     let mut entropy = [0; 32];
@@ -202,11 +211,13 @@ async fn prepare(
     let node = Node::new(config.clone(), secrets, restored, entropy, platform::now())?;
     let mut net = Net::new(net::Config {
         seed: *secrets.transport_seed().expose(),
+        signer: node.signer(),
+        classical: sockets.classical,
         topic,
         protocols: [message::SYNC_PROTOCOL, message::GROUP_PROTOCOL],
-        host,
+        host: sockets.host,
     })?;
-    let addresses = match up(&mut net, listen).await {
+    let addresses = match up(&mut net, sockets.listen).await {
         Ok(addresses) => addresses,
         Err(error) => {
             net.close().await;

@@ -204,8 +204,8 @@ impl Pilot {
         let peer_of = |peer: Vec<u8>| TransportId::from_bytes(&peer).ok();
         Some(match event {
             net::Event::Listening { addresses } => Input::Listening { addresses },
-            net::Event::Connected { peer, address, outbound } => {
-                Input::Connected { peer: peer_of(peer)?, address, outbound }
+            net::Event::Connected { peer, address, outbound, channel } => {
+                Input::Connected { peer: peer_of(peer)?, address, outbound, channel }
             }
             net::Event::Disconnected { peer, .. } => Input::Disconnected { peer: peer_of(peer)? },
             net::Event::DialFailed { address, reason } => Input::DialFailed { address, reason },

@@ -44,7 +44,8 @@ pub(crate) async fn settings(options: JsValue) -> Result<Settings, Problem> {
     let listen = listen(&reader)?;
     let host = reader.need("host")?;
     let store = store(&reader.need("storage")?).await?;
-    Ok(Settings { config, secrets, store, listen, host })
+    let classical = classical(&reader)?;
+    Ok(Settings { config, secrets, store, listen, classical, host })
 }
 
 /// Reads how much of the history to keep.
@@ -53,6 +54,15 @@ fn history(reader: &Reader<'_>) -> Result<History, Problem> {
         None | Some("recent") => Ok(History::default()),
         Some("all") => Ok(History::All),
         Some(_) => Err(reader.must_be("history", "`recent` or `all`")),
+    }
+}
+
+/// Reads whether peers without the hybrid channel are taken.
+fn classical(reader: &Reader<'_>) -> Result<bool, Problem> {
+    match reader.text_or_none("classical")?.as_deref() {
+        None | Some("refuse") => Ok(false),
+        Some("allow") => Ok(true),
+        Some(_) => Err(reader.must_be("classical", "`allow` or `refuse`")),
     }
 }
 

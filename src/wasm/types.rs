@@ -97,6 +97,8 @@ export interface MeshNodeOptions {
   readonly bootstrap?: readonly string[];
   /** `recent`, the default, drops old votes that are settled; `all` keeps them for others. */
   readonly history?: 'recent' | 'all';
+  /** `allow` also takes peers without the hybrid channel, such as js-libp2p's; else `refuse`. */
+  readonly classical?: 'allow' | 'refuse';
 }
 
 /** What a run is started with. */
@@ -167,6 +169,8 @@ export interface PeerView {
   readonly path: "direct" | "relayed";
   readonly address: string;
   readonly outbound: boolean;
+  /** What secures the connection: `hybrid` stands up to quantum computers, `classical` does not. */
+  readonly channel: "hybrid" | "classical";
   readonly rttMs: number | null;
 }
 

@@ -183,6 +183,7 @@ fn peer(view: &PeerView) -> JsValue {
         ("path", path(&view.address).into()),
         ("address", view.address.as_str().into()),
         ("outbound", view.outbound.into()),
+        ("channel", view.channel.name().into()),
         ("rttMs", view.rtt_ms.map_or(JsValue::NULL, Into::into)),
     ])
 }

@@ -5,6 +5,12 @@
   let port = 1000
   const sockets = []
 
+  // Somebody in between who makes another name, of the same length, of an offered protocol.
+  const strike = (bytes, name) => {
+    const at = String.fromCharCode(...bytes.subarray(0, 4096)).indexOf(name)
+    if (at >= 0) bytes[at + name.length - 1] ^= 1
+  }
+
   class End {
     constructor(habits) {
       this.habits = habits
@@ -37,6 +43,7 @@
     send(bytes) {
       if (bytes.byteLength !== bytes.buffer.byteLength) throw new Error('not a copy')
       if (this.closed) return false
+      if (this.habits.strike) strike(bytes, this.habits.strike)
       if (this.habits.emptyMessages) this.peer.inbox.push(new Uint8Array(0))
       this.peer.inbox.push(bytes)
       this.peer.later()

@@ -2,8 +2,12 @@
 //! sockets and bad peers do to it.
 
 use std::pin::pin;
+use std::sync::Arc;
 
 use futures::future::{Either, select};
+use synaptic_mesh::crypto::sign::{SEEDS_BYTES, SigningKey};
+use synaptic_mesh::event::Channel;
+use synaptic_mesh::identity::AuthorId;
 use synaptic_mesh::limits;
 use synaptic_mesh::net::{Command, Config, Event, Failure, Net, Verdict};
 use synaptic_mesh::platform;
@@ -13,9 +17,20 @@ use wasm_bindgen_test::wasm_bindgen_test;
 use crate::host;
 
 fn net(seed: u8, host: JsValue) -> Net {
+    net_with(seed, host, false)
+}
+
+fn net_with(seed: u8, host: JsValue, classical: bool) -> Net {
     let topic = "synaptic-mesh/test/1".to_owned();
     let protocols = ["/synaptic-mesh/test/1", "/synaptic-mesh/test-packets/1"];
-    Net::new(Config { seed: [seed; 32], topic, protocols, host }).unwrap()
+    let signer = Arc::new(author(seed));
+    let seed = [seed; 32];
+    Net::new(Config { seed, signer, classical, topic, protocols, host }).unwrap()
+}
+
+/// The author behind a net of this seed.
+fn author(seed: u8) -> SigningKey {
+    SigningKey::from_seeds(&[seed; SEEDS_BYTES])
 }
 
 /// Drives all nets until `done` has seen what it waits for, ten seconds at most.
@@ -140,6 +155,48 @@ async fn two_nets_ask_answer_and_gossip() {
     transfer(&mut a, &mut b, &ids[0], 3, 100).await;
     gossip(&mut a, &mut b, b"from a").await;
     gossip(&mut b, &mut a, b"from b").await;
+}
+
+/// What dialler and listener are told of their connection, over hosts of these habits; the reason
+/// when there is none.
+async fn channels(habits: &str, classical: [bool; 2]) -> Result<[Channel; 2], String> {
+    let hub = host::hub();
+    let mut a = net_with(1, host::host(&hub, habits), classical[0]);
+    let mut b = net_with(2, host::host(&hub, habits), classical[1]);
+    let address = listen(&mut b).await;
+    a.handle(Command::Dial { address });
+    let (mut told, mut failed) = ([None; 2], None);
+    drive(&mut [&mut a, &mut b], "a connection or none", |index, event| {
+        match event {
+            Event::Connected { channel, .. } => told[index] = Some(*channel),
+            Event::DialFailed { reason, .. } => failed = Some(reason.clone()),
+            _ => {}
+        }
+        failed.is_some() || told.iter().all(Option::is_some)
+    })
+    .await;
+    failed.map_or_else(|| Ok(told.map(Option::unwrap)), Err)
+}
+
+#[wasm_bindgen_test]
+async fn a_connection_proves_the_authors_of_both_sides() {
+    let proved = |seed| Channel::Hybrid { author: AuthorId::of(author(seed).public()) };
+    for classical in [[false; 2], [true; 2], [true, false], [false, true]] {
+        let told = channels("{}", classical).await;
+        assert_eq!(told, Ok([proved(2), proved(1)]), "hybrid comes before classical");
+    }
+}
+
+/// The negotiation is not authenticated. Whoever strikes the hybrid channel out of it gets none,
+/// unless both sides allow classical ones; then they know that it is one.
+#[wasm_bindgen_test]
+async fn a_struck_out_channel_is_not_replaced_by_a_weaker_one() {
+    let struck = "{ strike: 'synaptic-mesh/hybrid/1' }";
+    for classical in [[false; 2], [true, false], [false, true]] {
+        let reason = channels(struck, classical).await.expect_err("settled for less");
+        assert!(!reason.is_empty());
+    }
+    assert_eq!(channels(struck, [true; 2]).await, Ok([Channel::Classical; 2]), "the control");
 }
 
 #[wasm_bindgen_test]

@@ -133,6 +133,7 @@ async function makeNode(
     exactPort: config.resolve('listen.port').origin === 'flag',
     storage: config.get('storage'),
     history: config.get('history'),
+    classical: config.get('classical'),
     bootstrap: config.get('bootstrap'),
     threads: config.get('training.threads'),
   })

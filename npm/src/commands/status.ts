@@ -71,13 +71,14 @@ function statusText(data: StatusData, paint: Paint): string {
     facts.map(([name, value]) => `${paint('bold', name.padEnd(9))}  ${value}`).join('\n'),
   ]
   if (peers.length > 0) {
-    const rows = peers.map(({ id, transport, path, rttMs }) => [
+    const rows = peers.map(({ id, transport, path, channel, rttMs }) => [
       shortId(id),
       transport,
       path,
+      channel,
       rttMs === null ? '' : `${Math.round(rttMs)} ms`,
     ])
-    parts.push(columns([['peer', 'transport', 'path', 'rtt'], ...rows]))
+    parts.push(columns([['peer', 'transport', 'path', 'channel', 'rtt'], ...rows]))
   }
   if (runs.length > 0) parts.push(runsText(runs))
   return parts.join('\n\n')

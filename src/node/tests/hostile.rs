@@ -5,7 +5,7 @@ use super::mesh::{Mesh, UNIX_MS, tiny_run};
 use super::stranger::Stranger;
 use crate::dag::{BlobId, EquivocationProof, NetworkId, SignedVertex, VertexId};
 use crate::effect::{Command, Effect, Input, RequestFailed, Verdict};
-use crate::event::{Event, Reply};
+use crate::event::{Channel, Event, Reply};
 use crate::limits;
 use crate::message::{
     BlobPiece, Heads, Refusal, Refused, Request, Response, WantAncestors, WantBlob, WantVertices,
@@ -73,7 +73,8 @@ fn a_request_that_overtakes_the_answer_to_a_hello_costs_nothing() {
     let mut mesh = lone_node();
     let mut stranger = Stranger::new(1, mesh.network());
     let (peer, address) = (stranger.transport.clone(), foreign_address(&stranger));
-    mesh.poke(0, Input::Connected { peer, address, outbound: true });
+    let channel = Channel::Classical;
+    mesh.poke(0, Input::Connected { peer, address, outbound: true, channel });
     for _ in 0..10 {
         let early = Request::Heads(Heads::default());
         assert_eq!(stranger.refusal(&mut mesh, 0, &early), Refusal::Identity);
@@ -529,7 +530,8 @@ fn a_dialler_is_told_that_a_member_belongs_to_another_network() {
         let mut mesh = lone_node();
         let (peer, address) = (foreign.transport.clone(), foreign_address(&foreign));
         mesh.ask(0, Command::Dial { address: address.clone() }).unwrap();
-        let connected = Input::Connected { peer, address, outbound: true };
+        let channel = Channel::Classical;
+        let connected = Input::Connected { peer, address, outbound: true, channel };
         let asked = mesh.poke(0, connected).into_iter().find_map(|effect| match effect {
             Effect::Request { request, .. } => Some(request),
             _ => None,
@@ -616,4 +618,24 @@ fn who_learns_of_an_equivocation_from_its_proof_parts_from_the_author() {
     let before = mesh.node(0).graph().len();
     mesh.run_for(2 * u64::from(limits::ACCUSE_MS_MAX));
     assert_eq!(mesh.node(0).graph().len(), before, "and does not write it once more");
+}
+
+/// Whoever forged a member's transport key has everything else a hello takes: identity and binding
+/// are public. What it lacks is the author's key, which the hybrid channel asks for.
+#[test]
+fn a_hello_must_be_of_the_author_that_the_channel_proved() {
+    for forged in [true, false] {
+        let mut mesh = lone_node();
+        let mut member = Stranger::new(1, mesh.network());
+        let thief = Stranger::new(2, mesh.network());
+        let author = if forged { thief.author() } else { member.author() };
+        member.connect_over(&mut mesh, 0, Channel::Hybrid { author });
+        let answer = member.request(&mut mesh, 0, &Request::Hello(member.hello()));
+        match answer {
+            Some(Response::Refused(Refused { reason: Refusal::Identity })) => assert!(forged),
+            Some(Response::Hello(_)) => assert!(!forged),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(count(&mesh, 0, "peer-wrong-identity"), u64::from(forged));
+    }
 }

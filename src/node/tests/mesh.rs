@@ -14,7 +14,7 @@ use crate::dag::{BlobId, NetworkId, RunSpec, SignedVertex, VertexId};
 use crate::effect::{
     Command, Effect, Input, Job, RequestFailed, StoreFailed, TrainedUpdate, Verdict, Write,
 };
-use crate::event::{Event, Problem, Reply, RunView};
+use crate::event::{Channel, Event, Problem, Reply, RunView};
 use crate::federated::Run;
 use crate::genesis::{Engine, Genesis};
 use crate::identity::{AuthorId, Secrets, TransportId};
@@ -584,10 +584,12 @@ impl Mesh {
         if self.members[member].links.insert(other) {
             self.members[other].links.insert(member);
             let (dialler, listener) = (self.transport(member), self.transport(other));
+            let channel = Channel::Classical;
             let remote = "/ip4/127.0.0.1/tcp/50000/ws".to_owned();
-            let inbound = Input::Connected { peer: dialler, address: remote, outbound: false };
+            let inbound =
+                Input::Connected { peer: dialler, address: remote, outbound: false, channel };
             self.post(other, 5, inbound);
-            let outbound = Input::Connected { peer: listener, address, outbound: true };
+            let outbound = Input::Connected { peer: listener, address, outbound: true, channel };
             self.post(member, 5, outbound);
         }
     }

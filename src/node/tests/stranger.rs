@@ -5,6 +5,7 @@ use crate::crypto::sign::SigningKey;
 use crate::dag::operation::Operation;
 use crate::dag::{NetworkId, Payload, SignedVertex, Vertex, VertexId};
 use crate::effect::{Effect, Input, Verdict};
+use crate::event::Channel;
 use crate::identity::{AuthorId, Binding, Secrets, Terms, TransportId};
 use crate::message::{Heads, Hello, Refusal, Refused, Request, Response};
 use crate::rng::Rng;
@@ -89,9 +90,19 @@ impl Stranger {
 
     /// Connects to a member without a word.
     pub(super) fn connect(&self, mesh: &mut Mesh, member: usize) -> Vec<Effect> {
+        self.connect_over(mesh, member, Channel::Classical)
+    }
+
+    /// Connects over a channel that proved so much.
+    pub(super) fn connect_over(
+        &self,
+        mesh: &mut Mesh,
+        member: usize,
+        channel: Channel,
+    ) -> Vec<Effect> {
         let address = "/ip4/127.0.0.1/tcp/60000/ws".to_owned();
         let peer = self.transport.clone();
-        mesh.poke(member, Input::Connected { peer, address, outbound: false })
+        mesh.poke(member, Input::Connected { peer, address, outbound: false, channel })
     }
 
     /// Connects and says hello.

@@ -2,7 +2,7 @@
 
 use super::{Event, Exchange, World};
 use crate::effect::{Effect, Input, Job, RequestFailed, Write};
-use crate::event::Event as Told;
+use crate::event::{Channel, Event as Told};
 use crate::identity::TransportId;
 use crate::sim::byzantine::{Action, Context};
 use crate::sim::checker::{Broken, Violation};
@@ -148,10 +148,11 @@ impl World {
         self.hosts[to].links.insert(from, false);
         self.graft(from, to);
         let remote = format!("/ip4/192.0.2.1/tcp/{}/ws", 1_024 + from);
+        let channel = Channel::Classical;
         let peer = self.hosts[from].transport.clone();
-        self.post(to, 0, Input::Connected { peer, address: remote, outbound: false });
+        self.post(to, 0, Input::Connected { peer, address: remote, outbound: false, channel });
         let peer = self.hosts[to].transport.clone();
-        self.post(from, 0, Input::Connected { peer, address, outbound: true });
+        self.post(from, 0, Input::Connected { peer, address, outbound: true, channel });
     }
 
     /// A connection ends; this side knows at once, the other when it hears of it.

@@ -1,0 +1,242 @@
+//! What secures a connection: the hybrid channel, and libp2p's noise where that is allowed.
+//!
+//! The hybrid channel is offered first, and alone unless the configuration allows classical peers.
+//! multistream-select is not authenticated: where both are on offer, somebody in between can leave
+//! only noise, and neither side can tell. That is why it is not the default, and why what a
+//! connection came to is told with it.
+//!
+//! A handshake proves a peer id and, the hybrid one, an author. libp2p's events carry the peer id
+//! alone, so [`Live`] keeps the rest for as long as the connection lives, and refuses a second
+//! connection of the same peer id that proves anything else: whoever can forge an Ed25519 key
+//! gains nothing by connecting beside its owner.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use futures::future::Either;
+use futures::{AsyncRead, AsyncWrite};
+use libp2p::core::upgrade::{InboundConnectionUpgrade, OutboundConnectionUpgrade, UpgradeInfo};
+use libp2p::{PeerId, noise};
+use zeroize::Zeroizing;
+
+use crate::channel::stream::Stream;
+use crate::channel::{self, Credentials, Randomness};
+use crate::event::Channel;
+use crate::limits;
+use crate::message::CHANNEL_PROTOCOL;
+use crate::platform;
+
+/// The upgrade of every connection.
+#[derive(Clone)]
+pub(crate) struct Security {
+    credentials: Arc<Credentials>,
+    /// Only when classical peers are allowed.
+    classical: Option<noise::Config>,
+    live: Live,
+    answered: Arc<Mutex<Answered>>,
+}
+
+/// Handshakes of others that were answered: thousandths that are not yet forgotten, and when.
+#[derive(Debug, Default)]
+struct Answered {
+    spent_milli: u64,
+    at_ms: u64,
+}
+
+impl Security {
+    pub(crate) fn new(
+        credentials: Credentials,
+        classical: Option<noise::Config>,
+        live: Live,
+    ) -> Self {
+        Self { credentials: Arc::new(credentials), classical, live, answered: Arc::default() }
+    }
+
+    /// Whether one more handshake may be answered. Before any work is done for it.
+    fn may_answer(&self) -> io::Result<()> {
+        let now_ms = platform::now().mono_ms;
+        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        let passed_ms = now_ms.saturating_sub(answered.at_ms);
+        let forgotten = passed_ms.saturating_mul(u64::from(limits::HANDSHAKES_PER_SECOND));
+        answered.at_ms = now_ms;
+        answered.spent_milli = answered.spent_milli.saturating_sub(forgotten);
+        if answered.spent_milli >= u64::from(limits::HANDSHAKES_BURST) * 1_000 {
+            return Err(io::Error::other("too many handshakes at once; try again in a second"));
+        }
+        answered.spent_milli += 1_000;
+        Ok(())
+    }
+
+    fn hybrid<T>(
+        &self,
+        (peer, stream): (channel::Peer, Stream<T>),
+    ) -> io::Result<(PeerId, Secured<T>)> {
+        let id = PeerId::from_bytes(peer.transport.as_bytes()).map_err(io::Error::other)?;
+        let entry = self.live.enter(id, Channel::Hybrid { author: peer.author })?;
+        Ok((id, Secured { io: Either::Left(stream), _entry: entry }))
+    }
+
+    fn noise<T>(
+        &self,
+        (id, output): (PeerId, noise::Output<T>),
+    ) -> io::Result<(PeerId, Secured<T>)> {
+        let entry = self.live.enter(id, Channel::Classical)?;
+        Ok((id, Secured { io: Either::Right(output), _entry: entry }))
+    }
+}
+
+/// Randomness for one handshake.
+fn randomness() -> io::Result<Randomness> {
+    let mut bytes = Zeroizing::new([0; Randomness::BYTES]);
+    platform::entropy(bytes.as_mut()).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(Randomness::new(&bytes))
+}
+
+/// The name was negotiated and is not on offer: a defect of the negotiation.
+fn not_offered() -> io::Error {
+    io::Error::other("a channel was negotiated that is not on offer")
+}
+
+impl UpgradeInfo for Security {
+    type Info = &'static str;
+    type InfoIter = std::vec::IntoIter<&'static str>;
+
+    fn protocol_info(&self) -> Self::InfoIter {
+        let classical = self.classical.iter().flat_map(UpgradeInfo::protocol_info);
+        std::iter::once(CHANNEL_PROTOCOL).chain(classical).collect::<Vec<_>>().into_iter()
+    }
+}
+
+type Upgrading<T> = Pin<Box<dyn Future<Output = io::Result<(PeerId, Secured<T>)>> + Send>>;
+
+impl<T> InboundConnectionUpgrade<T> for Security
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    type Output = (PeerId, Secured<T>);
+    type Error = io::Error;
+    type Future = Upgrading<T>;
+
+    fn upgrade_inbound(self, io: T, name: &'static str) -> Upgrading<T> {
+        Box::pin(async move {
+            self.may_answer()?;
+            if name == CHANNEL_PROTOCOL {
+                let randomness = randomness()?;
+                return self.hybrid(Stream::respond(io, &self.credentials, &randomness).await?);
+            }
+            let noise = self.classical.clone().ok_or_else(not_offered)?;
+            self.noise(noise.upgrade_inbound(io, name).await.map_err(io::Error::other)?)
+        })
+    }
+}
+
+impl<T> OutboundConnectionUpgrade<T> for Security
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    type Output = (PeerId, Secured<T>);
+    type Error = io::Error;
+    type Future = Upgrading<T>;
+
+    fn upgrade_outbound(self, io: T, name: &'static str) -> Upgrading<T> {
+        Box::pin(async move {
+            if name == CHANNEL_PROTOCOL {
+                let randomness = randomness()?;
+                return self.hybrid(Stream::initiate(io, &self.credentials, &randomness).await?);
+            }
+            let noise = self.classical.clone().ok_or_else(not_offered)?;
+            self.noise(noise.upgrade_outbound(io, name).await.map_err(io::Error::other)?)
+        })
+    }
+}
+
+/// A secured connection, of either kind.
+pub(crate) struct Secured<T> {
+    io: Either<Stream<T>, noise::Output<T>>,
+    /// Says what it proved, until it is dropped.
+    _entry: Entry,
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Secured<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_read(cx, into)
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Secured<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        from: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, from)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_close(cx)
+    }
+}
+
+/// What the living connections of each peer id proved; one entry each, so as many as there may be
+/// connections.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Live(Arc<Mutex<BTreeMap<PeerId, Proved>>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Proved {
+    channel: Channel,
+    connections: usize,
+}
+
+/// One connection's part in [`Live`].
+#[derive(Debug)]
+struct Entry {
+    live: Live,
+    peer: PeerId,
+}
+
+impl Live {
+    /// What the living connections of a peer proved.
+    pub(crate) fn channel(&self, peer: &PeerId) -> Option<Channel> {
+        self.lock().get(peer).map(|proved| proved.channel)
+    }
+
+    fn enter(&self, peer: PeerId, channel: Channel) -> io::Result<Entry> {
+        let mut live = self.lock();
+        let proved = live.entry(peer).or_insert(Proved { channel, connections: 0 });
+        if proved.channel != channel {
+            let message = "this peer id is connected already and proved something else";
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
+        }
+        proved.connections += 1;
+        drop(live);
+        Ok(Entry { live: self.clone(), peer })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<PeerId, Proved>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let mut live = self.live.lock();
+        if let Some(proved) = live.get_mut(&self.peer) {
+            proved.connections = proved.connections.saturating_sub(1);
+            if proved.connections == 0 {
+                live.remove(&self.peer);
+            }
+        }
+    }
+}
