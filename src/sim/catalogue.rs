@@ -76,6 +76,12 @@ pub const ENTRIES: &[Entry] = &[
         make: double_spend,
     },
     Entry {
+        name: "storage",
+        nodes: 5,
+        shows: "two hours of a thousand payments a minute: what members that drop votes store",
+        make: storage,
+    },
+    Entry {
         name: "soak",
         nodes: 50,
         shows: "a day with members that come and go: storage and memory",
@@ -106,6 +112,8 @@ fn empty(name: &str, nodes: usize, seed: u64) -> Scenario {
         network: Network::default(),
         disk: Disk::default(),
         committee: None,
+        kept: None,
+        keepers: Vec::new(),
         workload: Workload::default(),
         faults: Vec::new(),
         bounds: Bounds::default(),
@@ -299,6 +307,15 @@ pub fn undisturbed(scenario: &Scenario, silent: usize) -> Scenario {
     quiet.horizon_ms = 0;
     finish(&mut quiet);
     quiet
+}
+
+fn storage(scenario: &mut Scenario, _: &mut Rng) {
+    let mut all = committee(scenario, limits::COMMITTEE_MIN);
+    all.balances.iter_mut().for_each(|(_, amount)| *amount = 1_000_000_000);
+    scenario.committee = Some(all);
+    scenario.kept = Some(4_000);
+    scenario.workload.transfers_per_minute = 1_000;
+    scenario.workload.until_ms = 2 * 3_600_000;
 }
 
 fn soak(scenario: &mut Scenario, rng: &mut Rng) {

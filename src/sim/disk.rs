@@ -19,6 +19,8 @@ pub struct Disk {
     meta: BTreeMap<String, Vec<u8>>,
     under_way: VecDeque<Write>,
     bytes: u64,
+    /// Of these, what is neither vertices nor blobs.
+    meta_bytes: u64,
 }
 
 /// Bytes that several disks of a simulation hold, kept once.
@@ -29,6 +31,11 @@ pub struct Pool {
 }
 
 impl Pool {
+    /// Forgets what no disk holds any more.
+    pub fn sweep(&mut self) {
+        self.vertices.retain(|_, bytes| Rc::strong_count(bytes) > 1);
+    }
+
     fn vertex(&mut self, id: VertexId, bytes: Vec<u8>) -> Rc<[u8]> {
         let kept = self.vertices.entry(id).or_insert_with(|| bytes.as_slice().into());
         // One vertex can be signed twice with different hedges: each disk keeps what it was given.
@@ -92,6 +99,12 @@ impl Disk {
         self.bytes
     }
 
+    /// Bytes of everything durable that is neither vertices nor blobs: names of blobs, addresses,
+    /// and what stays of vertices that were dropped.
+    pub fn meta_bytes(&self) -> u64 {
+        self.meta_bytes
+    }
+
     /// What a node finds that starts from this disk.
     pub fn restored(&self) -> Restored {
         let size = |bytes: &Rc<[u8]>| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
@@ -115,10 +128,10 @@ impl Disk {
             }
         }
         for (name, value) in write.meta {
-            self.bytes += value.len() as u64;
-            if let Some(old) = self.meta.insert(name, value) {
-                self.bytes -= old.len() as u64;
-            }
+            let length = value.len() as u64;
+            let old = self.meta.insert(name, value).map_or(0, |old| old.len() as u64);
+            self.bytes = self.bytes + length - old;
+            self.meta_bytes = self.meta_bytes + length - old;
         }
         for id in write.removed {
             if let Some(old) = self.vertices.remove(&id) {

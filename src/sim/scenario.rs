@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::byzantine::Attack;
 use crate::dag::mutant::Check;
 use crate::limits;
+use crate::node::History;
 
 /// Members of one scenario (count): what memory allows.
 pub const NODES_MAX: usize = 4_096;
@@ -37,6 +38,13 @@ pub struct Scenario {
     /// Who decides, and who has credits; without it nothing is ever final.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub committee: Option<Committee>,
+    /// Newest vertices that members keep when they drop old ones (count); as in the product, if
+    /// left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<usize>,
+    /// Members that drop nothing: who has not seen what all others dropped cannot catch up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keepers: Vec<usize>,
     /// What their owners do.
     #[serde(default)]
     pub workload: Workload,
@@ -471,6 +479,14 @@ impl Scenario {
         faults.chain(runs).chain([self.workload.until_ms, started]).max().unwrap_or(0)
     }
 
+    /// How much of the history a member keeps.
+    pub fn history(&self, node: usize) -> History {
+        if self.keepers.contains(&node) {
+            return History::All;
+        }
+        self.kept.map_or_else(History::default, History::Newest)
+    }
+
     /// Whether a member ever behaves as an honest one would not.
     pub fn is_byzantine(&self, node: usize) -> bool {
         self.faults.iter().any(
@@ -486,7 +502,7 @@ impl Scenario {
         if self.nodes == 0 || self.nodes > NODES_MAX {
             return Err(format!("nodes is {}; 1 to {NODES_MAX} can be simulated", self.nodes));
         }
-        let named = self.faults.iter().flat_map(Fault::nodes);
+        let named = self.faults.iter().flat_map(Fault::nodes).chain(self.keepers.iter().copied());
         let training = self.workload.runs.iter();
         let training = training.flat_map(|run| run.members.iter().copied().chain([run.founder]));
         for node in named.chain(training) {

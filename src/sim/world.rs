@@ -42,6 +42,9 @@ pub(super) const MONO_MS: u64 = 1_000;
 /// Microseconds of a second.
 const SECOND_US: u64 = 1_000_000;
 
+/// Microseconds between two looks for bytes that no disk holds any more. Arbitrary, sane.
+const POOL_SWEEP_US: u64 = 60 * SECOND_US;
+
 /// A simulation.
 #[derive(Debug)]
 pub struct World {
@@ -358,9 +361,11 @@ impl World {
         if !host.honest {
             return;
         }
-        let new = state.graph().iter().skip(host.looked_at);
-        host.looked_at = state.graph().len();
-        for vertex in new {
+        // What is new comes last, and is never dropped at once.
+        let graph = state.graph();
+        let accepted = graph.len() + graph.dropped();
+        let new = accepted - std::mem::replace(&mut host.looked_at, accepted);
+        for vertex in graph.iter().skip(graph.len().saturating_sub(new)) {
             let fact = Fact::Accepted { node, vertex, state };
             self.checker.observe(self.now_us / 1_000, &fact);
         }
@@ -372,6 +377,9 @@ impl World {
         self.show(false);
         for host in &mut self.hosts {
             host.inputs = 0;
+        }
+        if self.now_us.is_multiple_of(POOL_SWEEP_US) {
+            self.pool.sweep();
         }
         for node in 0..self.hosts.len() {
             if self.hosts[node].strategy.is_some() && self.hosts[node].state.is_some() {

@@ -24,6 +24,7 @@ const HELP: &str = "npm run sim -- [options]
   --hours H         seeds until so many hours have passed, instead of a number of them
   --latency         how long things take to become final in an undisturbed committee of so many
                     members, none, a fifth and a third of them silent: a table over all seeds
+  --kept N          newest vertices that members keep when they drop old ones
   --real            real signatures instead of the stub
   --every MINUTES   what is stored, and the memory of the process, after so much virtual time each
   --trace FILE      every input of every member, one line of JSON each
@@ -42,6 +43,7 @@ struct Options {
     seed: u64,
     seeds: u64,
     hours: Option<f64>,
+    kept: Option<usize>,
     real: bool,
     latency: bool,
     every_ms: Option<u64>,
@@ -70,6 +72,7 @@ fn options(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
                 let text = value()?;
                 options.hours = Some(text.parse().map_err(|_| format!("{text:?} is no number"))?);
             }
+            "--kept" => options.kept = usize::try_from(number(value()?)?).ok(),
             "--real" => options.real = true,
             "--latency" => options.latency = true,
             "--every" => options.every_ms = Some(number(value()?)?.max(1) * 60_000),
@@ -107,6 +110,7 @@ fn scenario(options: &Options, seed: u64) -> Result<Scenario, String> {
     if options.real {
         scenario.crypto = synaptic_mesh::sim::scenario::Crypto::Real;
     }
+    scenario.kept = options.kept.or(scenario.kept);
     scenario.check()?;
     Ok(scenario)
 }
@@ -124,7 +128,7 @@ fn run(options: &Options, scenario: &Scenario) -> Result<Report, String> {
     };
     let mut world = World::new(scenario.clone(), trace);
     if let Some(every_ms) = options.every_ms {
-        say(" virtual h  vertices  history KiB  disk KiB  all disks MiB  process MiB");
+        say(HELD);
         let mut until_ms = every_ms;
         while until_ms < scenario.horizon_ms && world.violation().is_none() {
             world.step_until(until_ms);
@@ -139,17 +143,24 @@ fn run(options: &Options, scenario: &Scenario) -> Result<Report, String> {
     Ok(world.finish())
 }
 
-/// A line about what members hold: the most of any of them, and all disks together.
+/// What [`held`] tells: of each member the most, except for all disks and the process.
+const HELD: &str = " virtual h  vertices  dropped  decided  history KiB  disk KiB  besides KiB  \
+                    all disks MiB  process MiB";
+
+/// A line about what members hold. `besides` is what a disk has that is neither vertices nor blobs.
 fn held(world: &World, at_ms: u64) -> String {
     let holdings: Vec<_> = world.members().filter_map(|node| world.holding(node)).collect();
     let most = |of: fn(&Holding) -> u64| holdings.iter().map(of).max().unwrap_or(0);
     let disks: u64 = holdings.iter().map(|holding| holding.disk_bytes).sum();
     format!(
-        "{:>10.1}  {:>8}  {:>11}  {:>8}  {:>13}  {:>11}",
+        "{:>10.1}  {:>8}  {:>7}  {:>7}  {:>11}  {:>8}  {:>11}  {:>13}  {:>11}",
         Duration::from_millis(at_ms).as_secs_f64() / 3_600.0,
         most(|holding| holding.vertices),
+        most(|holding| holding.dropped),
+        most(|holding| holding.decided),
         most(|holding| holding.history_bytes) >> 10,
         most(|holding| holding.disk_bytes) >> 10,
+        most(|holding| holding.meta_bytes) >> 10,
         disks >> 20,
         memory_kib("VmRSS:").unwrap_or(0) >> 10,
     )

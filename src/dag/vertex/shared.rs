@@ -11,12 +11,35 @@ use super::SignedVertex;
 use crate::crypto::hash::Digest;
 use crate::dag::Error;
 
-/// Vertices that are kept (count): more than the largest history has.
-const VERTICES_MAX: usize = 1 << 17;
+/// Vertices of one generation (count); two are kept. What is on its way is among the newest, and
+/// who decodes older ones has a copy of its own.
+const VERTICES_MAX: usize = 1 << 14;
+
+/// What was decoded lately, and what was before that.
+struct Decoded {
+    young: BTreeMap<Digest, SignedVertex>,
+    old: BTreeMap<Digest, SignedVertex>,
+}
+
+impl Decoded {
+    const fn new() -> Self {
+        Self { young: BTreeMap::new(), old: BTreeMap::new() }
+    }
+
+    fn get(&self, digest: &Digest) -> Option<SignedVertex> {
+        self.young.get(digest).or_else(|| self.old.get(digest)).cloned()
+    }
+
+    fn insert(&mut self, digest: Digest, vertex: SignedVertex) {
+        if self.young.len() >= VERTICES_MAX {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(digest, vertex);
+    }
+}
 
 thread_local! {
-    static DECODED: RefCell<BTreeMap<Digest, SignedVertex>> =
-        const { RefCell::new(BTreeMap::new()) };
+    static DECODED: RefCell<Decoded> = const { RefCell::new(Decoded::new()) };
 }
 
 /// The vertex of these bytes, decoded once for the whole process. What is refused is not kept.
@@ -25,20 +48,15 @@ pub(super) fn decoded(
     read: impl FnOnce(&[u8]) -> Result<SignedVertex, Error>,
 ) -> Result<SignedVertex, Error> {
     let digest = Digest::of(encoded);
-    if let Some(known) = DECODED.with_borrow(|decoded| decoded.get(&digest).cloned()) {
+    if let Some(known) = DECODED.with_borrow(|decoded| decoded.get(&digest)) {
         return Ok(known);
     }
     let vertex = read(encoded)?;
-    DECODED.with_borrow_mut(|decoded| {
-        if decoded.len() >= VERTICES_MAX {
-            decoded.clear();
-        }
-        decoded.insert(digest, vertex.clone());
-    });
+    DECODED.with_borrow_mut(|decoded| decoded.insert(digest, vertex.clone()));
     Ok(vertex)
 }
 
 /// Forgets everything, so that one simulation leaves nothing to the next.
 pub(crate) fn forget_decoded() {
-    DECODED.with_borrow_mut(BTreeMap::clear);
+    DECODED.with_borrow_mut(|decoded| *decoded = Decoded::new());
 }

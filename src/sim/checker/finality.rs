@@ -29,7 +29,7 @@ fn honest<'a>(peeks: &'a [Peek<'a>]) -> impl Iterator<Item = (usize, &'a consens
 #[derive(Debug, Default)]
 pub struct OneItem {
     known: BTreeMap<ConflictKey, (usize, ItemId)>,
-    /// How many decisions of each member were seen in this life.
+    /// How many decisions each member had in this life when all of them were looked at.
     seen: BTreeMap<usize, usize>,
 }
 
@@ -43,12 +43,15 @@ impl OneItem {
         Err(Broken::about(node, item.0, what))
     }
 
-    fn see_all(&mut self, node: usize, state: &consensus::State) -> Result<(), Broken> {
-        let decisions = state.decisions();
-        if self.seen.insert(node, decisions.len()) == Some(decisions.len()) {
+    /// Looks at all decisions when they are a sixteenth more, or at the end. What becomes final is
+    /// looked at when it does.
+    fn see_all(&mut self, node: usize, state: &consensus::State, end: bool) -> Result<(), Broken> {
+        let mut decisions = state.decisions();
+        let (seen, count) = (self.seen.entry(node).or_default(), decisions.len());
+        if count == *seen || (!end && count < *seen + *seen / 16) {
             return Ok(());
         }
-        let mut decisions = decisions;
+        *seen = count;
         decisions.try_for_each(|Decision(key, item)| self.see(node, key, item))
     }
 }
@@ -68,7 +71,8 @@ impl Invariant for OneItem {
                 Ok(())
             }
             Fact::Second { peeks, .. } | Fact::End { peeks } => {
-                honest(peeks).try_for_each(|(node, state)| self.see_all(node, state))
+                let end = matches!(fact, Fact::End { .. });
+                honest(peeks).try_for_each(|(node, state)| self.see_all(node, state, end))
             }
             _ => Ok(()),
         }

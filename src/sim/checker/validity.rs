@@ -3,15 +3,26 @@
 use std::collections::BTreeMap;
 
 use super::{Broken, Fact, Invariant, Setting};
-use crate::dag::{Graph, SignedVertex, VertexId};
+use crate::dag::{Graph, SignedVertex, Vertex, VertexId};
+use crate::identity::AuthorId;
 
 /// Every accepted vertex keeps the rules of `docs/wire.md`, computed here anew: parents are there,
 /// its own previous vertex among them, positions count up, the Lamport time is one more than the
 /// greatest of the parents, and the signature verifies.
 #[derive(Debug, Default)]
 pub struct Validity {
-    /// Vertices that were checked, with how often they were accepted.
-    checked: BTreeMap<VertexId, u64>,
+    /// Vertices that were checked: histories drop theirs.
+    checked: BTreeMap<VertexId, Checked>,
+}
+
+/// What the rules ask about a parent.
+#[derive(Debug)]
+struct Checked {
+    author: AuthorId,
+    seq: u64,
+    lamport: u64,
+    /// How often it was accepted.
+    times: u64,
 }
 
 impl Invariant for Validity {
@@ -28,46 +39,53 @@ impl Invariant for Validity {
         if let Some(parent) = missing {
             return broken(format!("{} was accepted without its parent {parent}", vertex.id()));
         }
-        let times = self.checked.entry(vertex.id()).or_default();
-        *times += 1;
-        if *times > 1 {
+        if let Some(checked) = self.checked.get_mut(&vertex.id()) {
+            checked.times += 1;
             return Ok(());
         }
-        match breach(vertex, graph) {
+        let rule = self.breach(vertex, graph);
+        let &Vertex { author, seq, lamport, .. } = vertex.vertex();
+        self.checked.insert(vertex.id(), Checked { author, seq, lamport, times: 1 });
+        match rule {
             Some(rule) => broken(format!("{} was accepted although {rule}", vertex.id())),
             None => Ok(()),
         }
     }
 
     fn figures(&self) -> Vec<(&'static str, u64)> {
-        let accepted = self.checked.values().sum();
+        let accepted = self.checked.values().map(|checked| checked.times).sum();
         vec![("vertices", self.checked.len() as u64), ("vertices accepted", accepted)]
     }
 }
 
-fn breach(signed: &SignedVertex, graph: &Graph) -> Option<&'static str> {
-    let vertex = signed.vertex();
-    let of = |id: &VertexId| graph.get(id).map(SignedVertex::vertex);
-    let lamport = 1 + vertex.parents.iter().filter_map(of).map(|p| p.lamport).max().unwrap_or(0);
-    if vertex.lamport != lamport {
-        return Some("its Lamport time does not follow from its parents");
-    }
-    match (vertex.seq, vertex.prev) {
-        (0, None) if vertex.parents.is_empty() => {}
-        (0, _) => return Some("the first vertex of a chain has neither prev nor parents"),
-        (_, None) => return Some("it has no prev"),
-        (seq, Some(prev)) => {
-            if !vertex.parents.contains(&prev) {
-                return Some("its prev is none of its parents");
-            }
-            let Some(before) = of(&prev) else { return Some("its prev is not there") };
-            if before.author != vertex.author || before.seq + 1 != seq {
-                return Some("its prev is not its author's vertex before it");
+impl Validity {
+    fn breach(&self, signed: &SignedVertex, graph: &Graph) -> Option<&'static str> {
+        let vertex = signed.vertex();
+        let of = |id: &VertexId| self.checked.get(id);
+        let lamport =
+            1 + vertex.parents.iter().filter_map(of).map(|p| p.lamport).max().unwrap_or(0);
+        if vertex.lamport != lamport {
+            return Some("its Lamport time does not follow from its parents");
+        }
+        match (vertex.seq, vertex.prev) {
+            (0, None) if vertex.parents.is_empty() => {}
+            (0, _) => return Some("the first vertex of a chain has neither prev nor parents"),
+            (_, None) => return Some("it has no prev"),
+            (seq, Some(prev)) => {
+                if !vertex.parents.contains(&prev) {
+                    return Some("its prev is none of its parents");
+                }
+                let Some(before) = of(&prev) else { return Some("its prev is not there") };
+                if before.author != vertex.author || before.seq + 1 != seq {
+                    return Some("its prev is not its author's vertex before it");
+                }
             }
         }
+        let Some(chain) = graph.author(&vertex.author) else {
+            return Some("its author is unknown");
+        };
+        signed.verify(&chain.key).is_err().then_some("its signature does not verify")
     }
-    let Some(chain) = graph.author(&vertex.author) else { return Some("its author is unknown") };
-    signed.verify(&chain.key).is_err().then_some("its signature does not verify")
 }
 
 /// No member calls invalid what another has in its history (S5).

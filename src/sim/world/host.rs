@@ -11,7 +11,7 @@ use crate::effect::Input;
 use crate::identity::{AuthorId, Secrets, TransportId};
 use crate::limits;
 use crate::neural::Dataset;
-use crate::node::{Config, History, Node};
+use crate::node::{Config, Node};
 use crate::rng::Rng;
 use crate::sim::byzantine::Strategy;
 use crate::sim::checker::{Broken, Fact, Peek, Violation};
@@ -67,7 +67,7 @@ pub(super) struct Host {
     pub(super) rng: Rng,
     /// Inputs since the last second.
     pub(super) inputs: u64,
-    /// How much of its history the checker has seen.
+    /// How much of its history the checker has seen, dropped vertices counted.
     pub(super) looked_at: usize,
 }
 
@@ -171,7 +171,7 @@ impl World {
             name: "simulation".to_owned(),
             bootstrap: self.bootstrap(node),
             advertise: Vec::new(),
-            history: History::default(),
+            history: self.scenario.history(node),
         };
         let host = &mut self.hosts[node];
         let mut entropy = [0; 32];

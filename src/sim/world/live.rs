@@ -56,18 +56,33 @@ pub struct Holding {
     pub vertices: u64,
     /// Bytes of them, as a node of its own would hold them.
     pub history_bytes: u64,
+    /// Vertices that it dropped (count).
+    pub dropped: u64,
+    /// Keys that have their item (count).
+    pub decided: u64,
     /// Bytes on its disk.
     pub disk_bytes: u64,
+    /// Of these, what is neither vertices nor blobs.
+    pub meta_bytes: u64,
 }
 
 impl World {
     /// What a member holds.
     pub fn holding(&self, node: usize) -> Option<Holding> {
         let host = self.hosts.get(node)?;
-        let graph = host.state.as_ref().map(crate::node::Node::graph);
+        let state = host.state.as_ref();
+        let graph = state.map(crate::node::Node::graph);
+        let engine = state.and_then(crate::node::Node::consensus);
         let vertices = graph.map_or(0, crate::dag::Graph::len) as u64;
         let history_bytes = graph.map_or(0, crate::dag::Graph::size_bytes) as u64;
-        Some(Holding { vertices, history_bytes, disk_bytes: host.disk.size_bytes() })
+        Some(Holding {
+            vertices,
+            history_bytes,
+            dropped: graph.map_or(0, crate::dag::Graph::dropped) as u64,
+            decided: engine.map_or(0, |engine| engine.decisions().len()) as u64,
+            disk_bytes: host.disk.size_bytes(),
+            meta_bytes: host.disk.meta_bytes(),
+        })
     }
 
     /// Virtual microseconds since the beginning.
