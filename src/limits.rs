@@ -317,6 +317,19 @@ pub const PEERS_TOLD_MAX: usize = 16;
 pub const PEERS_MAX: usize = 64;
 /// Peers a node tries to stay connected to (count): gossip needs 6 to 12 for its mesh.
 pub const PEERS_WANTED: usize = 8;
+/// Peers beyond which a node parts from one when it dials another (count): gossip's mesh and half
+/// as many more.
+pub const PEERS_MANY: usize = PEERS_WANTED + PEERS_WANTED / 2;
+/// Peers that a node chose itself and keeps (count): half of those it wants.
+pub const PEERS_CHOSEN: usize = PEERS_WANTED / 2;
+/// Connections of others beyond which some are ended (count): of [`CONNECTIONS_INBOUND_MAX`] as
+/// many stay free as there are peers wanted, for newcomers.
+pub const PEERS_INBOUND_EASY: usize = 40;
+/// How long those are left to find others (milliseconds): a few exchanges of heads.
+pub const PEER_SETTLED_MS: u64 = 10_000;
+/// Time between two looks for other peers, half of it at least (milliseconds): parts of a network
+/// that were cut from each other find together within a minute or two, for one dial each.
+pub const MIX_INTERVAL_MS: u64 = 60_000;
 /// Dials under way at once (count): half of [`PEERS_WANTED`], so that a start is quick.
 pub const DIALS_MAX: usize = 4;
 /// Nodes whose addresses are remembered (count); the least useful is forgotten.

@@ -39,6 +39,7 @@ mod learning;
 mod leaving;
 #[cfg(feature = "sim")]
 mod lying;
+mod mixing;
 mod offence;
 mod peers;
 mod polling;
@@ -118,6 +119,8 @@ pub struct Node {
     /// Whether they are others than those that some peer's hello was answered with.
     moved: bool,
     exchange_ms: u64,
+    /// When to look for other peers than those that are there.
+    mix_ms: Option<u64>,
     last_job: u64,
     timer_ms: Option<u64>,
     phase: Phase,
@@ -196,6 +199,7 @@ impl Node {
             addresses: Vec::new(),
             moved: false,
             exchange_ms: now.mono_ms.saturating_add(limits::EXCHANGE_INTERVAL_MS),
+            mix_ms: None,
             last_job: 0,
             timer_ms: None,
             phase: Phase::Made,

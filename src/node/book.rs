@@ -125,6 +125,28 @@ impl Book {
         excluded: impl Fn(&TransportId) -> bool,
         rng: &mut Rng,
     ) -> Vec<String> {
+        self.choose(count_max, now_ms, excluded, rng, |entry| (entry.failures, !entry.pinned))
+    }
+
+    /// An address to dial now, marked as being dialled: any that is due, not of an `excluded` peer.
+    pub(super) fn any(
+        &mut self,
+        now_ms: u64,
+        excluded: impl Fn(&TransportId) -> bool,
+        rng: &mut Rng,
+    ) -> Option<String> {
+        self.choose(1, now_ms, excluded, rng, |_| ()).pop()
+    }
+
+    /// Addresses that are due, those first that rank lowest.
+    fn choose<R: Ord>(
+        &mut self,
+        count_max: usize,
+        now_ms: u64,
+        excluded: impl Fn(&TransportId) -> bool,
+        rng: &mut Rng,
+        rank: impl Fn(&Entry) -> R,
+    ) -> Vec<String> {
         self.expire(now_ms, rng);
         let dialling = self.entries.values().filter(|entry| entry.dialling_ms.is_some());
         let mut peers: Vec<_> = dialling.map(|entry| entry.peer.clone()).collect();
@@ -136,7 +158,7 @@ impl Book {
             .filter(|(_, entry)| !entry.peer.as_ref().is_some_and(&excluded))
             .collect();
         rng.shuffle(&mut due);
-        due.sort_by_key(|(_, entry)| (entry.failures, !entry.pinned));
+        due.sort_by_key(|(_, entry)| rank(entry));
         let mut chosen = Vec::new();
         for (address, entry) in due {
             if chosen.len() < room && (entry.peer.is_none() || !peers.contains(&entry.peer)) {

@@ -282,6 +282,7 @@ impl Node {
         }
         self.exchange_ms = now.mono_ms.saturating_add(limits::EXCHANGE_INTERVAL_MS);
         self.graph.expire(now);
+        self.mix(now, out);
         let Some(peer) = self.peers.random(&mut self.rng) else { return };
         if !self.peers.is_asked(&peer, |asked| *asked == Asked::Heads) {
             let heads = Request::Heads(self.own_heads(&peer));

@@ -299,6 +299,11 @@ impl Peer {
         self.author.is_some()
     }
 
+    /// Whether it said hello, and nothing is under way with it.
+    pub(super) fn is_idle(&self) -> bool {
+        self.is_known() && self.open.is_empty() && self.serving == 0
+    }
+
     /// Who it is, once that is known.
     pub(super) fn author(&self) -> Option<AuthorId> {
         self.author

@@ -13,6 +13,7 @@ mod finality;
 mod groups;
 mod hostile;
 mod mesh;
+mod mixing;
 mod pruning;
 mod ranges;
 mod runs;
