@@ -6,8 +6,6 @@
 //! open is needed, whatever its age: so what a member said is never forgotten while it could be
 //! contradicted, and nothing here depends on how old a key may get.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
 use super::state::leaf;
@@ -118,14 +116,17 @@ impl State {
         }
     }
 
-    /// Forgets what dropped vertices said, as far as it takes room.
-    pub fn forget(&mut self, dropped: &[VertexId]) {
-        let tips: BTreeSet<VertexId> = self.tips.values().copied().collect();
-        for id in dropped.iter().filter(|id| !tips.contains(id)) {
-            self.seen.remove(id);
-        }
+    /// Forgets what dropped vertices said, as far as it takes room. That they were seen it does not
+    /// forget: a block of who lags behind names them in its frontier, and may be the one that
+    /// everybody is bound to.
+    pub fn forget(&mut self) {
         let checkpoints = &self.checkpoints;
         self.signatures.retain(|height, _| !is_signed_enough(checkpoints, *height));
+    }
+
+    /// Remembers on a start that these vertices were seen, those that were dropped among them.
+    pub fn note_seen(&mut self, vertices: impl Iterator<Item = VertexId>) {
+        self.seen.extend(vertices);
     }
 
     /// Goes on from what an engine knew: on a new one, with every item of the past and of the

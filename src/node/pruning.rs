@@ -193,6 +193,8 @@ impl Node {
         self.pruning.certified = past.certified.len();
         self.pruning.finalised = self.deciding.finalised.len();
         let Some(engine) = self.deciding.engine.quorum_mut() else { return Ok(()) };
+        let known = self.graph.timeline().range(0..self.graph.timeline().len());
+        engine.note_seen(known.map(|key| key.id));
         engine.resume(past, items, now).map_err(|error| Error::Pruned(error.to_string()))?;
         for checkpoint in engine.checkpoints().to_vec() {
             self.on_checkpoint(checkpoint);
@@ -229,7 +231,7 @@ impl Node {
         self.pruning.certified += batch.past.certified.len();
         self.pruning.finalised += batch.finalised.len();
         if let Some(engine) = self.deciding.engine.quorum_mut() {
-            engine.forget(&ids);
+            engine.forget();
         }
         self.pruning.under_way = Some(ids);
     }

@@ -62,9 +62,8 @@ fn who_goes_on_without_old_vertices_decides_the_same() {
         said += before.len();
         checkpoints += live.checkpoints().len();
         let mut again = resumed(&economy, me, &live, before, &kept);
-        let gone =
-            before.iter().zip(&kept).filter(|(_, kept)| !**kept).map(|(record, _)| record.id);
-        live.forget(&gone.collect::<Vec<_>>());
+        again.note_seen(before.iter().map(|record| record.id));
+        live.forget();
         again.handle(Now::default(), Input::Tick, &mut out);
         assert_same(&live, &again, seed);
         for record in after {
