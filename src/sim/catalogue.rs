@@ -78,13 +78,13 @@ pub const ENTRIES: &[Entry] = &[
     Entry {
         name: "storage",
         nodes: 5,
-        shows: "two hours of a thousand payments a minute: what members that drop votes store",
+        shows: "an hour of a thousand payments a minute: what members that drop votes store",
         make: storage,
     },
     Entry {
         name: "soak",
         nodes: 50,
-        shows: "a day with members that come and go: storage and memory",
+        shows: "a day of a committee while members come and go: storage and memory",
         make: soak,
     },
 ];
@@ -315,7 +315,7 @@ fn storage(scenario: &mut Scenario, _: &mut Rng) {
     scenario.committee = Some(all);
     scenario.kept = Some(4_000);
     scenario.workload.transfers_per_minute = 1_000;
-    scenario.workload.until_ms = 2 * 3_600_000;
+    scenario.workload.until_ms = 3_600_000;
 }
 
 fn soak(scenario: &mut Scenario, rng: &mut Rng) {
@@ -331,10 +331,12 @@ fn soak(scenario: &mut Scenario, rng: &mut Rng) {
         });
         at_ms += 60_000 + u64::from(rng.below(240_000));
     }
-    scenario.workload.statements_per_minute = 6;
+    let deciding = committee(scenario, 7);
+    scenario.committee = Some(deciding);
+    // Some 35 vertices a minute: who was away for as long as anybody is can still catch up.
+    scenario.kept = Some(1_000);
+    scenario.workload.transfers_per_minute = 1;
     scenario.workload.until_ms = DAY_MS - 400_000;
-    scenario.workload.runs = vec![training(scenario, 60_000, 8, 40)];
-    scenario.bounds.rounds_min = 40;
     scenario.bounds.converge_ms = 120_000;
     // Who left shortly before the end is back by then.
     scenario.faults.retain(|fault| fault.end_ms() < DAY_MS - 130_000);
@@ -413,6 +415,24 @@ fn random_committee(scenario: &mut Scenario) {
     scenario.workload.items_per_minute = u64::from(rng.below(60));
     scenario.workload.transfers_per_minute = u64::from(rng.below(60));
     scenario.workload.contests_per_minute = u64::from(rng.below(12));
+    random_upkeep(scenario);
+}
+
+/// In half of those that decide members drop old vertices, in half names are prolonged, and in half
+/// epochs end. Drawn from a stream of its own, as above.
+fn random_upkeep(scenario: &mut Scenario) {
+    let mut rng = Tree::new(scenario.seed).stream("random upkeep", 0, 0);
+    if rng.below(2) == 0 {
+        scenario.kept = Some(64 + rng.below(1_000) as usize);
+        // Who comes back finds somebody that has it all.
+        scenario.keepers = (0..scenario.nodes).step_by(3).collect();
+    }
+    scenario.workload.renewals = rng.below(2) == 0;
+    if rng.below(2) == 0 {
+        let count = 1 + rng.below(3);
+        let at_ms = |_| 20_000 + u64::from(rng.below(60_000));
+        scenario.workload.epochs_ms = (0..count).map(at_ms).collect();
+    }
 }
 
 /// Members that attack finality, as many as the committee bears besides those who attack already.

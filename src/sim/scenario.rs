@@ -121,7 +121,7 @@ pub enum Latency {
 }
 
 /// Who decides: the genesis of the network.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Committee {
     /// Members of the committee with their weights, 4 to 100.
@@ -178,6 +178,12 @@ pub struct Workload {
     /// Names that several members register at once, per minute.
     #[serde(skip_serializing_if = "is_default")]
     pub contests_per_minute: u64,
+    /// Whether those who claimed a name prolong it later on: its owner may.
+    #[serde(skip_serializing_if = "is_default")]
+    pub renewals: bool,
+    /// When the members of the committee ask for its next epoch, with the same members.
+    #[serde(skip_serializing_if = "is_default")]
+    pub epochs_ms: Vec<u64>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -449,7 +455,8 @@ impl Committee {
 impl Workload {
     /// Whether any of it needs a committee.
     pub fn decides(&self) -> bool {
-        self.items_per_minute + self.transfers_per_minute + self.contests_per_minute > 0
+        let per_minute = self.items_per_minute + self.transfers_per_minute;
+        per_minute + self.contests_per_minute > 0 || !self.epochs_ms.is_empty()
     }
 }
 
@@ -476,7 +483,8 @@ impl Scenario {
         let faults = self.faults.iter().map(Fault::end_ms);
         let runs = self.workload.runs.iter().map(|run| run.at_ms);
         let started = self.network.start_interval_ms * self.nodes as u64;
-        faults.chain(runs).chain([self.workload.until_ms, started]).max().unwrap_or(0)
+        let epochs = self.workload.epochs_ms.iter().copied();
+        faults.chain(runs).chain(epochs).chain([self.workload.until_ms, started]).max().unwrap_or(0)
     }
 
     /// How much of the history a member keeps.

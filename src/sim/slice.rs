@@ -2,12 +2,18 @@
 //!
 //! Without a violation it shows the newest vertices of the longest history; with one, the causal
 //! past of the vertex that the violation is about. At most [`VERTICES_MAX`], the nearest first.
+//!
+//! A dot is a vertex and a line leads from each of its parents that is shown, dark if it is the
+//! author's own last one. Letters above a dot say what its votes do: `l` and `c` lock an item and
+//! commit to it, `r` report a key to the slow path, `P`, `L` and `C` put a block forward, lock it
+//! and commit to it, `V` goes to a later view, `E` ends an epoch, `S` signs a checkpoint.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 
 use super::World;
-use crate::dag::{Graph, SignedVertex, VertexId};
+use crate::dag::vote::Vote;
+use crate::dag::{Graph, Payload, SignedVertex, VertexId};
 
 /// Vertices of one picture (count): as many as fit a screen.
 pub const VERTICES_MAX: usize = 240;
@@ -91,7 +97,14 @@ fn draw(world: &World, title: &str, shown: &[&SignedVertex], about: Option<Verte
         let (x, y) = places[&signed.id()];
         let fields = signed.vertex();
         let fill = if about == Some(signed.id()) { "#c22" } else { "#247" };
-        let kinds: Vec<&str> = fields.payloads.iter().map(crate::dag::Payload::kind).collect();
+        let kinds: Vec<&str> = fields.payloads.iter().map(Payload::kind).collect();
+        let letters = letters(signed);
+        if !letters.is_empty() {
+            push(format!(
+                "<text x=\"{x}\" y=\"{}\" font-size=\"8\" text-anchor=\"middle\">{letters}</text>",
+                y - 8
+            ));
+        }
         push(format!(
             "<circle cx=\"{x}\" cy=\"{y}\" r=\"6\" fill=\"{fill}\">\
              <title>{} position {} lamport {} {}</title></circle>",
@@ -103,6 +116,31 @@ fn draw(world: &World, title: &str, shown: &[&SignedVertex], about: Option<Verte
     }
     out.push_str("</svg>\n");
     out
+}
+
+/// What the votes in a vertex do, each kind once.
+fn letters(signed: &SignedVertex) -> String {
+    let mut letters = String::new();
+    for payload in &signed.vertex().payloads {
+        let Payload::Votes(votes) = payload else { continue };
+        for vote in &votes.votes {
+            let letter = match vote {
+                Vote::Lock(_) => 'l',
+                Vote::Commit(_) => 'c',
+                Vote::Contested(..) => 'r',
+                Vote::Propose(..) => 'P',
+                Vote::LockBlock(..) => 'L',
+                Vote::CommitBlock(..) => 'C',
+                Vote::Enter(..) => 'V',
+                Vote::Close(_) => 'E',
+                Vote::Sign(..) => 'S',
+            };
+            if !letters.contains(letter) {
+                letters.push(letter);
+            }
+        }
+    }
+    letters
 }
 
 fn escape(text: &str) -> String {

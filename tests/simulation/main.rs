@@ -11,6 +11,7 @@ mod controls;
 mod finality;
 mod golden;
 mod live;
+mod picture;
 mod storage;
 
 use synaptic_mesh::sim::{self, Scenario, catalogue};

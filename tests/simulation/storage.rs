@@ -44,3 +44,20 @@ fn members_with_room_drop_nothing() {
     assert_eq!(dropped.sum::<u64>(), 0);
     assert!(world.finish().is_ok());
 }
+
+/// Epochs end and names are prolonged while members crash and old vertices are dropped.
+#[test]
+fn epochs_end_and_names_are_prolonged_while_members_crash() {
+    let mut scenario = busy(Some(200));
+    scenario.workload.renewals = true;
+    scenario.workload.epochs_ms = vec![30_000, 60_000];
+    let mut world = World::new(scenario, Trace::hash_only());
+    world.run_until(world.horizon_ms());
+    let epochs = world.members().filter_map(|node| world.epoch(node));
+    let epochs: Vec<u64> = epochs.collect();
+    let report = world.finish();
+    assert!(report.is_ok(), "{}", report.to_text());
+    assert_eq!(report.figure("epochs ended"), 2, "{}", report.to_text());
+    assert_eq!(epochs, [2; 6]);
+    assert!(report.figure("names prolonged") > 0, "{}", report.to_text());
+}

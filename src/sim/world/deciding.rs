@@ -11,6 +11,7 @@ use crate::effect::{Command, Effect, Input, Intention};
 use crate::event::{FinalisedView, ItemView, Problem, Reply};
 use crate::genesis::Genesis;
 use crate::identity::AuthorId;
+use crate::ledger::Label;
 use crate::limits;
 use crate::rng::Rng;
 use crate::sim::byzantine::Context;
@@ -24,6 +25,8 @@ use crate::units::MicroCredits;
 const CLAIM_AFTER_MS: u64 = 14_000;
 /// Milliseconds after the start of the last member until something is submitted.
 const SETTLED_MS: u64 = 4_000;
+/// Milliseconds from there to its renewal.
+const RENEW_AFTER_MS: u64 = 12_000;
 /// Microseconds until a registration that was refused is tried again.
 const CLAIM_AGAIN_US: u64 = 3_000_000;
 /// Proofs that are asked of each member at the end (count).
@@ -71,6 +74,18 @@ impl World {
         ] {
             self.plan_submission(operation);
         }
+        for at_ms in self.scenario.workload.epochs_ms.clone() {
+            for (node, _) in self.scenario.committee.clone().unwrap_or_default().members {
+                self.schedule(at_ms * 1_000, Event::Operation(Operation::Reform { node }));
+            }
+        }
+    }
+
+    /// What a member says to have the same members for one more epoch.
+    pub(super) fn next_epoch(&self) -> Command {
+        let committee = self.scenario.committee.iter().flat_map(|committee| &committee.members);
+        let members = committee.map(|(node, weight)| (self.hosts[*node].author, *weight)).collect();
+        Command::ProposeCommittee { members }
     }
 
     fn plan_submission(&mut self, operation: Operation) {
@@ -117,6 +132,11 @@ impl World {
                 let (label, addresses) = (contested_name(number), Vec::new());
                 (node, Intention::RegisterName { label, addresses })
             }
+            // Who only expects to get the name would contest its owner's renewal.
+            Operation::Renew { number, node } => {
+                let label = contested_name(number);
+                self.owns(node, &label).then_some((node, Intention::RenewName { label }))?
+            }
             _ => return None,
         };
         Some((node, Command::Operate(intention)))
@@ -125,6 +145,7 @@ impl World {
     /// Two or three members commit to one name, and register it in one moment later on.
     fn contest(&mut self, number: u64) {
         self.plan_submission(Operation::Contest { number: number + 1 });
+        let load = self.scenario.workload.clone();
         let mut rng = self.tree.stream("contest", number, 0);
         let mut members: Vec<usize> = (0..self.hosts.len()).collect();
         rng.shuffle(&mut members);
@@ -133,7 +154,19 @@ impl World {
             self.schedule(self.now_us, announce);
             let at_us = self.now_us + CLAIM_AFTER_MS * 1_000;
             self.schedule(at_us, Event::Operation(Operation::Claim { number, node }));
+            let renew_us = at_us + RENEW_AFTER_MS * 1_000;
+            if load.renewals && renew_us <= load.until_ms * 1_000 {
+                self.schedule(renew_us, Event::Operation(Operation::Renew { number, node }));
+            }
         }
+    }
+
+    /// Whether a name is decided to be a member's.
+    fn owns(&self, node: usize, label: &str) -> bool {
+        let host = &self.hosts[node];
+        let engine = host.state.as_ref().and_then(crate::node::Node::consensus);
+        let name = Label::new(label).ok().and_then(|label| engine?.ledger().name(&label));
+        name.is_some_and(|name| name.owner == host.author)
     }
 
     /// A command that submits something was given.

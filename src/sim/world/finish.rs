@@ -57,10 +57,16 @@ impl World {
         }
     }
 
-    /// Every listed run that has rounds is exported by the last honest member and replayed.
+    /// Every listed run that has rounds is exported by the last honest member and replayed; where
+    /// members drop old vertices, by the last that does not: others lack a part of a run's past.
     fn export_runs(&mut self) {
-        let awake = |host: &super::Host| host.honest && host.state.is_some() && !host.frozen;
-        let Some(node) = self.hosts.iter().rposition(awake) else { return };
+        let whole =
+            |node: usize| self.scenario.kept.is_none() || self.scenario.keepers.contains(&node);
+        let awake = |node: &usize| {
+            let host = &self.hosts[*node];
+            host.honest && host.state.is_some() && !host.frozen && whole(*node)
+        };
+        let Some(node) = (0..self.hosts.len()).rev().find(awake) else { return };
         let mut expected = 0;
         for run in 0..self.scenario.workload.runs.len() {
             let name = workload::run_name(run);
@@ -107,7 +113,16 @@ impl World {
             ("bytes of all disks", disks.iter().sum()),
         ]);
         if self.genesis.is_some() {
-            figures.push(("proofs verified", self.proofs));
+            let states = self.hosts.iter().filter(|host| host.honest);
+            let states: Vec<_> = states.filter_map(|host| host.state.as_ref()).collect();
+            let engines = states.iter().filter_map(|state| state.consensus());
+            let dropped = states.iter().map(|state| state.graph().dropped() as u64);
+            figures.extend([
+                ("epochs ended", engines.map(|engine| engine.epoch()).max().unwrap_or(0)),
+                ("vertices dropped by one member, most", dropped.max().unwrap_or(0)),
+                ("names prolonged", self.operations.renewed),
+                ("proofs verified", self.proofs),
+            ]);
             figures.extend(self.latencies().figures());
         }
         figures

@@ -85,6 +85,11 @@ impl World {
         })
     }
 
+    /// The epoch of the committee as a member sees it.
+    pub fn epoch(&self, node: usize) -> Option<u64> {
+        Some(self.hosts.get(node)?.state.as_ref()?.consensus()?.epoch())
+    }
+
     /// Virtual microseconds since the beginning.
     pub fn now_us(&self) -> u64 {
         self.now_us

@@ -36,6 +36,10 @@ pub(super) enum Operation {
     Announce { number: u64, node: usize },
     /// Registers it.
     Claim { number: u64, node: usize },
+    /// Prolongs it, if it is one's own.
+    Renew { number: u64, node: usize },
+    /// Asks for the next epoch of the committee.
+    Reform { node: usize },
     /// Exports a listed run, to be replayed.
     Export { run: usize, node: usize },
 }
@@ -45,7 +49,11 @@ impl Operation {
     fn submits(self) -> bool {
         matches!(
             self,
-            Self::Commit { .. } | Self::Pay { .. } | Self::Announce { .. } | Self::Claim { .. }
+            Self::Commit { .. }
+                | Self::Pay { .. }
+                | Self::Announce { .. }
+                | Self::Claim { .. }
+                | Self::Renew { .. }
         )
     }
 }
@@ -57,6 +65,8 @@ pub(super) struct Operations {
     /// For how long members that were stopped stay away.
     pub(super) away_ms: BTreeMap<usize, u64>,
     pub(super) done: u64,
+    /// Of these, names prolonged.
+    pub(super) renewed: u64,
     pub(super) failed: u64,
     pub(super) replayed: u64,
     /// Why an exported run did not replay.
@@ -136,6 +146,7 @@ impl World {
             Operation::Export { run, node } => {
                 (node, Command::ExportRun { run: workload::run_name(run) })
             }
+            Operation::Reform { node } => (node, self.next_epoch()),
             submission => return self.submission(submission),
         })
     }
@@ -144,8 +155,9 @@ impl World {
         let Some(operation) = self.operations.waiting.remove(&command) else { return };
         match (result, operation) {
             (Ok(Reply::Car(file)), Operation::Export { node, .. }) => self.replay(node, &file),
-            (Ok(Reply::Item(view)), operation) => {
+            (Ok(Reply::Item(view)), operation) if operation.submits() => {
                 self.operations.done += 1;
+                self.operations.renewed += u64::from(matches!(operation, Operation::Renew { .. }));
                 self.submitted(node, command, operation, &view);
             }
             (Ok(_), _) => self.operations.done += 1,
