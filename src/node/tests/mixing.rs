@@ -33,8 +33,9 @@ fn parts_that_need_nobody_find_together() {
     assert!((0..2 * PART).filter(crossing).count() > PART);
     let counts: Vec<usize> = (0..2 * PART).map(|at| mesh.node(at).peers.len()).collect();
     assert!(counts.iter().all(|count| *count >= limits::PEERS_WANTED), "{counts:?}");
-    // Nobody goes on dialling: eight of one's own and as many of others, on average.
-    assert!(counts.iter().sum::<usize>() <= 2 * PART * 2 * limits::PEERS_WANTED, "{counts:?}");
+    // Nobody goes on dialling: eight of one's own, as many of others, and one more for a while.
+    let most = 2 * limits::PEERS_WANTED + 1;
+    assert!(counts.iter().sum::<usize>() <= 2 * PART * most, "{counts:?}");
 }
 
 /// Who had a link to members without room for further connections never got in.
