@@ -35,8 +35,8 @@ pub(crate) struct Behaviour {
 }
 
 impl Behaviour {
-    /// For one key, one gossip topic, the request protocol and that of groups; `circuits` belongs to
-    /// the transport.
+    /// For one key, one gossip topic, the request protocol and that of groups; `circuits` and
+    /// `live` belong to the transport.
     pub(crate) fn new(
         key: &Keypair,
         topic: &str,

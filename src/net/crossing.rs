@@ -74,9 +74,9 @@ pub(crate) enum Rule {
     Second,
 }
 
-/// The rule above. `relayed` and `ours` say which of the two, first and second, lead through a relay
-/// and which we dialled; `smaller` whether our peer id is the smaller one; `apart_ms` how much later
-/// the second came.
+/// The rule above. `relayed` and `ours` say which of the two, first and second, lead through a
+/// relay and which we dialled; `smaller` whether our peer id is the smaller one; `apart_ms` how
+/// much later the second came.
 pub(crate) fn rule(
     relayed: (bool, bool),
     ours: (bool, bool),

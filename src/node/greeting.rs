@@ -165,8 +165,8 @@ impl Node {
         }
     }
 
-    /// Where the history ends, and addresses of some of the other peers, before them the own ones if
-    /// they have changed.
+    /// Where the history ends, and addresses of some of the other peers; before them the own ones,
+    /// if they have changed.
     pub(super) fn own_heads(&mut self, to: &TransportId) -> Heads {
         let newest = self.graph.newest_heads(limits::HEADS_MAX);
         let others = self.peers.known().filter(|(peer, _, _)| *peer != to);

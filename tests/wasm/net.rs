@@ -299,8 +299,7 @@ async fn a_peer_that_comes_back_replaces_its_old_connection() {
     gossip(&mut again, &mut a, b"from the new one").await;
 }
 
-/// A relay, and two nets that dialled it and listen nowhere but through it: with the relay's peer id
-/// and their addresses.
+/// A relay, and two nets that dialled it and listen nowhere but through it, with their addresses.
 async fn behind_a_relay(hub: &JsValue) -> ([Net; 3], [String; 2]) {
     let mut nets = [1, 2, 3].map(|seed| net(seed, host::host(hub, "{}")));
     let address = listen(&mut nets[0]).await;
