@@ -26,8 +26,8 @@ fn read(world: &World) -> BTreeSet<VertexId> {
     assert_eq!(svg.matches("<circle ").count(), shown.len());
     assert_eq!(svg.matches("<line ").count(), lines);
     assert_eq!(svg.matches("text-anchor=\"middle\"").count(), voting.count());
-    let lanes: BTreeSet<_> = vertices.iter().map(|signed| signed.vertex().author).collect();
-    assert_eq!(svg.matches(">member ").count(), lanes.len());
+    let authors: BTreeSet<_> = vertices.iter().map(|signed| signed.vertex().author).collect();
+    assert_eq!(svg.matches(">member ").count(), authors.len());
     shown
 }
 

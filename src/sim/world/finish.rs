@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::operations::Operation;
 use super::{Event, World};
+use crate::consensus::State;
 use crate::effect::{Command, Effect, Input};
 use crate::event::Reply;
 use crate::federated::Run;
@@ -118,7 +119,7 @@ impl World {
             let engines = states.iter().filter_map(|state| state.consensus());
             let dropped = states.iter().map(|state| state.graph().dropped() as u64);
             figures.extend([
-                ("epochs ended", engines.map(|engine| engine.epoch()).max().unwrap_or(0)),
+                ("epochs ended", engines.map(State::epoch).max().unwrap_or(0)),
                 ("vertices dropped by one member, most", dropped.max().unwrap_or(0)),
                 ("names prolonged", self.operations.renewed),
                 ("proofs verified", self.proofs),
