@@ -4,6 +4,8 @@
 //! Noise is XX by `snow` with the signature and the check of an Ed25519 key on either side, as
 //! libp2p's specification has it.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
+#![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+#![allow(clippy::indexing_slicing, reason = "two sides, and lengths that were just returned")]
 
 use std::hint::black_box;
 use std::sync::Arc;

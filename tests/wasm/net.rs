@@ -330,8 +330,9 @@ async fn what_cannot_be_dialled_is_reached_through_a_relay() {
     c.handle(Command::Dial { address: addresses[0].clone() });
     let mut ends = [Vec::new(), Vec::new()];
     drive(&mut [&mut relay, &mut b, &mut c], "a circuit", |index, event| {
-        if let (1.., Event::Connected { peer, outbound, address }) = (index, event) {
+        if let (1.., Event::Connected { peer, outbound, address, channel }) = (index, event) {
             assert_eq!(*outbound, index == 2);
+            assert!(matches!(channel, Channel::Hybrid { .. }), "secured past the relay");
             assert!(address.contains("/p2p-circuit/p2p/"), "{address}");
             ends[index - 1].clone_from(peer);
         }
