@@ -263,6 +263,7 @@ impl Node {
         for checkpoint in handed.checkpoints {
             self.on_checkpoint(checkpoint);
         }
+        self.note_seen();
         for signed in self.graph.iter() {
             self.deciding.restore(signed, now);
         }

@@ -202,7 +202,10 @@ impl Node {
     }
 
     fn ask_for_snapshots(&mut self, now: Now, out: &mut Vec<Effect>) {
-        let known: Vec<TransportId> = self.peers.known().map(|(peer, _, _)| peer.clone()).collect();
+        let known = self.peers.known().map(|(peer, _, _)| peer.clone());
+        let mut known: Vec<TransportId> = known.collect();
+        // Or peers with ids of their choice would be asked each time, and nobody else.
+        self.rng.shuffle(&mut known);
         let epoch = self.joining_committee().map_or(0, Committee::epoch);
         for peer in &known {
             let is_new = !self.joining.asked.contains(peer) && self.peers.is_free(peer);

@@ -192,14 +192,22 @@ impl Node {
         self.pruning.checkpoints = past.checkpoints.len();
         self.pruning.certified = past.certified.len();
         self.pruning.finalised = self.deciding.finalised.len();
+        self.note_seen();
         let Some(engine) = self.deciding.engine.quorum_mut() else { return Ok(()) };
-        let known = self.graph.timeline().range(0..self.graph.timeline().len());
-        engine.note_seen(known.map(|key| key.id));
         engine.resume(past, items, now).map_err(|error| Error::Pruned(error.to_string()))?;
         for checkpoint in engine.checkpoints().to_vec() {
             self.on_checkpoint(checkpoint);
         }
         Ok(())
+    }
+
+    /// Tells the engine of every vertex that the graph knows, and be it as a stub: the frontier of a
+    /// block may name it.
+    pub(super) fn note_seen(&mut self) {
+        let timeline = self.graph.timeline();
+        if let Some(engine) = self.deciding.engine.quorum_mut() {
+            engine.note_seen(timeline.range(0..timeline.len()).map(|key| key.id));
+        }
     }
 
     /// Drops old vertices when there are too many.
