@@ -201,8 +201,8 @@ impl Node {
         Ok(())
     }
 
-    /// Tells the engine of every vertex that the graph knows, and be it as a stub: the frontier of a
-    /// block may name it.
+    /// Tells the engine of every vertex that the graph knows, and be it as a stub: the frontier of
+    /// a block may name it.
     pub(super) fn note_seen(&mut self) {
         let timeline = self.graph.timeline();
         if let Some(engine) = self.deciding.engine.quorum_mut() {
