@@ -98,16 +98,17 @@ function networkId(value: unknown): { value: string } | { expected: string } {
     : { expected: 'a network id: 52 characters a-z and 2-7' }
 }
 
-function storageKind(value: unknown): { value: Settings['storage'] } | { expected: string } {
-  return value === 'sqlite' || value === 'memory' ? { value } : { expected: 'sqlite or memory' }
-}
-
-function historyKept(value: unknown): { value: Settings['history'] } | { expected: string } {
-  return value === 'recent' || value === 'all' ? { value } : { expected: 'recent or all' }
-}
-
-function classicalPeers(value: unknown): { value: Settings['classical'] } | { expected: string } {
-  return value === 'refuse' || value === 'allow' ? { value } : { expected: 'refuse or allow' }
+/** One of these words: schema and check of a setting. */
+function oneOf<Word extends Settings['storage' | 'history' | 'classical']>(
+  ...words: readonly [Word, Word]
+): Pick<Setting, 'schema' | 'check'> {
+  return {
+    schema: { enum: words },
+    check: (value) => {
+      const word = words.find((known) => known === value)
+      return word === undefined ? { expected: words.join(' or ') } : { value: word }
+    },
+  }
 }
 
 const PORT_SCHEMA = { type: 'integer', minimum: 0, maximum: PORT_MAX }
@@ -153,22 +154,19 @@ export const SETTINGS: Readonly<Record<SettingKey, Setting>> = {
     env: 'SYNAPTIC_STORAGE',
     fallback: 'sqlite',
     description: 'sqlite keeps the history on disk, memory forgets it',
-    schema: { enum: ['sqlite', 'memory'] },
-    check: storageKind,
+    ...oneOf('sqlite', 'memory'),
   },
   history: {
     env: 'SYNAPTIC_HISTORY',
     fallback: 'recent',
     description: 'recent drops old votes that are settled, all keeps them for who comes late',
-    schema: { enum: ['recent', 'all'] },
-    check: historyKept,
+    ...oneOf('recent', 'all'),
   },
   classical: {
     env: 'SYNAPTIC_CLASSICAL',
     fallback: 'refuse',
     description: 'refuse takes peers with the hybrid channel only, allow also others',
-    schema: { enum: ['refuse', 'allow'] },
-    check: classicalPeers,
+    ...oneOf('refuse', 'allow'),
   },
   bootstrap: {
     env: 'SYNAPTIC_BOOTSTRAP',
