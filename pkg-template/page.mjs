@@ -75,6 +75,7 @@ async function makeNode(artifacts, options) {
       ...(place.genesis === undefined ? {} : { genesis: place.genesis }),
       ...(meeting.meshName === null ? {} : { name: meeting.meshName }),
       ...(options.history === undefined ? {} : { history: options.history }),
+      ...(options.classical === undefined ? {} : { classical: options.classical }),
       secrets,
       storage: /** @type {any} */ (storage),
       host: browserHost,

@@ -64,15 +64,24 @@ pub const MEMORY_BYTES_MAX: u64 = 1 << 30;
 
 /// Relays at which a node that cannot be dialled holds a reservation (count): one may go.
 pub const RELAYS_WANTED: usize = 2;
-/// Reservations that a relay gives (count): one for each peer that may call it.
-pub const RELAY_RESERVATIONS_MAX: usize = 48;
-/// Milliseconds that a reservation lasts; it is renewed before. Default of libp2p, one hour.
-pub const RELAY_RESERVATION_MS: u64 = 60 * 60 * 1_000;
-/// Circuits through one relay at a time (count). Each is two streams with their windows.
-pub const RELAY_CIRCUITS_MAX: usize = 128;
+/// Reservations that a relay gives (count): more than [`CONNECTIONS_MAX`], which bounds them, as
+/// libp2p counts those that are renewed again.
+pub const RELAY_RESERVATIONS_MAX: usize = 65;
+/// Milliseconds that a reservation lasts: about the longest that a timer of 32 bits can count. It
+/// ends with its connection; libp2p's relay trips over one that ends while it is being renewed.
+pub const RELAY_RESERVATION_MS: u64 = 20 * 24 * 60 * 60 * 1_000;
+/// Times that one relay may say where this node is reached through it (count): each is remembered
+/// by libp2p, and an honest one renews twice in a month.
+pub const RELAY_ANSWERS_MAX: u32 = 64;
+/// Milliseconds until a relay that refused, or whose reservation ended, is asked again. Arbitrary,
+/// sane: it may be full.
+pub const RELAY_RETRY_MS: u64 = 30_000;
+/// Circuits through one relay at a time (count). All may lead to one peer, and together with its
+/// other streams they must stay below [`STREAMS_PER_CONNECTION_MAX`], or its connection ends.
+pub const RELAY_CIRCUITS_MAX: usize = 24;
 /// Circuits of one peer through one relay at a time (count): as many as it wants peers, and some
 /// that are being replaced.
-pub const RELAY_CIRCUITS_PER_PEER_MAX: usize = 16;
+pub const RELAY_CIRCUITS_PER_PEER_MAX: usize = 8;
 /// Milliseconds after which a relay ends a circuit, so that its peers look for a better way.
 pub const RELAY_CIRCUIT_MS_MAX: u64 = 60 * 60 * 1_000;
 /// Bytes in both directions after which a relay ends a circuit: a history of 50 MB and some runs.

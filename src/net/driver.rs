@@ -31,10 +31,10 @@ use crate::limits;
 use crate::net::behaviour::{Behaviour, BehaviourEvent};
 use crate::net::event::{Command, Event, Verdict};
 use crate::net::reason;
-use crate::net::relay::{self as circuit, Reservations};
+use crate::net::relay::{self as circuit, Answered, Reservations};
 use crate::net::security::{Live, Security};
 use crate::net::transport::host::Transport;
-use crate::platform::spawn;
+use crate::platform::{self, spawn};
 
 /// How often overdue requests are looked for. Arbitrary, sane: a request waits twenty seconds.
 const SWEEP_MS: u64 = 1_000;
@@ -83,6 +83,7 @@ pub struct Net {
     dials: BTreeMap<ConnectionId, String>,
     listeners: Vec<(ListenerId, String)>,
     reservations: Reservations,
+    closing: bool,
     requests: BTreeMap<(Line, OutboundRequestId), OpenRequest>,
     answers: BTreeMap<u64, Answer>,
     verdicts: VecDeque<(u64, MessageId, PeerId)>,
@@ -97,6 +98,8 @@ struct Peer {
     outbound: bool,
     channel: Channel,
     ping_failures: u32,
+    /// Whether it relays for others.
+    relays: bool,
     /// Why we disconnect it, when we do.
     reason: Option<String>,
 }
@@ -141,6 +144,7 @@ impl Net {
             dials: BTreeMap::new(),
             listeners: Vec::new(),
             reservations: Reservations::default(),
+            closing: false,
             requests: BTreeMap::new(),
             answers: BTreeMap::new(),
             verdicts: VecDeque::new(),
@@ -194,6 +198,7 @@ impl Net {
             if Pin::new(&mut self.sweep).poll(cx).is_ready() {
                 self.sweep.reset(Duration::from_millis(SWEEP_MS));
                 self.give_up_overdue();
+                self.seek_relays();
                 continue;
             }
             match self.swarm.poll_next_unpin(cx) {
@@ -212,6 +217,7 @@ impl Net {
 
     /// Says goodbye: closes every connection, waits a moment for it to arrive, and stops listening.
     pub async fn close(mut self) {
+        self.closing = true;
         let peers: Vec<PeerId> = self.peers.keys().copied().collect();
         for peer in peers {
             // Fails when the connection is gone already.
@@ -317,11 +323,12 @@ impl Net {
             SwarmEvent::IncomingConnectionError { error, .. } => {
                 self.pending.push_back(Event::Refused { reason: reason::incoming(&error) });
             }
-            SwarmEvent::NewListenAddr { address, .. } => {
-                if !is_unspecified(&address) && !circuit::is_relayed(&address) {
-                    circuit::serve_at(&mut self.swarm.behaviour_mut().relay, &address);
-                }
-                self.tell_addresses();
+            SwarmEvent::NewListenAddr { listener_id, address } => {
+                self.on_address(listener_id, &address);
+            }
+            // Of a reservation. Identify would tell it to everybody.
+            SwarmEvent::ExternalAddrConfirmed { address } => {
+                self.swarm.remove_external_address(&address);
             }
             SwarmEvent::ExpiredListenAddr { .. } => self.tell_addresses(),
             SwarmEvent::ListenerClosed { listener_id, reason, .. } => {
@@ -343,7 +350,15 @@ impl Net {
         let address = dialled.unwrap_or_else(|| circuit::way_to(peer, endpoint).to_string());
         let outbound = endpoint.is_dialer();
         let channel = self.swarm.behaviour().crossing.channel(&peer);
-        let known = Peer { connection, address, outbound, channel, ping_failures: 0, reason: None };
+        let known = Peer {
+            connection,
+            address,
+            outbound,
+            channel,
+            ping_failures: 0,
+            relays: false,
+            reason: None,
+        };
         if self.peers.insert(peer, known).is_none() {
             self.tell_connected(peer);
         }
@@ -358,7 +373,6 @@ impl Net {
     ) {
         if remaining == 0 {
             let known = self.peers.remove(&peer);
-            self.reservations.forget(&peer);
             let reason = known.and_then(|known| known.reason).or(cause);
             let reason = reason.unwrap_or_else(|| "closed".to_owned());
             self.answers.retain(|_, answer| answer.peer != peer);
@@ -388,7 +402,8 @@ impl Net {
         let addresses = self
             .swarm
             .listeners()
-            .filter(|address| !is_unspecified(address))
+            .filter(|address| !is_unspecified(address) && !circuit::is_relayed(address))
+            .chain(self.reservations.addresses())
             .filter_map(|address| address.clone().with_p2p(local).ok())
             .map(|address| address.to_string())
             .collect();
@@ -396,7 +411,7 @@ impl Net {
     }
 
     fn on_listener_closed(&mut self, id: ListenerId, reason: Result<(), std::io::Error>) {
-        if self.reservations.ended(id, reason.is_err()) {
+        if self.reservations.ended(id, platform::now().mono_ms) {
             return self.tell_addresses();
         }
         let index = self.listeners.iter().position(|(other, _)| *other == id);
@@ -436,15 +451,41 @@ impl Net {
         }
     }
 
-    /// A peer says what it can do. Where nobody can dial this node, it asks for a reservation.
+    /// A listener has an address, or a relay says that this node is reached through it.
+    fn on_address(&mut self, listener: ListenerId, address: &Multiaddr) {
+        match self.reservations.answered(listener) {
+            Answered::Unknown => {
+                circuit::serve_at(&mut self.swarm.behaviour_mut().relay, address);
+                self.tell_addresses();
+            }
+            Answered::Up => self.tell_addresses(),
+            Answered::Again => {}
+            Answered::TooOften => {
+                self.swarm.remove_listener(listener);
+            }
+        }
+    }
+
+    /// A peer says what it can do.
     fn on_protocols(&mut self, peer: PeerId, protocols: &[StreamProtocol]) {
-        let dialled = self.peers.get(&peer).filter(|known| known.outbound);
-        let Some(known) = dialled.filter(|_| self.listeners.is_empty()) else { return };
-        let Some(address) = self.reservations.wanted(peer, &known.address, protocols) else {
+        if let Some(known) = self.peers.get_mut(&peer) {
+            known.relays = protocols.contains(&relay::HOP_PROTOCOL_NAME);
+            self.seek_relays();
+        }
+    }
+
+    /// Where nobody can dial this node, it asks those that it dialled for reservations.
+    fn seek_relays(&mut self) {
+        if !self.listeners.is_empty() || self.closing {
             return;
-        };
-        if let Ok(listener) = self.swarm.listen_on(address) {
-            self.reservations.asked(listener, peer);
+        }
+        let now_ms = platform::now().mono_ms;
+        for (peer, known) in self.peers.iter().filter(|(_, known)| known.outbound && known.relays) {
+            let wanted = self.reservations.wanted(*peer, &known.address, now_ms);
+            let Some(address) = wanted else { continue };
+            if let Ok(listener) = self.swarm.listen_on(address.clone()) {
+                self.reservations.asked(listener, *peer, address);
+            }
         }
     }
 

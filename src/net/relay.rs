@@ -1,5 +1,4 @@
-//! Connections through another node, for those that cannot be dialled: tabs, and whoever stands
-//! behind a NAT.
+//! Connections through another node, for those that cannot be dialled: tabs.
 //!
 //! This is circuit relay v2 of libp2p (specification `relay/circuit-v2.md`). A node that listens
 //! serves others as relay, within the bounds of [`limits`]; one that does not asks up to
@@ -8,15 +7,15 @@
 //! circuit is secured and authenticated end to end as any other connection is, and the relay sees
 //! who talks with whom, when and how much.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use libp2p::core::{ConnectedPoint, transport::ListenerId};
 use libp2p::multiaddr::Protocol;
-use libp2p::relay::{Behaviour, Config};
+use libp2p::relay::{Behaviour, Config, Status};
 use libp2p::swarm::{FromSwarm, NetworkBehaviour as _, behaviour::ExternalAddrConfirmed};
-use libp2p::{Multiaddr, PeerId, StreamProtocol, relay};
+use libp2p::{Multiaddr, PeerId};
 
 use crate::limits;
 
@@ -24,10 +23,11 @@ use crate::limits;
 pub(crate) fn server(local: PeerId) -> Behaviour {
     let unlimited_rates = Config {
         max_reservations: limits::RELAY_RESERVATIONS_MAX,
-        max_reservations_per_peer: 1,
+        // What libp2p allows is one more than what it is told, of this and of circuits of a peer.
+        max_reservations_per_peer: 0,
         reservation_duration: Duration::from_millis(limits::RELAY_RESERVATION_MS),
         max_circuits: limits::RELAY_CIRCUITS_MAX,
-        max_circuits_per_peer: limits::RELAY_CIRCUITS_PER_PEER_MAX,
+        max_circuits_per_peer: limits::RELAY_CIRCUITS_PER_PEER_MAX - 1,
         max_circuit_duration: Duration::from_millis(limits::RELAY_CIRCUIT_MS_MAX),
         max_circuit_bytes: limits::RELAY_CIRCUIT_BYTES_MAX,
         reservation_rate_limiters: Vec::new(),
@@ -42,12 +42,16 @@ pub(crate) fn server(local: PeerId) -> Behaviour {
             .circuit_src_per_peer(burst, interval),
         None => unlimited_rates,
     };
-    Behaviour::new(local, config)
+    let mut relay = Behaviour::new(local, config);
+    // Otherwise a node that is reached through a relay itself would become one.
+    relay.set_status(Some(Status::Disable));
+    relay
 }
 
 /// Serves as relay that is reached at `address`. Only this behaviour is told: identify would tell
 /// everybody where this machine listens.
 pub(crate) fn serve_at(relay: &mut Behaviour, address: &Multiaddr) {
+    relay.set_status(Some(Status::Enable));
     relay.on_swarm_event(FromSwarm::ExternalAddrConfirmed(ExternalAddrConfirmed { addr: address }));
 }
 
@@ -71,26 +75,41 @@ pub(crate) fn way_to(peer: PeerId, endpoint: &ConnectedPoint) -> Multiaddr {
 /// At whom this node has asked for a reservation.
 #[derive(Debug, Default)]
 pub(crate) struct Reservations {
-    held: Vec<(ListenerId, PeerId)>,
-    /// Who said no, until it goes.
-    refused: BTreeSet<PeerId>,
+    held: Vec<Held>,
+    /// Who is not asked again before this time.
+    refused: BTreeMap<PeerId, u64>,
+}
+
+#[derive(Debug)]
+struct Held {
+    listener: ListenerId,
+    relay: PeerId,
+    /// Where this node is reached through it: as it was asked, not as the relay says.
+    address: Multiaddr,
+    /// How often the relay has said where.
+    answers: u32,
+}
+
+/// What to do after a relay said where this node is reached through it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answered {
+    /// It is no reservation of ours.
+    Unknown,
+    /// There is a new way to this node.
+    Up,
+    /// It was known: the relay has renewed it.
+    Again,
+    /// Enough of that: each answer is remembered below.
+    TooOften,
 }
 
 impl Reservations {
-    /// Where to ask for a reservation at a connected peer, reached at `address`, that speaks these
-    /// protocols; `None` when it is no relay, or there is no need of it.
-    pub(crate) fn wanted(
-        &self,
-        peer: PeerId,
-        address: &str,
-        protocols: &[StreamProtocol],
-    ) -> Option<Multiaddr> {
-        let is_known = self.held.iter().any(|(_, relay)| *relay == peer);
-        if is_known
-            || self.refused.contains(&peer)
-            || self.held.len() >= limits::RELAYS_WANTED
-            || !protocols.contains(&relay::HOP_PROTOCOL_NAME)
-        {
+    /// Where to ask for a reservation at a connected relay, reached at `address`; `None` when there
+    /// is no need of it.
+    pub(crate) fn wanted(&self, peer: PeerId, address: &str, now_ms: u64) -> Option<Multiaddr> {
+        let is_known = self.held.iter().any(|held| held.relay == peer);
+        let waits = self.refused.get(&peer).is_some_and(|until_ms| *until_ms > now_ms);
+        if is_known || waits || self.held.len() >= limits::RELAYS_WANTED {
             return None;
         }
         let address: Multiaddr = address.parse().ok()?;
@@ -98,25 +117,38 @@ impl Reservations {
         Some(direct.with(Protocol::P2pCircuit))
     }
 
-    /// Asked `peer`.
-    pub(crate) fn asked(&mut self, listener: ListenerId, peer: PeerId) {
-        self.held.push((listener, peer));
+    /// Asked `relay` at `address`.
+    pub(crate) fn asked(&mut self, listener: ListenerId, relay: PeerId, address: Multiaddr) {
+        self.held.push(Held { listener, relay, address, answers: 0 });
     }
 
-    /// A listener ended. Whether it was a reservation.
-    pub(crate) fn ended(&mut self, listener: ListenerId, refused: bool) -> bool {
-        let Some(place) = self.held.iter().position(|(held, _)| *held == listener) else {
+    /// A listener has an address.
+    pub(crate) fn answered(&mut self, listener: ListenerId) -> Answered {
+        let Some(held) = self.held.iter_mut().find(|held| held.listener == listener) else {
+            return Answered::Unknown;
+        };
+        held.answers += 1;
+        match held.answers {
+            1 => Answered::Up,
+            answers if answers > limits::RELAY_ANSWERS_MAX => Answered::TooOften,
+            _ => Answered::Again,
+        }
+    }
+
+    /// The ways to this node.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = &Multiaddr> {
+        self.held.iter().filter(|held| held.answers > 0).map(|held| &held.address)
+    }
+
+    /// A listener ended. Whether it was a reservation; its relay is left alone for a while.
+    pub(crate) fn ended(&mut self, listener: ListenerId, now_ms: u64) -> bool {
+        let Some(place) = self.held.iter().position(|held| held.listener == listener) else {
             return false;
         };
-        let (_, peer) = self.held.swap_remove(place);
-        if refused {
-            self.refused.insert(peer);
-        }
+        let held = self.held.swap_remove(place);
+        let until_ms = now_ms.saturating_add(limits::RELAY_RETRY_MS);
+        self.refused.retain(|_, until_ms| *until_ms > now_ms);
+        self.refused.insert(held.relay, until_ms);
         true
-    }
-
-    /// A peer is gone; when it comes back it may be asked again.
-    pub(crate) fn forget(&mut self, peer: &PeerId) {
-        self.refused.remove(peer);
     }
 }
