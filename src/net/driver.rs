@@ -245,7 +245,12 @@ impl Net {
             Err(_) => Err(("listen", "this is no multiaddr".to_owned())),
         };
         match started {
-            Ok(listener) => self.listeners.push((listener, address)),
+            Ok(listener) => {
+                self.listeners.push((listener, address));
+                if self.peers.is_empty() {
+                    circuit::serve(&mut self.swarm.behaviour_mut().relay);
+                }
+            }
             Err((code, reason)) => {
                 self.pending.push_back(Event::ListenFailed { address, code, reason });
             }

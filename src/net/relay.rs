@@ -19,7 +19,7 @@ use libp2p::{Multiaddr, PeerId};
 
 use crate::limits;
 
-/// The part of a relay; it serves nobody before [`serve_at`].
+/// The part of a relay; it serves nobody before [`serve`].
 pub(crate) fn server(local: PeerId) -> Behaviour {
     let unlimited_rates = Config {
         max_reservations: limits::RELAY_RESERVATIONS_MAX,
@@ -48,10 +48,15 @@ pub(crate) fn server(local: PeerId) -> Behaviour {
     relay
 }
 
-/// Serves as relay that is reached at `address`. Only this behaviour is told: identify would tell
+/// Begins to serve. Only before there is any connection: libp2p tells each that exists, and panics
+/// where one is a circuit.
+pub(crate) fn serve(relay: &mut Behaviour) {
+    relay.set_status(Some(Status::Enable));
+}
+
+/// The relay is reached at `address`. Only this behaviour is told: identify would tell
 /// everybody where this machine listens.
 pub(crate) fn serve_at(relay: &mut Behaviour, address: &Multiaddr) {
-    relay.set_status(Some(Status::Enable));
     relay.on_swarm_event(FromSwarm::ExternalAddrConfirmed(ExternalAddrConfirmed { addr: address }));
 }
 
