@@ -132,7 +132,7 @@ impl State {
         said.candidates.push(id);
         let reported = self.my_keys.get(key).is_some_and(|mine| mine.reported);
         self.pending.begin(*key, now.mono_ms, reported);
-        self.contest(key);
+        self.contest(key, now);
         self.touched.insert(*key);
     }
 

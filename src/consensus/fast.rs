@@ -21,7 +21,7 @@ impl State {
         };
         if voters.insert(place) {
             self.touched.insert(*key);
-            let Some(item) = locked else { return self.contest(key) };
+            let Some(item) = locked else { return self.contest(key, now) };
             if let Some(asked_ms) = self.asked_ms.get(key) {
                 self.latency.measured(now.since_ms(*asked_ms));
             }
@@ -31,11 +31,11 @@ impl State {
     }
 
     /// Leaves a key to the slow path, if a quorum has reported it.
-    pub(super) fn contest(&mut self, key: &ConflictKey) {
+    pub(super) fn contest(&mut self, key: &ConflictKey, now: Now) {
         let Some(committee) = &self.committee else { return };
         let reported = |said: &Key| committee.is_quorum(said.reported(|_| true));
         if self.keys.get(key).is_some_and(reported) {
-            self.pending.contest(key);
+            self.pending.contest(key, now.mono_ms);
         }
     }
 

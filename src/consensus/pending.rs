@@ -14,8 +14,8 @@ pub(super) struct Pending {
     by_time: BTreeSet<(u64, ConflictKey)>,
     /// Those that this member has not reported.
     unreported: BTreeSet<(u64, ConflictKey)>,
-    /// Those that a quorum has reported: the slow path may decide them.
-    contested: BTreeSet<ConflictKey>,
+    /// Those that a quorum has reported, and since when: the slow path may decide them.
+    contested: BTreeMap<ConflictKey, u64>,
 }
 
 impl Pending {
@@ -49,9 +49,9 @@ impl Pending {
         old.map(|(_, key)| *key)
     }
 
-    /// Keys that the slow path may decide.
-    pub(super) fn contested(&self) -> impl Iterator<Item = &ConflictKey> {
-        self.contested.iter()
+    /// Keys that the slow path may decide, and since when it may.
+    pub(super) fn contested(&self) -> impl Iterator<Item = (&ConflictKey, u64)> {
+        self.contested.iter().map(|(key, since)| (key, *since))
     }
 
     /// A key waits from now on, unless it does already.
@@ -76,9 +76,9 @@ impl Pending {
     }
 
     /// A quorum has reported a key.
-    pub(super) fn contest(&mut self, key: &ConflictKey) {
+    pub(super) fn contest(&mut self, key: &ConflictKey, now_ms: u64) {
         if self.since_ms.contains_key(key) {
-            self.contested.insert(*key);
+            self.contested.entry(*key).or_insert(now_ms);
         }
     }
 

@@ -1,8 +1,9 @@
 //! The slow path: one block after the other, each put forward by a leader.
 //!
 //! Whoever made the last decided block leads the next slot, so a leader that failed is skipped
-//! until its turn comes round again. Who leads follows from decided blocks alone: everybody
-//! agrees on it, and nothing but progress depends on it.
+//! until its turn comes round again. One that leaves something out is not followed into the next
+//! slot: its members go to the next view at once. Who leads follows from decided blocks alone:
+//! everybody agrees on it, and nothing but progress depends on it.
 
 use std::collections::BTreeSet;
 
@@ -15,6 +16,10 @@ use crate::limits;
 
 /// Domain of the order in which a leader prefers items of one key: nobody can arrive first.
 const ORDER_DOMAIN: &str = "synaptic-mesh 2026 order of candidates v1";
+
+/// How many times as long as for one view something may wait that leaders could have put forward:
+/// for the end of the current slot and the whole next one, and some more.
+const PATIENCE: u64 = 3;
 
 impl State {
     /// Takes every step of the current slot that is possible; whether it was decided.
@@ -104,7 +109,8 @@ impl State {
             mine.since_ms.get_or_insert(now.mono_ms);
         }
         let timeout_ms = self.latency.timeout_ms(view, &self.config);
-        let late = mine.since_ms.is_some_and(|since| now.since_ms(since) >= timeout_ms);
+        let late = mine.since_ms.is_some_and(|since| now.since_ms(since) >= timeout_ms)
+            || (view == 0 && self.is_passed_over(committee, now));
         let joined = self.slots.get(&self.slot).and_then(|slot| slot.joined(view, committee));
         let next = joined.or((late && view < limits::VIEWS_MAX).then_some(view + 1));
         let Some(next) = next else { return };
@@ -141,7 +147,7 @@ impl State {
 
     fn new_block(&self, view: u32, committee: &Committee, now: Now) -> Block {
         let (mut items, mut taken) = (Vec::new(), BTreeSet::new());
-        for key in self.pending.contested() {
+        for (key, _) in self.pending.contested() {
             if items.len() == limits::BLOCK_ITEMS_MAX {
                 break;
             }
@@ -200,10 +206,24 @@ impl State {
 
     /// Whether the current slot has something to decide.
     fn has_work(&self, committee: &Committee, now: Now) -> bool {
-        let taken = BTreeSet::new();
         self.is_cut_due(now)
             || self.ending(committee).is_some()
-            || self.pending.contested().any(|key| self.winner(key, &taken, committee).is_some())
+            || self.has_waited(u64::MAX, committee)
+    }
+
+    /// Whether the slow path could have given some key to an item since this time.
+    fn has_waited(&self, until_ms: u64, committee: &Committee) -> bool {
+        let taken = BTreeSet::new();
+        let mut waiting = self.pending.contested().filter(|(_, since_ms)| *since_ms <= until_ms);
+        waiting.any(|(key, _)| self.winner(key, &taken, committee).is_some())
+    }
+
+    /// Whether leaders have left something out that they could have put forward, so that the one
+    /// whose turn it is always gets none.
+    fn is_passed_over(&self, committee: &Committee, now: Now) -> bool {
+        let patience_ms = PATIENCE * self.latency.timeout_ms(0, &self.config);
+        let until_ms = now.mono_ms.checked_sub(patience_ms);
+        until_ms.is_some_and(|until_ms| self.has_waited(until_ms, committee))
     }
 
     /// Locks what the leader of the own or a later view put forward, if the rules allow it.
@@ -270,7 +290,8 @@ impl State {
                     && self.allows_cut(cut, block)
                     && self.allows_end(&block.closers, cut, committee)
             }
-            None => true,
+            // Or a leader could go from slot to slot as fast as it likes, with nothing.
+            None => view > 0 || self.has_waited(u64::MAX, committee),
         };
         own && items && cut
     }

@@ -29,7 +29,8 @@ pub(super) struct Setup {
     /// Places of Byzantine members.
     pub(super) byzantine: BTreeSet<usize>,
     /// What these do, as bits: 1 vote for everything, 2 report everything, 4 lead and enter
-    /// views as it suits them, 8 put forward cuts that are none. None of it: they are silent.
+    /// views as it suits them, 8 put forward cuts that are none, 16 lead each slot and put nothing
+    /// forward. None of it: they are silent.
     pub(super) schemes: u32,
     /// Shortest and longest time of a message, milliseconds.
     pub(super) delay_ms: (u32, u32),
@@ -64,6 +65,8 @@ pub(super) struct Network {
     /// What Byzantine members know.
     blocks: Vec<Block>,
     candidates: Vec<Item>,
+    /// Slots that they led with nothing.
+    passed: BTreeSet<(usize, u64)>,
     pub(super) messages: u64,
     /// The last epoch that somebody voted in.
     epoch: u64,
@@ -130,6 +133,7 @@ impl Network {
             log: Vec::new(),
             blocks: Vec::new(),
             candidates: Vec::new(),
+            passed: BTreeSet::new(),
             messages: 0,
             epoch: 0,
             setup,
@@ -303,6 +307,7 @@ impl Network {
         }
         let does = |scheme: u32| self.setup.schemes & scheme != 0;
         let (votes, reports, leads, forges) = (does(1), does(2), does(4), does(8));
+        let passes = does(16);
         for item in &record.items {
             for key in &item.keys {
                 let lock = Vote::Lock(Decision(*key, item.id));
@@ -341,6 +346,8 @@ impl Network {
                 Vote::Enter(slot, view, shown) if leads => {
                     self.usurp(place, *slot, *view, *shown);
                 }
+                Vote::Contested(..) if passes => self.pass_over(place, 0),
+                Vote::CommitBlock(slot, ..) if passes => self.pass_over(place, *slot + 1),
                 _ => {}
             }
         }
@@ -360,6 +367,24 @@ impl Network {
                 Block { slot, view: 0, proposer, items: vec![item], cut: None, closers: vec![] };
             self.back(place, 0, block);
         }
+    }
+
+    /// As if it led view 0 of the slot: a block with nothing, to everybody at once.
+    fn pass_over(&mut self, place: usize, slot: u64) {
+        if !self.passed.insert((place, slot)) {
+            return;
+        }
+        let (view, proposer) = (0, author(place));
+        let block = Block { slot, view, proposer, items: vec![], cut: None, closers: vec![] };
+        let id = block.id();
+        let said = vec![
+            Vote::Propose(view, block),
+            Vote::LockBlock(slot, view, id),
+            Vote::CommitBlock(slot, view, id),
+        ];
+        let votes = vec![Votes { epoch: self.epoch, votes: said }];
+        let (id, author) = (self.name(), author(place));
+        self.publish(place, Record { id, author, items: vec![], votes });
     }
 
     /// As if it led view 0: a checkpoint of this decision alone, whatever it builds on, and as

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::network::{NETWORK, Network, author, committee, key, minted, vertex_id};
-use super::{quiet, random, run};
+use super::{Setup, quiet, random, run};
 use crate::clock::Now;
 use crate::consensus::state::Mutant;
 use crate::consensus::{Committee, Config, Error, Finality, Input, Item, Output, Record, State};
@@ -255,4 +255,35 @@ fn a_block_that_the_reports_do_not_allow_is_not_locked() {
     assert!(!locks(votes_on_second_item(first, None)), "the first item may have been decided");
     // The control: without the check it would be locked.
     assert!(locks(votes_on_second_item(first, Some(Mutant::Unchecked))));
+}
+
+#[test]
+fn leaders_that_leave_something_out_are_passed() {
+    // The leaders of the first views of each slot, as many as there may be.
+    for (members, byzantine) in [(4, 1), (7, 2)] {
+        let setup = Setup { byzantine: (0..byzantine).collect(), schemes: 16, ..quiet(members) };
+        let mut network = Network::new(setup, 1);
+        for first_at in [members - 2, members - 1] {
+            network.submit(&[key("a")], Some(first_at));
+        }
+        network.run(20_000);
+        for place in network.honest() {
+            let decided = network.decided_ms[place].get(&key("a"));
+            let (_, at_ms) = decided.unwrap_or_else(|| panic!("{place} of {members} waits"));
+            eprintln!("{members} members, {byzantine} leave it out: {at_ms} ms");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_no_block_of_a_first_view() {
+    let setup = Setup { byzantine: [0].into(), schemes: 16, ..quiet(4) };
+    let mut network = Network::new(setup, 1);
+    network.submit(&[key("a")], Some(1));
+    network.submit(&[key("a")], Some(2));
+    network.run(60_000);
+    let slots = network.honest().into_iter().map(|place| network.engines[place].slot);
+    let slots: Vec<u64> = slots.collect();
+    eprintln!("{slots:?} slots");
+    assert!(slots.iter().all(|slot| *slot < 20), "{slots:?}");
 }
