@@ -350,7 +350,7 @@ impl Fixture {
             Request::Ancestors(WantAncestors { of: ids.clone(), known: Vec::new() }),
             Request::Ranges(Ranges { message: negentropy::initiate(&small_timeline()) }),
             Request::Blob(WantBlob { blob, offset: 0 }),
-            Request::Snapshot(WantSnapshot { epoch: 0 }),
+            Request::Snapshot(WantSnapshot { epoch: 0, height: 0 }),
         ];
         let encoded = requests.iter().map(Request::encode);
         std::iter::once(self.hello.clone()).chain(encoded).collect()

@@ -13,6 +13,9 @@ pub mod math;
 
 pub mod rng;
 
+#[cfg(feature = "mesh")]
+mod rate;
+
 #[cfg(feature = "truth")]
 pub mod units;
 

@@ -93,6 +93,9 @@ pub const SNAPSHOT_DIGESTS_MAX: u64 = 16;
 pub const SNAPSHOT_OPEN_MAX: usize = 4_096;
 /// Peers that are asked for a snapshot at a time (count): as many as a node wants to know.
 pub const SNAPSHOT_PEERS_MAX: usize = 8;
+/// Peers that are asked for what another one dropped (count): two of the same word are believed,
+/// and of three one may be gone.
+pub const SNAPSHOT_DOUBT_PEERS_MAX: usize = 3;
 /// Milliseconds that are waited for further offers of a snapshot after the first: a slow answer.
 pub const SNAPSHOT_OFFER_MS: u64 = 2_000;
 /// Milliseconds to the next attempt, and without progress until one is given up: three timeouts.

@@ -31,7 +31,7 @@ const ITEM_HEAD_BYTES: usize = 5;
 const HEADS_BYTES: usize = 64;
 
 /// The request-response protocol between two nodes.
-pub const SYNC_PROTOCOL: &str = "/synaptic-mesh/sync/3";
+pub const SYNC_PROTOCOL: &str = "/synaptic-mesh/sync/4";
 
 /// The request-response protocol between members of a group: a [`crate::group::Packet`] each way
 /// there, a [`crate::group::Receipt`] each way back.
@@ -203,17 +203,20 @@ pub struct Ballots {
 pub struct WantSnapshot {
     /// The last epoch whose committee the asker knows.
     pub epoch: u64,
+    /// Its last checkpoint: a snapshot that is no newer is of no use to it.
+    pub height: u64,
 }
 
 /// The newest snapshot that the committee of the asked epoch certified; or, if that committee does
-/// not decide any more, the certificate that names the next one.
+/// not decide any more, the certificate that names the next one, with the snapshot that it is of
+/// while that is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Snapshot {
     /// An encoded [`crate::consensus::Sealed`].
     #[serde(with = "serde_bytes")]
     pub certificate: Vec<u8>,
-    /// An encoded [`crate::snapshot::Manifest`]; empty with a certificate that ends an epoch.
+    /// An encoded [`crate::snapshot::Manifest`]; may be empty with a certificate that ends an epoch.
     #[serde(with = "serde_bytes")]
     pub manifest: Vec<u8>,
     /// Covered vertices that say something about what is still open, as far as the sender knows: 32

@@ -45,7 +45,6 @@ mod peers;
 mod polling;
 mod proving;
 mod pruning;
-mod rate;
 mod sampled;
 mod serving;
 mod snapshots;
@@ -70,6 +69,7 @@ use crate::effect::{Effect, Input};
 use crate::event::{Event, Problem};
 use crate::federated::Runs;
 use crate::identity::{AuthorId, Secrets, TransportId};
+use crate::rate::Bucket;
 use crate::rng::Rng;
 use crate::{consensus, dag, limits, sync};
 
@@ -98,7 +98,7 @@ pub struct Node {
     penalties: offence::Penalties,
     author_rates: BTreeMap<AuthorId, exchange::Rates>,
     /// Hellos of strangers cost signature checks.
-    greetings: rate::Bucket,
+    greetings: Bucket,
     book: book::Book,
     blobs: blobs::Blobs,
     serving: serving::Serving,
@@ -182,7 +182,7 @@ impl Node {
             peers: peers::Peers::default(),
             penalties: offence::Penalties::default(),
             author_rates: BTreeMap::new(),
-            greetings: rate::Bucket::new(now.mono_ms),
+            greetings: Bucket::new(now.mono_ms),
             book: book::Book::default(),
             blobs: blobs::Blobs::default(),
             serving: serving::Serving::default(),

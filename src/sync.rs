@@ -347,15 +347,14 @@ impl State {
         let is_asked = |id: &VertexId| {
             self.under_way.values().any(|other| other.ids.binary_search(id).is_ok())
         };
-        let ids: Vec<VertexId> = state
-            .wanted
-            .keys()
-            .filter(|id| !is_asked(id))
-            .copied()
-            .take(limits::REQUEST_VERTICES_MAX)
-            .collect();
-        let heads = ids.iter().any(|id| state.wanted.get(id).is_some_and(|wanted| wanted.head));
-        let ancestors = heads || state.walking;
+        let open = state.wanted.iter().filter(|(id, _)| !is_asked(id));
+        // Parents that are missing although a past was sent are not to be had by walking: they are
+        // asked for by name, so that a peer that dropped them can say so.
+        let by_name = !state.walking && open.clone().any(|(_, wanted)| !wanted.head);
+        let open = open.filter(|(_, wanted)| !by_name || !wanted.head);
+        let ids: Vec<VertexId> =
+            open.map(|(id, _)| *id).take(limits::REQUEST_VERTICES_MAX).collect();
+        let ancestors = !by_name;
         let walks = |other: &UnderWay| other.kind == Kind::Ancestors;
         if ids.is_empty() || (ancestors && self.under_way.values().any(walks)) {
             return None;

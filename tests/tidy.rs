@@ -9,7 +9,7 @@ use std::{fs, path::Path};
 
 /// Modules from the ground up, one row per floor. A module may use only what stands before it.
 const FLOORS: &[&[&str]] = &[
-    &["limits", "clock", "math", "rng", "units", "simd"],
+    &["limits", "clock", "math", "rng", "rate", "units", "simd"],
     &["crypto", "tensor"],
     &["neural"],
     &["identity", "dag", "sync", "ledger", "consensus", "sampling", "genesis", "snapshot"],

@@ -14,12 +14,14 @@
 //!
 //! # Equivocation
 //! Two vertices of one author for one position *end* the author. From the moment a node knows, it
-//! refuses further vertices of that author, with one exception: a vertex that another author's
+//! refuses further vertices of that author, with two exceptions. A vertex that another author's
 //! vertex cites is fetched and accepted, because that other author may have cited it before it
-//! knew, and because its own vertex would be cut off otherwise. A vertex of the author whose causal
-//! past contains a proof is invalid everywhere and for ever. So honest nodes converge: what honest
-//! authors cited stays, and nobody honest cites anything after the proof. This is the rule of the
-//! blocklace (Almog, Shapiro et al., 2024).
+//! knew, and because its own vertex would be cut off otherwise. And what a peer hands out when it
+//! is asked for a past is accepted, because that peer may have accepted it before it knew: answers
+//! come in causal order, so what cites such a vertex comes after it. A vertex of the author whose
+//! causal past contains a proof is invalid everywhere and for ever. So honest nodes converge: what
+//! honest authors cited stays, and nobody honest cites anything after the proof. This is the rule
+//! of the blocklace (Almog, Shapiro et al., 2024).
 //!
 //! # Cost
 //! Insertion is O(log n) per parent, plus one signature check. Asking whether an ended author's
@@ -68,6 +70,8 @@ pub enum Source {
     Own,
     /// This peer sent it, whoever wrote it.
     Peer(TransportId),
+    /// This peer was asked for it, or for the past of something, and says that it has it.
+    Answer(TransportId),
 }
 
 /// What became of a vertex.
@@ -192,7 +196,7 @@ impl Graph {
             return Err(Error::WrongNetwork { expected: self.network, found: fields.network });
         }
         if let Some(seq) = self.ended.get(&fields.author)
-            && !self.orphans.is_cited(&vertex.id())
+            && !self.is_backed(&vertex, from)
         {
             return Err(Error::Ended { author: fields.author, seq: *seq });
         }
@@ -203,12 +207,12 @@ impl Graph {
         {
             self.end(&proof);
             // Asked again: ending the author dropped what only the author itself had cited.
-            if !self.orphans.is_cited(&vertex.id()) {
+            if !self.is_backed(&vertex, from) {
                 return Ok(Insert::Equivocated(proof));
             }
         }
         if keyed != Keyed::Unknown {
-            self.check_dropped(&vertex)?;
+            self.check_dropped(&vertex, from)?;
         }
         self.check_share(&vertex)?;
         let missing = self.missing_parents(&vertex);
@@ -428,7 +432,7 @@ impl Graph {
         missing: BTreeSet<VertexId>,
         now: Now,
     ) -> Result<Insert, Error> {
-        let Source::Peer(peer) = from else {
+        let (Source::Peer(peer) | Source::Answer(peer)) = from else {
             return Err(Error::Restore { id: vertex.id(), missing: missing.len() });
         };
         let found = vertex.vertex().lamport;
@@ -444,6 +448,7 @@ impl Graph {
         self.orphans.park(Orphan {
             vertex,
             peer: peer.clone(),
+            answered: matches!(from, Source::Answer(_)),
             proven: keyed != Keyed::Unknown,
             parked_mono_ms: now.mono_ms,
             missing,
@@ -527,19 +532,26 @@ impl Graph {
     /// signature was verified when it came or when its author's identity did; where neither
     /// happened, its `prev` is not the author's, which the check of its past finds.
     fn adopt(&mut self, orphan: Orphan, accepted: &mut Vec<VertexId>) -> Result<(), Error> {
-        let (vertex, from) = (orphan.vertex, Source::Peer(orphan.peer));
+        let Orphan { vertex, peer, answered, .. } = orphan;
+        let from = if answered { Source::Answer(peer) } else { Source::Peer(peer) };
         let author = vertex.vertex().author;
         if let Some(proof) = self.conflict(&vertex) {
             self.end(&proof);
         }
-        self.check_dropped(&vertex)?;
+        self.check_dropped(&vertex, &from)?;
         if let Some(seq) = self.ended.get(&author)
-            && !self.orphans.is_cited(&vertex.id())
+            && !self.is_backed(&vertex, &from)
         {
             return Err(Error::Ended { author, seq: *seq });
         }
         self.check_share(&vertex)?;
         self.check_and_accept(vertex, &from, accepted)
+    }
+
+    /// Whether somebody else says that it has a vertex of an ended author, by citing it or by
+    /// handing it out.
+    fn is_backed(&self, vertex: &SignedVertex, from: &Source) -> bool {
+        matches!(from, Source::Answer(_)) || self.orphans.is_cited(&vertex.id())
     }
 
     fn notice(&mut self, notice: Notice) {

@@ -64,7 +64,7 @@ fn requests() -> Vec<(&'static str, Request)> {
         ("request-ranges", Request::Ranges(Ranges { message: vec![0x61, 0, 0, 2, 0] })),
         ("request-blob", Request::Blob(WantBlob { blob: BlobId::of(b"blob"), offset: 300_000 })),
         ("request-polls", Request::Polls(Polls { questions: vec![question().into()] })),
-        ("request-snapshot", Request::Snapshot(WantSnapshot { epoch: 3 })),
+        ("request-snapshot", Request::Snapshot(WantSnapshot { epoch: 3, height: 9 })),
     ]
 }
 

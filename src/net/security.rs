@@ -28,6 +28,7 @@ use crate::event::Channel;
 use crate::limits;
 use crate::message::CHANNEL_PROTOCOL;
 use crate::platform;
+use crate::rate::Bucket;
 
 /// The upgrade of every connection.
 #[derive(Clone)]
@@ -36,14 +37,8 @@ pub(crate) struct Security {
     /// Only when classical peers are allowed.
     classical: Option<noise::Config>,
     live: Live,
-    answered: Arc<Mutex<Answered>>,
-}
-
-/// Handshakes of others that were answered: thousandths that are not yet forgotten, and when.
-#[derive(Debug, Default)]
-struct Answered {
-    spent_milli: u64,
-    at_ms: u64,
+    /// Handshakes of others that were answered.
+    answered: Arc<Mutex<Bucket>>,
 }
 
 impl Security {
@@ -52,21 +47,17 @@ impl Security {
         classical: Option<noise::Config>,
         live: Live,
     ) -> Self {
-        Self { credentials: Arc::new(credentials), classical, live, answered: Arc::default() }
+        let answered = Arc::new(Mutex::new(Bucket::new(platform::now().mono_ms)));
+        Self { credentials: Arc::new(credentials), classical, live, answered }
     }
 
     /// Whether one more handshake may be answered. Before any work is done for it.
     fn may_answer(&self) -> io::Result<()> {
         let now_ms = platform::now().mono_ms;
         let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
-        let passed_ms = now_ms.saturating_sub(answered.at_ms);
-        let forgotten = passed_ms.saturating_mul(u64::from(limits::HANDSHAKES_PER_SECOND));
-        answered.at_ms = now_ms;
-        answered.spent_milli = answered.spent_milli.saturating_sub(forgotten);
-        if answered.spent_milli >= u64::from(limits::HANDSHAKES_BURST) * 1_000 {
+        if !answered.take(now_ms, limits::HANDSHAKES_BURST, limits::HANDSHAKES_PER_SECOND) {
             return Err(io::Error::other("too many handshakes at once; try again in a second"));
         }
-        answered.spent_milli += 1_000;
         Ok(())
     }
 

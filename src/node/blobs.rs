@@ -192,6 +192,11 @@ impl Blobs {
         }
     }
 
+    /// Whether something may be fetched now.
+    pub(super) fn is_due(&self, now_ms: u64) -> bool {
+        self.wants.values().any(|want| want.fetch.is_none() && want.next_ms <= now_ms)
+    }
+
     /// Starts what can be fetched now from peers for which `is_free` holds.
     pub(super) fn start_fetches(
         &mut self,
@@ -294,6 +299,7 @@ impl Blobs {
     }
 
     /// Blobs wanted from peers.
+    #[cfg(test)]
     pub(super) fn wanted(&self) -> usize {
         self.wants.len()
     }

@@ -16,7 +16,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::engine::Engine;
-use super::rate::Bucket;
 use super::sampled::Sampled;
 use super::{Node, Phase};
 use crate::clock::Now;
@@ -28,6 +27,7 @@ use crate::effect::Effect;
 use crate::event::{Event, FinalisedView, Problem};
 use crate::genesis::{self, Genesis};
 use crate::identity::{AuthorId, NetworkId};
+use crate::rate::Bucket;
 use crate::rng::Rng;
 use crate::{ledger, limits};
 

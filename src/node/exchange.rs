@@ -2,7 +2,6 @@
 
 use super::offence::Offence;
 use super::peers::{Asked, Open};
-use super::rate::Bucket;
 use super::{Node, limits};
 use crate::clock::Now;
 use crate::dag::{self, Insert, Notice, SignedVertex, Source, VertexId};
@@ -10,6 +9,7 @@ use crate::effect::{Effect, RequestFailed, Verdict};
 use crate::event::Problem;
 use crate::identity::{AuthorId, TransportId};
 use crate::message::{Ranges, Refusal, Request, Response, Vertices, WantAncestors, WantVertices};
+use crate::rate::Bucket;
 use crate::sync::{self, Want};
 
 /// How much of one author is taken in.
@@ -92,7 +92,8 @@ impl Node {
                 return Verdict::Ignore;
             }
         }
-        match self.take_vertex(peer, signed, now, out) {
+        let source = Source::Peer(peer.clone());
+        match self.take_vertex(peer, signed, &source, now, out) {
             Taken::News(id) if self.graph.contains(&id) => Verdict::Accept,
             Taken::News(_) | Taken::Nothing(_) => Verdict::Ignore,
             Taken::Wrong => Verdict::Reject,
@@ -159,11 +160,12 @@ impl Node {
         &mut self,
         peer: &TransportId,
         signed: SignedVertex,
+        source: &Source,
         now: Now,
         out: &mut Vec<Effect>,
     ) -> Taken {
         let (id, author) = (signed.id(), signed.vertex().author);
-        let inserted = self.graph.insert(signed, &Source::Peer(peer.clone()), now);
+        let inserted = self.graph.insert(signed, source, now);
         let taken = match inserted {
             Ok(Insert::Accepted(accepted)) => {
                 if author == self.me {
@@ -362,6 +364,14 @@ impl Node {
             (Ok(Response::Snapshot(offer)), Asked::Snapshot) => {
                 self.on_offer(&peer, &offer, now, out);
             }
+            (Ok(Response::Vertices(answer)), Asked::Dropped { ids }) => {
+                if answer.vertices.is_empty() {
+                    self.on_doubted(&peer, false, now);
+                } else {
+                    self.on_vertices(&peer, Some(ids), &answer, now, out);
+                    self.on_kept(&peer, ids);
+                }
+            }
             (Ok(Response::Vertices(answer)), Asked::Filling { ids }) => {
                 self.on_filled(&peer, ids, &answer, now, out);
             }
@@ -381,10 +391,14 @@ impl Node {
     /// A peer refused a request. That is its right, but a refused hello ends the connection.
     fn on_refusal(&mut self, open: &Open, reason: Refusal, now: Now, out: &mut Vec<Effect>) {
         self.counters.count("request-refused");
-        self.give_up(open, now);
-        if reason == Refusal::Dropped {
-            self.want_snapshot(now, out);
+        match (reason, &open.asked) {
+            (Refusal::Dropped, Asked::Vertices { ids: Some(ids) }) => {
+                self.on_dropped(&open.peer, ids, now, out);
+            }
+            (Refusal::Dropped, Asked::Dropped { .. }) => self.on_doubted(&open.peer, true, now),
+            _ => {}
         }
+        self.give_up(open, now);
         if open.asked != Asked::Hello {
             if reason == Refusal::Identity {
                 // It forgot this node's hello, such as after a restart.
@@ -418,8 +432,9 @@ impl Node {
             Asked::Blob { blob, .. } => self.blobs.give_up(blob, &open.peer),
             // A poll has a deadline of its own.
             Asked::Filling { .. } => self.joining.give_up(&open.peer),
-            Asked::Hello | Asked::Heads | Asked::Packet { .. } | Asked::Polls | Asked::Snapshot => {
-            }
+            Asked::Dropped { .. } => self.on_doubted(&open.peer, false, now),
+            Asked::Snapshot => self.joining.has_none(),
+            Asked::Hello | Asked::Heads | Asked::Packet { .. } | Asked::Polls => {}
         }
     }
 
@@ -432,6 +447,7 @@ impl Node {
         now: Now,
         out: &mut Vec<Effect>,
     ) {
+        let source = Source::Answer(peer.clone());
         let (mut received, mut news) = (Vec::new(), 0);
         let (mut useless, mut held) = (false, false);
         for bytes in &answer.vertices {
@@ -451,7 +467,7 @@ impl Node {
                 held = true;
                 break;
             }
-            match self.take_vertex(peer, signed, now, out) {
+            match self.take_vertex(peer, signed, &source, now, out) {
                 Taken::News(id) => {
                     news += 1;
                     received.push(id);

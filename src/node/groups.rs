@@ -12,7 +12,6 @@ use super::Node;
 use super::commands::busy_problem;
 use super::offence::Offence;
 use super::peers::{Asked, Peer};
-use super::rate::Bucket;
 use crate::clock::Now;
 use crate::effect::{Effect, RequestFailed};
 use crate::event::{GroupView, Problem, Reply};
@@ -21,6 +20,7 @@ use crate::group::{
 };
 use crate::identity::{AuthorId, TransportId};
 use crate::limits;
+use crate::rate::Bucket;
 use crate::rng::Rng;
 
 /// Packets under way to one peer (count): the rest of its requests is for the history.
@@ -83,6 +83,11 @@ impl Groups {
     /// Commands without an answer.
     pub(super) fn waiting(&self) -> usize {
         self.asked.len()
+    }
+
+    /// Whether a node of this author is needed by a group.
+    pub(super) fn needs(&self, author: &AuthorId) -> bool {
+        self.engines.values().any(|engine| engine.is_known(author))
     }
 
     /// Forgets a peer that is gone.

@@ -1,7 +1,7 @@
 //! Taking a snapshot, when peers dropped what this node never saw.
 //!
 //! ```text
-//!  a peer refuses: dropped -> [asking]  several peers; each certificate is verified, committee by
+//!  peers refuse: dropped -> [asking]  several peers; each certificate is verified, committee by
 //!                                |      committee; the newest manifest is taken
 //!                             [loading] its chunks, as blobs, from whoever has them
 //!                                |
@@ -22,6 +22,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Node;
+use super::config::History;
 use super::offence::Offence;
 use super::peers::Asked;
 use crate::clock::Now;
@@ -42,8 +43,10 @@ const WANTED_AS: &[u8] = b"snapshot";
 /// How far a snapshot has come.
 #[derive(Debug, Default)]
 pub(super) struct Joining {
-    /// Whether a peer dropped what is needed here.
-    pub(super) wanted: bool,
+    /// What one peer says it dropped, and whether others have it.
+    doubt: Option<Doubt>,
+    /// Whether what is needed here is not to be had otherwise.
+    wanted: bool,
     pub(super) stage: Stage,
     /// The committees from the own one to the last that a certificate named.
     committee: Option<Committee>,
@@ -51,6 +54,8 @@ pub(super) struct Joining {
     pub(super) ends: Vec<Checkpoint>,
     /// Peers that were asked since the last of these, and in this attempt.
     asked: BTreeSet<TransportId>,
+    /// Those of them that had nothing to offer (count).
+    fruitless: usize,
     best: Option<Offer>,
     /// Who says of which vertices that they are open.
     open: BTreeMap<VertexId, BTreeSet<TransportId>>,
@@ -58,6 +63,15 @@ pub(super) struct Joining {
     offered_ms: u64,
     progress_ms: u64,
     not_before_ms: u64,
+}
+
+/// A peer dropped what is needed here; others are asked for it.
+#[derive(Debug, Default)]
+struct Doubt {
+    /// Who says that it dropped it.
+    dropped_by: BTreeSet<TransportId>,
+    /// Who has not answered yet.
+    asked: BTreeSet<TransportId>,
 }
 
 /// What is under way.
@@ -117,6 +131,11 @@ impl Joining {
         times.into_iter().filter(|at_ms| self.wanted && *at_ms > now_ms).min()
     }
 
+    /// A peer that was asked for a snapshot has none, or does not answer.
+    pub(super) fn has_none(&mut self) {
+        self.fruitless += 1;
+    }
+
     /// What was asked of a peer does not come.
     pub(super) fn give_up(&mut self, peer: &TransportId) {
         if let Stage::Filling(filling) = &mut self.stage {
@@ -170,12 +189,62 @@ impl Filling {
 }
 
 impl Node {
-    /// A peer dropped what this node has not seen.
-    pub(super) fn want_snapshot(&mut self, now: Now, out: &mut Vec<Effect>) {
+    /// A peer says that it dropped what this node has not seen. That is its word alone, and others
+    /// may have it: some of them are asked, or all if this node keeps the whole history.
+    pub(super) fn on_dropped(
+        &mut self,
+        peer: &TransportId,
+        ids: &[VertexId],
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
         if self.deciding.engine.quorum().is_none() || self.config.genesis.is_none() {
             return self.warn(dropped_problem(), now, out);
         }
-        if !self.joining.wanted {
+        if self.joining.wanted || self.joining.doubt.is_some() {
+            return;
+        }
+        let known = self.peers.known().map(|(other, _, _)| other.clone());
+        let mut others: Vec<TransportId> = known.filter(|other| other != peer).collect();
+        self.rng.shuffle(&mut others);
+        if self.config.history != History::All {
+            others.truncate(limits::SNAPSHOT_DOUBT_PEERS_MAX);
+        }
+        let mut doubt = Doubt { dropped_by: [peer.clone()].into(), ..Doubt::default() };
+        for other in others {
+            let message = Request::Vertices(WantVertices { ids: ids.to_vec() });
+            if self.request(&other, Asked::Dropped { ids: ids.to_vec() }, &message, now, out) {
+                doubt.asked.insert(other);
+            }
+        }
+        self.joining.doubt = Some(doubt);
+        self.settle_doubt(now);
+    }
+
+    /// A peer that was asked for what another dropped has it not either.
+    pub(super) fn on_doubted(&mut self, peer: &TransportId, dropped: bool, now: Now) {
+        let Some(doubt) = &mut self.joining.doubt else { return };
+        if doubt.asked.remove(peer) && dropped {
+            doubt.dropped_by.insert(peer.clone());
+        }
+        self.settle_doubt(now);
+    }
+
+    /// A peer has what another dropped: it is fetched from there.
+    pub(super) fn on_kept(&mut self, peer: &TransportId, ids: &[VertexId]) {
+        self.joining.doubt = None;
+        let missing = ids.iter().filter(|id| !self.graph.contains(id)).copied();
+        let missing: Vec<VertexId> = missing.collect();
+        self.sync.on_missing(peer, &missing);
+    }
+
+    /// Two are believed, and one if nobody else has it. Who keeps the whole history gives none of
+    /// it up while anybody may have it.
+    fn settle_doubt(&mut self, now: Now) {
+        let Some(doubt) = &self.joining.doubt else { return };
+        let agree = doubt.dropped_by.len() > 1 && self.config.history != History::All;
+        if agree || doubt.asked.is_empty() {
+            self.joining.doubt = None;
             self.joining.wanted = true;
             self.joining.progress_ms = now.mono_ms.max(self.joining.not_before_ms);
         }
@@ -207,11 +276,13 @@ impl Node {
         // Or peers with ids of their choice would be asked each time, and nobody else.
         self.rng.shuffle(&mut known);
         let epoch = self.joining_committee().map_or(0, Committee::epoch);
+        let height = self.height_here();
         for peer in &known {
             let is_new = !self.joining.asked.contains(peer) && self.peers.is_free(peer);
-            if is_new && self.joining.asked.len() < limits::SNAPSHOT_PEERS_MAX {
+            let awaited = self.joining.asked.len().saturating_sub(self.joining.fruitless);
+            if is_new && awaited < limits::SNAPSHOT_PEERS_MAX {
                 self.joining.asked.insert(peer.clone());
-                let message = Request::Snapshot(WantSnapshot { epoch });
+                let message = Request::Snapshot(WantSnapshot { epoch, height });
                 self.request(peer, Asked::Snapshot, &message, now, out);
             }
         }
@@ -225,6 +296,12 @@ impl Node {
             let loading = Loading { offer, entries: Vec::new(), done: 0 };
             self.load_chunks(loading, now, out);
         }
+    }
+
+    /// The height of the last checkpoint here.
+    fn height_here(&self) -> u64 {
+        let here = self.deciding.engine.quorum().and_then(|engine| engine.checkpoints().last());
+        here.map_or(0, |last| last.height)
     }
 
     fn joining_committee(&self) -> Option<&Committee> {
@@ -260,22 +337,23 @@ impl Node {
             return Err(Error::Stale { height, known: height });
         }
         let sealed = sealed.verify(&self.config.network, committee)?;
-        if let Some(seats) = &sealed.next
-            && offer.manifest.is_empty()
-        {
+        if let Some(seats) = &sealed.next {
             let next = Committee::of_seats(seats)?;
             if committee.epoch().checked_add(1) == Some(next.epoch()) {
                 self.joining.committee = Some(next);
-                self.joining.ends.push(sealed);
+                self.joining.ends.push(sealed.clone());
                 self.joining.asked.clear();
+                self.joining.fruitless = 0;
                 self.joining.progress_ms = now.mono_ms;
             }
-            return Ok(());
+            if offer.manifest.is_empty() {
+                return Ok(());
+            }
+            // The next committee may not have certified anything yet.
         }
         let manifest = Manifest::open(&offer.manifest, &sealed)?;
-        let here = self.deciding.engine.quorum().and_then(|engine| engine.checkpoints().last());
         let best = self.joining.best.as_ref().map(|best| best.sealed.height);
-        let known = here.map_or(0, |last| last.height).max(best.map_or(0, |height| height - 1));
+        let known = self.height_here().max(best.map_or(0, |height| height - 1));
         if sealed.height <= known {
             return Err(Error::Stale { height: sealed.height, known });
         }

@@ -9,9 +9,10 @@
 //! - a node that has hardly room for the connections of others parts from some that have been there
 //!   for a while, as they know others by then.
 //!
-//! Of those that it chose itself a few stay: or who dials it most would decide alone whom it knows.
-//! Probing addresses in this way is what Bitcoin's feeler connections do (Heilman et al., 2015);
-//! changing neighbours at random keeps a graph connected (peer sampling, Jelasity et al., 2007).
+//! Members of one group stay connected. Of peers that a node chose itself a few stay, too: or who
+//! dials it most would decide alone whom it knows. Probing addresses in this way is what Bitcoin's
+//! feeler connections do (Heilman et al., 2015); changing neighbours at random keeps a graph
+//! connected (peer sampling, Jelasity et al., 2007).
 
 use super::Node;
 use super::peers::Peer;
@@ -60,8 +61,10 @@ impl Node {
         now: Now,
         out: &mut Vec<Effect>,
     ) {
+        let is_needed = |peer: &Peer| peer.author().is_some_and(|id| self.groups.needs(&id));
         let settled = self.peers.iter().filter(|(_, peer)| {
-            of(peer) && peer.is_idle() && now.since_ms(peer.since_ms) >= settled_ms
+            let is_settled = peer.is_idle() && now.since_ms(peer.since_ms) >= settled_ms;
+            of(peer) && is_settled && !is_needed(peer)
         });
         let settled: Vec<&TransportId> = settled.map(|(id, _)| id).collect();
         let count = u32::try_from(settled.len()).unwrap_or(u32::MAX);

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::rate::Bucket;
 use crate::dag::{BlobId, VertexId};
 use crate::event::Channel;
 use crate::group::GroupId;
 use crate::identity::{AuthorId, TransportId};
 use crate::limits;
+use crate::rate::Bucket;
 use crate::rng::Rng;
 
 /// Connected peers and open requests.
@@ -79,6 +79,10 @@ pub(super) enum Asked {
     Polls,
     /// A snapshot.
     Snapshot,
+    /// Vertices that another peer dropped.
+    Dropped {
+        ids: Vec<VertexId>,
+    },
     /// Vertices to go with a snapshot.
     Filling {
         ids: Vec<VertexId>,

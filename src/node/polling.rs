@@ -11,13 +11,13 @@ use serde_bytes::ByteBuf;
 use super::Node;
 use super::offence::Offence;
 use super::peers::{Asked, Peer};
-use super::rate::Bucket;
 use super::serving::{refuse, respond};
 use crate::clock::Now;
 use crate::effect::Effect;
 use crate::identity::{AuthorId, TransportId};
 use crate::limits;
 use crate::message::{Ballots, Polls, Refusal, Request, Response};
+use crate::rate::Bucket;
 use crate::sampling::{self, Answer, Input, Output, Question};
 
 /// What this node asks a member: a little less than the member answers, whatever the clocks say.

@@ -13,7 +13,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::Node;
-use super::rate::Bucket;
 use crate::clock::Now;
 use crate::consensus::{Committee, Finality, Item, Record};
 use crate::dag::cbor;
@@ -23,6 +22,7 @@ use crate::genesis::{self, Genesis};
 use crate::identity::{AuthorId, NetworkId};
 use crate::ledger::{self, Entry, Operation, Settled};
 use crate::limits;
+use crate::rate::Bucket;
 use crate::rng::Rng;
 use crate::sampling::{Config, Input, Members, Output, Question, State};
 

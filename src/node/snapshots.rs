@@ -148,7 +148,7 @@ impl Node {
         if !self.may_walk(peer, token, now, out) {
             return;
         }
-        let offer = self.step_from(want.epoch).or_else(|| self.offer(want.epoch));
+        let offer = self.step_from(want.epoch).or_else(|| self.offer(want));
         self.has_walked(peer, self.graph.len() * LOOK_COST);
         match offer {
             Some(offer) => respond(token, &Response::Snapshot(offer), out),
@@ -156,18 +156,23 @@ impl Node {
         }
     }
 
-    /// The certificate that ends an epoch.
+    /// The certificate that ends an epoch, and what may be the newest manifest that has one: in a
+    /// network where nothing happens the next committee certifies nothing.
     fn step_from(&self, epoch: u64) -> Option<Snapshot> {
         let checkpoints = self.deciding.engine.quorum()?.checkpoints();
         let last = checkpoints.iter().find(|held| held.epoch == epoch && held.next.is_some())?;
         let certificate = self.seal(last)?;
-        Some(Snapshot { certificate, manifest: Vec::new(), open: Vec::new() })
+        let manifest = self.snapshots.manifests.get(&last.height).cloned();
+        let offer = manifest.and_then(|manifest| self.fitting(certificate.clone(), manifest));
+        let step = Snapshot { certificate, manifest: Vec::new(), open: Vec::new() };
+        Some(offer.unwrap_or(step))
     }
 
     /// The newest manifest that a quorum signed in an epoch.
-    fn offer(&mut self, epoch: u64) -> Option<Snapshot> {
+    fn offer(&mut self, want: WantSnapshot) -> Option<Snapshot> {
         let checkpoints = self.deciding.engine.quorum()?.checkpoints();
-        let of_epoch = checkpoints.iter().rev().take_while(|held| held.epoch == epoch);
+        let news = |held: &&Checkpoint| held.epoch == want.epoch && held.height > want.height;
+        let of_epoch = checkpoints.iter().rev().take_while(news);
         let kept = of_epoch.filter(|held| self.snapshots.manifests.contains_key(&held.height));
         let cached = |height| {
             let cached = self.snapshots.certificate.as_ref();
@@ -179,6 +184,11 @@ impl Node {
         })?;
         let manifest = self.snapshots.manifests.get(&height)?.clone();
         self.snapshots.certificate = Some((height, certificate.clone()));
+        self.fitting(certificate, manifest)
+    }
+
+    /// An answer with these, if it is not too long for one.
+    fn fitting(&self, certificate: Vec<u8>, manifest: Vec<u8>) -> Option<Snapshot> {
         let open = self.open_bytes();
         let bytes = certificate.len() + manifest.len() + open.len() + FRAME_BYTES;
         (bytes <= limits::RESPONSE_BYTES_MAX).then_some(Snapshot { certificate, manifest, open })

@@ -14,7 +14,7 @@ use crate::message::{BlobPiece, Request, WantBlob};
 impl Node {
     /// Starts fetching wanted blobs, unless the store cannot take them.
     pub(super) fn fetch_blobs(&mut self, now: Now, out: &mut Vec<Effect>) {
-        if self.writer.is_full() || self.blobs.wanted() == 0 {
+        if self.writer.is_full() || !self.blobs.is_due(now.mono_ms) {
             return;
         }
         if self.blobs.stored().0 >= limits::BLOBS_MAX {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Graph, Notice};
+use super::{Graph, Notice, Source};
 use crate::crypto::sign::{PublicKey, SUITE};
 use crate::dag::mutant::{self, Check};
 use crate::dag::{EquivocationProof, Error, Payload, SignedVertex, VertexId};
@@ -82,14 +82,18 @@ impl Graph {
 
     /// Ends the author of a vertex for a position at which another one was dropped. There is no
     /// proof to show, so others have to find out for themselves, or hear from who kept the other.
-    pub(super) fn check_dropped(&mut self, vertex: &SignedVertex) -> Result<(), Error> {
+    pub(super) fn check_dropped(
+        &mut self,
+        vertex: &SignedVertex,
+        from: &Source,
+    ) -> Result<(), Error> {
         let (author, seq) = (vertex.vertex().author, vertex.vertex().seq);
         if !self.chains.get(&author).is_some_and(|chain| chain.is_dropped_at(seq)) {
             return Ok(());
         }
         self.mark_ended(author, seq);
-        // As for any equivocation: what somebody else cites is taken.
-        if self.orphans.is_cited(&vertex.id()) {
+        // As for any equivocation: what somebody else has is taken.
+        if self.is_backed(vertex, from) {
             return Ok(());
         }
         Err(Error::Ended { author, seq })

@@ -19,6 +19,8 @@ pub(super) struct Orphan {
     pub(super) vertex: SignedVertex,
     /// The peer that sent it.
     pub(super) peer: TransportId,
+    /// Whether that peer had been asked for it.
+    pub(super) answered: bool,
     /// Whether its signature was verified; false while the author's key is unknown.
     pub(super) proven: bool,
     /// When it was parked.
@@ -134,8 +136,8 @@ impl Orphans {
         }
     }
 
-    /// Drops the vertices of ended authors, except those that a proven vertex of somebody else
-    /// cites, directly or through others.
+    /// Drops the vertices of ended authors, except those that peers were asked for, and those that a
+    /// proven vertex of somebody else cites, directly or through others.
     pub(super) fn drop_uncited(&mut self, ended: impl Fn(&AuthorId) -> bool) {
         let author = |orphan: &Orphan| orphan.vertex.vertex().author;
         let mut keep: BTreeSet<VertexId> = BTreeSet::new();
@@ -154,7 +156,7 @@ impl Orphans {
         let drop: Vec<VertexId> = self
             .by_id
             .iter()
-            .filter(|(id, orphan)| ended(&author(orphan)) && !keep.contains(id))
+            .filter(|(id, orphan)| ended(&author(orphan)) && !orphan.answered && !keep.contains(id))
             .map(|(id, _)| *id)
             .collect();
         for id in drop {

@@ -14,7 +14,7 @@ impl Graph {
         let authors = usize::from(vertex.vertex().seq == 0);
         match from {
             Source::Own => self.check_bounds(0, authors, vertex.size_bytes()),
-            Source::Peer(_) => {
+            Source::Peer(_) | Source::Answer(_) => {
                 let bytes = vertex.size_bytes() + limits::SIGNED_VERTEX_BYTES_MAX;
                 self.check_bounds(1, 2 * authors, bytes)
             }

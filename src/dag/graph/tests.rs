@@ -363,6 +363,41 @@ fn a_fork_that_somebody_honest_cites_is_accepted_and_nothing_after_the_proof_is(
 }
 
 #[test]
+fn what_others_accepted_of_an_ended_author_is_taken_in_answers() {
+    let (honest, liar) = (Author::new(1), Author::new(2));
+    let (mut knows, mut late) = (graph_of(&[&honest, &liar]), graph_of(&[&honest, &liar]));
+    let (one, other) = (fork(&liar, 1), fork(&liar, 2));
+    insert(&mut late, &one).unwrap();
+    // The branch is long, and only its end is cited.
+    let branch: Vec<SignedVertex> = (3..23).map(|n| liar.write(&mut late, vec![note(n)])).collect();
+    let cites = honest.write(&mut late, vec![note(1)]);
+    insert(&mut knows, &other).unwrap();
+    assert!(matches!(insert(&mut knows, &one), Ok(Insert::Equivocated(_))));
+    // Nobody gossips it to who knows. In an answer it comes as it was accepted, oldest first.
+    assert_eq!(insert(&mut knows, &branch[0]).unwrap_err().code(), "author-ended");
+    let peer = Source::Answer(TransportId::from_bytes(&[1, 9]).unwrap());
+    for vertex in [&one].into_iter().chain(&branch).chain([&cites]) {
+        let inserted = knows.insert(vertex.clone(), &peer, NOW).unwrap();
+        assert!(matches!(inserted, Insert::Accepted(_)), "{inserted:?}");
+    }
+    // A proof in its past ends it in answers, too.
+    let proof = EquivocationProof::of(&one, &other, liar.key.public()).unwrap();
+    honest.write(&mut late, vec![proof.to_payload()]);
+    let told = late.heads();
+    let after = resigned(&liar, &branch[19], |v| {
+        v.seq += 1;
+        v.prev = Some(branch[19].id());
+        v.parents = [vec![branch[19].id()], told.clone()].concat();
+        v.parents.sort_unstable();
+        v.lamport = 1 + told.iter().map(|id| late.get(id).unwrap().vertex().lamport).max().unwrap();
+    });
+    for id in &told {
+        knows.insert(late.get(id).unwrap().clone(), &peer, NOW).unwrap();
+    }
+    assert_eq!(knows.insert(after, &peer, NOW).unwrap_err().code(), "author-ended");
+}
+
+#[test]
 fn ending_an_author_drops_what_only_the_author_cites() {
     let liar = Author::new(2);
     let mut graph = graph_of(&[&liar]);

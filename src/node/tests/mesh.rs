@@ -83,6 +83,8 @@ pub(super) enum SnapshotLie {
     Chunks,
     /// Nothing is open.
     Closed,
+    /// No vertices: they were dropped.
+    Dropped,
     /// Whole vertices whose signatures are wrong.
     Vertices,
     /// There is nothing.
@@ -784,6 +786,9 @@ impl SnapshotLie {
                     }
                 }
                 Response::Vertices(answer)
+            }
+            (Self::Dropped, Ok(Response::Vertices(_))) => {
+                Response::Refused(Refused { reason: Refusal::Dropped })
             }
             (Self::Silence, Ok(Response::Snapshot(_))) => {
                 Response::Refused(Refused { reason: Refusal::Unknown })

@@ -81,14 +81,15 @@ fn who_comes_late_is_handed_what_everybody_dropped() {
 
 #[test]
 fn one_honest_peer_among_liars_is_enough() {
-    use SnapshotLie::{Certificate, Chunks, Closed, Manifest, Signers, Silence, Vertices};
+    use SnapshotLie::{Certificate, Chunks, Closed, Dropped, Manifest, Signers, Silence, Vertices};
     let lies = [Certificate, Chunks, Closed, Manifest, Signers, Silence, Vertices];
     let mut mesh = late(301, 4 + lies.len(), 40);
     for (member, lie) in (4..).zip(lies) {
         mesh.faults.snapshot_liars = [0, 1, 2].into();
         mesh.faults.snapshot_lie = Some(lie);
         mesh.start(member);
-        assert!(mesh.run_until(120_000, |mesh| has_joined(mesh, member)), "{lie:?}");
+        let joined = mesh.run_until(120_000, |mesh| has_joined(mesh, member));
+        assert!(joined, "{lie:?}: {:?}", mesh.node(member).counters.snapshot());
         mesh.faults.snapshot_liars.clear();
         assert_agree(&mut mesh, &[3, member]);
         assert_same_logs(&mesh, &[3, member]);
@@ -98,7 +99,7 @@ fn one_honest_peer_among_liars_is_enough() {
             Manifest | Certificate | Signers => counters.contains_key("peer-false-snapshot"),
             Chunks => counters.contains_key("peer-wrong-blob"),
             Vertices => counters.contains_key("peer-invalid-vertex"),
-            Closed | Silence => true,
+            Closed | Silence | Dropped => true,
         };
         assert!(blamed, "{lie:?}: {counters:?}");
         mesh.crash(member);
@@ -170,9 +171,9 @@ fn a_crash_at_any_write_of_a_snapshot_is_harmless() {
 
 #[test]
 fn what_came_before_an_interruption_is_not_fetched_again() {
-    let mut mesh = late(304, 5, 60);
+    let mut mesh = late(304, 5, 120);
     mesh.start(4);
-    assert!(mesh.run_until(30_000, |mesh| chunks(mesh, 4) > 1));
+    assert!(mesh.run_until(30_000, |mesh| chunks(mesh, 4) > 0));
     assert!(!has_joined(&mesh, 4));
     // It stops, and so does a peer that it was fetching from.
     mesh.crash(4);
@@ -242,4 +243,66 @@ fn certificates_lead_from_the_genesis_through_every_committee() {
     mesh.start_with(5, vec![mesh.address(4)]);
     assert!(mesh.run_until(120_000, |mesh| has_joined(mesh, 5)));
     assert_agree(&mut mesh, &[0, 1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn who_keeps_everything_waits_for_a_peer_that_has_it() {
+    let mut mesh = running(308, 6);
+    for late in [4, 5] {
+        mesh.members[late].history = History::All;
+        mesh.crash(late);
+    }
+    // The last member of the committee keeps everything, the others do not.
+    mesh.members[3].history = History::All;
+    mesh.crash(3);
+    mesh.start(3);
+    pay_around(&mut mesh, &[0, 1, 2, 3], 60);
+    assert!((0..3).all(|member| mesh.node(member).graph().dropped() > 0));
+    assert_eq!(mesh.node(3).graph().dropped(), 0);
+    mesh.start(4);
+    let caught_up = |mesh: &Mesh| names(mesh, 4) == names(mesh, 3);
+    assert!(mesh.run_until(120_000, caught_up));
+    assert!(counted(&mesh, 4, "request-refused") > 0, "some refused");
+    assert_eq!(counted(&mesh, 4, "snapshot-taken"), 0);
+    assert_eq!(mesh.node(4).graph().dropped(), 0);
+    // Alone with those that dropped it, it has no choice.
+    mesh.crash(4);
+    mesh.crash(3);
+    mesh.start_with(5, vec![mesh.address(0), mesh.address(1)]);
+    assert!(mesh.run_until(120_000, |mesh| has_joined(mesh, 5)));
+}
+
+#[test]
+fn the_word_of_one_peer_is_not_enough() {
+    for liars in [1, 4] {
+        let mut mesh = running(309, 5);
+        mesh.crash(4);
+        mesh.faults.snapshot_liars = (0..liars).collect();
+        mesh.faults.snapshot_lie = Some(SnapshotLie::Dropped);
+        pay_around(&mut mesh, &[0, 1, 2, 3], 3);
+        mesh.start(4);
+        // Something is always being said while it comes, so that parents are missing.
+        pay_around(&mut mesh, &[0, 1, 2, 3], 3);
+        let asked = mesh.asked.get(&(4, "snapshot")).copied().unwrap_or(0);
+        let refused = counted(&mesh, 4, "request-refused");
+        eprintln!("{liars} liars: {refused} refusals, {asked} snapshots asked for");
+        assert!(refused > 0, "{liars}");
+        assert_eq!(asked == 0, liars == 1, "{liars}");
+    }
+}
+
+#[test]
+fn a_network_that_is_idle_after_a_change_takes_in_who_comes_late() {
+    let mut mesh = late(310, 5, 40);
+    let authors = (0..4).map(|member| mesh.members[member].secrets.author());
+    let members: Vec<_> = authors.map(|author| (author, 2)).collect();
+    for member in 0..4 {
+        mesh.ask(member, Command::ProposeCommittee { members: members.clone() }).unwrap();
+    }
+    mesh.run_for(60_000);
+    assert_eq!(mesh.node(0).consensus().unwrap().epoch(), 1);
+    mesh.start(4);
+    assert!(mesh.run_until(60_000, |mesh| has_joined(mesh, 4)));
+    assert_agree(&mut mesh, &[0, 1, 2, 3, 4]);
+    assert_same_logs(&mesh, &[0, 1, 2, 3, 4]);
 }

@@ -2,7 +2,7 @@
 
 /// One bucket. The limits are arguments, so that a map of buckets stays small.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     /// Thousandths of tokens spent and not yet regained.
     spent_milli: u64,
     at_ms: u64,
@@ -10,12 +10,12 @@ pub(super) struct Bucket {
 
 impl Bucket {
     /// A full bucket.
-    pub(super) fn new(now_ms: u64) -> Self {
+    pub(crate) fn new(now_ms: u64) -> Self {
         Self { spent_milli: 0, at_ms: now_ms }
     }
 
     /// Takes a token if there is one.
-    pub(super) fn take(&mut self, now_ms: u64, burst: u32, per_second: u32) -> bool {
+    pub(crate) fn take(&mut self, now_ms: u64, burst: u32, per_second: u32) -> bool {
         let granted = self.has_one(now_ms, burst, per_second);
         if granted {
             self.spend(1);
@@ -24,7 +24,7 @@ impl Bucket {
     }
 
     /// Whether there is a token.
-    pub(super) fn has_one(&mut self, now_ms: u64, burst: u32, per_second: u32) -> bool {
+    pub(crate) fn has_one(&mut self, now_ms: u64, burst: u32, per_second: u32) -> bool {
         let passed_ms = now_ms.saturating_sub(self.at_ms);
         let regained_milli = passed_ms.saturating_mul(u64::from(per_second));
         self.spent_milli = self.spent_milli.saturating_sub(regained_milli);
@@ -33,13 +33,13 @@ impl Bucket {
     }
 
     /// Takes tokens, even more than there are: for work whose cost is known when it is done.
-    pub(super) fn spend(&mut self, count: usize) {
+    pub(crate) fn spend(&mut self, count: usize) {
         let milli = u64::try_from(count).unwrap_or(u64::MAX).saturating_mul(1_000);
         self.spent_milli = self.spent_milli.saturating_add(milli);
     }
 
     /// When it was last used.
-    pub(super) fn at_ms(&self) -> u64 {
+    pub(crate) fn at_ms(&self) -> u64 {
         self.at_ms
     }
 }
