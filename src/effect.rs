@@ -298,6 +298,29 @@ pub enum Intention {
         /// A remark, at most [`crate::limits::LEDGER_MEMO_BYTES_MAX`] bytes.
         memo: String,
     },
+    /// Sets credits of the own account aside for somebody.
+    Hold {
+        /// Who gets them when the hold is released.
+        to: AuthorId,
+        /// How much.
+        amount: MicroCredits,
+        /// Who else may release or refund.
+        arbiter: Option<AuthorId>,
+        /// Height from which this node may take them back alone; never without one.
+        refundable_from: Option<u64>,
+        /// A remark, at most [`crate::limits::LEDGER_MEMO_BYTES_MAX`] bytes.
+        memo: String,
+    },
+    /// Pays a hold out to its payee.
+    Release {
+        /// Where the hold stands in the history, such as `bafy.../0`.
+        hold: String,
+    },
+    /// Pays a hold back to its payer.
+    Refund {
+        /// Where the hold stands in the history, such as `bafy.../0`.
+        hold: String,
+    },
     /// Announces the registration of a name without telling which. The salt is kept in the store.
     CommitName {
         /// With or without `.dark`.
@@ -436,6 +459,11 @@ pub enum Command {
         from: u64,
         /// How many at most; no more than [`crate::limits::FINALISED_PAGE_MAX`] come.
         count_max: usize,
+    },
+    /// Holds that have not ended. Answer: [`Reply::Holds`].
+    Holds {
+        /// Of which account as payer, payee or arbiter; the own one without it.
+        account: Option<AuthorId>,
     },
     /// How a name stands. Answer: [`Reply::Name`].
     Name {

@@ -12,7 +12,7 @@ use crate::dag::{BlobId, RunSpec, VertexId};
 use crate::genesis::Engine;
 use crate::group::{GroupId, Task};
 use crate::identity::{AuthorId, NetworkId, TransportId};
-use crate::ledger::Name;
+use crate::ledger::{Hold, Name};
 use crate::sampling;
 use crate::units::MicroCredits;
 
@@ -257,6 +257,17 @@ pub struct WalletView {
     pub height: u64,
 }
 
+/// Credits that are set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HoldView {
+    /// Where it stands in the history.
+    pub item: ItemId,
+    /// Who, for whom, how much, and who may end it.
+    pub hold: Hold,
+    /// Height of the last checkpoint.
+    pub height: u64,
+}
+
 /// One final operation that moved credits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MovementView {
@@ -480,6 +491,8 @@ pub enum Reply {
     Wallet(WalletView),
     /// Some of an account's history.
     WalletHistory(MovementPage),
+    /// Holds that have not ended.
+    Holds(Vec<HoldView>),
     /// How a name stands.
     Name(NameView),
     /// Names that have not expired.

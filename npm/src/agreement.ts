@@ -95,6 +95,44 @@ function addWalletCommands(program: Command, bind: Bind): void {
   )
   bind(
     wallet
+      .command('hold')
+      .description('set credits aside for somebody: released to them, or refunded')
+      .argument('<id>', 'node id of the payee')
+      .argument('<credits>', 'such as 1000 or 0.5')
+      .option('--arbiter <id>', 'node id of who else may release or refund', read.nodeId)
+      .addOption(
+        new Option(
+          '--refund-after <checkpoints>',
+          'after how many of them you may take it back alone (never unless given)',
+        ).argParser(read.integer(1, 1_000_000)),
+      )
+      .option('--memo <text>', 'a remark, at most 128 bytes; everybody can read it')
+      .addOption(waitOption(60)),
+    () => import('./commands/wallet-hold.js'),
+  )
+  bind(
+    wallet
+      .command('holds')
+      .description('credits that are set aside, as payer, payee or arbiter')
+      .argument('[id]', 'node id, if it is not the own one'),
+    () => import('./commands/wallet-holds.js'),
+  )
+  for (const end of ['release', 'refund'] as const) {
+    bind(
+      wallet
+        .command(end)
+        .description(
+          end === 'release'
+            ? 'pay a hold out: the payer or the arbiter'
+            : 'pay a hold back: the payee, the arbiter, or the payer once it is due',
+        )
+        .argument('<item>', 'the hold, as `wallet holds` lists it')
+        .addOption(waitOption(60)),
+      async () => (await import('./commands/wallet-end.js')).ends(end),
+    )
+  }
+  bind(
+    wallet
       .command('history')
       .description('final payments from and to an account')
       .argument('[id]', 'node id, if it is not the own one'),

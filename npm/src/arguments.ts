@@ -139,7 +139,9 @@ export function credits(text: string): number {
       return Number(microCredits)
     }
   }
-  throw new InvalidArgumentError('Give credits, such as 1000 or 0.5.')
+  throw new InvalidArgumentError(
+    'Give credits above 0 and up to 9007199254.740991, with six decimals at most, such as 1000 or 0.5.',
+  )
 }
 
 /** Adds a first balance to those of the same option before it. */

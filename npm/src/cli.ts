@@ -15,8 +15,8 @@ import {
   toSynapticError,
   usageError,
 } from './errors.js'
-import { resolveHome, surroundings } from './home.js'
-import { columns, Output } from './output.js'
+import { forHome, type Home, resolveHome, surroundings } from './home.js'
+import { columns, Output, outlet } from './output.js'
 import { buildProgram, type GlobalOptions } from './program.js'
 
 /** How long output may take to leave before the process ends anyway. */
@@ -61,7 +61,7 @@ async function execute(
       const code = await work(context)
       exitCode = typeof code === 'number' ? code : 0
     } catch (thrown) {
-      exitCode = report(thrown, context.output)
+      exitCode = report(thrown, context.output, { home: context.home })
     }
   })
   program
@@ -75,7 +75,7 @@ async function execute(
   try {
     await program.parseAsync(args, { from: 'user' })
   } catch (thrown) {
-    return report(thrown, fallback, nameOf(commandIn(program, args)))
+    return report(thrown, fallback, { command: nameOf(commandIn(program, args)) })
   }
   return exitCode
 }
@@ -104,7 +104,11 @@ function allCommands(program: Program): Program[] {
 }
 
 /** Says what went wrong, once, and gives the exit code for it. */
-function report(thrown: unknown, output: Output, command = 'synaptic-mesh'): number {
+function report(
+  thrown: unknown,
+  output: Output,
+  { command = 'synaptic-mesh', home }: { command?: string; home?: Home } = {},
+): number {
   if (thrown instanceof CommanderError) {
     if (thrown.exitCode === 0) return 0
     const message = thrown.message.replace(/^error: /, '')
@@ -113,8 +117,10 @@ function report(thrown: unknown, output: Output, command = 'synaptic-mesh'): num
     return 2
   }
   const error = toSynapticError(thrown)
-  output.fail(error)
-  return exitCodeOf(error.code)
+  const hint = home === undefined ? error.hint : forHome(error.hint, home)
+  const { code, message, cause } = error
+  output.fail(new SynapticError(code, message, hint, { cause }))
+  return exitCodeOf(code)
 }
 
 function contextOf(globals: GlobalOptions, signal: AbortSignal): Context {
@@ -170,6 +176,7 @@ function interruptible(): AbortSignal {
 /** `synaptic-mesh ... | head` closes our stdout: that is no failure. */
 function ignoreClosedPipes(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (!outlet.isVital) return
     if (error.code === 'EPIPE') process.exit(0)
     const { message } = systemError(error, 'the output') ?? toSynapticError(error)
     // A result that nobody received is a failure, whatever the command did.
@@ -177,6 +184,7 @@ function ignoreClosedPipes(): void {
     setTimeout(() => process.exit(1), FLUSH_MS)
   })
   process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+    if (!outlet.isVital) return
     process.exit(error.code === 'EPIPE' ? 0 : 1)
   })
 }

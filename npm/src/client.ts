@@ -64,13 +64,13 @@ export class ControlClient {
   /** Has a command carried out. `timeoutMs` 0 waits as long as it takes. */
   async call<T>(command: string, body: object = {}, timeoutMs = TIMEOUT_MS): Promise<T> {
     const response = await this.#post(command, body, timeoutMs)
-    return parseAnswer<T>(await collect(response))
+    return parseAnswer<T>(await collect(response, command))
   }
 
   /** Has a command carried out that answers with bytes. */
   async bytes(command: string, body: object): Promise<Uint8Array> {
     const response = await this.#post(command, body, 0)
-    const content = await collect(response)
+    const content = await collect(response, command)
     if (response.headers['content-type'] === 'application/json') parseAnswer(content)
     return content
   }
@@ -79,7 +79,7 @@ export class ControlClient {
   async *events(signal?: AbortSignal): AsyncGenerator<ControlEvent, void, undefined> {
     const response = await this.#send('events', 'GET', signal)
     if (response.statusCode !== 200) {
-      parseAnswer(await collect(response))
+      parseAnswer(await collect(response, 'events'))
       return
     }
     response.setEncoding('utf8')
@@ -122,13 +122,17 @@ export class ControlClient {
   }
 }
 
-async function collect(response: http.IncomingMessage): Promise<Buffer> {
+async function collect(response: http.IncomingMessage, command: string): Promise<Buffer> {
   const chunks: Buffer[] = []
   let bytes = 0
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    if (bytes > ARTEFACT_BYTES_MAX) throw new SynapticError('internal', 'the answer is too long')
-    chunks.push(chunk)
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      bytes += chunk.length
+      if (bytes > ARTEFACT_BYTES_MAX) throw new SynapticError('internal', 'the answer is too long')
+      chunks.push(chunk)
+    }
+  } catch (thrown) {
+    throw connectionError(thrown, command)
   }
   return Buffer.concat(chunks)
 }
@@ -154,14 +158,20 @@ function connectionError(thrown: unknown, command: string): SynapticError {
     return new SynapticError('timeout', `the node did not answer "${command}" in time`)
   }
   if (name === 'AbortError') return new SynapticError('interrupted', 'interrupted')
-  if (code === 'ECONNREFUSED' || code === 'ECONNRESET') {
+  if (code === 'ECONNREFUSED' || (code === 'ECONNRESET' && command === 'events')) {
     return new SynapticError('not-running', 'the node has ended', START_HINT, { cause: thrown })
+  }
+  if (code === 'ECONNRESET') {
+    const message = `the node ended before it answered "${command}"`
+    return new SynapticError('node-ended', message, MAYBE_DONE_HINT, { cause: thrown })
   }
   return new SynapticError('unreachable', `the node cannot be reached: ${String(thrown)}`, '', {
     cause: thrown,
   })
 }
 
+const MAYBE_DONE_HINT =
+  'what it was asked to write it may have written: run `synaptic-mesh start`, and look, such as by `wallet history` or `finality list`, before you ask again'
 const START_HINT = 'run `synaptic-mesh start` first'
 
 /** The error of commands that need a running node where there is none. */

@@ -53,6 +53,7 @@ const EXIT_BY_ERROR_CODE: Readonly<Record<string, number>> = {
   'not-running': 4,
   timeout: 5,
   unreachable: 5,
+  'node-ended': 5,
   'not-final': 5,
   rejected: 6,
   refused: 6,

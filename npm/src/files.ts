@@ -198,6 +198,11 @@ function makeDirectory(place: string): void {
   }
 }
 
+/** Bytes of a file; 0 where there is none. */
+export function sizeOf(file: string): number {
+  return fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0
+}
+
 /**
  * Whether anything stands at this path.
  *

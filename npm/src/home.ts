@@ -153,3 +153,12 @@ export function notInitialised(home: Home): SynapticError {
     'run `synaptic-mesh init` first',
   )
 }
+
+/** Advice with the commands in it as they have to be typed for a home that is not the usual one. */
+export function forHome(advice: string, { directory, origin }: Home): string {
+  if (origin !== 'flag') return advice
+  const place = /^[\w./@:+-]+$/.test(directory)
+    ? directory
+    : `'${directory.replaceAll("'", "'\\''")}'`
+  return advice.replaceAll(/`synaptic-mesh (?![^`]*--home)/g, `\`synaptic-mesh --home ${place} `)
+}

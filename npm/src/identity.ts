@@ -13,6 +13,7 @@ import {
   makePrivateDirectory,
   readBounded,
   SECRET_MODE,
+  sizeOf,
   writeAtomic,
   writeNew,
 } from './files.js'
@@ -123,7 +124,8 @@ export function forgetHistory(home: Home, network: string): void {
  */
 export function requireHistory(home: Home, network: string, directory: string): void {
   const database = path.join(directory, DATABASE_FILE)
-  if (!knownNetworks(home).includes(network) || exists(database)) return
+  const isThere = [database, `${database}-wal`].some((file) => sizeOf(file) > 0)
+  if (!knownNetworks(home).includes(network) || isThere) return
   throw new SynapticError(
     'history-lost',
     `${database} is gone, but this identity has signed in its network before`,

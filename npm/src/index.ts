@@ -13,7 +13,7 @@ export { createNode, type Node, type NodeEvent, type NodeOptions, type NodeStatu
 export type { ProofOptions, VerifyProof } from './proof.js'
 export { type RowsRequest, RUN_DEFAULTS, type RunRequest } from './run-options.js'
 export type { Score } from './training/protocol.js'
-export type { Names, TransferRequest, WaitOptions, Wallet } from './wallet.js'
+export type { HoldRequest, Names, TransferRequest, WaitOptions, Wallet } from './wallet.js'
 export type {
   Activation,
   CommitteeMember,

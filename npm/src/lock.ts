@@ -24,6 +24,9 @@ const ATTEMPTS = 50
 /** Between two tries; removing a dead lock takes less. */
 const ATTEMPT_MS = 10
 
+/** Such tries while somebody else is at work: ten seconds. */
+const PATIENCE = 1_000
+
 /** A held lock. */
 export class Lock {
   readonly #file: string
@@ -56,6 +59,19 @@ export class Lock {
       `${file} keeps being taken by other processes`,
       'wait a moment and try again',
     )
+  }
+
+  /** Takes the lock, after who has it now; for work that is done at once. */
+  static wait(file: string): Lock {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return Lock.acquire(file)
+      } catch (thrown) {
+        const { code } = thrown as SynapticError
+        if (code !== 'already-running' || attempt === PATIENCE) throw thrown
+        pause(ATTEMPT_MS)
+      }
+    }
   }
 
   /** Gives the lock back; a lock that somebody else took over is left alone. */

@@ -37,7 +37,7 @@ import { objectArgument } from './neural/arguments.js'
 import { checkNodeOptions } from './node-options.js'
 import { completeRows, completeRun, type RowsRequest, type RunRequest } from './run-options.js'
 import { TrainingPool } from './training/pool.js'
-import { Names, Wallet } from './wallet.js'
+import { Names, type WaitOptions, Wallet } from './wallet.js'
 import {
   type CommitteeMember,
   type CommitteeView,
@@ -115,6 +115,9 @@ export const REMEMBERED_RUNS = 'runs'
 const REMEMBERED_ROWS = 'rows'
 /** Final items in one answer of the control API. */
 const FINAL_PAGE_ITEMS = 256
+/** A checkpoint takes ten seconds, and its signatures one or two. */
+const PROOF_MS = 30_000
+const PROOF_LOOK_MS = 500
 /** A core that has not come up by then will not. */
 const READY_TIMEOUT_MS = 20_000
 
@@ -300,9 +303,24 @@ export class Node {
     return this.#parts.core.walletHistory(account === undefined ? { from } : { account, from })
   }
 
-  /** Proof that an item is final, which `verifyProof` checks with the genesis alone. */
-  proof(item: string): Promise<Uint8Array> {
-    return this.#parts.core.prove(item)
+  /**
+   * Proof that an item is final, which `verifyProof` checks with the genesis alone. There is one
+   * once a checkpoint holds the item, ten seconds after it is final at most: that is waited for.
+   *
+   * @throws SynapticError `proof-not-ready` after `timeoutMs`, half a minute unless given;
+   *   `item-unknown`, `sampling-no-proof`, `no-committee`
+   */
+  async proof(item: string, { timeoutMs = PROOF_MS }: WaitOptions = {}): Promise<Uint8Array> {
+    const until = Date.now() + timeoutMs
+    for (;;) {
+      try {
+        return await this.#parts.core.prove(item)
+      } catch (thrown) {
+        const error = toSynapticError(thrown)
+        if (error.code !== 'proof-not-ready' || Date.now() >= until) throw error
+      }
+      await new Promise((resolve) => setTimeout(resolve, PROOF_LOOK_MS))
+    }
   }
 
   /**

@@ -72,6 +72,12 @@ export function harmless(text: string): string {
   return text.replace(OBEYED, (char) => `\\u{${char.codePointAt(0)?.toString(16)}}`)
 }
 
+/** What becomes of the process when its output cannot be written. */
+export const outlet = {
+  /** Whether it ends; a node that serves goes on, as its work is elsewhere. */
+  isVital: true,
+}
+
 /** The two streams of one command. */
 export class Output {
   readonly json: boolean

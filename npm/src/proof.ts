@@ -1,5 +1,6 @@
 /** Checking that something is final, without a node and without a network. */
 import { toSynapticError } from './errors.js'
+import { badArgument, objectArgument, onlyKnown } from './neural/arguments.js'
 import type { ProofModule, ProvenItem } from './wasm.js'
 
 /** How a proof is checked. */
@@ -26,7 +27,12 @@ export type VerifyProof = (
 
 /** `verifyProof` by an artifact, which is loaded when it is first called. */
 export function proofVerifier(load: () => Promise<Pick<ProofModule, 'verifyProof'>>): VerifyProof {
-  return async (genesis, proof, { heightMin } = {}) => {
+  return async (genesis, proof, options = {}) => {
+    onlyKnown(objectArgument(options, 'the options', '{ heightMin: 7 }'), ['heightMin'], 'a proof')
+    const { heightMin } = options
+    if (heightMin !== undefined && !(Number.isSafeInteger(heightMin) && heightMin >= 0)) {
+      throw badArgument('heightMin', 'a whole number from 0', heightMin, '{ heightMin: 7 }')
+    }
     const artifact = await load()
     try {
       return artifact.verifyProof(genesis, proof, heightMin)

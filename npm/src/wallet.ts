@@ -7,8 +7,19 @@
  * nothing of a page is in here.
  */
 import { SynapticError } from './errors.js'
+import { given } from './given.js'
 import { objectArgument } from './neural/arguments.js'
-import type { ItemView, Movement, MovementPage, NameChange, NameView, WalletView } from './wasm.js'
+import type {
+  HoldRequest as CoreHoldRequest,
+  Hold,
+  HoldEnd,
+  ItemView,
+  Movement,
+  MovementPage,
+  NameChange,
+  NameView,
+  WalletView,
+} from './wasm.js'
 
 /** A payment to another node. */
 export interface TransferRequest {
@@ -18,6 +29,14 @@ export interface TransferRequest {
   readonly microCredits: number
   /** A remark, at most 128 bytes. */
   readonly memo?: string | undefined
+}
+
+/** Credits that are to be set aside for somebody. */
+export interface HoldRequest extends TransferRequest {
+  /** Node id of who else may release or refund them. */
+  readonly arbiter?: string | undefined
+  /** Height of a checkpoint from which the payer may take them back alone; never without one. */
+  readonly refundableFrom?: number | undefined
 }
 
 /** How long is waited. */
@@ -35,6 +54,9 @@ export interface LedgerCore {
   wallet(account?: string): Promise<WalletView>
   walletHistory(options: { account?: string; from?: number }): Promise<MovementPage>
   transfer(options: { to: string; microCredits: number; memo?: string }): Promise<ItemView>
+  hold(options: CoreHoldRequest): Promise<ItemView>
+  endHold(options: HoldEnd): Promise<ItemView>
+  holds(account?: string): Promise<Hold[]>
   name(name: string): Promise<NameView>
   names(owner?: string): Promise<NameView[]>
   changeName(options: NameChange): Promise<ItemView>
@@ -46,6 +68,8 @@ const FINAL_MS = 60_000
 const REGISTERED_MS = 120_000
 /** Checkpoints come every ten seconds at most. */
 const LOOK_MS = 500
+/** As the core has it; asked before a commitment is written. */
+const ADDRESSES_MAX = 4
 
 /** The credits of this node's owner, and a look at those of others. */
 export class Wallet {
@@ -78,6 +102,51 @@ export class Wallet {
       memo === undefined ? { to, microCredits } : { to, microCredits, memo },
     )
     return settled(this.#core, this.#events, written.item, timeoutMs ?? FINAL_MS)
+  }
+
+  /**
+   * Sets credits aside for somebody, and resolves when that is final; `item` is what the hold is
+   * known by. They are out of reach until it ends.
+   *
+   * @throws SynapticError as {@link Wallet.transfer}
+   */
+  async hold(request: HoldRequest, { timeoutMs }: WaitOptions = {}): Promise<ItemView> {
+    const { to, microCredits, memo, arbiter, refundableFrom } = objectArgument(
+      request,
+      'the hold',
+      '{ to, microCredits }',
+    )
+    const wanted = given({ to, microCredits, memo, arbiter, refundableFrom })
+    const written = await this.#core.hold(wanted)
+    return settled(this.#core, this.#events, written.item, timeoutMs ?? FINAL_MS)
+  }
+
+  /**
+   * Pays a hold out to its payee: the payer and the arbiter may.
+   *
+   * @throws SynapticError `hold-unknown`, `hold-forbidden`, `item-unknown`, `not-final`, `rejected`
+   */
+  release(hold: string, options: WaitOptions = {}): Promise<ItemView> {
+    return this.#end({ hold, end: 'release' }, options)
+  }
+
+  /**
+   * Pays a hold back to its payer: the payee and the arbiter may, and the payer once it is due.
+   *
+   * @throws SynapticError as {@link Wallet.release}
+   */
+  refund(hold: string, options: WaitOptions = {}): Promise<ItemView> {
+    return this.#end({ hold, end: 'refund' }, options)
+  }
+
+  /** Holds that have not ended, of an account as payer, payee or arbiter. */
+  holds(account?: string): Promise<Hold[]> {
+    return this.#core.holds(account)
+  }
+
+  async #end(end: HoldEnd, { timeoutMs }: WaitOptions): Promise<ItemView> {
+    const { item } = await this.#core.endHold(end)
+    return settled(this.#core, this.#events, item, timeoutMs ?? FINAL_MS)
   }
 
   /** Final operations that moved credits of an account, oldest first. */
@@ -126,7 +195,11 @@ export class Names {
     options: WaitOptions & { readonly addresses?: readonly string[] | undefined } = {},
   ): Promise<NameView> {
     const until = Date.now() + (options.timeoutMs ?? REGISTERED_MS)
+    const addresses = options.addresses ?? []
+    if (addresses.length > ADDRESSES_MAX) throw tooManyAddresses(addresses.length)
     let view = await this.#core.name(name)
+    // What was interrupted may have been done in the meantime.
+    if (view.mine && view.addresses.join() === addresses.join()) return view
     if (view.reveal === 'none') {
       await this.#core.changeName({ name, change: 'commit' })
       view = await this.#core.name(name)
@@ -136,7 +209,6 @@ export class Names {
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
       view = await this.#core.name(name)
     }
-    const addresses = options.addresses ?? []
     return this.#change({ name, change: 'register', addresses }, until - Date.now())
   }
 
@@ -198,6 +270,14 @@ function notFinal(what: string): SynapticError {
     'not-final',
     `${what} is written and not final yet`,
     'it becomes final when enough members are in reach; do not write it again, look at it with `finality show`',
+  )
+}
+
+function tooManyAddresses(count: number): SynapticError {
+  return new SynapticError(
+    'name-addresses',
+    `${count} addresses where a name has at most ${ADDRESSES_MAX}`,
+    'nothing was written; give fewer',
   )
 }
 

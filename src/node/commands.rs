@@ -116,6 +116,7 @@ impl Node {
                 Some(self.movements(account, from, count_max).map(Reply::WalletHistory))
             }
             Command::Name { label } => Some(self.name_view(&label).map(Reply::Name)),
+            Command::Holds { account } => Some(self.hold_views(account).map(Reply::Holds)),
             Command::Names { owner } => Some(self.name_views(owner).map(Reply::Names)),
             Command::Dial { address } => Some(self.dial_address(&address, now)),
             // The first one ends the node however much is going on.

@@ -15,9 +15,9 @@ use crate::consensus;
 use crate::dag::vote::ItemId;
 use crate::dag::{Payload, VertexId, operation};
 use crate::effect::Intention;
-use crate::event::{MovementPage, MovementView, NameView, Problem, Reveal, WalletView};
+use crate::event::{HoldView, MovementPage, MovementView, NameView, Problem, Reveal, WalletView};
 use crate::identity::AuthorId;
-use crate::ledger::{self, Entry, Label, Operation, commitment};
+use crate::ledger::{self, Entry, Hold, Label, Operation, commitment};
 use crate::limits;
 
 /// Beginning of the names under which salts are stored.
@@ -122,10 +122,18 @@ impl Node {
         Some((kind, found.author, *to, *amount, memo.clone()))
     }
 
+    /// Holds that have not ended, of an account as payer, payee or arbiter.
+    pub(super) fn hold_views(&self, account: Option<AuthorId>) -> Result<Vec<HoldView>, Problem> {
+        let ledger = self.quorum()?.ledger();
+        let (account, height) = (account.unwrap_or(self.me), ledger.height());
+        let view = |(item, hold): (&ItemId, &Hold)| HoldView { item: *item, hold: *hold, height };
+        Ok(ledger.holds_of(&account).map(view).collect())
+    }
+
     /// How a name stands.
     pub(super) fn name_view(&self, label: &str) -> Result<NameView, Problem> {
         self.check_ledger()?;
-        let label = Label::new(label).map_err(|error| not_allowed(&error.into()))?;
+        let label = label_of(label)?;
         Ok(self.view_of_name(&label))
     }
 
@@ -206,8 +214,7 @@ impl Node {
             return Err(committed(&label));
         }
         let ledger = self.expected_ledger();
-        let (operation, salt) =
-            self.operation(intention, &ledger).map_err(|error| not_allowed(&error))?;
+        let (operation, salt) = self.operation(intention, &ledger)?;
         ledger.check(&self.me, &operation).map_err(|error| not_allowed(&error))?;
         if let Some((label, salt)) = salt {
             self.writer.add_meta(&format!("{SALT_NAME}{}", label.as_str()), salt.to_vec());
@@ -221,17 +228,25 @@ impl Node {
         &mut self,
         intention: Intention,
         ledger: &ledger::State,
-    ) -> Result<(Operation, Option<Salt>), ledger::Error> {
+    ) -> Result<(Operation, Option<Salt>), Problem> {
         let version = |label: &Label| ledger.next_version(label);
         let operation = match intention {
             Intention::Pay { to, amount, memo } => {
                 let account = ledger.account(&self.me).copied().unwrap_or_default();
                 Operation::Transfer { sequence: account.next_sequence, to, amount, memo }
             }
+            Intention::Hold { to, amount, arbiter, refundable_from, memo } => {
+                let account = ledger.account(&self.me).copied().unwrap_or_default();
+                let sequence = account.next_sequence;
+                Operation::Hold { sequence, to, amount, arbiter, refundable_from, memo }
+            }
+            Intention::Release { hold } => Operation::Release { hold: self.find_item(&hold)? },
+            Intention::Refund { hold } => Operation::Refund { hold: self.find_item(&hold)? },
             Intention::CommitName { label } => {
-                let label = Label::new(&label)?;
+                let label = label_of(&label)?;
                 if let Some(name) = ledger.name(&label) {
-                    return Err(ledger::Error::NameTaken { expires: name.expires });
+                    let taken = ledger::Error::NameTaken { expires: name.expires };
+                    return Err(not_allowed(&taken));
                 }
                 let mut salt = [0; 32];
                 self.rng.fill(&mut salt);
@@ -239,20 +254,20 @@ impl Node {
                 return Ok((Operation::NameCommit { commitment }, Some((label, salt))));
             }
             Intention::RegisterName { label, addresses } => {
-                let label = Label::new(&label)?;
+                let label = label_of(&label)?;
                 let salt = self.wallet.salts.get(&label).copied().unwrap_or_default();
                 register(ledger, &label, salt, addresses)
             }
             Intention::UpdateName { label, addresses } => {
-                let label = Label::new(&label)?;
+                let label = label_of(&label)?;
                 Operation::NameUpdate { version: version(&label), label, addresses }
             }
             Intention::RenewName { label } => {
-                let label = Label::new(&label)?;
+                let label = label_of(&label)?;
                 Operation::NameRenew { version: version(&label), label }
             }
             Intention::TransferName { label, to } => {
-                let label = Label::new(&label)?;
+                let label = label_of(&label)?;
                 Operation::NameTransfer { version: version(&label), label, to }
             }
         };
@@ -271,22 +286,24 @@ impl Node {
 
     /// The change of a name that an intention comes to where decisions are sampled.
     fn sampled_operation(&self, intention: Intention) -> Result<Operation, Problem> {
-        let name = |label: &str| Label::new(label).map_err(|error| not_allowed(&error.into()));
         let (ledger, forever) = (self.deciding.engine.ledger(), ledger::Error::NameFree);
         let operation = match intention {
-            Intention::Pay { .. } => return Err(no_value()),
+            Intention::Pay { .. }
+            | Intention::Hold { .. }
+            | Intention::Release { .. }
+            | Intention::Refund { .. } => return Err(no_value()),
             Intention::CommitName { label } => {
-                let label = name(&label)?;
+                let label = label_of(&label)?;
                 self.check_takes(&label)?;
                 return Err(no_commitment(&label));
             }
             Intention::RenewName { label } => {
-                let label = name(&label)?;
+                let label = label_of(&label)?;
                 let held = ledger.name(&label);
                 return Err(held.map_or_else(|| not_allowed(&forever), |_| no_expiry(&label)));
             }
             Intention::RegisterName { label, addresses } => {
-                let label = name(&label)?;
+                let label = label_of(&label)?;
                 self.check_takes(&label)?;
                 let operation = register(ledger, &label, [0; 32], addresses);
                 return operation
@@ -295,12 +312,12 @@ impl Node {
                     .map_err(|e| not_allowed(&e.into()));
             }
             Intention::UpdateName { label, addresses } => {
-                let label = name(&label)?;
+                let label = label_of(&label)?;
                 let version = ledger.next_version(&label);
                 Operation::NameUpdate { version, label, addresses }
             }
             Intention::TransferName { label, to } => {
-                let label = name(&label)?;
+                let label = label_of(&label)?;
                 let version = ledger.next_version(&label);
                 Operation::NameTransfer { version, label, to }
             }
@@ -326,6 +343,10 @@ impl Node {
         let waits = keys.any(|key| sampled.is_some_and(|sampled| sampled.is_pending(&key)));
         if waits { Err(name_pending()) } else { Ok(()) }
     }
+}
+
+fn label_of(text: &str) -> Result<Label, Problem> {
+    Label::new(text).map_err(|error| not_allowed(&error.into()))
 }
 
 fn register(

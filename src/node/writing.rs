@@ -332,9 +332,17 @@ impl Node {
 
 fn store_problem(failed: &StoreFailed) -> Problem {
     let (code, hint) = if failed.full {
-        ("storage-full", "free some space; the node repeats the write and sends nothing until then")
+        (
+            "storage-full",
+            "free some space: the node repeats the write until it is done, and sends nothing \
+             before; what was asked for stays asked for while the node runs, so do not ask again",
+        )
     } else {
-        ("storage-failed", "check the disk and its permissions; the node repeats the write")
+        (
+            "storage-failed",
+            "check the disk and its permissions: the node repeats the write until it is done; what \
+             was asked for stays asked for while the node runs, so do not ask again",
+        )
     };
     let message = format!("what was accepted could not be stored: {}", failed.message);
     Problem { code, message, hint: hint.to_owned() }

@@ -5,7 +5,9 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::effect::{Command, Intention};
-use crate::event::{MovementPage, MovementView, NameView, Problem, Reply, Reveal, WalletView};
+use crate::event::{
+    HoldView, MovementPage, MovementView, NameView, Problem, Reply, Reveal, WalletView,
+};
 use crate::identity::AuthorId;
 use crate::limits;
 use crate::units::MicroCredits;
@@ -53,6 +55,34 @@ export interface MovementPage {
   readonly movements: readonly Movement[];
   /** The number to go on from; null after the last. */
   readonly next: number | null;
+}
+
+/** Credits that are to be set aside for somebody. */
+export interface HoldRequest extends Transfer {
+  /** Node id of who else may release or refund. */
+  readonly arbiter?: string;
+  /** Height from which the payer may take them back alone; never without one. */
+  readonly refundableFrom?: number;
+}
+
+/** Credits that are set aside. */
+export interface Hold {
+  /** Where it stands in the history: `bafy.../0`. */
+  readonly item: string;
+  readonly from: string;
+  readonly to: string;
+  readonly microCredits: number;
+  readonly arbiter: string | null;
+  readonly refundableFrom: number | null;
+  /** Height of the last checkpoint. */
+  readonly height: number;
+}
+
+/** How a hold is to end. */
+export interface HoldEnd {
+  /** Where it stands in the history. */
+  readonly hold: string;
+  readonly end: "release" | "refund";
 }
 
 /** A payment. */
@@ -146,6 +176,44 @@ impl MeshNode {
         }
     }
 
+    /// Sets credits aside for somebody; resolves when that is written.
+    #[wasm_bindgen(unchecked_return_type = "Promise<ItemView>")]
+    pub fn hold(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "HoldRequest")] options: &JsValue,
+    ) -> Promise {
+        match hold_request(options) {
+            Ok(hold) => self.ask(Command::Operate(hold), item_view),
+            Err(problem) => rejected(problem),
+        }
+    }
+
+    /// Pays a hold out, or back; resolves when that is written.
+    #[wasm_bindgen(js_name = endHold, unchecked_return_type = "Promise<ItemView>")]
+    pub fn end_hold(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "HoldEnd")] options: &JsValue,
+    ) -> Promise {
+        match hold_end(options) {
+            Ok(end) => self.ask(Command::Operate(end), item_view),
+            Err(problem) => rejected(problem),
+        }
+    }
+
+    /// Holds of an account that have not ended; the own one unless another node id is given.
+    #[wasm_bindgen(unchecked_return_type = "Promise<Hold[]>")]
+    pub fn holds(&self, account: Option<String>) -> Promise {
+        match account.map(|id| author_of(&id)).transpose() {
+            Ok(account) => self.ask(Command::Holds { account }, |reply| match reply {
+                Reply::Holds(views) => {
+                    Some(views.iter().map(hold_object).collect::<Array>().into())
+                }
+                _ => None,
+            }),
+            Err(problem) => rejected(problem),
+        }
+    }
+
     /// How a name stands.
     #[wasm_bindgen(unchecked_return_type = "Promise<NameView>")]
     pub fn name(&self, name: String) -> Promise {
@@ -200,6 +268,28 @@ fn payment(options: &JsValue) -> Result<Intention, Problem> {
     Ok(Intention::Pay { to: author(&reader)?, amount, memo })
 }
 
+fn hold_request(options: &JsValue) -> Result<Intention, Problem> {
+    let reader = Reader::new("options", options)?;
+    let amount = MicroCredits(reader.exact("microCredits")?);
+    let memo = reader.text_or_none("memo")?.unwrap_or_default();
+    let arbiter = reader.text_or_none("arbiter")?.map(|id| author_of(&id)).transpose()?;
+    let refundable_from = match reader.get("refundableFrom")? {
+        Some(_) => Some(reader.exact("refundableFrom")?),
+        None => None,
+    };
+    Ok(Intention::Hold { to: author(&reader)?, amount, arbiter, refundable_from, memo })
+}
+
+fn hold_end(options: &JsValue) -> Result<Intention, Problem> {
+    let reader = Reader::new("options", options)?;
+    let hold = reader.text("hold")?;
+    match reader.text("end")?.as_str() {
+        "release" => Ok(Intention::Release { hold }),
+        "refund" => Ok(Intention::Refund { hold }),
+        _ => Err(reader.must_be("end", "release or refund")),
+    }
+}
+
 fn name_change(options: &JsValue) -> Result<Intention, Problem> {
     let reader = Reader::new("options", options)?;
     let label = reader.text("name")?;
@@ -230,6 +320,20 @@ fn wallet(view: &WalletView) -> JsValue {
         ("holds", view.holds.into()),
         ("nextSequence", count(view.next_sequence)),
         ("height", count(view.height)),
+    ])
+}
+
+fn hold_object(view: &HoldView) -> JsValue {
+    let HoldView { item, hold, height } = view;
+    let arbiter = hold.arbiter.map_or(JsValue::NULL, |id| id.to_string().into());
+    object([
+        ("item", item.to_string().into()),
+        ("from", hold.from.to_string().into()),
+        ("to", hold.to.to_string().into()),
+        ("microCredits", count(hold.amount.0)),
+        ("arbiter", arbiter),
+        ("refundableFrom", hold.refundable_from.map_or(JsValue::NULL, count)),
+        ("height", count(*height)),
     ])
 }
 

@@ -66,6 +66,9 @@ test('processes pay, take names and agree, whoever is killed', { timeout: 600_00
     ['transfer', ids[0], ids[1], 12.5 * CREDIT, 'tea'],
   )
 
+  await holdsEnd(nodes, ids)
+  await agree([86.5, 113.5, 100, 100, 100])
+
   // What cannot be done is refused before anything is written.
   const { vertices } = await nodes[2].api('status')
   const refused = async (code, ...words) => {
@@ -103,10 +106,35 @@ test('processes pay, take names and agree, whoever is killed', { timeout: 600_00
 
   const paying = await spendTwice(homes[MEMBERS].home, ids)
   const [first, second] = await settledEverywhere(nodes, ids)
-  console.log(`of a double spend: ${first - 87.5} to one payee, ${second - 112.5} to the other`)
+  console.log(`of a double spend: ${first - 86.5} to one payee, ${second - 113.5} to the other`)
   for (const node of paying) await node.kill()
   for (const node of nodes) await node.stop()
 })
+
+/** Credits set aside: one hold is released by its arbiter, one refunded by its payee. */
+async function holdsEnd([payer, payee, arbiter, stranger], ids) {
+  const held = await payer.data('wallet', 'hold', ids[1], '1', '--arbiter', ids[2])
+  const back = await payer.data('wallet', 'hold', ids[1], '2', '--refund-after', '1000')
+  assert.equal((await payer.api('wallet.balance')).balance, 84.5 * CREDIT)
+  const seen = async () => (await arbiter.data('wallet', 'holds')).length === 1
+  await until(seen, 'the hold at its arbiter', TIMEOUT_MS)
+  const [shown] = await arbiter.data('wallet', 'holds')
+  assert.deepEqual(
+    [shown.item, shown.from, shown.to, shown.microCredits, shown.arbiter, shown.refundableFrom],
+    [held.item, ids[0], ids[1], CREDIT, ids[2], null],
+  )
+  const refused = async (node, ...words) => {
+    const { error } = await json([...words, '--home', node.home])
+    assert.equal(error?.code, 'hold-forbidden', words.join(' '))
+  }
+  await refused(stranger, 'wallet', 'release', held.item)
+  await refused(payer, 'wallet', 'refund', back.item)
+  await arbiter.data('wallet', 'release', held.item)
+  await payee.data('wallet', 'refund', back.item)
+  await until(async () => (await payer.data('wallet', 'holds')).length === 0, 'both ends')
+  const { error } = await json(['wallet', 'release', held.item, '--home', payer.home])
+  assert.equal(error.code, 'hold-unknown')
+}
 
 /** One identity in two processes at once, each of which pays somebody else from one position. */
 async function spendTwice(home, ids) {
@@ -139,7 +167,7 @@ async function settledEverywhere(nodes, ids) {
   }
   await until(same, 'one way', TIMEOUT_MS)
   const [first, second, , , payer] = lists[0]
-  const ways = ['187.5,112.5,0', '87.5,212.5,0', '87.5,112.5,100']
+  const ways = ['186.5,113.5,0', '86.5,213.5,0', '86.5,113.5,100']
   assert.ok(ways.includes([first, second, payer].join()), `${lists[0]}`)
   return lists[0]
 }

@@ -19,7 +19,8 @@ export async function run({ home, output }: Context, { from }: ListOptions): Pro
     next += page.items.length
     if (page.items.length === 0 || next >= page.total) break
   }
-  output.result(items, () => (items.length === 0 ? 'nothing is final yet' : itemsText(items)))
+  const none = from === 0 ? 'nothing is final yet' : `nothing is final from number ${from} on`
+  output.result(items, () => (items.length === 0 ? none : itemsText(items)))
 }
 
 function itemsText(items: readonly FinalItem[]): string {

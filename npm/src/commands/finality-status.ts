@@ -1,6 +1,7 @@
 /** `finality status`: whether there is finality, in numbers. */
 import { ControlClient } from '../client.js'
 import type { Context } from '../context.js'
+import type { NodeStatus } from '../node.js'
 import type { Paint } from '../output.js'
 import type { CommitteeView, FinalityStatus, SamplingStatus } from '../wasm.js'
 
@@ -12,13 +13,19 @@ export async function run({ home, output }: Context): Promise<void> {
     return output.result(status, (paint) => stateText(status, paint))
   }
   const { members } = await client.call<CommitteeView>('committee.show')
-  const connected = members.filter((member) => member.self || member.connected)
-  const reach = connected.reduce((sum, { weight }) => sum + weight, 0)
-  output.result({ ...status, reach }, (paint) => finalityText(status, reach, paint))
+  const inReach = members.filter((member) => member.self || member.connected)
+  const reach = inReach.reduce((sum, { weight }) => sum + weight, 0)
+  const { peers } = await client.call<NodeStatus>('status')
+  output.result({ ...status, reach }, (paint) => finalityText(status, reach, peers.length, paint))
 }
 
 /** `reach` is the weight of the members that this node is connected with, its own included. */
-function finalityText(status: FinalityStatus, reach: number, paint: Paint): string {
+function finalityText(
+  status: FinalityStatus,
+  reach: number,
+  connected: number,
+  paint: Paint,
+): string {
   if (status.sampling !== null) {
     return facts(sampledFacts(status, status.sampling, reach, paint), paint)
   }
@@ -26,12 +33,19 @@ function finalityText(status: FinalityStatus, reach: number, paint: Paint): stri
   const known: [string, string][] = [
     ['finality', stateText(status, paint)],
     ['committee', `${members} members of weight ${weight}; ${quorum} decide (epoch ${epoch})`],
-    ['reach', `weight ${reach} is connected; others may be reached through them`],
+    ['reach', reachText(reach, connected)],
     ['votes', votes ? 'yes, this node is a member' : 'no, this node only follows'],
     ['final', `${finalised} items; ${pending} conflict keys wait`],
     ['certified', `${certified} decisions, by ${height} checkpoints`],
   ]
   return facts(known, paint)
+}
+
+/** Without a peer nothing new becomes final, which is noticed only when something waits. */
+function reachText(reach: number, connected: number): string {
+  return connected === 0
+    ? 'nobody is connected: what is shown may be old, and nothing new becomes final'
+    : `weight ${reach} is connected; others may be reached through them`
 }
 
 function sampledFacts(

@@ -7,9 +7,10 @@ import { SynapticError, usageError } from '../errors.js'
 import { exists, makePrivateDirectory, writeAtomic } from '../files.js'
 import { isMadeOf, keepGenesis, type MadeNetwork, readGenesis } from '../genesis.js'
 import { given } from '../given.js'
-import { genesisFile, type Home, homeAt, PROJECT_DIRECTORY, userHome } from '../home.js'
-import { createIdentity, knownNetworks, readIdentity } from '../identity.js'
+import { forHome, genesisFile, type Home, homeAt, PROJECT_DIRECTORY, userHome } from '../home.js'
+import { createIdentity, hasIdentity, knownNetworks, readIdentity } from '../identity.js'
 import { decodeJoinLink } from '../link.js'
+import { Lock } from '../lock.js'
 import { type Paint, toJson } from '../output.js'
 import { type CommitteeMember, type ConsensusEngine, loadMesh, type MeshModule } from '../wasm.js'
 
@@ -58,7 +59,7 @@ function madeText(
     `${paint('bold', 'home')}     ${home.directory}`,
     ...(news.length === 0 ? ['everything was there already'] : news),
     '',
-    `next: ${paint('cyan', 'synaptic-mesh start')}`,
+    `next: ${paint('cyan', forHome('`synaptic-mesh start`', home).slice(1, -1))}`,
   ].join('\n')
 }
 
@@ -82,11 +83,28 @@ export interface Initialised {
 export function initialise(
   mesh: MeshModule,
   home: Home,
+  around: Pick<Context, 'around'>,
+  options: InitOptions,
+): Initialised {
+  requireOneNetwork(options)
+  makePrivateDirectory(home.directory)
+  // Several at once would each make a network, and one of them would be left.
+  const lock = Lock.wait(path.join(home.directory, 'init.lock'))
+  try {
+    return fill(mesh, home, around, options)
+  } finally {
+    lock.release()
+  }
+}
+
+function fill(
+  mesh: MeshModule,
+  home: Home,
   { around }: Pick<Context, 'around'>,
   options: InitOptions,
 ): Initialised {
   const created: string[] = []
-  requireOneNetwork(options)
+  if (options.force !== true) requireIdentity(home)
   const link = options.join === undefined ? undefined : decodeJoinLink(options.join)
   const founded = foundedBy(mesh, home, options)
   const flags: Flags = {
@@ -99,7 +117,6 @@ export function initialise(
   const network = config.get('network') || mesh.generateNetworkId()
   const before = readConfigFile(home.configFile)
   if (options.force !== true) requireSameNetwork(home, before.network, network)
-  makePrivateDirectory(home.directory)
   makePrivateDirectory(path.dirname(home.configFile))
   const genesis = founded?.genesis ?? link?.genesis
   if (genesis !== undefined && keepGenesis(mesh, home, network, genesis)) {
@@ -173,6 +190,16 @@ function requireSameNetwork(home: Home, own: unknown, asked: string): void {
     'wrong-network',
     `${home.directory} has a history in network ${own}`,
     'choose another home with --home, or add --force to move this one (its history is kept)',
+  )
+}
+
+/** What an identity has cannot be had by another: credits, names, a seat in a committee. */
+function requireIdentity(home: Home): void {
+  if (hasIdentity(home) || knownNetworks(home).length === 0) return
+  throw new SynapticError(
+    'identity-lost',
+    `${home.identityFile} is gone, and this home has a history that was signed with it`,
+    'put the file back, or add --force for a new identity: what the old one has is out of reach then',
   )
 }
 

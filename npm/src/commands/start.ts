@@ -14,7 +14,7 @@ import { meet } from '../host/meet.js'
 import { hasIdentity } from '../identity.js'
 import { decodeJoinLink } from '../link.js'
 import { createNode, type Node, type NodeEvent, wrongNetwork } from '../node.js'
-import { shortId } from '../output.js'
+import { outlet, shortId } from '../output.js'
 import { patiently } from '../progress.js'
 import { loadMesh } from '../wasm.js'
 import { eventText } from './event-text.js'
@@ -165,6 +165,7 @@ async function serve(
     node.serveAt(control.url)
     announce(context, node, control)
     void node.resumeRuns()
+    outlet.isVital = false
     const told = tell(context, events)
     const code = await Promise.race([
       ended,

@@ -4,8 +4,8 @@ import { credits } from '../arguments.js'
 import { ControlClient } from '../client.js'
 import type { Context } from '../context.js'
 import { usageError } from '../errors.js'
-import { creditsText, shortId } from '../output.js'
-import type { ItemView } from '../wasm.js'
+import { creditsText, type Output, shortId } from '../output.js'
+import type { ItemView, WalletView } from '../wasm.js'
 
 /** Options of `wallet transfer`. */
 export interface TransferOptions {
@@ -22,7 +22,9 @@ export async function run(
 ): Promise<void> {
   const microCredits = readCredits(amount)
   const body = { to, microCredits, memo, timeoutMs: timeout * 1_000 }
-  const view = await ControlClient.connect(home).call<ItemView>('wallet.transfer', body, 0)
+  const client = ControlClient.connect(home)
+  await warnOfStranger(client, output, to)
+  const view = await client.call<ItemView>('wallet.transfer', body, 0)
   output.result(
     view,
     (paint) =>
@@ -30,7 +32,19 @@ export async function run(
   )
 }
 
-function readCredits(text: string): number {
+/** A node id has no checksum: who mistypes one pays nobody, and nobody can give it back. */
+export async function warnOfStranger(
+  client: ControlClient,
+  output: Output,
+  to: string,
+): Promise<void> {
+  const { open } = await client.call<WalletView>('wallet.balance', { account: to })
+  if (open) return
+  output.note(`${shortId(to)} was never paid anything; if the id is mistyped, the credits are lost`)
+}
+
+/** An amount from the command line. */
+export function readCredits(text: string): number {
   try {
     return credits(text)
   } catch (thrown) {

@@ -8,6 +8,7 @@ import { type Home, homeAt, networkDirectory, notInitialised } from '../home.js'
 import { coded } from '../host/coded.js'
 import { type StoredHistory, storedHistory } from '../host/store.js'
 import { hasIdentity, ownNetwork } from '../identity.js'
+import { badArgument } from '../neural/arguments.js'
 import {
   type DagEntry,
   type DagFault,
@@ -73,7 +74,8 @@ export class DagHistory {
    * @throws SynapticError `no-such-vertex`, `id-ambiguous`
    */
   show(id: string): ShownVertex {
-    const { bytes, signature, ...entry } = this.#core.show(id)
+    // An item is named by its vertex and a place in it.
+    const { bytes, signature, ...entry } = this.#core.show(id.replace(/\/\d+$/, ''))
     return {
       ...entry,
       content: decodeDagCbor(bytes),
@@ -123,6 +125,10 @@ export async function openHistory(
   home: string | Home,
   { network }: { readonly network?: string | undefined } = {},
 ): Promise<DagHistory> {
+  const isHome = typeof home === 'object' && home !== null && 'identityFile' in home
+  if (typeof home !== 'string' && !isHome) {
+    throw badArgument('the home', 'the path of a folder', home, "openHistory('my-home')")
+  }
   const place = typeof home === 'string' ? homeAt(home, 'flag') : home
   if (!hasIdentity(place)) throw notInitialised(place)
   const asked = network ?? ownNetwork(place)

@@ -10,7 +10,7 @@ import { given } from '../given.js'
 import { decodeJoinLink } from '../link.js'
 import { type Node, type NodeStatus, wrongNetwork } from '../node.js'
 import { eachNumber, type RowsRequest, type RunRequest } from '../run-options.js'
-import type { TransferRequest, WaitOptions } from '../wallet.js'
+import type { HoldRequest, TransferRequest, WaitOptions } from '../wallet.js'
 import type {
   Activation,
   CommitteeMember,
@@ -83,6 +83,10 @@ export function controlTarget(node: Node, side: ProcessSide): ControlTarget {
     'wallet.history': (body) =>
       node.movementPage(optional(body, 'account', isText), optional(body, 'from', isNumber) ?? 0),
     'wallet.transfer': (body) => node.wallet.transfer(transfer(body), wait(body)),
+    'wallet.hold': (body) => node.wallet.hold(hold(body), wait(body)),
+    'wallet.holds': (body) => node.wallet.holds(optional(body, 'account', isText)),
+    'wallet.release': (body) => node.wallet.release(text(body, 'hold'), wait(body)),
+    'wallet.refund': (body) => node.wallet.refund(text(body, 'hold'), wait(body)),
     'name.resolve': (body) => node.names.resolve(text(body, 'name')),
     'name.list': (body) => node.names.list(optional(body, 'owner', isText)),
     'name.register': (body) => {
@@ -197,6 +201,14 @@ function transfer(body: Body): TransferRequest {
   const microCredits = optional(body, 'microCredits', isNumber)
   if (microCredits === undefined) throw usageError('"microCredits" must be a number')
   return { to: text(body, 'to'), microCredits, memo: optional(body, 'memo', isText) }
+}
+
+function hold(body: Body): HoldRequest {
+  return {
+    ...transfer(body),
+    arbiter: optional(body, 'arbiter', isText),
+    refundableFrom: optional(body, 'refundableFrom', isNumber),
+  }
 }
 
 function wait(body: Body): WaitOptions {

@@ -9,7 +9,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { SynapticError } from '../errors.js'
-import { makePrivateDirectory } from '../files.js'
+import { makePrivateDirectory, sizeOf } from '../files.js'
 import type { HostStore, StoreOperation } from '../wasm.js'
 import type { Database, OpenDatabase, Row, Statement } from './sqlite.js'
 import { findSqlite, sqliteError } from './sqlite.js'
@@ -24,6 +24,17 @@ const BUSY_TIMEOUT_MS = 5_000
 const LAYOUT_VERSION = 1
 /** Name of the database file in a network's directory. */
 export const DATABASE_FILE = 'mesh.db'
+
+/**
+ * Columns as bytes whatever the file says they are: where it is damaged they may be texts that are
+ * none, over which a binding of SQLite ends the process.
+ */
+const BYTES = {
+  key: 'CAST(key AS BLOB) AS key',
+  value: 'CAST(value AS BLOB) AS value',
+  name: 'CAST(name AS BLOB) AS name',
+  text: 'CAST(text AS BLOB) AS text',
+} as const
 
 interface Statements {
   readonly get: Statement
@@ -144,8 +155,9 @@ export class SqliteStore implements HostStore {
   /** A text that the host kept. */
   recall(name: string): string | undefined {
     return this.#guard(() => {
-      const row = this.#database.prepare('SELECT text FROM host WHERE name = ?').all([name])[0]
-      return row === undefined ? undefined : String(row.text)
+      const look = `SELECT ${BYTES.text} FROM host WHERE name = ?`
+      const row = this.#database.prepare(look).all([name])[0]
+      return row === undefined ? undefined : textOf(row, 'text')
     })
   }
 
@@ -199,9 +211,9 @@ export function glimpse(directory: string): StoreGlimpse | undefined {
     database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA query_only = ON`)
     const remembered = new Map(
       database
-        .prepare('SELECT name, text FROM host')
+        .prepare(`SELECT ${BYTES.name}, ${BYTES.text} FROM host`)
         .all([])
-        .map((row) => [String(row.name), String(row.text)]),
+        .map((row) => [textOf(row, 'name'), textOf(row, 'text')]),
     )
     const bytes = sizeOf(file) + sizeOf(`${file}-wal`)
     return { ...summaryOf(database), file, bytes, recall: (name) => remembered.get(name) }
@@ -239,8 +251,8 @@ export function storedHistory(directory: string): StoredHistory | undefined {
       const rows = database?.prepare(query).all([]) ?? []
       return rows.map((row) => bytesOf(row, 'value'))
     }
-    const vertices = read('SELECT value FROM vertices')
-    const pruned = read(`SELECT value FROM meta WHERE ${PRUNED} ORDER BY key`)
+    const vertices = read(`SELECT ${BYTES.value} FROM vertices`)
+    const pruned = read(`SELECT ${BYTES.value} FROM meta WHERE ${PRUNED} ORDER BY meta.key`)
     database.exec('COMMIT')
     return { vertices, pruned }
   } catch (thrown) {
@@ -279,9 +291,13 @@ function prepareDatabase(database: Database, file: string): void {
 
 function statementsOf(database: Database, table: Table): Statements {
   return {
-    get: database.prepare(`SELECT value FROM ${table} WHERE key = ?`),
-    scan: database.prepare(`SELECT key, value FROM ${table} ORDER BY key`),
-    keys: database.prepare(`SELECT key, length(value) AS length FROM ${table} ORDER BY key`),
+    get: database.prepare(`SELECT ${BYTES.value} FROM ${table} WHERE key = ?`),
+    scan: database.prepare(
+      `SELECT ${BYTES.key}, ${BYTES.value} FROM ${table} ORDER BY ${table}.key`,
+    ),
+    keys: database.prepare(
+      `SELECT ${BYTES.key}, length(value) AS length FROM ${table} ORDER BY ${table}.key`,
+    ),
     put: database.prepare(
       `INSERT INTO ${table} VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value`,
     ),
@@ -306,6 +322,6 @@ function bytesOf(row: Row, column: string): Uint8Array {
   throw new SynapticError('storage-corrupt', `column ${column} does not hold bytes`)
 }
 
-function sizeOf(file: string): number {
-  return fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0
+function textOf(row: Row, column: string): string {
+  return new TextDecoder().decode(bytesOf(row, column))
 }
