@@ -52,7 +52,9 @@ export const RUNS = [
   // The same properties of channels with a part of the protocol left out.
   control('claim.no-hash', 'agreement', 'both', Array(4).fill(ATTACK)),
   control('claim.no-role-no-receiver', 'reflection', 'both', [ATTACK]),
+  control('claim.no-role-no-receiver', 'reflection', 'x25519', [ATTACK]),
   control('claim.no-role', 'reflection', 'both', proved(1)),
+  control('claim.no-hash', 'secrecy', 'x25519', Array(4).fill(ATTACK)),
   control('claim.no-receiver', 'agreement', 'both', [PROVED, PROVED, ATTACK, ATTACK]),
   control('claim.no-role', 'agreement', 'both', proved(4)),
   control('claim.no-ids', 'agreement', 'both', Array(4).fill(ATTACK)),
@@ -92,5 +94,7 @@ export function verdicts(output) {
 
 /** A file's SHA-256, in hex. */
 export function sha256(path) {
-  return createHash('sha256').update(readFileSync(join(HERE, path))).digest('hex')
+  return createHash('sha256')
+    .update(readFileSync(join(HERE, path)))
+    .digest('hex')
 }
