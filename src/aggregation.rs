@@ -8,7 +8,7 @@
 //! | [`mean`] | 1 | `n d` | |
 //! | [`median`], of each coordinate | 2f + 1 | `n d log n` | Yin and others, ICML 2018 |
 //! | [`trimmed_mean`], of each coordinate | 2f + 1 | `n d log n` | the same |
-//! | [`krum`], [`multi_krum`] | 2f + 3 | `n^2 d` | Blanchard and others, NeurIPS 2017 |
+//! | [`krum`], [`multi_krum`] | 2f + 3 | `n^2 d` | Blanchard and others, NIPS 2017 |
 //! | [`geometric_median`] | 2f + 1 | `n d` each step | Pillutla and others, 2019 (RFA) |
 //! | [`centered_clipping`] | 2f + 1 | `n d` each step | Karimireddy and others, ICML 2021 |
 //! | [`bulyan`] | 4f + 3 | `n^2 (d + n^2)` | El Mhamdi and others, ICML 2018 |

@@ -6,6 +6,7 @@ use super::{
     Error, Updates, Weiszfeld, bulyan, centered_clipping, geometric_median, krum, mean, median,
     multi_krum, trimmed_mean,
 };
+use crate::limits;
 
 /// Steps of [`Rule::GeometricMedian`]: RFA's evaluation stops after three; eight bring the digits'
 /// updates within a thousandth of the limit.
@@ -108,6 +109,17 @@ impl Settings {
         let value = f64::from(self.byzantine);
         let expected = "0 for the mean, or another rule";
         needed.ok_or(Error::Setting { what: "the number of hostile updates", value, expected })
+    }
+
+    /// The most updates of a model with so many parameters that they are applied to: fewer than the
+    /// mean takes, because the mean needs the memory of one.
+    pub fn updates_max(&self, parameters: usize) -> usize {
+        let most = match self.rule {
+            Rule::Mean => return limits::AGGREGATE_UPDATES_MAX,
+            Rule::Krum | Rule::MultiKrum | Rule::Bulyan => limits::AGGREGATION_COMPARED_MAX,
+            _ => limits::AGGREGATE_UPDATES_MAX,
+        };
+        most.min(limits::AGGREGATION_VALUES_MAX / parameters.max(1))
     }
 
     /// Clips the updates and aggregates them. The mean is taken of the updates as they are.

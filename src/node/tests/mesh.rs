@@ -878,5 +878,6 @@ pub(super) fn tiny_run(rounds: u32, quorum: u32) -> RunSpec {
         quorum,
         updates_min: quorum.min(2),
         deadline_ms: 3_000,
+        aggregation: None,
     }
 }
