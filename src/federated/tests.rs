@@ -197,9 +197,10 @@ fn an_aggregate_has_no_more_updates_than_its_rule_takes() {
         let mut bench = Bench::new(u8::try_from(most).unwrap() + 1);
         let aggregation = Some(Settings { rule, byzantine: 0, radius: 0.0 });
         let run = bench.say(0, vec![Payload::RunStart(RunSpec { aggregation, ..spec() })]);
-        let authors = 0..bench.keys.len();
-        authors.clone().for_each(|author| drop(bench.join(author, run)));
-        let updates: Vec<_> = authors.map(|author| bench.update(author, run, run, 1)).collect();
+        for author in 0..=most {
+            bench.join(author, run);
+        }
+        let updates: Vec<_> = (0..=most).map(|author| bench.update(author, run, run, 1)).collect();
         let over = bench.aggregate(0, run, run, 1, &updates);
         assert_eq!(bench.fold().get(&run).unwrap().aggregate(&over).is_some(), counts);
         let within = bench.aggregate(0, run, run, 1, &updates[..most]);

@@ -333,7 +333,7 @@ fn a_wrong_aggregate_beside_the_chain_spoils_nothing() {
     let known = mesh.node(1).runs().get(&run).unwrap();
     let base = known.tree().base(known.head()).unwrap();
     let record = known.aggregate(&known.head()).unwrap().clone();
-    let lie = Payload::Aggregate(crate::dag::Aggregate {
+    let lie = Payload::Aggregate(Aggregate {
         run,
         base,
         round: record.round,
