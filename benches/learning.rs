@@ -307,13 +307,16 @@ fn table(title: &str, alpha: Option<f64>, byzantine: usize) -> String {
     }
     let results: Vec<f64> = every(&settings).iter().map(|run| last(run)).collect();
     let mut text = format!("\n{title}\n\n| rule |");
-    ATTACKS.iter().for_each(|(name, _)| write!(text, " {name} |").expect("memory"));
-    text.push_str(&format!("\n|---{}|\n", "|---:".repeat(ATTACKS.len())));
+    for (name, _) in ATTACKS {
+        write!(text, " {name} |").expect("memory");
+    }
+    writeln!(text, "\n|---{}|", "|---:".repeat(ATTACKS.len())).expect("memory");
     let cells: Vec<(f64, f64)> = results.chunks(SEEDS.len()).map(spread).collect();
     for ((name, _), row) in DEFENCES.iter().zip(cells.chunks(ATTACKS.len())) {
         write!(text, "| {name} |").expect("memory");
-        row.iter()
-            .for_each(|(mean, off)| write!(text, " {mean:.1} +- {off:.1} |").expect("memory"));
+        for (mean, off) in row {
+            write!(text, " {mean:.1} +- {off:.1} |").expect("memory");
+        }
         text.push('\n');
     }
     text

@@ -10,7 +10,7 @@ pub(crate) fn aggregate(data: &[u8]) {
         return;
     };
     let settings = Settings {
-        rule: Rule::ALL[usize::from(*rule) % Rule::ALL.len()],
+        rule: Rule::ALL.into_iter().cycle().nth(usize::from(*rule)).unwrap_or(Rule::Mean),
         byzantine: u32::from(*byzantine),
         radius: f32::from_le_bytes([*a, *b, *c, *d]),
     };

@@ -11,11 +11,11 @@
 //! ```
 //!
 //! Nobody has to be trusted with the result, because it is a function of the named updates and of
-//! the rule that the run fixed ([`aggregator`]): everybody recomputes it and drops what differs by a
-//! bit. Nobody has to be waited
-//! for, because a missing member only makes the set smaller. Two aggregates of one round are no
-//! conflict to vote on: fork choice ([`tree`]) is a function of the history. The algorithm is
-//! federated averaging (`FedAvg`, 2017).
+//! the rule that the run fixed ([`aggregator`]): everybody recomputes it and drops what differs by
+//! a bit. Nobody has to be waited for, because a missing member only makes the set smaller. Two
+//! aggregates of one round are no conflict to vote on: fork choice ([`tree`]) is a function of the
+//! history. The algorithm is federated averaging (`FedAvg`, 2017), unless a run names a rule
+//! against hostile members.
 //!
 //! [`Runs`] is the view of all runs; [`policy`] says who proposes when, which is a matter of
 //! manners and never of validity; [`replay`] recomputes an exported run from nothing.

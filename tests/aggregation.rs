@@ -9,6 +9,7 @@
     clippy::as_conversions,
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
     reason = "clippy allows some in tests, not in their helpers; numbers of tests are small"
 )]
 
@@ -53,7 +54,9 @@ impl Draw {
 
 fn updates(rows: &[Vec<f32>]) -> Updates {
     let mut updates = Updates::new(rows[0].len());
-    rows.iter().for_each(|row| updates.push(row).unwrap());
+    for row in rows {
+        updates.push(row).unwrap();
+    }
     updates
 }
 

@@ -326,8 +326,8 @@ fn two_classes_of_one_output(spec: &mut RunSpec) {
     spec.model.loss = Loss::Mse;
 }
 
-fn rule(rule: Rule, byzantine: u32, radius: f32) -> Option<Settings> {
-    Some(Settings { rule, byzantine, radius })
+fn rule(rule: Rule, byzantine: u32, radius: f32) -> Settings {
+    Settings { rule, byzantine, radius }
 }
 
 /// Runs of before there were rules are read as they were written, and written the same.
@@ -339,7 +339,7 @@ fn a_run_without_a_rule_says_nothing_of_rules() {
     let plain = encoded(spec());
     let mut ruled = spec();
     ruled.updates_min = 3;
-    ruled.aggregation = rule(Rule::CenteredClipping, 1, 0.5);
+    ruled.aggregation = Some(rule(Rule::CenteredClipping, 1, 0.5));
     assert_eq!(ruled.validate(), Ok(()));
     let with_rule = encoded(ruled.clone());
     assert!(!names(&plain) && names(&with_rule));
@@ -380,13 +380,13 @@ fn every_bound_of_a_run_is_checked() {
         (|s| s.updates_min = 4, "vertex-range"),
         (|s| s.deadline_ms = 1, "vertex-range"),
         // The mean has one encoding, and holds against nobody.
-        (|s| s.aggregation = rule(Rule::Mean, 0, 0.0), "run-aggregation"),
-        (|s| s.aggregation = rule(Rule::Median, 1, -1.0), "run-aggregation"),
-        (|s| s.aggregation = rule(Rule::Median, 1, f32::NAN), "run-aggregation"),
+        (|s| s.aggregation = Some(rule(Rule::Mean, 0, 0.0)), "run-aggregation"),
+        (|s| s.aggregation = Some(rule(Rule::Median, 1, -1.0)), "run-aggregation"),
+        (|s| s.aggregation = Some(rule(Rule::Median, 1, f32::NAN)), "run-aggregation"),
         // Rounds close with 2 of 3 updates, and these rules need 3, 5 and ever more.
-        (|s| s.aggregation = rule(Rule::Median, 1, 0.0), "vertex-range"),
-        (|s| s.aggregation = rule(Rule::Krum, 1, 0.0), "vertex-range"),
-        (|s| s.aggregation = rule(Rule::Bulyan, u32::MAX, 0.0), "vertex-range"),
+        (|s| s.aggregation = Some(rule(Rule::Median, 1, 0.0)), "vertex-range"),
+        (|s| s.aggregation = Some(rule(Rule::Krum, 1, 0.0)), "vertex-range"),
+        (|s| s.aggregation = Some(rule(Rule::Bulyan, u32::MAX, 0.0)), "vertex-range"),
     ];
     assert_eq!(spec().validate(), Ok(()));
     for (index, (change, code)) in table.into_iter().enumerate() {

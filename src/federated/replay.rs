@@ -7,7 +7,8 @@
 //! 3. The history is folded as every member folds it. The last vertex of the file is the head that
 //!    is claimed; the file is its causal past.
 //! 4. Each aggregate from the first round to the head is computed again from its updates, by the
-//!    rule that the run's first vertex fixed, and compared with the weights it claims, byte for byte.
+//!    rule that the run's first vertex fixed, and compared with the weights it claims, byte for
+//!    byte.
 //! 5. Aggregates beside that chain are judged as well as the file allows, and fork choice must give
 //!    the claimed head.
 //!
