@@ -1,11 +1,12 @@
 //! What hostile members do to a run, by aggregation rule: the tables of `docs/learning.md`.
 //!
 //! `cargo bench --no-default-features --bench learning` prints them, `-- --write` replaces them on
-//! the page; half an hour on two cores. In `cargo test` a corner of them runs, so that it keeps
-//! working.
+//! the page; a quarter of an hour on two busy cores. In `cargo test` a corner of them runs, so that
+//! it keeps working.
 //!
 //! Ten members learn the digits, 64-32-10, with a learning rate of 0.3 and five local epochs, from
-//! the same seeds under every rule and attack. The last `f` are hostile: they know every honest update and the rule.
+//! the same seeds under every rule and attack. The last `f` are hostile: they know every honest
+//! update and the rule.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![allow(
     clippy::as_conversions,
@@ -325,7 +326,8 @@ fn table(title: &str, alpha: Option<f64>, byzantine: usize) -> String {
 /// Rounds to 95 %, and the accuracy of the last rounds, of five passes over the rows each round.
 fn baseline() -> String {
     let mut text = String::from(
-        "\nNobody hostile, five local epochs:\n\n| rule | rows | 95 % after | final |\n|---|---|---:|---:|\n",
+        "\nNobody hostile, five local epochs:\n\n| rule | rows | 95 % after | final |\n\
+         |---|---|---:|---:|\n",
     );
     for (rows, alpha, rounds) in [("even", None, 40), ("Dirichlet(0.1)", Some(0.1), 120)] {
         let tasks: Vec<Task> = SEEDS.iter().map(|seed| Task::new(alpha, *seed)).collect();
