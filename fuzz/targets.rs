@@ -4,6 +4,7 @@
 //! back as the same bytes. cargo-fuzz runs the targets one by one (`npm run fuzz -- TARGET`), and
 //! `tests/fuzz_smoke.rs` runs all of them on damaged seeds with every `cargo test`.
 
+mod aggregation;
 mod channel;
 mod finality;
 mod groups;
@@ -12,6 +13,7 @@ mod snapshots;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+pub(crate) use aggregation::aggregate;
 pub(crate) use channel::channel;
 pub(crate) use finality::{consensus_state, genesis, proof_verify, sampling_state};
 pub(crate) use groups::group_state;
@@ -43,6 +45,7 @@ pub(crate) type Target = fn(&[u8]);
 
 /// Every target, by the name of its file in `fuzz_targets/` and of its regressions.
 pub(crate) const TARGETS: &[(&str, Target)] = &[
+    ("aggregate", aggregate),
     ("car_read", car_read),
     ("channel", channel),
     ("consensus_state", consensus_state),
@@ -218,6 +221,7 @@ pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
     let fixture = fixture();
     let vertices = || fixture.history.iter().map(SignedVertex::encode);
     match target {
+        "aggregate" => aggregation::sets(),
         "car_read" => vec![fixture.history_file()],
         "dag_insert" => {
             let forward: Vec<Vec<u8>> = vertices().map(framed).collect();

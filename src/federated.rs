@@ -2,7 +2,7 @@
 //!
 //! A run is started by a vertex that fixes everything (model, seed, rounds, local training). Then,
 //! round by round, members publish *updates*, each trained from the same *base*, and any member
-//! publishes an *aggregate* that names a set of updates and the weights they average to:
+//! publishes an *aggregate* that names a set of updates and the weights they come to:
 //!
 //! ```text
 //!   RunStart <- update(a) \
@@ -10,11 +10,12 @@
 //!            <- update(c) /             <- update(c) - aggregate 2 <- ...
 //! ```
 //!
-//! Nobody has to be trusted with the average, because it is a function of the named updates
-//! ([`average`]): everybody recomputes it and drops what differs by a bit. Nobody has to be waited
-//! for, because a missing member only makes the set smaller. Two aggregates of one round are no
-//! conflict to vote on: fork choice ([`tree`]) is a function of the history. The algorithm is
-//! federated averaging (`FedAvg`, 2017).
+//! Nobody has to be trusted with the result, because it is a function of the named updates and of
+//! the rule that the run fixed ([`aggregator`]): everybody recomputes it and drops what differs by
+//! a bit. Nobody has to be waited for, because a missing member only makes the set smaller. Two
+//! aggregates of one round are no conflict to vote on: fork choice ([`tree`]) is a function of the
+//! history. The algorithm is federated averaging (`FedAvg`, 2017), unless a run names a rule
+//! against hostile members.
 //!
 //! [`Runs`] is the view of all runs; [`policy`] says who proposes when, which is a matter of
 //! manners and never of validity; [`replay`] recomputes an exported run from nothing.
@@ -22,6 +23,7 @@
 //! Complexity: applying a vertex costs `O(log n)` plus the aggregates that waited for it; nothing
 //! is folded twice. It does not fetch, store, train or sign: that is the node.
 
+pub mod aggregator;
 pub mod average;
 pub mod policy;
 pub mod replay;

@@ -29,6 +29,8 @@ pub mod tensor;
 // Floor 2, minds: deterministic engines without a word of networking.
 pub mod neural;
 
+pub mod aggregation;
+
 // Floor 3, shared truth: who speaks, what was said, and how it spreads.
 #[cfg(feature = "truth")]
 pub mod identity;

@@ -4,6 +4,7 @@
  * A command's module is loaded when the command runs, so that no command pays for another.
  */
 import { Command, Option } from 'commander'
+import { BYZANTINE_MAX, RULE_CHOICES } from './aggregation.js'
 import { addAgreementCommands } from './agreement.js'
 import * as read from './arguments.js'
 import { aborted, type CommandModule, type Context } from './context.js'
@@ -442,8 +443,24 @@ function startRunCommand(run: Command): Command {
     )
     .option(
       '--min-updates <n>',
-      'updates without which no round closes (default 2)',
+      'updates without which no round closes (default: 2, or what the rule needs)',
       read.integer(1, MEMBERS_MAX),
+    )
+    .addOption(
+      new Option(
+        '--rule <name>',
+        'how updates become one; auto: mean, from 4 updates a round centered-clipping',
+      ).choices(RULE_CHOICES),
+    )
+    .option(
+      '--byzantine <n>',
+      'updates of a round that may be hostile',
+      read.integer(0, BYZANTINE_MAX),
+    )
+    .option(
+      '--radius <length>',
+      'shorten updates to it (default: by their own lengths)',
+      read.number(1e-12, 1e30),
     )
     .option(
       '--deadline <seconds>',

@@ -4,6 +4,7 @@
  * The same shape is used by `createNode`, by the command line and by the control API, so there is
  * one place for defaults and bounds.
  */
+import { type AggregationRequest, completeAggregation, UPDATES_MIN } from './aggregation.js'
 import { usageError } from './errors.js'
 import type { JoinRunOptions, Rows, StartRunOptions } from './host/runs.js'
 import type { ScalingChoice, Source } from './training/protocol.js'
@@ -23,7 +24,7 @@ export interface RowsRequest {
 }
 
 /** A run to start. Everything but name, rows and layers has a default. */
-export interface RunRequest extends RowsRequest {
+export interface RunRequest extends RowsRequest, AggregationRequest {
   /** Name by which others join: a-z, 0-9 and "-", at most 64 characters. */
   readonly name: string
   /** Inputs, hidden layers, outputs. */
@@ -41,7 +42,7 @@ export interface RunRequest extends RowsRequest {
   readonly momentum?: number
   /** Updates that close a round early; never more than there are active members. */
   readonly quorum?: number
-  /** Updates without which no round closes. */
+  /** Updates without which no round closes; 2, or as many as the rule needs. */
   readonly updatesMin?: number
   /** Milliseconds after which a round closes without the missing updates. */
   readonly deadlineMs?: number
@@ -58,8 +59,8 @@ export const RUN_DEFAULTS = {
   momentum: 0,
   /** As many as there are active members: the core takes the smaller of the two. */
   quorum: 256,
-  /** A run of one is no run: the founder waits for somebody. */
-  updatesMin: 2,
+  /** A run of one is no run: the founder waits for somebody. A rule may need more. */
+  updatesMin: UPDATES_MIN,
   deadlineMs: 10_000,
   seed: 1,
 } as const
@@ -115,6 +116,8 @@ export function completeRun(request: RunRequest): StartRunOptions {
     classes: request.classes,
     scaling: scalingOf(request.range),
     ...eachNumber((key) => checkNumber(key, request[key] ?? RUN_DEFAULTS[key])),
+    // Checked above, so that what a rule needs is compared with a number.
+    ...completeAggregation(request, request.updatesMin),
     seed: BigInt(request.seed ?? RUN_DEFAULTS.seed),
   }
 }

@@ -1,6 +1,7 @@
 //! Why a vertex was refused, and what that says about who sent it.
 
 use super::{VertexId, cbor, operation};
+use crate::aggregation;
 use crate::crypto::{hash, sign};
 use crate::identity::{self, AuthorId, NetworkId};
 use crate::neural;
@@ -106,6 +107,12 @@ pub enum Error {
     /// A run's network or scaling that is out of bounds.
     #[error("the run's model is refused: {0}")]
     Model(#[source] neural::specification::Error),
+    /// A run's aggregation rule whose numbers are out of bounds.
+    #[error("the run's aggregation is refused: {0}")]
+    Aggregation(#[source] aggregation::Error),
+    /// A run that names the mean as its rule.
+    #[error("a run that names no aggregation rule takes the mean: leave it out")]
+    Mean,
     /// Class names that do not fit the network's outputs.
     #[error("{classes} class names do not fit {outputs} outputs; give none, or one per output")]
     Classes {
@@ -293,6 +300,7 @@ impl Error {
             Self::Weights { .. } => "vertex-weights-bytes",
             Self::Order { .. } => "vertex-order",
             Self::Model(_) | Self::Classes { .. } => "run-model",
+            Self::Aggregation(_) | Self::Mean => "run-aggregation",
             Self::Identity { .. } | Self::ForeignKey { .. } => "vertex-identity",
             Self::Prev { .. } | Self::Seq { .. } | Self::PrevForeign { .. } => "vertex-chain",
             Self::WrongNetwork { .. } => "vertex-wrong-network",
@@ -323,6 +331,8 @@ impl Error {
             | Self::Weights { .. }
             | Self::Order { .. }
             | Self::Model(_)
+            | Self::Aggregation(_)
+            | Self::Mean
             | Self::Classes { .. }
             | Self::Identity { .. }
             | Self::Prev { .. }

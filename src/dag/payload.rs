@@ -1,7 +1,7 @@
 //! What a vertex can say: one enum, each variant a DAG-CBOR map with its name under `"type"`.
 //!
 //! The check here is local: bounds, order, finite numbers. Whether a run exists, whether an
-//! aggregate's weights are the mean of its updates, and what follows from either is for the views
+//! aggregate's weights are what its updates come to, and what follows from either is for the views
 //! that fold the history. An unknown type or field is refused; a new one is a new vertex version.
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::operation::Operation;
 use super::vote::{Seats, Votes};
 use super::{BlobId, EquivocationProof, Error, VertexId};
+use crate::aggregation::{self, Rule};
 use crate::identity::{Binding, NetworkId};
 use crate::limits;
 use crate::neural::{Layer, Scaling, Specification, specification};
@@ -99,6 +100,9 @@ pub struct RunSpec {
     pub updates_min: u32,
     /// Milliseconds after which `updates_min` suffice.
     pub deadline_ms: u32,
+    /// How a round's updates become one; if absent, by their mean, weighed by samples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aggregation: Option<aggregation::Settings>,
 }
 
 /// One author's contribution to a round: a difference of weights, as a blob.
@@ -119,7 +123,7 @@ pub struct Update {
     pub delta_bytes: u32,
 }
 
-/// The result of a round: the mean of its updates added to the base, as a blob.
+/// The result of a round: what its run makes of the updates, added to the base, as a blob.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Aggregate {
@@ -184,8 +188,8 @@ impl RunSpec {
     /// Checks every bound. A vertex that carries a specification which does not pass is refused.
     ///
     /// # Errors
-    /// [`Error::Range`], [`Error::Text`], [`Error::Model`] or [`Error::Classes`] names the first
-    /// field that is wrong.
+    /// [`Error::Range`], [`Error::Text`], [`Error::Model`], [`Error::Classes`] or
+    /// [`Error::Aggregation`] names the first field that is wrong.
     pub fn validate(&self) -> Result<(), Error> {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if self.name.is_empty()
@@ -235,7 +239,26 @@ impl RunSpec {
                 expected: "from 0, under 1",
             });
         }
-        Ok(())
+        self.validate_aggregation()
+    }
+
+    /// Nothing may be aggregated that the rule does not hold for, so the least that closes a round
+    /// is never less than the rule needs. The mean has one encoding: none.
+    fn validate_aggregation(&self) -> Result<(), Error> {
+        let Some(settings) = self.aggregation else { return Ok(()) };
+        if settings.rule == Rule::Mean {
+            return Err(Error::Mean);
+        }
+        let wide = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let needed = wide(settings.needs().map_err(Error::Aggregation)?);
+        within("updates_min", self.updates_min, needed, wide(self.updates_max()))
+    }
+
+    /// The most updates that one aggregate of this run has.
+    pub fn updates_max(&self) -> usize {
+        let parameters = self.model.parameter_count();
+        let most = limits::AGGREGATE_UPDATES_MAX;
+        self.aggregation.map_or(most, |settings| settings.updates_max(parameters))
     }
 
     fn validate_classes(&self) -> Result<(), Error> {

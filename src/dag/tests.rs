@@ -4,6 +4,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::aggregation::{Rule, Settings};
 use crate::clock::Now;
 use crate::crypto::sign::{Signature, SigningKey};
 use crate::identity::{AuthorId, Secrets, Terms, TransportId};
@@ -105,6 +106,7 @@ pub(crate) fn spec() -> RunSpec {
         quorum: 3,
         updates_min: 2,
         deadline_ms: 10_000,
+        aggregation: None,
     }
 }
 
@@ -324,9 +326,37 @@ fn two_classes_of_one_output(spec: &mut RunSpec) {
     spec.model.loss = Loss::Mse;
 }
 
+fn rule(rule: Rule, byzantine: u32, radius: f32) -> Settings {
+    Settings { rule, byzantine, radius }
+}
+
+/// Runs of before there were rules are read as they were written, and written the same.
+#[test]
+fn a_run_without_a_rule_says_nothing_of_rules() {
+    let bounds = cbor::Bounds { bytes_max: 65_536, items_max: 16_384, depth_max: 8 };
+    let encoded = |spec: RunSpec| cbor::encode(&Payload::RunStart(spec)).unwrap();
+    let names = |bytes: &[u8]| bytes.windows(11).any(|name| name == b"aggregation");
+    let plain = encoded(spec());
+    let mut ruled = spec();
+    ruled.updates_min = 3;
+    ruled.aggregation = Some(rule(Rule::CenteredClipping, 1, 0.5));
+    assert_eq!(ruled.validate(), Ok(()));
+    let with_rule = encoded(ruled.clone());
+    assert!(!names(&plain) && names(&with_rule));
+    let read = |bytes: &[u8]| cbor::decode::<Payload>(bytes, &bounds).unwrap();
+    assert_eq!(read(&plain), Payload::RunStart(spec()));
+    assert_eq!(read(&with_rule), Payload::RunStart(ruled));
+    // A null is another way to say nothing, and refused like every second encoding.
+    let mut null = plain.clone();
+    null[0] += 1;
+    let at = null.windows(9).position(|name| name == b"\x6bdeadline").unwrap();
+    null.splice(at..at, *b"\x6baggregation\xf6");
+    assert!(cbor::decode::<Payload>(&null, &bounds).is_err());
+}
+
 #[test]
 fn every_bound_of_a_run_is_checked() {
-    let table: [(Spoil, &str); 21] = [
+    let table: [(Spoil, &str); 27] = [
         (|s| s.name.clear(), "vertex-range"),
         (|s| s.name = "a".repeat(65), "vertex-range"),
         (|s| s.name = "Iris".to_owned(), "vertex-range"),
@@ -349,6 +379,14 @@ fn every_bound_of_a_run_is_checked() {
         (|s| s.quorum = 257, "vertex-range"),
         (|s| s.updates_min = 4, "vertex-range"),
         (|s| s.deadline_ms = 1, "vertex-range"),
+        // The mean has one encoding, and holds against nobody.
+        (|s| s.aggregation = Some(rule(Rule::Mean, 0, 0.0)), "run-aggregation"),
+        (|s| s.aggregation = Some(rule(Rule::Median, 1, -1.0)), "run-aggregation"),
+        (|s| s.aggregation = Some(rule(Rule::Median, 1, f32::NAN)), "run-aggregation"),
+        // Rounds close with 2 of 3 updates, and these rules need 3, 5 and ever more.
+        (|s| s.aggregation = Some(rule(Rule::Median, 1, 0.0)), "vertex-range"),
+        (|s| s.aggregation = Some(rule(Rule::Krum, 1, 0.0)), "vertex-range"),
+        (|s| s.aggregation = Some(rule(Rule::Bulyan, u32::MAX, 0.0)), "vertex-range"),
     ];
     assert_eq!(spec().validate(), Ok(()));
     for (index, (change, code)) in table.into_iter().enumerate() {

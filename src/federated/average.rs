@@ -14,9 +14,9 @@
 //! ```
 //!
 //! `n_k * d_k` is exact (20 + 24 bits into 53). `O(parameters)` memory whatever the number of
-//! updates. It bounds no hostile member: robust rules are another aggregation.
+//! updates. It bounds no hostile member: [`super::aggregator`] has the rules that do.
 
-use crate::limits;
+use crate::{aggregation, limits};
 
 /// Why weights, a delta or an average is refused.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
@@ -48,6 +48,9 @@ pub enum Error {
     /// Nothing to average.
     #[error("an average needs at least one update")]
     Empty,
+    /// The run's rule cannot be applied to the updates.
+    #[error("the rule of the run does not take the updates: {0}")]
+    Rule(#[from] aggregation::Error),
 }
 
 impl Error {
@@ -58,6 +61,7 @@ impl Error {
             Error::Value { .. } => "update-value",
             Error::Samples { .. } => "update-samples",
             Error::Empty => "update-none",
+            Error::Rule(error) => error.code(),
         }
     }
 }
@@ -144,7 +148,7 @@ pub fn check_samples(samples: u32) -> Result<(), Error> {
     }
 }
 
-fn check_length(bytes: &[u8], parameters: usize) -> Result<(), Error> {
+pub(super) fn check_length(bytes: &[u8], parameters: usize) -> Result<(), Error> {
     if bytes.len() == parameters * 4 {
         Ok(())
     } else {
@@ -152,7 +156,7 @@ fn check_length(bytes: &[u8], parameters: usize) -> Result<(), Error> {
     }
 }
 
-fn values(bytes: &[u8]) -> impl Iterator<Item = f32> + '_ {
+pub(super) fn values(bytes: &[u8]) -> impl Iterator<Item = f32> + '_ {
     let (chunks, _) = bytes.as_chunks::<4>();
     chunks.iter().map(|chunk| f32::from_le_bytes(*chunk))
 }

@@ -64,7 +64,8 @@ pub fn step(run: &Run, facts: &Facts, usable: impl Fn(&VertexId) -> bool) -> Ste
     let updates = choose(run, facts.ended, usable);
     let active = active(run, facts.joined_lately, facts.ended);
     let minimum = count(run.spec().updates_min).max(1);
-    let wanted = count(run.spec().quorum).min(active.len()).max(minimum);
+    let most = count(run.spec().quorum).min(run.spec().updates_max());
+    let wanted = most.min(active.len()).max(minimum);
     let late = facts.now_ms >= deadline_ms(run, facts.adopted_ms) && updates.len() >= minimum;
     if updates.len() < wanted && !late {
         return unripe(run, facts.now_ms, facts.adopted_ms);
@@ -107,7 +108,7 @@ fn choose(
         .filter(|(id, update)| !ended.contains(&update.author) && usable(id))
         .filter(|(_, update)| authors.insert(update.author))
         .map(|(id, _)| id)
-        .take(limits::AGGREGATE_UPDATES_MAX)
+        .take(run.spec().updates_max())
         .collect()
 }
 

@@ -6,8 +6,9 @@
 //!    past is checked.
 //! 3. The history is folded as every member folds it. The last vertex of the file is the head that
 //!    is claimed; the file is its causal past.
-//! 4. Each aggregate from the first round to the head is averaged again from its updates and
-//!    compared with the weights it claims, byte for byte.
+//! 4. Each aggregate from the first round to the head is computed again from its updates, by the
+//!    rule that the run's first vertex fixed, and compared with the weights it claims, byte for
+//!    byte.
 //! 5. Aggregates beside that chain are judged as well as the file allows, and fork choice must give
 //!    the claimed head.
 //!
@@ -15,7 +16,7 @@
 //! file. What this cannot show: that an update was really trained on somebody's data, and that the
 //! file holds the newest head there is.
 
-use super::average::Average;
+use super::aggregator::Aggregator;
 use super::run::{AggregateRecord, Run, Standing};
 use super::{Runs, initial_weights};
 use crate::dag::car::{self, Car, Entry};
@@ -249,17 +250,17 @@ fn average(
     record: &AggregateRecord,
     base: &[u8],
 ) -> Result<Vec<u8>, Failed> {
-    let mut average = Average::new(run.parameters());
+    let mut aggregator = Aggregator::new(run.spec());
     let mut last = record.base;
     for id in &record.updates {
         last = *id;
         let update = run.update(id).ok_or(Failed::Missing(*id))?;
         let delta = car.blobs.get(&update.delta).ok_or(Failed::Missing(*id))?;
-        average
+        aggregator
             .add(update.samples, delta.value)
             .map_err(|error| Failed::Update { update: *id, error })?;
     }
-    average.finish(base).map_err(|error| Failed::Update { update: last, error })
+    aggregator.finish(base).map_err(|error| Failed::Update { update: last, error })
 }
 
 /// The weights after a valid aggregate, or the initial ones.
@@ -279,8 +280,7 @@ fn differs(
     weights: &[u8],
 ) -> Mismatch {
     let computed = BlobId::of(weights);
-    let what =
-        format!("the updates average to {computed}, the aggregate claims {}", record.weights);
+    let what = format!("the updates come to {computed}, the aggregate claims {}", record.weights);
     let code = "replay-weights-differ";
     let Some(claimed) = car.blobs.get(&record.weights) else {
         return at_vertex(car, aggregate, record.round, code, what);

@@ -337,7 +337,8 @@ impl Run {
         let keeps_rules = (1..=self.spec.rounds).contains(&round)
             && self.is_size(weights_bytes)
             && (round == 1) == (base == self.id)
-            && updates.len() >= enough;
+            && updates.len() >= enough
+            && updates.len() <= self.spec.updates_max();
         if !keeps_rules {
             return;
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::policy::{self, Facts, Step};
 use super::*;
+use crate::aggregation::{Rule, Settings};
 use crate::clock::Now;
 use crate::crypto::sign::SigningKey;
 use crate::dag::{Aggregate, BlobId, Graph, NetworkId, Source, Update, Vertex};
@@ -131,6 +132,7 @@ fn spec() -> RunSpec {
         quorum: 3,
         updates_min: 2,
         deadline_ms: 1_000,
+        aggregation: None,
     }
 }
 
@@ -185,6 +187,27 @@ fn aggregates_that_break_a_rule_never_count() {
     }
     assert_eq!(state.head(), first);
     assert!(!bench.fold().get(&run).unwrap().is_finished());
+}
+
+/// A rule has a bound on the updates it compares, and an aggregate beyond it is none.
+#[test]
+fn an_aggregate_has_no_more_updates_than_its_rule_takes() {
+    let most = limits::AGGREGATION_COMPARED_MAX;
+    for (rule, counts) in [(Rule::MultiKrum, false), (Rule::TrimmedMean, true)] {
+        let mut bench = Bench::new(u8::try_from(most).unwrap() + 1);
+        let aggregation = Some(Settings { rule, byzantine: 0, radius: 0.0 });
+        let run = bench.say(0, vec![Payload::RunStart(RunSpec { aggregation, ..spec() })]);
+        for author in 0..=most {
+            bench.join(author, run);
+        }
+        let updates: Vec<_> = (0..=most).map(|author| bench.update(author, run, run, 1)).collect();
+        let over = bench.aggregate(0, run, run, 1, &updates);
+        assert_eq!(bench.fold().get(&run).unwrap().aggregate(&over).is_some(), counts);
+        let within = bench.aggregate(0, run, run, 1, &updates[..most]);
+        let runs = bench.fold();
+        let standing = runs.get(&run).unwrap().aggregate(&within).map(|record| record.standing);
+        assert_eq!(standing, Some(Standing::Valid));
+    }
 }
 
 #[test]

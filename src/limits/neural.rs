@@ -24,6 +24,13 @@ pub const NEURAL_MULTIPLY_ADDS_MAX: u64 = 1 << 26;
 /// Bytes of the raw little-endian `f32` weights of the largest network.
 pub const NEURAL_WEIGHTS_BYTES_MAX: usize = NEURAL_PARAMETERS_MAX * 4;
 
+/// Updates that a rule compares each with each (count): of the largest sets that memory takes, some
+/// 10^9 differences, a second of one core.
+pub const AGGREGATION_COMPARED_MAX: usize = 64;
+/// Values of all updates that a rule has side by side (count): 128 MiB, 32 updates of the largest
+/// network.
+pub const AGGREGATION_VALUES_MAX: usize = 32 * NEURAL_PARAMETERS_MAX;
+
 // ---- neural: training -------------------------------------------------------------------------
 
 /// Rows of one training batch (count). The arena holds one batch; above this nothing gets faster.

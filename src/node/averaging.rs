@@ -13,7 +13,7 @@ use crate::clock::Now;
 use crate::dag::{Aggregate, BlobId, Payload, VertexId};
 use crate::effect::Effect;
 use crate::federated::Standing;
-use crate::federated::average::Average;
+use crate::federated::aggregator::Aggregator;
 use crate::federated::policy::{self, Facts, Step};
 use crate::limits;
 
@@ -90,7 +90,7 @@ impl Node {
             purpose: Purpose::Judge(aggregate),
             base: record.base,
             updates: record.updates.clone(),
-            average: Average::new(run.parameters()),
+            aggregator: Aggregator::new(run.spec()),
             done: 0,
         });
         true
@@ -154,7 +154,7 @@ impl Node {
                     purpose: Purpose::Propose,
                     base: following.head,
                     updates,
-                    average: Average::new(run.parameters()),
+                    aggregator: Aggregator::new(run.spec()),
                     done: 0,
                 });
                 return true;
@@ -203,7 +203,7 @@ impl Node {
                 self.load_blob(update.delta, out);
                 return Averaged::Waiting;
             };
-            if work.average.add(update.samples, &delta).is_err() {
+            if work.aggregator.add(update.samples, &delta).is_err() {
                 return Averaged::Failed;
             }
             work.done += 1;
@@ -213,7 +213,9 @@ impl Node {
             self.load_blob(base, out);
             return Averaged::Waiting;
         };
-        work.average.finish(&base).map_or(Averaged::Failed, Averaged::Done)
+        let empty = Aggregator::new(run.spec());
+        let aggregator = std::mem::replace(&mut work.aggregator, empty);
+        aggregator.finish(&base).map_or(Averaged::Failed, Averaged::Done)
     }
 
     /// Records whether an aggregate is what its updates average to.

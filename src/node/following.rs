@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dag::{BlobId, VertexId};
-use crate::federated::average::Average;
+use crate::federated::aggregator::Aggregator;
 use crate::federated::{Run, Standing};
 use crate::identity::AuthorId;
 use crate::limits;
@@ -73,14 +73,14 @@ pub(super) struct Training {
     pub(super) round: u32,
 }
 
-/// An average under way: updates are read one after the other, so that it needs the memory of one.
+/// An aggregate under way: updates are read one after the other.
 #[derive(Debug)]
 pub(super) struct Work {
     pub(super) purpose: Purpose,
     pub(super) base: VertexId,
     pub(super) updates: Vec<VertexId>,
-    pub(super) average: Average,
-    /// How many updates are in the average.
+    pub(super) aggregator: Aggregator,
+    /// How many updates are in it.
     pub(super) done: usize,
 }
 

@@ -191,6 +191,10 @@ pub(crate) fn run(options: &JsValue) -> Result<(RunSpec, u32), Problem> {
         quorum: reader.whole("quorum")?,
         updates_min: reader.whole("updatesMin")?,
         deadline_ms: reader.whole("deadlineMs")?,
+        aggregation: match reader.get("aggregation")? {
+            Some(_) => Some(deserialised(&reader, "aggregation")?),
+            None => None,
+        },
     };
     Ok((spec, reader.whole("samples")?))
 }

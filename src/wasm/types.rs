@@ -101,6 +101,25 @@ export interface MeshNodeOptions {
   readonly classical?: 'allow' | 'refuse';
 }
 
+/** How updates become one where a mean would let hostile members decide. */
+export type Rule =
+  | "median"
+  | "trimmed-mean"
+  | "krum"
+  | "multi-krum"
+  | "geometric-median"
+  | "centered-clipping"
+  | "bulyan";
+
+/** A rule with its numbers. */
+export interface Aggregation {
+  readonly rule: Rule;
+  /** How many updates of a round may be hostile. */
+  readonly byzantine: number;
+  /** Updates are shortened to this length first; 0: to one that their own lengths give. */
+  readonly radius: number;
+}
+
 /** What a run is started with. */
 export interface RunOptions {
   /** 1 to 64 of `a-z`, `0-9` and `-`. */
@@ -122,6 +141,8 @@ export interface RunOptions {
   /** Updates that suffice after the deadline. */
   readonly updatesMin: number;
   readonly deadlineMs: number;
+  /** How updates become one; if absent, by their mean, weighed by samples. */
+  readonly aggregation?: Aggregation;
   /** How many samples this node trains on; 0 starts the run without joining it. */
   readonly samples: number;
 }
@@ -146,6 +167,8 @@ export interface RunView {
   readonly batch: number;
   readonly learningRate: number;
   readonly momentum: number;
+  /** How updates become one; null: by their mean, weighed by samples. */
+  readonly aggregation: Aggregation | null;
 }
 
 /** The current model of a run. */

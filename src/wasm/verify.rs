@@ -43,6 +43,8 @@ export interface VerifyReport {
   readonly specification: Specification | null;
   readonly classes: readonly string[];
   readonly scaling: Scaling | null;
+  /** The rule of every round; null: the mean, weighed by samples. */
+  readonly aggregation: Aggregation | null;
   readonly firstMismatch: Mismatch | null;
 }
 "#;
@@ -68,6 +70,7 @@ fn report(report: &Report) -> JsValue {
         ("specification", spec.map_or(JsValue::NULL, |spec| view::specification(&spec.model))),
         ("classes", object::texts(spec.map(|spec| &spec.classes).into_iter().flatten())),
         ("scaling", spec.map_or(JsValue::NULL, |spec| view::scaling(&spec.scaling))),
+        ("aggregation", view::aggregation(spec.and_then(|spec| spec.aggregation))),
         ("firstMismatch", report.first_mismatch.as_ref().map_or(JsValue::NULL, mismatch)),
     ])
 }

@@ -3,6 +3,7 @@
 use js_sys::{Array, Float32Array};
 use wasm_bindgen::JsValue;
 
+use crate::aggregation::Settings;
 use crate::dag::RunSpec;
 use crate::effect::Job;
 use crate::event::{Event, LinkInfo, ModelView, PeerView, RoundView, RunChange, RunState, RunView};
@@ -127,6 +128,17 @@ pub(crate) fn run(view: &RunView) -> JsValue {
         ("batch", (*batch).into()),
         ("learningRate", view.spec.learning_rate.into()),
         ("momentum", view.spec.momentum.into()),
+        ("aggregation", aggregation(view.spec.aggregation)),
+    ])
+}
+
+/// An `Aggregation`, or null for the mean.
+pub(crate) fn aggregation(settings: Option<Settings>) -> JsValue {
+    let Some(settings) = settings else { return JsValue::NULL };
+    object([
+        ("rule", settings.rule.name().into()),
+        ("byzantine", settings.byzantine.into()),
+        ("radius", settings.radius.into()),
     ])
 }
 

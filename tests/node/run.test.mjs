@@ -105,6 +105,7 @@ test('two members train together what neither could alone; anybody can verify it
     ok: true,
     rounds: ROUNDS,
     updates: 2 * ROUNDS,
+    aggregation: null,
     weightsCid: view.weightsCid,
     firstMismatch: null,
   })
@@ -184,11 +185,51 @@ test('what cannot work is refused with a reason', async () => {
   assert.equal(readdirSync(founder.home).filter((name) => name.endsWith('.tmp')).length, 0)
 })
 
+test('a run has the rule it was started with, and verify goes by it', async () => {
+  const at = { cwd: founder.home }
+  const shape = ['--layers', '64,8,10', '--range', '0,16', '--rounds', '2', '--epochs', '1']
+  const classes = ['--classes', '0,1,2,3,4,5,6,7,8,9', '--deadline', '2']
+  const begin = ['run', 'start', 'ruled', '--data', files.low, ...shape, ...classes]
+  const home = ['--home', founder.home]
+  for (const [options, about] of [
+    [['--rule', 'mean', '--byzantine', '1'], /no hostile update/],
+    [['--rule', 'mean', '--radius', '2'], /shortens none/],
+    [['--byzantine', '1', '--min-updates', '2'], /too small for centered-clipping against 1/],
+    [['--rule', 'bulyan', '--byzantine', '2', '--min-updates', '10'], /too small for bulyan/],
+    [['--rule', 'average'], /./],
+    [['--radius', '0'], /./],
+  ]) {
+    const refused = await json([...begin, ...options, ...home], at)
+    assert.deepEqual([refused.ok, refused.error.code], [false, 'usage'], options.join(' '))
+    assert.match(refused.error.message, about)
+  }
+  const own = { rule: 'centered-clipping', byzantine: 0, radius: 1.5 }
+  const given = ['--rule', own.rule, '--byzantine', '0', '--radius', '1.5']
+  const started = await founder.data(...begin, ...given)
+  assert.deepEqual(started.aggregation, own)
+  const ruled = async (node) =>
+    (await node.data('run', 'list')).find(({ name }) => name === 'ruled')
+  await until(async () => (await ruled(member)) !== undefined, 'the run arrives')
+  assert.deepEqual((await ruled(member)).aggregation, own)
+  await member.data('run', 'join', 'ruled', '--data', files.high)
+  await until(async () => (await ruled(member)).state === 'finished', 'it finishes')
+  const shown = await run(['run', 'list', ...home], at)
+  assert.match(shown.stdout, /ruled .*centered-clipping/)
+  const car = join(founder.home, 'ruled.car')
+  await founder.data('run', 'export', 'ruled', '--output', car)
+  const report = await data(['verify', car], at)
+  assert.deepEqual([report.ok, report.rounds, report.aggregation], [true, 2, own])
+  // Who expects four members need not name a rule.
+  const auto = ['run', 'start', 'four', '--data', files.low, ...shape, ...classes]
+  const { aggregation } = await founder.data(...auto, '--min-updates', '4')
+  assert.deepEqual(aggregation, { rule: 'centered-clipping', byzantine: 1, radius: 0 })
+})
+
 test('a member that comes back takes part again', async () => {
   const shape = ['--layers', '64,16,10', '--range', '0,16', '--rounds', '400', '--deadline', '2']
   const classes = ['--classes', '0,1,2,3,4,5,6,7,8,9', '--min-updates', '2', '--epochs', '1']
   await founder.data('run', 'start', 'long', '--data', files.low, ...shape, ...classes)
-  await until(async () => (await member.data('run', 'list')).length === 2, 'the run arrives')
+  await until(async () => (await member.data('run', 'list')).length === 4, 'the run arrives')
   await member.data('run', 'join', 'long', '--data', files.high)
   const round = async (node) =>
     (await node.data('run', 'list')).find(({ name }) => name === 'long').round

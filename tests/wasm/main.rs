@@ -12,6 +12,8 @@
     reason = "clippy allows these in functions that #[test] marks, not in those of wasm-bindgen"
 )]
 
+#[path = "../aggregation.rs"]
+mod aggregation;
 #[path = "../determinism_layers.rs"]
 mod determinism_layers;
 #[path = "../determinism_sequence.rs"]

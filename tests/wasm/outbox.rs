@@ -46,6 +46,7 @@ fn job(job: u64) -> Notice {
         quorum: 1,
         updates_min: 1,
         deadline_ms: 1_000,
+        aggregation: None,
     };
     let run = id(0);
     Notice::Train(Box::new(Job { job, run, round: 1, spec, base_weights: vec![], seed: 0 }))

@@ -1,5 +1,6 @@
 /** `run start`: a new run with this node as its first member. */
 import * as path from 'node:path'
+import { aggregationText, type RuleChoice } from '../aggregation.js'
 import { ControlClient } from '../client.js'
 import type { Context } from '../context.js'
 import type { Score } from '../training/protocol.js'
@@ -29,6 +30,9 @@ export interface RunStartOptions extends RowsOptions {
   readonly momentum: number
   readonly quorum?: number
   readonly minUpdates?: number
+  readonly rule?: RuleChoice
+  readonly byzantine?: number
+  readonly radius?: number
   readonly deadline: number
   readonly seed?: bigint
 }
@@ -49,6 +53,9 @@ export async function run(context: Context, options: RunStartOptions, name: stri
     learningRate: options.lr,
     quorum: options.quorum,
     updatesMin: options.minUpdates,
+    rule: options.rule,
+    byzantine: options.byzantine,
+    radius: options.radius,
     deadlineMs: Math.round(options.deadline * 1_000),
     seed: (options.seed ?? 1n).toString(),
   }
@@ -59,6 +66,7 @@ export async function run(context: Context, options: RunStartOptions, name: stri
     [
       `started run ${paint('bold', name)} with ${joined.samples} rows of yours`,
       ...aloneLines(joined),
+      `updates become one by: ${aggregationText(joined.aggregation)}`,
       `others take part with: ${paint('cyan', `synaptic-mesh run join ${name} --data their.csv`)}`,
       `watch it with:         ${paint('cyan', `synaptic-mesh run watch ${name}`)}`,
     ].join('\n'),

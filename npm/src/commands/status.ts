@@ -1,4 +1,5 @@
 /** `status`: the running node in numbers, or what its store holds while none is running. */
+import { aggregationText } from '../aggregation.js'
 import { ControlClient } from '../client.js'
 import { Config } from '../config.js'
 import type { Context } from '../context.js'
@@ -86,13 +87,14 @@ function statusText(data: StatusData, paint: Paint): string {
 
 /** Runs as a table. */
 export function runsText(runs: readonly RunView[]): string {
-  const rows = runs.map(({ run, name, state, round, rounds, members, contributing }) => [
+  const rows = runs.map(({ run, name, state, round, rounds, ...of }) => [
     name,
     shortRunId(run),
     state,
     `${round}/${rounds}`,
-    String(members.length),
-    state === 'finished' ? 'no, finished' : contributing ? 'yes' : 'no',
+    String(of.members.length),
+    aggregationText(of.aggregation),
+    state === 'finished' ? 'no, finished' : of.contributing ? 'yes' : 'no',
   ])
-  return columns([['run', 'id', 'state', 'round', 'members', 'contributing'], ...rows])
+  return columns([['run', 'id', 'state', 'round', 'members', 'rule', 'contributing'], ...rows])
 }

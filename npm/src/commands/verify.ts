@@ -1,4 +1,5 @@
 /** `verify`: recomputes every round of an exported run and compares bit for bit. */
+import { aggregationText } from '../aggregation.js'
 import type { Context } from '../context.js'
 import { SynapticError } from '../errors.js'
 import { ARTEFACT_BYTES_MAX, readBounded } from '../files.js'
@@ -17,8 +18,8 @@ export async function run({ output }: Context, _options: object, file: string): 
   const mesh = await loadMesh()
   if (car.length > NOTED_BYTES) output.note(`recomputing ${file} (${bytesText(car.length)})`)
   const report = mesh.verifyRun(car)
-  const { ok, rounds, updates, weightsCid, firstMismatch } = report
-  const data = { ok, rounds, updates, weightsCid, firstMismatch }
+  const { ok, rounds, updates, aggregation, weightsCid, firstMismatch } = report
+  const data = { ok, rounds, updates, aggregation, weightsCid, firstMismatch }
   if (!ok) {
     output.fail(mismatchError(file, report), data)
     return 1
@@ -26,6 +27,7 @@ export async function run({ output }: Context, _options: object, file: string): 
   output.result(data, (paint) =>
     [
       `${paint('green', 'verified')}: ${rounds} rounds with ${updates} updates recomputed, bit for bit`,
+      `rule    ${aggregationText(aggregation)}`,
       `weights ${weightsCid}`,
     ].join('\n'),
   )

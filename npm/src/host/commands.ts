@@ -5,6 +5,7 @@
  * checked by `run-options.ts` and by the core.
  */
 import * as path from 'node:path'
+import type { RuleChoice } from '../aggregation.js'
 import { SynapticError, usageError } from '../errors.js'
 import { given } from '../given.js'
 import { decodeJoinLink } from '../link.js'
@@ -243,6 +244,9 @@ function runRequest(body: Body): RunRequest {
     task: optional(body, 'task', isTask),
     classes: optional(body, 'classes', isTexts),
     range: optional(body, 'range', isRange),
+    rule: optional(body, 'rule', isText) as RuleChoice | undefined,
+    byzantine: optional(body, 'byzantine', isNumber),
+    radius: optional(body, 'radius', isNumber),
     ...eachNumber((key) => optional(body, key, isNumber)),
     seed: seed === undefined ? undefined : BigInt(seed),
   })

@@ -11,7 +11,15 @@ import { noSuchRun, pickRun, requireFreeName } from '../run-name.js'
 import type { RowsInfo, ScalingChoice, Score, Source } from '../training/protocol.js'
 import { checkFit, lossOf, specificationOf } from '../training/specification.js'
 import type { WorkerPool } from '../training/workers.js'
-import type { Activation, MeshNode, RunView, Scaling, Task, TrainEvent } from '../wasm.js'
+import type {
+  Activation,
+  Aggregation,
+  MeshNode,
+  RunView,
+  Scaling,
+  Task,
+  TrainEvent,
+} from '../wasm.js'
 
 /** How long a run may take to arrive after its name was given, in milliseconds. */
 const RUN_WAIT_MS = 10_000
@@ -42,6 +50,8 @@ export interface StartRunOptions extends Rows {
   readonly quorum: number
   readonly updatesMin: number
   readonly deadlineMs: number
+  /** How updates become one; if absent, by their mean, weighed by samples. */
+  readonly aggregation: Aggregation | undefined
   readonly seed: bigint
   /** Train on the own rows only first, to have something to compare with. */
   readonly alone: boolean
@@ -146,14 +156,15 @@ export class Runs {
     const schema = { specification, classes, scaling: info.scaling }
     const member = await this.#load(group, options.name, schema, options)
     const { name, rounds, epochs, batch, learningRate, momentum, seed, alone } = options
-    const { quorum, updatesMin, deadlineMs } = options
+    const { quorum, updatesMin, deadlineMs, aggregation } = options
     const score = alone ? await this.#trainAlone(member, { ...options, specification }) : null
     const training = { rounds, epochs, batch, learningRate, momentum, seed }
     const rules = { quorum, updatesMin, deadlineMs, samples: member.samples }
+    const how = given({ aggregation })
     return this.#settle(async () => {
       // Preparing may have taken a while, in which another member can have taken the name.
       requireFreeName(await this.#node.runs(), name)
-      const run = await this.#node.startRun({ name, ...schema, ...training, ...rules })
+      const run = await this.#node.startRun({ name, ...schema, ...training, ...rules, ...how })
       this.#hold(run, member, options)
       return { run, samples: member.samples, alone: score }
     })

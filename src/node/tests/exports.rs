@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::mesh::{Mesh, tiny_run};
-use crate::dag::{BlobId, Payload, SignedVertex, VertexId, car};
+use crate::aggregation::{Rule, Settings};
+use crate::dag::{Aggregate, BlobId, Payload, RunSpec, SignedVertex, VertexId, car};
 use crate::effect::{Command, Effect, Input};
 use crate::event::Reply;
+use crate::federated::aggregator::Aggregator;
 use crate::federated::replay;
 use crate::federated::replay::Report;
 use crate::rng::Rng;
@@ -194,6 +196,94 @@ fn a_lying_aggregate_is_named_with_its_round_and_byte() {
     assert_eq!(mismatch.byte, u64::try_from(blob + 17).unwrap());
 }
 
+/// A run of three members that takes the median of each coordinate, against one hostile member.
+fn median_run(rounds: u32) -> RunSpec {
+    let aggregation = Some(Settings { rule: Rule::Median, byzantine: 1, radius: 0.0 });
+    RunSpec { aggregation, updates_min: 3, ..tiny_run(rounds, 3) }
+}
+
+/// What the updates of the last round come to by their mean, which is not the rule of the run.
+fn averaged(mesh: &Mesh, run: &VertexId, file: &[u8]) -> (Vec<u8>, Aggregate) {
+    let known = mesh.node(0).runs().get(run).unwrap();
+    let record = known.aggregate(&known.head()).unwrap();
+    let car = car::read(file).unwrap();
+    let mut mean = Aggregator::new(&RunSpec { aggregation: None, ..known.spec().clone() });
+    for update in record.updates.iter().map(|id| known.update(id).unwrap()) {
+        mean.add(update.samples, car.blobs[&update.delta].value).unwrap();
+    }
+    let base = known.aggregate(&record.base).unwrap().weights;
+    let bytes = mean.finish(car.blobs[&base].value).unwrap();
+    let aggregate = Aggregate {
+        run: *run,
+        base: record.base,
+        round: record.round,
+        updates: record.updates.clone(),
+        weights: BlobId::of(&bytes),
+        weights_bytes: u32::try_from(bytes.len()).unwrap(),
+    };
+    (bytes, aggregate)
+}
+
+#[test]
+fn an_aggregate_by_another_rule_than_the_runs_is_found() {
+    let mut mesh = Mesh::running(84, 3);
+    let run = mesh.start_run(0, median_run(3));
+    mesh.run_for(500);
+    mesh.join(1, &run);
+    mesh.join(2, &run);
+    mesh.finish(&run, &[0, 1, 2], 60_000);
+    mesh.run_for(2_000);
+    let file = export(&mut mesh, 1, &run);
+    let report = replay(&file);
+    assert!(report.ok && report.rounds == 3, "{:?}", report.first_mismatch);
+    let (mean, averaged) = averaged(&mesh, &run, &file);
+    let known = mesh.node(0).runs().get(&run).unwrap();
+    let (head, author) = (known.head(), known.aggregate(&known.head()).unwrap().author);
+    let liar = mesh.members.iter().find(|member| member.secrets.author() == author).unwrap();
+    let key = liar.secrets.signing_key();
+    let changed = rewritten(
+        &file,
+        |signed| {
+            let mut vertex = signed.vertex().clone();
+            for payload in &mut vertex.payloads {
+                if let Payload::Aggregate(aggregate) = payload {
+                    *aggregate = averaged.clone();
+                }
+            }
+            let signs = signed.id() == head;
+            signs.then(|| SignedVertex::sign(&vertex, &key, [0; 32]).unwrap())
+        },
+        |blobs| drop(blobs.insert(averaged.weights, mean.clone())),
+    );
+    let report = replay(&changed);
+    assert_fails(&report, "replay-weights-differ");
+    assert_eq!((report.rounds, report.first_mismatch.unwrap().round), (2, 3));
+}
+
+/// The same while the run goes on: who proposes the mean is caught by everybody.
+#[test]
+fn members_drop_an_aggregate_by_another_rule_than_the_runs() {
+    let mut mesh = Mesh::running(85, 3);
+    mesh.train_for(300);
+    let run = mesh.start_run(0, median_run(6));
+    mesh.run_for(500);
+    mesh.join(1, &run);
+    mesh.join(2, &run);
+    let round = |mesh: &Mesh| mesh.node(1).runs().get(&run).unwrap().round();
+    assert!(mesh.run_until(60_000, |mesh| round(mesh) >= 2));
+    mesh.run_for(200);
+    let file = export(&mut mesh, 0, &run);
+    let (_, averaged) = averaged(&mesh, &run, &file);
+    let now_ms = mesh.now_ms;
+    let lie = Payload::Aggregate(averaged);
+    mesh.members[2].node.as_mut().unwrap().writer.queue(lie, None, true, now_ms);
+    mesh.finish(&run, &[0, 1, 2], 60_000);
+    mesh.run_for(2_000);
+    assert_eq!([0, 1].map(|n| mesh.node(n).counters.snapshot()["aggregate-wrong"]), [1, 1]);
+    let report = replay(&export(&mut mesh, 0, &run));
+    assert!(report.ok && report.rounds == 6, "{:?}", report.first_mismatch);
+}
+
 #[test]
 fn a_missing_or_unusable_update_is_named() {
     let (mesh, run, file) = exported();
@@ -243,7 +333,7 @@ fn a_wrong_aggregate_beside_the_chain_spoils_nothing() {
     let known = mesh.node(1).runs().get(&run).unwrap();
     let base = known.tree().base(known.head()).unwrap();
     let record = known.aggregate(&known.head()).unwrap().clone();
-    let lie = Payload::Aggregate(crate::dag::Aggregate {
+    let lie = Payload::Aggregate(Aggregate {
         run,
         base,
         round: record.round,

@@ -119,6 +119,8 @@ pub(super) enum Trainer {
     Silent,
     /// Gives values that are no numbers.
     Diverges,
+    /// Turns its update round, ten times as long, and claims as many samples as can be.
+    Lies,
 }
 
 /// A store that survives its node.
@@ -747,6 +749,14 @@ impl Mesh {
                 update.delta[..4].copy_from_slice(&f32::NAN.to_le_bytes());
                 self.post(member, 10, Input::Trained { job: number, result: Ok(update) });
             }
+            Trainer::Lies => {
+                let mut update = train(job, &this.data);
+                for value in update.delta.as_chunks_mut::<4>().0 {
+                    *value = (-10.0 * f32::from_le_bytes(*value)).to_le_bytes();
+                }
+                update.samples = limits::RUN_SAMPLES_MAX;
+                self.post(member, 10, Input::Trained { job: number, result: Ok(update) });
+            }
         }
     }
 }
@@ -883,5 +893,6 @@ pub(super) fn tiny_run(rounds: u32, quorum: u32) -> RunSpec {
         quorum,
         updates_min: quorum.min(2),
         deadline_ms: 3_000,
+        aggregation: None,
     }
 }

@@ -1,10 +1,12 @@
 //! Runs through thick and thin: members come and go, links break, everybody ends at the same head.
 
-use super::mesh::{Mesh, Trainer, tiny_run};
-use crate::dag::{SignedVertex, VertexId};
+use super::mesh::{Mesh, Trainer, tiny_data, tiny_run};
+use crate::aggregation::{Rule, Settings};
+use crate::dag::{RunSpec, SignedVertex, VertexId};
 use crate::effect::Command;
 use crate::event::{Event, Reply, RunChange, RunState};
 use crate::federated::Run;
+use crate::neural::{self, Arena, Network};
 use crate::node::Input;
 
 fn run_of(mesh: &Mesh, member: usize, run: &VertexId) -> Run {
@@ -173,6 +175,33 @@ fn a_diverging_member_warns_its_user_and_harms_nobody() {
     assert!(mesh.members[1].events.iter().any(warned));
     let last = run_of(&mesh, 0, &run);
     assert_eq!(last.contributors(&last.head()).len(), 2);
+}
+
+/// How well the last weights of a run of five, in which one lies, read points of everybody.
+fn accuracy_with_a_liar(aggregation: Option<Settings>) -> f64 {
+    let mut mesh = Mesh::running(10, 5);
+    mesh.members[2].train = Trainer::Lies;
+    let spec = RunSpec { aggregation, updates_min: 4, ..tiny_run(12, 5) };
+    let run = mesh.start_run(0, spec.clone());
+    all_join(&mut mesh, &run, &[1, 2, 3, 4]);
+    assert!(mesh.run_until(120_000, |mesh| run_of(mesh, 1, &run).round() >= 4));
+    let model = mesh.ask(1, Command::Model { run: "tiny".to_owned() });
+    let Ok(Reply::Model(model)) = model else { panic!("{model:?}") };
+    let weights = neural::weights_of_bytes(&model.weights, spec.model.parameter_count()).unwrap();
+    let network = Network::from_weights(&spec.model, &weights).unwrap();
+    let of = |seed| network.evaluate(&mut Arena::new(), &tiny_data(seed)).unwrap().accuracy;
+    (20..40).map(|seed| of(seed).unwrap()).sum::<f64>() / 20.0
+}
+
+#[test]
+fn a_member_that_lies_spoils_a_mean_and_no_rule() {
+    let spoiled = accuracy_with_a_liar(None);
+    assert!(spoiled < 0.6, "the control: {spoiled}");
+    for rule in [Rule::Median, Rule::Krum, Rule::GeometricMedian, Rule::CenteredClipping] {
+        let byzantine = u32::from(rule != Rule::Krum);
+        let held = accuracy_with_a_liar(Some(Settings { rule, byzantine, radius: 0.0 }));
+        assert!(held > 0.75, "{}: {held}, the mean {spoiled}", rule.name());
+    }
 }
 
 #[test]

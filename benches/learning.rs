@@ -1,0 +1,389 @@
+//! What hostile members do to a run, by aggregation rule: the tables of `docs/learning.md`.
+//!
+//! `cargo bench --no-default-features --bench learning` prints them, `-- --write` replaces them on
+//! the page; a quarter of an hour on two busy cores. In `cargo test` a corner of them runs, so that
+//! it keeps working.
+//!
+//! Ten members learn the digits, 64-32-10, with a learning rate of 0.3 and five local epochs, from
+//! the same seeds under every rule and attack. The last `f` are hostile: they know every honest
+//! update and the rule.
+#![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
+#![allow(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::indexing_slicing,
+    reason = "numbers of a benchmark are small"
+)]
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use synaptic_mesh::aggregation::{Rule, Settings, Updates, fltrust, trimmed_mean};
+use synaptic_mesh::neural::{
+    Activation, Arena, Dataset, Labels, Layer, LocalTraining, Loss, Network, Shape, Specification,
+    dataset, train_update,
+};
+use synaptic_mesh::rng::Rng;
+
+const MEMBERS: usize = 10;
+const ROUNDS: u32 = 20;
+/// Passes over the rows in every round, as a run's default has it.
+const EPOCHS: u32 = 5;
+/// Rounds whose accuracies make one figure, the last ones: a single one jumps about.
+const LAST: usize = 5;
+const SEEDS: [u64; 3] = [1, 2, 3];
+const MOMENTUM: f32 = 0.9;
+/// Rows of the trusted update of `FLTrust`.
+const TRUSTED_ROWS: usize = 100;
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/learning.md");
+const DIGITS: &[u8] = include_bytes!("../data/digits.csv");
+
+/// What hostile members send.
+#[derive(Clone, Copy, PartialEq)]
+enum Attack {
+    None,
+    /// Their own update, turned round and made this much longer.
+    Flip(f32),
+    /// Normal noise of standard deviation 1.
+    Noise,
+    /// A little is enough: the honest mean, this many standard deviations off (Baruch, 2019).
+    Alie(f32),
+    /// Their own update, trained on labels `9 - label`.
+    Labels,
+    /// Inner product manipulation: minus this much of the honest mean (Xie, 2019).
+    Product(f32),
+}
+
+const ATTACKS: [(&str, Attack); 7] = [
+    ("none", Attack::None),
+    ("sign flip", Attack::Flip(1.0)),
+    ("sign flip x10", Attack::Flip(10.0)),
+    ("noise", Attack::Noise),
+    ("ALIE 1.5", Attack::Alie(1.5)),
+    ("label flip", Attack::Labels),
+    ("IPM 0.5", Attack::Product(0.5)),
+];
+
+/// A row of the tables.
+#[derive(Clone, Copy)]
+enum Defence {
+    /// Weighed by samples, as a run does it.
+    Mean,
+    Rule(Rule),
+    /// The same, and members send a mean of their updates that forgets a tenth each round.
+    Momentum(Rule),
+    /// Nearest-neighbour mixing, then the trimmed mean.
+    Mixed,
+    Trusted,
+}
+
+const DEFENCES: [(&str, Defence); 10] = [
+    ("mean", Defence::Mean),
+    ("median", Defence::Rule(Rule::Median)),
+    ("trimmed mean", Defence::Rule(Rule::TrimmedMean)),
+    ("Krum", Defence::Rule(Rule::Krum)),
+    ("Multi-Krum", Defence::Rule(Rule::MultiKrum)),
+    ("geometric median", Defence::Rule(Rule::GeometricMedian)),
+    ("centered clipping", Defence::Rule(Rule::CenteredClipping)),
+    ("centered clipping, momentum", Defence::Momentum(Rule::CenteredClipping)),
+    ("mixing, trimmed mean", Defence::Mixed),
+    ("FLTrust, 100 clean rows", Defence::Trusted),
+];
+
+/// The rows of one seed, divided.
+struct Task {
+    shares: Vec<Dataset>,
+    flipped: Vec<Dataset>,
+    trusted: Dataset,
+    test: Dataset,
+}
+
+impl Task {
+    /// Divided evenly, or by a Dirichlet distribution of each class.
+    fn new(alpha: Option<f64>, seed: u64) -> Self {
+        let all = Dataset::parse(DIGITS, &dataset::Options::default()).expect("the digits");
+        let (training, test) = all.split(0.2, seed).expect("rows enough");
+        let scaling = training.fit_scaling(dataset::Kind::Range).expect("numbers");
+        let scaled = |data: &Dataset| data.scaled(&scaling).expect("the same columns");
+        let (training, test) = (scaled(&training), scaled(&test));
+        let mut order: Vec<usize> = (0..training.rows()).collect();
+        Rng::from_u64_stream(seed, 70).shuffle(&mut order);
+        let even = |member: usize| order.iter().skip(member).step_by(MEMBERS).copied();
+        let shares: Vec<Dataset> = match alpha {
+            None => (0..MEMBERS)
+                .map(|member| training.select(&even(member).collect::<Vec<_>>()))
+                .collect(),
+            Some(alpha) => {
+                training.dirichlet_split(MEMBERS as u32, alpha, seed).expect("a lucky draw")
+            }
+        };
+        let flipped = shares.iter().map(flipped).collect();
+        let trusted = training.select(&order[..TRUSTED_ROWS]);
+        Self { shares, flipped, trusted, test }
+    }
+}
+
+/// The same rows under labels `9 - label`.
+fn flipped(data: &Dataset) -> Dataset {
+    let Labels::Classes(labels) = data.labels() else { unreachable!("digits are classes") };
+    let labels = Labels::Classes(labels.iter().map(|label| 9 - label).collect());
+    let (values, classes) = (data.values().to_vec(), data.classes().to_vec());
+    Dataset::from_parts(data.features(), values, labels, classes).expect("the same parts")
+}
+
+fn specification() -> Specification {
+    let layers = vec![Layer::dense(32, Activation::Relu), Layer::dense(10, Activation::Softmax)];
+    Specification { inputs: Shape::Flat(64), layers, loss: Loss::CrossEntropy }
+}
+
+/// One run: who is hostile, and what is done about it.
+#[derive(Clone, Copy)]
+struct Setting {
+    epochs: u32,
+    rounds: u32,
+    byzantine: usize,
+    attack: Attack,
+    defence: Defence,
+    seed: u64,
+}
+
+/// The accuracy on the test rows after every round, of 100. A run whose weights leave all bounds
+/// ends early, as it does for members: its last accuracy is what it comes to.
+fn run(task: &Task, setting: Setting) -> Vec<f64> {
+    let specification = specification();
+    let mut network = Network::new(&specification, setting.seed).expect("a network");
+    let mut momentum = vec![Vec::new(); MEMBERS];
+    let mut rng = Rng::from_u64_stream(setting.seed, 71);
+    let mut arena = Arena::new();
+    let mut accuracies = Vec::new();
+    for round in 0..setting.rounds {
+        let base = network.weights();
+        let local = |data: &Dataset, member: usize| {
+            let seed = setting.seed << 32 | u64::from(round) << 8 | member as u64;
+            let training = LocalTraining {
+                epochs: setting.epochs,
+                batch: 32,
+                learning_rate: 0.3,
+                momentum: 0.0,
+                seed,
+            };
+            Some(train_update(&specification, &base, data, training).ok()?.delta)
+        };
+        let hostile = MEMBERS - setting.byzantine;
+        let updates = (0..MEMBERS).map(|member| {
+            let lies = member >= hostile && setting.attack == Attack::Labels;
+            local(if lies { &task.flipped[member] } else { &task.shares[member] }, member)
+        });
+        let Some(mut updates) = updates.collect::<Option<Vec<_>>>() else { break };
+        if matches!(setting.defence, Defence::Momentum(_)) {
+            updates.iter_mut().zip(&mut momentum).for_each(|(update, held)| smooth(update, held));
+        }
+        attack(&mut updates, hostile, setting.attack, &mut rng);
+        let trusted = || local(&task.trusted, MEMBERS);
+        let Some(change) = defend(&updates, task, setting, trusted) else { break };
+        let next = base.iter().zip(change).map(|(base, change)| (f64::from(*base) + change) as f32);
+        if network.set_weights(&next.collect::<Vec<f32>>()).is_err() {
+            break;
+        }
+        let Ok(result) = network.evaluate(&mut arena, &task.test) else { break };
+        accuracies.push(100.0 * result.accuracy.expect("classes"));
+    }
+    accuracies
+}
+
+/// Worker momentum (Karimireddy, 2021): the first update stands for those before it.
+fn smooth(update: &mut [f32], held: &mut Vec<f32>) {
+    if held.is_empty() {
+        *held = update.to_vec();
+    }
+    for (update, held) in update.iter_mut().zip(held) {
+        *held = MOMENTUM * *held + (1.0 - MOMENTUM) * *update;
+        *update = *held;
+    }
+}
+
+/// Replaces the updates from `hostile` on.
+fn attack(updates: &mut [Vec<f32>], hostile: usize, attack: Attack, rng: &mut Rng) {
+    let (honest, lying) = updates.split_at_mut(hostile);
+    let count = honest.len() as f32;
+    for at in 0..honest[0].len() {
+        let column = honest.iter().map(|update| update[at]);
+        let mean = column.clone().sum::<f32>() / count;
+        let variance = column.map(|value| (value - mean).powi(2)).sum::<f32>() / count;
+        for update in lying.iter_mut() {
+            update[at] = match attack {
+                Attack::None | Attack::Labels => update[at],
+                Attack::Flip(times) => -times * update[at],
+                Attack::Noise => rng.normal_f32(),
+                Attack::Alie(off) => mean - off * variance.sqrt(),
+                Attack::Product(times) => -times * mean,
+            };
+        }
+    }
+}
+
+/// What the updates come to; nothing if one of them is out of bounds.
+fn defend(
+    rows: &[Vec<f32>],
+    task: &Task,
+    setting: Setting,
+    trusted: impl Fn() -> Option<Vec<f32>>,
+) -> Option<Vec<f64>> {
+    let mut updates = Updates::new(rows[0].len());
+    rows.iter().try_for_each(|row| updates.push(row)).ok()?;
+    let result = match setting.defence {
+        Defence::Mean => return Some(weighted_mean(rows, &task.shares)),
+        Defence::Rule(rule) | Defence::Momentum(rule) => {
+            let settings = Settings { rule, byzantine: setting.byzantine as u32, radius: 0.0 };
+            settings.aggregate(updates)
+        }
+        Defence::Mixed => {
+            updates.mix_nearest(setting.byzantine).expect("updates enough");
+            trimmed_mean(&updates, setting.byzantine)
+        }
+        Defence::Trusted => fltrust(&updates, &trusted()?),
+    };
+    Some(result.expect("updates enough"))
+}
+
+fn weighted_mean(rows: &[Vec<f32>], shares: &[Dataset]) -> Vec<f64> {
+    let total: f64 = shares.iter().map(|share| share.rows() as f64).sum();
+    let column = |at: usize| {
+        let terms = rows.iter().zip(shares);
+        terms.map(|(row, share)| f64::from(row[at]) * share.rows() as f64).sum::<f64>() / total
+    };
+    (0..rows[0].len()).map(column).collect()
+}
+
+/// Computes on every core; results in the order of the settings.
+fn every(settings: &[(&Task, Setting)]) -> Vec<Vec<f64>> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some((task, setting)) = settings.get(place) else { return done };
+            done.push((place, run(task, *setting)));
+        }
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut results = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().expect("no run panics"))
+            .collect::<Vec<_>>()
+    });
+    results.sort_by_key(|(place, _)| *place);
+    results.into_iter().map(|(_, accuracies)| accuracies).collect()
+}
+
+/// Mean of the last rounds.
+fn last(accuracies: &[f64]) -> f64 {
+    let last = &accuracies[accuracies.len().saturating_sub(LAST)..];
+    last.iter().sum::<f64>() / last.len() as f64
+}
+
+/// Mean and standard deviation over the seeds.
+fn spread(values: &[f64]) -> (f64, f64) {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let square: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    (mean, (square / (count - 1.0).max(1.0)).sqrt())
+}
+
+/// One table: rules by attacks, accuracies of 100 with their deviation over the seeds.
+fn table(title: &str, alpha: Option<f64>, byzantine: usize) -> String {
+    let tasks: Vec<Task> = SEEDS.iter().map(|seed| Task::new(alpha, *seed)).collect();
+    let mut settings = Vec::new();
+    for (_, defence) in DEFENCES {
+        for (_, attack) in ATTACKS {
+            for (task, seed) in tasks.iter().zip(SEEDS) {
+                let (epochs, rounds) = (EPOCHS, ROUNDS);
+                let setting = Setting { epochs, rounds, byzantine, attack, defence, seed };
+                settings.push((task, setting));
+            }
+        }
+    }
+    let results: Vec<f64> = every(&settings).iter().map(|run| last(run)).collect();
+    let mut text = format!("\n{title}\n\n| rule |");
+    for (name, _) in ATTACKS {
+        write!(text, " {name} |").expect("memory");
+    }
+    writeln!(text, "\n|---{}|", "|---:".repeat(ATTACKS.len())).expect("memory");
+    let cells: Vec<(f64, f64)> = results.chunks(SEEDS.len()).map(spread).collect();
+    for ((name, _), row) in DEFENCES.iter().zip(cells.chunks(ATTACKS.len())) {
+        write!(text, "| {name} |").expect("memory");
+        for (mean, off) in row {
+            write!(text, " {mean:.1} +- {off:.1} |").expect("memory");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// Rounds to 95 %, and the accuracy of the last rounds, of five passes over the rows each round.
+fn baseline() -> String {
+    let mut text = String::from(
+        "\nNobody hostile, five local epochs:\n\n| rule | rows | 95 % after | final |\n\
+         |---|---|---:|---:|\n",
+    );
+    for (rows, alpha, rounds) in [("even", None, 40), ("Dirichlet(0.1)", Some(0.1), 120)] {
+        let tasks: Vec<Task> = SEEDS.iter().map(|seed| Task::new(alpha, *seed)).collect();
+        for (name, defence) in [DEFENCES[0], DEFENCES[6]] {
+            let setting = |(task, seed)| {
+                let (byzantine, attack) = (0, Attack::None);
+                (task, Setting { epochs: EPOCHS, rounds, byzantine, attack, defence, seed })
+            };
+            let settings: Vec<_> = tasks.iter().zip(SEEDS).map(setting).collect();
+            let runs = every(&settings);
+            let mut reached: Vec<usize> = runs
+                .iter()
+                .map(|run| run.iter().position(|at| *at >= 95.0).map_or(usize::MAX, |at| at + 1))
+                .collect();
+            reached.sort_unstable();
+            let (mean, off) = spread(&runs.iter().map(|run| last(run)).collect::<Vec<_>>());
+            let word = |rounds: &usize| {
+                if *rounds == usize::MAX { "never".to_owned() } else { rounds.to_string() }
+            };
+            let words: Vec<String> = reached.iter().map(word).collect();
+            writeln!(text, "| {name} | {rows} | {} | {mean:.1} +- {off:.1} |", words.join(", "))
+                .expect("memory");
+        }
+    }
+    text
+}
+
+/// A corner of the tables, with the claim that they make.
+fn corner() {
+    let task = Task::new(None, 1);
+    let run = |defence| {
+        let (attack, byzantine) = (Attack::Flip(10.0), 2);
+        let setting = Setting { epochs: 1, rounds: 8, byzantine, attack, defence, seed: 1 };
+        *run(&task, setting).last().expect("rounds")
+    };
+    let (mean, clipped) = (run(Defence::Mean), run(Defence::Rule(Rule::CenteredClipping)));
+    println!("two of ten turn signs, ten times as long, 8 rounds: mean {mean:.1}, {clipped:.1}");
+    assert!(mean < 20.0 && clipped > 70.0, "{mean} {clipped}");
+}
+
+fn main() {
+    let words: Vec<String> = std::env::args().collect();
+    let has = |word: &str| words.iter().any(|given| given == word);
+    if !has("--bench") {
+        return corner();
+    }
+    let mut text = baseline();
+    text += &table("Rows divided evenly, 2 of 10 hostile:", None, 2);
+    text += &table("Rows divided evenly, 3 of 10 hostile:", None, 3);
+    text += &table("Rows divided by Dirichlet(0.1), 2 of 10 hostile:", Some(0.1), 2);
+    println!("{text}");
+    if has("--write") {
+        let page = std::fs::read_to_string(PAGE).expect("docs/learning.md");
+        let (before, rest) = page.split_once("<!-- rules -->\n").expect("its mark");
+        let (_, after) = rest.split_once("<!-- /rules -->").expect("the mark after it");
+        let page = format!("{before}<!-- rules -->\n{text}\n<!-- /rules -->{after}");
+        std::fs::write(PAGE, page).expect("to write the page");
+    }
+}

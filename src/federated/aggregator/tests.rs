@@ -1,0 +1,71 @@
+//! Aggregates of a run by its rule, against the rule as it is written, and what is refused.
+
+use super::*;
+use crate::aggregation::Rule;
+use crate::dag::tests::spec;
+use crate::limits;
+
+fn bytes(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+/// A run under a rule against one hostile member, and as many values as its model has parameters.
+fn ruled(rule: Rule) -> (RunSpec, usize) {
+    let aggregation = Some(Settings { rule, byzantine: 1, radius: 0.0 });
+    let spec = RunSpec { aggregation, ..spec() };
+    let parameters = spec.model.parameter_count();
+    (spec, parameters)
+}
+
+/// What the aggregator makes of updates, each the same number for every parameter.
+fn aggregated(spec: &RunSpec, updates: &[(u32, f32)]) -> Result<Vec<f32>, Error> {
+    let parameters = spec.model.parameter_count();
+    let mut aggregator = Aggregator::new(spec);
+    for (samples, value) in updates {
+        aggregator.add(*samples, &bytes(&vec![*value; parameters])).unwrap();
+    }
+    aggregator.finish(&bytes(&vec![0.5; parameters])).map(|weights| values(&weights).collect())
+}
+
+#[test]
+fn a_run_without_a_rule_weighs_by_samples_and_one_with_a_rule_does_not() {
+    let updates = [(1, 1.0), (1, 2.0), (1_000_000, 3.0)];
+    let mean = aggregated(&spec(), &updates).unwrap();
+    assert!(mean.iter().all(|weight| (weight - 3.5).abs() < 1.0e-5), "{mean:?}");
+    let (median, parameters) = ruled(Rule::Median);
+    assert_eq!(aggregated(&median, &updates), Ok(vec![2.5; parameters]));
+}
+
+#[test]
+fn a_huge_update_moves_the_mean_and_no_rule() {
+    let updates = [(9, 0.1), (9, 0.11), (9, 0.12), (9, 0.13), (9, 0.14), (9, 0.15), (9, -900.0)];
+    assert!(aggregated(&spec(), &updates).unwrap()[0] < -100.0, "the control");
+    for rule in Rule::ALL.into_iter().filter(|rule| *rule != Rule::Mean) {
+        let weight = aggregated(&ruled(rule).0, &updates).unwrap()[0];
+        assert!((0.55..0.66).contains(&weight), "{}: {weight}", rule.name());
+    }
+}
+
+#[test]
+fn updates_that_a_rule_cannot_take_have_a_code() {
+    let (median, parameters) = ruled(Rule::Median);
+    let refused = |updates: &[(u32, f32)]| aggregated(&median, updates).unwrap_err().code();
+    assert_eq!(refused(&[]), "aggregation-few");
+    assert_eq!(refused(&[(1, 1.0), (1, 1.0)]), "aggregation-few");
+    let mut aggregator = Aggregator::new(&median);
+    let good = bytes(&vec![1.0; parameters]);
+    for (samples, delta, code) in [
+        (0, good.clone(), "update-samples"),
+        (limits::RUN_SAMPLES_MAX + 1, good.clone(), "update-samples"),
+        (1, good[1..].to_vec(), "update-length"),
+        (1, Vec::new(), "update-length"),
+        (1, bytes(&vec![f32::NAN; parameters]), "aggregation-value"),
+    ] {
+        assert_eq!(aggregator.add(samples, &delta).unwrap_err().code(), code);
+    }
+    for _ in 0..3 {
+        aggregator.add(1, &good).unwrap();
+    }
+    assert_eq!(aggregator.clone().finish(&good[4..]).unwrap_err().code(), "update-length");
+    assert_eq!(aggregator.finish(&good), Ok(bytes(&vec![2.0; parameters])));
+}
