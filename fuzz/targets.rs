@@ -9,6 +9,7 @@ mod channel;
 mod finality;
 mod groups;
 mod snapshots;
+mod webrtc;
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -18,6 +19,7 @@ pub(crate) use channel::channel;
 pub(crate) use finality::{consensus_state, genesis, proof_verify, sampling_state};
 pub(crate) use groups::group_state;
 pub(crate) use snapshots::snapshot;
+pub(crate) use webrtc::webrtc;
 
 use synaptic_mesh::clock::Now;
 use synaptic_mesh::consensus::{self, Proof};
@@ -64,6 +66,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("secrets", secrets),
     ("signed_vertex", signed_vertex),
     ("snapshot", snapshot),
+    ("webrtc", webrtc),
 ];
 
 const NOW: Now = Now { mono_ms: 1_000, unix_ms: 1_763_000_000_000 };
@@ -254,6 +257,7 @@ pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
         "group_state" => groups::sessions(),
         "proof_verify" => vec![fixture.proof.encode()],
         "snapshot" => snapshots::parts(),
+        "webrtc" => webrtc::conversations(),
         "secrets" => vec![fixture.secrets.encode().to_vec()],
         _ => Vec::new(),
     }

@@ -5,6 +5,13 @@ export * from './lib/index.js'
 /** A running node: the same in Node and in a page, but that a page has no port. */
 export type Node = Omit<HostNode, 'ready' | 'serveAt'>
 
+/** A server that helps two browsers to find a direct way to each other, as WebRTC describes it. */
+export interface IceServer {
+  readonly urls: string | string[]
+  readonly username?: string
+  readonly credential?: string
+}
+
 /**
  * What a node is made with, in Node and in a page. In a page `home`, `host`, `port`, `exactPort`,
  * `advertise` and `threads` mean nothing: it cannot listen, and it has one training worker.
@@ -20,6 +27,11 @@ export interface CreateNodeOptions extends Omit<NodeOptions, 'storage'> {
    * script is `synaptic-mesh/worker`.
    */
   readonly worker?: (() => unknown) | undefined
+  /**
+   * In a page: servers that help to find direct ways between tabs; none by default. Each hears the
+   * address of this machine whenever a direct way is sought.
+   */
+  readonly iceServers?: readonly IceServer[] | undefined
 }
 
 /**

@@ -78,7 +78,7 @@ async function makeNode(artifacts, options) {
       ...(options.classical === undefined ? {} : { classical: options.classical }),
       secrets,
       storage: /** @type {any} */ (storage),
-      host: browserHost,
+      host: browserHost(options.iceServers),
       bootstrap: [...meeting.addresses, ...(options.bootstrap ?? [])],
     })
     const core = coded(made)

@@ -86,6 +86,9 @@ pub mod storage;
 #[cfg(feature = "mesh")]
 pub mod channel;
 
+#[cfg(feature = "mesh")]
+pub mod webrtc;
+
 #[cfg(all(feature = "mesh", target_arch = "wasm32"))]
 pub mod net;
 

@@ -1,9 +1,9 @@
 //! The network driver: libp2p behind two plain enums.
 //!
 //! Below it stand sockets of the host, above it the runtime. It speaks the hybrid channel
-//! ([`crate::channel`]) and yamux over
-//! WebSocket and runs identify, ping, gossipsub and one request-response protocol; the node sees
-//! none of these words. [`Command`]s go in and never wait; [`Event`]s come out of [`Net::next`],
+//! ([`crate::channel`]) and yamux over WebSocket and WebRTC's data channels, and runs identify,
+//! ping, gossipsub and one request-response protocol; the node sees none of these words.
+//! [`Command`]s go in and never wait; [`Event`]s come out of [`Net::next`],
 //! which drives everything while it is awaited. Whoever stops awaiting stops the network, and that
 //! is the back-pressure: unread data stays in the sockets.
 //!
@@ -17,6 +17,8 @@ pub(crate) mod crossing;
 pub(crate) mod gossip;
 pub(crate) mod memory;
 pub(crate) mod relay;
+
+pub(crate) mod direct;
 
 pub(crate) mod behaviour;
 

@@ -15,7 +15,7 @@ const FLOORS: &[&[&str]] = &[
     &["identity", "dag", "sync", "ledger", "consensus", "sampling", "genesis", "snapshot"],
     &["federated", "group"],
     &["message", "event", "effect", "node"],
-    &["platform", "storage", "channel", "net", "runtime", "sim"],
+    &["platform", "storage", "channel", "webrtc", "net", "runtime", "sim"],
     &["wasm"],
 ];
 /// Floors below this one are pure: values in, values out.

@@ -3,7 +3,7 @@ import { objectArgument, onlyKnown } from './neural/arguments.js'
 
 const KNOWN = [
   ...['home', 'network', 'genesis', 'join', 'name', 'storage', 'bootstrap', 'advertise'],
-  ...['history', 'classical', 'host', 'port', 'exactPort', 'threads', 'worker'],
+  ...['history', 'classical', 'host', 'port', 'exactPort', 'threads', 'worker', 'iceServers'],
 ]
 
 /**

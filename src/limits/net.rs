@@ -92,6 +92,31 @@ pub const RELAY_REQUESTS_BURST: u32 = 32;
 /// Milliseconds until a peer may ask for one more. A dial that failed waits longer by itself.
 pub const RELAY_REQUEST_INTERVAL_MS: u64 = 5_000;
 
+// ---- net: WebRTC ------------------------------------------------------------------------------
+
+/// Bytes of one frame on a data channel with its length: what libp2p's specification allows,
+/// because every browser can send it.
+pub const DATA_CHANNEL_FRAME_BYTES_MAX: usize = 16 << 10;
+/// Bytes of one message of signalling: ten times a description of a data channel.
+pub const SIGNAL_BYTES_MAX: usize = 16 << 10;
+/// Bytes of one candidate as JSON: four times the longest that Chromium makes.
+pub const ICE_CANDIDATE_BYTES_MAX: usize = 1 << 10;
+/// Candidates of one side (count): a machine with a dozen interfaces of both families. A peer can
+/// make a browser send a few packets to each place that it names, so there are not many.
+pub const ICE_CANDIDATES_MAX: usize = 24;
+/// Messages of one side in one signalling (count): a description, the candidates, their ends.
+pub const SIGNAL_MESSAGES_MAX: usize = 32;
+/// Milliseconds that two peers look for a direct way. Browsers give up after about 15 s.
+pub const SIGNALLING_TIMEOUT_MS: u64 = 20_000;
+/// Signallings under way at once (count): each has a peer connection of its own in the host.
+pub const SIGNALLINGS_MAX: usize = 8;
+/// Signallings that a peer may begin on one circuit (count). One is needed; the others are for a
+/// way that was found and lost before it was used.
+pub const SIGNALLINGS_PER_CIRCUIT_MAX: usize = 3;
+/// Milliseconds that closing a data channel waits for the peer to acknowledge the end. Arbitrary,
+/// sane: some round trips; what was said before is not lost by waiting no longer.
+pub const DATA_CHANNEL_CLOSE_MS: u64 = 1_000;
+
 // ---- net: messages ----------------------------------------------------------------------------
 
 /// Requests of this node that wait for an answer, over all peers (count). Arbitrary, sane: four for

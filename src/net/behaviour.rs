@@ -12,7 +12,7 @@ use libp2p::swarm::NetworkBehaviour;
 use libp2p::{StreamProtocol, identify, ping, relay as circuit};
 
 use crate::limits;
-use crate::net::{codec::Codec, crossing, gossip, memory, relay, security::Live};
+use crate::net::{codec::Codec, crossing, direct, gossip, memory, relay, security::Live};
 
 /// What identify says of the protocols in use.
 const PROTOCOL_VERSION: &str = "/synaptic-mesh/1";
@@ -32,16 +32,18 @@ pub(crate) struct Behaviour {
     pub(crate) relay: circuit::Behaviour,
     /// Of this node at others.
     pub(crate) circuits: circuit::client::Behaviour,
+    pub(crate) direct: direct::behaviour::Behaviour,
 }
 
 impl Behaviour {
-    /// For one key, one gossip topic, the request protocol and that of groups; `circuits` and
-    /// `live` belong to the transport.
+    /// For one key, one gossip topic, the request protocol and that of groups; `circuits`, `ways`
+    /// and `live` belong to the transport.
     pub(crate) fn new(
         key: &Keypair,
         topic: &str,
         [requests, packets]: [StreamProtocol; 2],
         circuits: circuit::client::Behaviour,
+        ways: direct::Ways,
         live: Live,
     ) -> Result<Self, gossip::SetupError> {
         let limits = ConnectionLimits::default()
@@ -66,7 +68,7 @@ impl Behaviour {
         Ok(Self {
             limits: connection_limits::Behaviour::new(limits),
             memory: memory::Behaviour,
-            crossing: crossing::Behaviour::new(key.public().to_peer_id(), live),
+            crossing: crossing::Behaviour::new(key.public().to_peer_id(), live.clone()),
             identify: identify::Behaviour::new(identify),
             ping: ping::Behaviour::new(ping),
             gossip: gossip::Behaviour::new(topic)?,
@@ -82,6 +84,7 @@ impl Behaviour {
             ),
             relay: relay::server(key.public().to_peer_id()),
             circuits,
+            direct: direct::behaviour::Behaviour::new(ways, live),
         })
     }
 }

@@ -29,6 +29,7 @@ use crate::channel::{Credentials, Offers, Signer};
 use crate::event::Channel;
 use crate::limits;
 use crate::net::behaviour::{Behaviour, BehaviourEvent};
+use crate::net::direct::{Ways, link};
 use crate::net::event::{Command, Event, Verdict};
 use crate::net::reason;
 use crate::net::relay::{self as circuit, Answered, Reservations};
@@ -116,8 +117,10 @@ impl Net {
         let local = key.public().to_peer_id();
         let (circuit_transport, circuits) = relay::client::new(local);
         let live = Live::default();
-        let behaviour = Behaviour::new(&key, &config.topic, protocols, circuits, live.clone())
-            .map_err(|error| Error::Setup(error.to_string()))?;
+        let ways = Ways::new(&config.host);
+        let behaviour =
+            Behaviour::new(&key, &config.topic, protocols, circuits, ways.clone(), live.clone())
+                .map_err(|error| Error::Setup(error.to_string()))?;
         let noise = config.classical.then(|| noise::Config::new(&key)).transpose();
         let noise = noise.map_err(|error| Error::Setup(error.to_string()))?;
         let offers = match noise {
@@ -128,7 +131,8 @@ impl Net {
         let mut yamux = yamux::Config::default();
         yamux.set_max_num_streams(limits::STREAMS_PER_CONNECTION_MAX);
         let host = Transport::new(config.host).map_err(|thrown| Error::Host(thrown.to_string()))?;
-        let transport = OrTransport::new(circuit_transport, host)
+        let relayed_or_host = OrTransport::new(circuit_transport, host);
+        let transport = OrTransport::new(link::Transport(ways), relayed_or_host)
             .upgrade(Version::V1)
             .authenticate(Security::new(credentials, noise, live))
             .multiplex(yamux)
@@ -444,6 +448,10 @@ impl Net {
             // the node's own hello.
             BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
                 self.on_protocols(peer_id, &info.protocols);
+            }
+            BehaviourEvent::Direct(not_found) => {
+                let (code, reason) = (not_found.error.code(), not_found.error.to_string());
+                self.pending.push_back(Event::NoDirectWay { code, reason });
             }
             // How relaying goes is told by connections and listeners.
             BehaviourEvent::Gossip(_)

@@ -112,6 +112,13 @@ pub enum Event {
         /// Which bound.
         reason: String,
     },
+    /// A circuit stays one: no direct way to its peer was found.
+    NoDirectWay {
+        /// A stable code, `webrtc-...`.
+        code: &'static str,
+        /// Why.
+        reason: String,
+    },
     /// A ping came back.
     Rtt {
         /// The peer.

@@ -18,6 +18,7 @@ use libp2p::swarm::{FromSwarm, NetworkBehaviour as _, behaviour::ExternalAddrCon
 use libp2p::{Multiaddr, PeerId};
 
 use crate::limits;
+use crate::net::direct::link;
 
 /// The part of a relay; it serves nobody before [`serve`].
 pub(crate) fn server(local: PeerId) -> Behaviour {
@@ -73,6 +74,7 @@ pub(crate) fn way_to(peer: PeerId, endpoint: &ConnectedPoint) -> Multiaddr {
             let parts = local_addr.iter().take_while(|part| *part != Protocol::P2pCircuit);
             parts.chain([Protocol::P2pCircuit, Protocol::P2p(peer)]).collect()
         }
+        _ if link::is_direct_way(endpoint.get_remote_address()) => link::address_of(peer),
         _ => endpoint.get_remote_address().clone(),
     }
 }
@@ -118,7 +120,8 @@ impl Reservations {
             return None;
         }
         let address: Multiaddr = address.parse().ok()?;
-        let direct = address.with_p2p(peer).ok().filter(|address| !is_relayed(address))?;
+        let is_dialled = |way: &Multiaddr| !is_relayed(way) && !link::is_direct_way(way);
+        let direct = address.with_p2p(peer).ok().filter(is_dialled)?;
         Some(direct.with(Protocol::P2pCircuit))
     }
 

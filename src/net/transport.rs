@@ -1,4 +1,4 @@
-//! WebSocket connections over sockets that the host lends.
+//! WebSocket and WebRTC connections over what the host lends.
 //!
 //! WebAssembly has no sockets. A page has `WebSocket`, Node has the `ws` package, and both can be
 //! put behind one small object (`Host` and `HostSocket` of floor 7). This module makes a libp2p
@@ -9,7 +9,9 @@
 //! - [`address`]: multiaddrs to URLs and back.
 //! - [`socket`]: one lent socket as `AsyncRead + AsyncWrite`.
 //! - [`host`]: the transport: dialling, listening, accepting.
+//! - [`peer`]: one lent peer connection; its data channel is such a socket.
 
 pub(crate) mod address;
 pub(crate) mod host;
+pub(crate) mod peer;
 pub(crate) mod socket;

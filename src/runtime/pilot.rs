@@ -226,6 +226,11 @@ impl Pilot {
                 *self.tallies.borrow_mut().entry("net-refused").or_default() += 1;
                 return None;
             }
+            // Of no account to the node: it has the peer, by the circuit.
+            net::Event::NoDirectWay { code, .. } => {
+                *self.tallies.borrow_mut().entry(code).or_default() += 1;
+                return None;
+            }
             net::Event::ListenFailed { address, reason, .. } => {
                 self.outbox.push(Notice::Event(Event::Warning(Problem {
                     code: "listen-failed",

@@ -31,10 +31,40 @@ export interface HostSocket {
   close(): void;
 }
 
+/** What a peer connection tells the mesh. */
+export interface PeerHandlers {
+  /** Where this side may be reached: `RTCIceCandidate.toJSON()` as JSON; `null` at the end. */
+  candidate(candidate: string): void;
+  /** The end, once; that of its channel is told by the channel. */
+  close(reason: string): void;
+}
+
+/**
+ * A WebRTC peer connection lent to the mesh, with one data channel: reliable, ordered, negotiated
+ * by its id 0. Nothing may be called before `setHandlers`.
+ */
+export interface HostPeer {
+  /** Attaches the handlers; a second call replaces them. */
+  setHandlers(handlers: PeerHandlers): void;
+  readonly channel: HostSocket;
+  /** Makes and sets an offer: its SDP. */
+  offer(): Promise<string>;
+  /** Sets the peer's offer, makes and sets the answer: its SDP. */
+  answer(offer: string): Promise<string>;
+  /** Sets the peer's answer. */
+  apply(answer: string): Promise<void>;
+  /** Takes a candidate of the peer, as its `candidate` told it. */
+  add(candidate: string): Promise<void>;
+  /** Ends it; what was sent goes out first. Closing twice does nothing. */
+  close(): void;
+}
+
 /** What the mesh asks of its surroundings for the network. */
 export interface Host {
   /** Opens a WebSocket; it opens or closes later. */
   dial(url: string): HostSocket;
+  /** Makes a peer connection. Absent where there is no WebRTC: then relayed connections stay so. */
+  peer?(): HostPeer;
   /**
    * Accepts WebSockets. Absent where that is impossible. An accepted socket is open and paused
    * until `resume`. After `close`, `onSocket` is not called any more.
@@ -187,7 +217,7 @@ export interface RunModel {
 /** A connected peer that proved its identity. */
 export interface PeerView {
   readonly id: string;
-  readonly transport: "ws" | "wss";
+  readonly transport: "ws" | "wss" | "webrtc";
   /** `relayed` through another node, which passes on what it cannot read. */
   readonly path: "direct" | "relayed";
   readonly address: string;
@@ -251,14 +281,14 @@ export type MeshEvent =
   | {
       readonly type: "peer";
       readonly id: string;
-      readonly transport: "ws" | "wss";
+      readonly transport: "ws" | "wss" | "webrtc";
       readonly state: "connected";
       readonly address: string;
     }
   | {
       readonly type: "peer";
       readonly id: string;
-      readonly transport: "ws" | "wss";
+      readonly transport: "ws" | "wss" | "webrtc";
       readonly state: "disconnected";
       readonly reason: string;
     }

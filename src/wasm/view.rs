@@ -231,7 +231,13 @@ fn path(address: &str) -> &'static str {
 
 /// Which transport a multiaddr names.
 fn transport(address: &str) -> &'static str {
-    if address.contains("/wss") || address.contains("/tls/") { "wss" } else { "ws" }
+    if address.starts_with("/webrtc") {
+        "webrtc"
+    } else if address.contains("/wss") || address.contains("/tls/") {
+        "wss"
+    } else {
+        "ws"
+    }
 }
 
 fn state(state: RunState) -> &'static str {

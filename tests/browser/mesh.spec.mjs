@@ -1,6 +1,6 @@
-// A browser tab and a real node, started from the packed package: join, train, reload, lose the node.
+// Browser tabs and a real node, started from the packed package: join, train, reload, lose the node.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { afterEach, test } from 'node:test'
 import {
   assertQuiet,
   figure,
@@ -20,8 +20,8 @@ const REFUSED = /ERR_CONNECTION_REFUSED|ERR_FAILED|Failed to fetch|WebSocket con
 
 const set = stage(DIGITS, startNode, JOIN_TIMEOUT_MS)
 
-function startRun() {
-  const sizes = ['--layers', '64,32,10', '--rounds', String(ROUNDS), '--epochs', '3']
+function startRun(...more) {
+  const sizes = ['--layers', '64,32,10', '--rounds', String(ROUNDS), '--epochs', '3', ...more]
   return set.mesh.command(
     'run',
     'start',
@@ -64,14 +64,78 @@ test('a reload keeps the identity, and a second tab has one of its own', async (
   assertQuiet([...first.complaints, ...second.complaints])
 })
 
-test('two tabs, which nobody can dial, meet through the node as relay', async () => {
-  const tabs = [await set.joinedTab(), await set.joinedTab()]
-  for (const { page, complaints } of tabs) {
-    await page.locator('[data-peers]', { hasText: /^2$/ }).waitFor({ timeout: JOIN_TIMEOUT_MS })
-    await page.getByText('relayed, WebSocket').waitFor()
-    await page.getByText('direct, WebSocket').waitFor()
-    assertQuiet(complaints)
+/** A tab with a browser profile of its own, whose page and workers begin with `prelude`. */
+async function strangersTab(prelude = () => {}) {
+  const context = await set.browser.newContext()
+  contexts.push(context)
+  await context.addInitScript(prelude)
+  const page = await context.newPage()
+  const complaints = watch(page)
+  await page.goto(set.mesh.join)
+  await reaches(page, 'joined', JOIN_TIMEOUT_MS)
+  return { page, complaints }
+}
+
+const contexts = []
+afterEach(async () => {
+  for (const context of contexts.splice(0)) await context.close()
+})
+
+/** Waits until a tab knows the node and the other tab, and how it reaches that one. */
+async function meets({ page, complaints }, way) {
+  await page.locator('[data-peers]', { hasText: /^2$/ }).waitFor({ timeout: JOIN_TIMEOUT_MS })
+  await page.getByText('direct, WebSocket').waitFor()
+  await page.getByText(way).waitFor({ timeout: JOIN_TIMEOUT_MS })
+  assertQuiet(complaints)
+}
+
+test('two tabs meet through the node, go on directly, and finish a run without it', async () => {
+  const tabs = [await strangersTab(), await strangersTab()]
+  for (const tab of tabs) await meets(tab, 'direct, WebRTC')
+  // One more than there are members: each round waits for its deadline, so that the node is gone
+  // before the last.
+  await startRun('--quorum', '4', '--min-updates', '2', '--deadline', '3')
+  for (const { page } of tabs) await contribute(page)
+  for (const { page } of tabs) {
+    const selector = '[data-rounds-contributed]'
+    await page.waitForFunction((one) => document.querySelector(one)?.textContent > 0, selector)
   }
+  await set.mesh.kill()
+  for (const { page } of tabs)
+    assert.equal(await page.locator('[data-state="finished"]').count(), 0)
+  for (const { page, complaints } of tabs) {
+    await reaches(page, 'finished', 120_000)
+    await page.locator(`[data-round="${ROUNDS}"]`).waitFor()
+    assert.equal(await page.locator('[data-peers]').textContent(), '1')
+    assert.deepEqual(
+      complaints.filter((text) => !REFUSED.test(text)),
+      [],
+    )
+  }
+})
+
+test('a data channel that cannot be transferred to the worker is passed on by the page', async () => {
+  const prelude = () => {
+    const post = MessagePort.prototype.postMessage
+    MessagePort.prototype.postMessage = function (message, transfer = []) {
+      if (transfer.some?.((one) => one instanceof RTCDataChannel)) {
+        throw new DOMException('not here', 'DataCloneError')
+      }
+      return post.call(this, message, transfer)
+    }
+  }
+  const tabs = [await strangersTab(prelude), await strangersTab()]
+  for (const tab of tabs) await meets(tab, 'direct, WebRTC')
+})
+
+test('two tabs of which one has no WebRTC stay on the relay', async () => {
+  const tabs = [
+    await strangersTab(() => {
+      delete globalThis.RTCPeerConnection
+    }),
+    await strangersTab(),
+  ]
+  for (const tab of tabs) await meets(tab, 'relayed, WebSocket')
 })
 
 test('a tab trains with the node, and together they know more than it does alone', async () => {

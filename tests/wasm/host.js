@@ -4,6 +4,7 @@
   const listeners = new Map()
   let port = 1000
   const sockets = []
+  const peers = new Map()
 
   // Somebody in between who makes another name, of the same length, of an offered protocol.
   const strike = (bytes, name) => {
@@ -105,7 +106,89 @@
     return near
   }
 
+  // A peer connection without a network: descriptions name it, and once each side has set the
+  // other's and heard of a place to reach it at, their channels open.
+  class Peer {
+    constructor(habits) {
+      this.habits = habits
+      this.id = `${peers.size + 1}`
+      this.channel = new End({})
+      this.channel.close = () => this.close()
+      this.places = 0
+      this.closed = false
+      peers.set(this.id, this)
+    }
+    setHandlers(handlers) {
+      this.handlers = handlers
+    }
+    description() {
+      if (this.habits.sdp !== undefined) return this.habits.sdp
+      const name = this.habits.lies ? 'of:somebody:else' : this.id
+      return `v=0\r\nm=application 9 x\r\na=peer:${this.id}\r\na=fingerprint:sha-256 ${name}\r\n`
+    }
+    async offer() {
+      const count = this.habits.candidates ?? 2
+      setTimeout(() => {
+        for (let at = 0; at < count; at += 1) this.handlers.candidate(`{"at":${at}}`)
+        this.handlers.candidate('null')
+      }, 0)
+      return this.description()
+    }
+    async answer(sdp) {
+      await this.apply(sdp)
+      if (this.habits.silent) return new Promise(() => {})
+      return this.offer()
+    }
+    async apply(sdp) {
+      this.theirs = /a=peer:(\d+)/.exec(sdp)[1]
+      this.certificate = /sha-256 (\S+)/.exec(sdp)[1]
+      this.meet()
+    }
+    async add(candidate) {
+      if (this.theirs === undefined) throw new Error('a candidate before a description')
+      if (candidate !== 'null') this.places += 1
+      this.meet()
+    }
+    meet() {
+      const other = peers.get(this.theirs)
+      if (other?.theirs !== this.id || this.places === 0 || other.places === 0) return
+      if (this.channel.peer !== undefined || this.closed || other.closed) return
+      const sides = [[this, other], [other, this]]
+      if (sides.some(([side, far]) => side.certificate !== far.id)) {
+        for (const [side] of sides) setTimeout(() => side.end('a wrong certificate'), 0)
+        return
+      }
+      for (const [side, far] of sides) {
+        side.channel.peer = far.channel
+        side.channel.paused = false
+        setTimeout(() => side.channel.handlers?.open(), 0)
+      }
+    }
+    close() {
+      this.end('')
+    }
+    end(reason) {
+      if (this.closed) return
+      this.closed = true
+      if (this.channel.peer === undefined) this.channel.handlers?.close(reason)
+      else this.channel.end(reason)
+      this.handlers?.close(reason)
+    }
+  }
+
+  // What habits name as `peers` are the habits of the peer connections that the host lends.
+  const lending = (habits) => {
+    if (habits.peers === undefined) return {}
+    return {
+      peer() {
+        if (habits.peers.throws) throw new Error('no peer connections today')
+        return new Peer(habits.peers)
+      },
+    }
+  }
+
   const host = (habits = {}) => ({
+    ...lending(habits),
     dial(url) {
       if (habits.throws) throw Object.assign(new Error('no dialling today'), { code: 'EACCES' })
       return connect(habits, Number(new URL(url).port))
@@ -134,6 +217,9 @@
       for (let i = 0; i < count; i += 1) end.send(new Uint8Array(bytes).fill(i))
     },
     pauses: () => sockets.reduce((sum, end) => sum + end.pauses, 0),
+    // Peer connections: how many were made, and how many are not closed.
+    peers: () => peers.size,
+    openPeers: () => [...peers.values()].filter((peer) => !peer.closed).length,
     open: () => sockets.filter((end) => !end.closed).length,
     listening: () => listeners.size,
   }

@@ -20,6 +20,8 @@ mod determinism_layers;
 mod determinism_sequence;
 #[path = "../determinism_shapes.rs"]
 mod determinism_shapes;
+#[cfg(feature = "mesh")]
+mod direct;
 mod fann;
 #[cfg(feature = "mesh")]
 mod host;

@@ -4,7 +4,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use futures::future::{Either, select};
+use futures::future::{Either, LocalBoxFuture, select};
 use synaptic_mesh::crypto::sign::{SEEDS_BYTES, SigningKey};
 use synaptic_mesh::event::Channel;
 use synaptic_mesh::identity::AuthorId;
@@ -20,7 +20,7 @@ fn net(seed: u8, host: JsValue) -> Net {
     net_with(seed, host, false)
 }
 
-fn net_with(seed: u8, host: JsValue, classical: bool) -> Net {
+pub(crate) fn net_with(seed: u8, host: JsValue, classical: bool) -> Net {
     let topic = "synaptic-mesh/test/1".to_owned();
     let protocols = ["/synaptic-mesh/test/1", "/synaptic-mesh/test-packets/1"];
     let signer = Arc::new(author(seed));
@@ -34,7 +34,11 @@ fn author(seed: u8) -> SigningKey {
 }
 
 /// Drives all nets until `done` has seen what it waits for, ten seconds at most.
-async fn drive(nets: &mut [&mut Net], what: &str, mut done: impl FnMut(usize, &Event) -> bool) {
+pub(crate) async fn drive(
+    nets: &mut [&mut Net],
+    what: &str,
+    mut done: impl FnMut(usize, &Event) -> bool,
+) {
     let run = std::future::poll_fn(|cx| {
         loop {
             let mut idle = true;
@@ -124,7 +128,7 @@ fn pattern(index: usize) -> u8 {
     u8::try_from(index % 251).unwrap()
 }
 
-async fn gossip(from: &mut Net, to: &mut Net, text: &[u8]) {
+pub(crate) async fn gossip(from: &mut Net, to: &mut Net, text: &[u8]) {
     // Subscriptions are exchanged behind the connection; publishing before that reaches nobody.
     for attempt in 0_u8.. {
         let mut bytes = text.to_vec();
@@ -300,22 +304,30 @@ async fn a_peer_that_comes_back_replaces_its_old_connection() {
 }
 
 /// A relay, and two nets that dialled it and listen nowhere but through it, with their addresses.
-async fn behind_a_relay(hub: &JsValue) -> ([Net; 3], [String; 2]) {
-    let mut nets = [1, 2, 3].map(|seed| net(seed, host::host(hub, "{}")));
-    let address = listen(&mut nets[0]).await;
-    for net in &mut nets[1..] {
-        net.handle(Command::Dial { address: address.clone() });
-    }
-    let mut addresses = [String::new(), String::new()];
-    let mut all: Vec<&mut Net> = nets.iter_mut().collect();
-    drive(&mut all, "two reservations", |index, event| {
-        if let (1.., Event::Listening { addresses: own }) = (index, event) {
-            addresses[index - 1].clone_from(&own[0]);
+fn behind_a_relay(hub: &JsValue) -> LocalBoxFuture<'static, ([Net; 3], [String; 2])> {
+    behind_a_relay_of([1, 2, 3].map(|seed| net(seed, host::host(hub, "{}"))))
+}
+
+/// The same of nets that are there: the first relays.
+pub(crate) fn behind_a_relay_of(
+    mut nets: [Net; 3],
+) -> LocalBoxFuture<'static, ([Net; 3], [String; 2])> {
+    Box::pin(async move {
+        let address = listen(&mut nets[0]).await;
+        for net in &mut nets[1..] {
+            net.handle(Command::Dial { address: address.clone() });
         }
-        addresses.iter().all(|address| !address.is_empty())
+        let mut addresses = [String::new(), String::new()];
+        let mut all: Vec<&mut Net> = nets.iter_mut().collect();
+        drive(&mut all, "two reservations", |index, event| {
+            if let (1.., Event::Listening { addresses: own }) = (index, event) {
+                addresses[index - 1].clone_from(&own[0]);
+            }
+            addresses.iter().all(|address| !address.is_empty())
+        })
+        .await;
+        (nets, addresses)
     })
-    .await;
-    (nets, addresses)
 }
 
 #[wasm_bindgen_test]

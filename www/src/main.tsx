@@ -10,6 +10,7 @@ import { render } from 'preact'
 import { decodeJoinLink, type JoinLink } from '../../npm/src/link.ts'
 import type { Claim } from './identity.ts'
 import { takeToken, watch } from './owner.ts'
+import { lendPeers } from './peer.ts'
 import { type Problem, toProblem } from './problem.ts'
 import { connect } from './rpc.ts'
 import { type Action, connection, initial, reduce } from './store.ts'
@@ -75,6 +76,7 @@ function owner(token: string): Actions {
 
 function member(payload: string | null): Actions {
   const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' })
+  lendTo(worker)
   const { remote, fail } = connect<NodeApi, Action>(worker, dispatch)
   let opened = false
   worker.addEventListener('error', (event) => {
@@ -110,6 +112,14 @@ function member(payload: string | null): Actions {
       answer: (text) => remote.answer(text).then(() => null, toProblem),
     },
   }
+}
+
+/** A worker has no peer connections; this page lends it some, where there is WebRTC. */
+function lendTo(worker: Worker): void {
+  if (typeof RTCPeerConnection === 'undefined') return
+  const { port1, port2 } = new MessageChannel()
+  lendPeers(port1)
+  worker.postMessage({ peers: port2 }, [port2])
 }
 
 /** Without storage, locks or SIMD there is no node: final for this page, and said. */

@@ -6,7 +6,7 @@
  * through a reducer here, so that what is saved is exactly what is shown.
  */
 import { encodeJoinLink, type JoinLink } from '../../npm/src/link.ts'
-import type { MeshEvent, MeshNode, RunModel, RunView, TrainEvent } from '../../wasm/mesh.js'
+import type { Host, MeshEvent, MeshNode, RunModel, RunView, TrainEvent } from '../../wasm/mesh.js'
 import { Database, type Profile } from './database.ts'
 import {
   type Claim,
@@ -51,6 +51,7 @@ export class Member {
   #database: Database<SavedRun> | null = null
   #claim: Claim | null = null
   #node: MeshNode | null = null
+  #host: Host = browserHost()
   #kept: RunModel | null = null
   #refreshing = new Set<string>()
   /** Reading a file takes a moment; what uses the rows waits for every file picked before. */
@@ -61,6 +62,11 @@ export class Member {
   constructor(publish: (action: Action) => void) {
     this.#publish = publish
     this.#training = new Training()
+  }
+
+  /** Lets the node use peer connections of the page. Before it is opened. */
+  lend(peer: NonNullable<Host['peer']>): void {
+    this.#host = { ...this.#host, peer }
   }
 
   /** Finds out who this tab is and starts the node; null when there is nothing to join. */
@@ -205,7 +211,7 @@ export class Member {
         ...(link.meshName === undefined ? {} : { name: link.meshName }),
         secrets,
         storage: { kind: 'indexeddb', name: `synaptic-mesh/${profileId(claim)}` },
-        host: browserHost,
+        host: this.#host,
         bootstrap: [...link.addresses],
       })
       secrets.fill(0)

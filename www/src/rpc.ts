@@ -2,7 +2,7 @@
  * Typed calls over `postMessage`: a page talks to its node worker, the node worker to its trainer.
  *
  * One side serves an object of functions, the other gets the same object with every result a promise.
- * The server may also push events. Failures cross as `Problem`. Structured clone carries bytes and
+ * The server may also push events, and hand over what they hold. Failures cross as `Problem`. Structured clone carries bytes and
  * bigint; there is no callback, no proxying of objects, no cancel: a caller that loses interest ends
  * the worker.
  */
@@ -10,7 +10,7 @@ import { Failure, type Problem, toProblem } from './problem.ts'
 
 /** The part of `Worker` and of a worker's global scope that is needed. */
 export interface Port {
-  postMessage(message: unknown): void
+  postMessage(message: unknown, transfer?: Transferable[]): void
   addEventListener(type: 'message', listener: (event: { data: unknown }) => void): void
 }
 
@@ -29,7 +29,7 @@ type Push<Event> = { readonly event: Event }
 export function serve<Api extends Functions<Api>, Event>(
   port: Port,
   api: Api,
-): (event: Event) => void {
+): (event: Event, transfer?: Transferable[]) => void {
   port.addEventListener('message', ({ data }) => {
     const { call, method, args } = data as Call
     if (typeof call !== 'number') return
@@ -43,7 +43,7 @@ export function serve<Api extends Functions<Api>, Event>(
         port.postMessage({ reply: call, problem: toProblem(error) } satisfies Reply),
     )
   })
-  return (event) => port.postMessage({ event } satisfies Push<Event>)
+  return (event, transfer = []) => port.postMessage({ event } satisfies Push<Event>, transfer)
 }
 
 /** Calls what the other side of `port` serves. `fail` rejects every open and later call. */

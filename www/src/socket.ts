@@ -4,9 +4,11 @@
  * A browser socket tells neither when its send buffer has drained nor lets a reader slow it down.
  * So `send` answers false above a mark and a short timer announces the drain; a paused socket queues
  * what arrives. That queue is bounded in practice by the stream windows of the protocol above, and
- * in any case by `PAUSED_BYTES_MAX`, past which the connection is closed with its reason.
+ * in any case by the bound of the `Inbox`, past which the connection is closed with its reason.
  */
 import type { Host, HostSocket, SocketHandlers } from '../../wasm/mesh.js'
+import { Inbox } from './inbox.ts'
+import { browserPeer } from './peer.ts'
 
 /** Above this the node is asked to wait: a few large frames, a moment's worth on a local network. */
 const SEND_HIGH_BYTES = 1024 * 1024
@@ -14,11 +16,15 @@ const SEND_HIGH_BYTES = 1024 * 1024
 const SEND_LOW_BYTES = 256 * 1024
 /** How often a full send buffer is looked at. */
 const DRAIN_POLL_MS = 10
-/** What a paused socket may hold: 256 yamux streams of 256 KiB, the protocol's own worst case. */
-const PAUSED_BYTES_MAX = 64 * 1024 * 1024
 
-/** The sockets of a browser tab. */
-export const browserHost: Host = { dial }
+/**
+ * What a page lends to a node that it runs itself: sockets and, where there is WebRTC, peer
+ * connections. A node in a worker gets the latter from its page: see `peer.ts`.
+ */
+export function browserHost(iceServers: readonly RTCIceServer[] = []): Host {
+  if (typeof RTCPeerConnection === 'undefined') return { dial }
+  return { dial, peer: () => browserPeer(iceServers) }
+}
 
 /** Never throws: an address the browser refuses is a socket that closes with the reason. */
 function dial(url: string): HostSocket {
@@ -38,31 +44,24 @@ function dial(url: string): HostSocket {
 
 class BrowserSocket implements HostSocket {
   readonly #socket: WebSocket
-  #handlers: SocketHandlers | null = null
-  #early: ((handlers: SocketHandlers) => void)[] = []
-  #held: Uint8Array[] = []
-  #heldBytes = 0
-  #paused = false
+  readonly #inbox = new Inbox((reason) => this.#fail(reason))
   #reason = ''
   #draining: ReturnType<typeof setInterval> | null = null
 
   constructor(socket: WebSocket) {
     this.#socket = socket
     this.#socket.binaryType = 'arraybuffer'
-    this.#socket.onopen = () => this.#tell((handlers) => handlers.open())
-    this.#socket.onmessage = ({ data }) => this.#receive(data)
+    this.#socket.onopen = () => this.#inbox.tell((handlers) => handlers.open())
+    this.#socket.onmessage = ({ data }) => this.#inbox.receive(data)
     this.#socket.onclose = ({ code, reason }) => {
       this.#stopDraining()
       const why = this.#reason || reason || `closed with code ${code}`
-      this.#tell((handlers) => handlers.close(why))
+      this.#inbox.tell((handlers) => handlers.close(why))
     }
   }
 
   setHandlers(handlers: SocketHandlers): void {
-    this.#handlers = handlers
-    const early = this.#early
-    this.#early = []
-    for (const tell of early) tell(handlers)
+    this.#inbox.setHandlers(handlers)
   }
 
   send(bytes: Uint8Array): boolean {
@@ -75,57 +74,27 @@ class BrowserSocket implements HostSocket {
   }
 
   pause(): void {
-    this.#paused = true
+    this.#inbox.pause()
   }
 
   resume(): void {
-    this.#paused = false
-    while (!this.#paused) {
-      const bytes = this.#held.shift()
-      if (bytes === undefined) return
-      this.#heldBytes -= bytes.length
-      this.#tell((handlers) => handlers.message(bytes))
-    }
+    this.#inbox.resume()
   }
 
   close(): void {
     this.#socket.close(1000)
   }
 
-  #receive(data: unknown): void {
-    if (!(data instanceof ArrayBuffer)) {
-      this.#fail('the peer sent text')
-      return
-    }
-    // Some peers send empty frames; a reader would take one for the end of the stream.
-    if (data.byteLength === 0) return
-    const bytes = new Uint8Array(data)
-    if (this.#paused) this.#hold(bytes)
-    else this.#tell((handlers) => handlers.message(bytes))
-  }
-
-  #hold(bytes: Uint8Array): void {
-    this.#held.push(bytes)
-    this.#heldBytes += bytes.length
-    if (this.#heldBytes > PAUSED_BYTES_MAX) this.#fail('the peer sends faster than this tab reads')
-  }
-
-  #tell(tell: (handlers: SocketHandlers) => void): void {
-    if (this.#handlers === null) this.#early.push(tell)
-    else tell(this.#handlers)
-  }
-
   #fail(reason: string): void {
     this.#reason = reason
-    this.#held = []
-    this.#heldBytes = 0
+    this.#inbox.clear()
     this.#socket.close(1000)
   }
 
   #lookForDrain(): void {
     if (this.#socket.bufferedAmount > SEND_LOW_BYTES) return
     this.#stopDraining()
-    this.#tell((handlers) => handlers.drain())
+    this.#inbox.tell((handlers) => handlers.drain())
   }
 
   #stopDraining(): void {

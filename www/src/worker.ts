@@ -4,6 +4,7 @@
  * Nothing but the wiring: calls of the page become calls of `Member`, actions go back as events.
  */
 import { Member, type Opening } from './member.ts'
+import { peersOf } from './peer.ts'
 import { type Port, serve } from './rpc.ts'
 import type { Action, Slot } from './store.ts'
 
@@ -21,5 +22,10 @@ const api = {
   answer: (text: string) => member.answer(text),
   close: () => member.close(),
 }
+
+// The page's first message: what it lends to the node. Without it there is no WebRTC.
+addEventListener('message', ({ data }) => {
+  if (data.peers instanceof MessagePort) member.lend(peersOf(data.peers))
+})
 
 const publish = serve<typeof api, Action>(globalThis as unknown as Port, api)

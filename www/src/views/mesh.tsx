@@ -12,7 +12,11 @@ import { Card, Copy } from './parts.tsx'
 /** Peers drawn; the table has all of them. */
 const DRAWN_MAX = 16
 /** Transports by the names people know. */
-const TRANSPORTS: Readonly<Record<string, string>> = { ws: 'WebSocket', wss: 'WebSocket, TLS' }
+const TRANSPORTS: Readonly<Record<string, string>> = {
+  ws: 'WebSocket',
+  wss: 'WebSocket, TLS',
+  webrtc: 'WebRTC',
+}
 const WIDTH = 320
 const HEIGHT = 200
 /** Up to so many peers every edge carries its round-trip time. */

@@ -1,0 +1,5 @@
+//! What only tests need of WebRTC without a browser.
+
+mod frames;
+mod signals;
+mod streams;
