@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::accused::{Lists, Set};
 use super::{Graph, Key};
 use crate::crypto::hash::Digest;
 use crate::dag::{Error, Payload, SignedVertex, VertexId};
@@ -26,6 +27,8 @@ use crate::limits;
 
 /// Bytes of one stub in a store.
 const STUB_BYTES: usize = 60;
+/// The place of the empty set in the lists of a floor.
+const NOBODY: u32 = 0;
 
 /// What stays of a dropped vertex.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,23 +49,23 @@ pub(super) struct Stub {
 pub(super) struct Floor {
     /// Ascending by id.
     stubs: Vec<Stub>,
-    authors: Vec<AuthorId>,
-    /// Sets of authors with a proof against them somewhere in a past; the first one is empty.
-    accused: Vec<BTreeSet<AuthorId>>,
+    /// Authors, and sets of those with a proof against them somewhere in a past; the first set is
+    /// empty.
+    lists: Lists,
     /// The last stub of each author and the position after it.
     tips: BTreeMap<AuthorId, (u64, VertexId)>,
-    /// Places of vertices with a stub as parent that comes after proofs.
-    after: BTreeMap<usize, BTreeSet<AuthorId>>,
+    /// Places of vertices with stubs as parents that come after proofs, and of the sets of those.
+    after: BTreeMap<usize, BTreeSet<u32>>,
     /// Vertices that were kept when one that cites them was dropped: they are no heads.
     cited: BTreeSet<VertexId>,
 }
 
 /// What stays of the vertices that one pruning dropped, to be stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stubs {
     authors: Vec<AuthorId>,
-    accused: Vec<BTreeSet<AuthorId>>,
+    accused: Vec<Set>,
     cited: Vec<VertexId>,
     #[serde(with = "serde_bytes")]
     packed: Vec<u8>,
@@ -71,7 +74,7 @@ pub struct Stubs {
 impl Stubs {
     /// Nothing.
     pub fn empty() -> Self {
-        Self { authors: Vec::new(), accused: Vec::new(), cited: Vec::new(), packed: Vec::new() }
+        Self::default()
     }
 
     /// Vertices (count).
@@ -102,24 +105,45 @@ impl Stubs {
         others: &Stubs,
         is_wanted: impl Fn(&VertexId) -> bool,
     ) -> Result<(), Error> {
-        let reason = "their bytes are cut, or name an author that is not listed";
         let (packed, rest) = others.packed.as_chunks::<STUB_BYTES>();
         if !rest.is_empty() {
-            return Err(Error::Stubs { reason });
+            return Err(damaged());
         }
-        for stub in packed.iter().map(Stub::unpack) {
-            let author = usize::try_from(stub.author).ok().and_then(|at| others.authors.get(at));
-            let accused = usize::try_from(stub.accused).ok().and_then(|at| others.accused.get(at));
-            let (Some(author), Some(accused)) = (author, accused) else {
-                return Err(Error::Stubs { reason });
-            };
+        let mut lists =
+            Lists::of(std::mem::take(&mut self.authors), std::mem::take(&mut self.accused));
+        let listed = others.lists();
+        let mut adopt = |stub: Stub| {
             if is_wanted(&stub.id) {
-                let author = place_in(&mut self.authors, *author);
-                let accused = place_in(&mut self.accused, accused.clone());
-                Stub { author, accused, ..stub }.pack(&mut self.packed);
+                stub.adopted(&listed, &mut lists)?.pack(&mut self.packed);
+            } else if listed.author(stub.author).is_none() || listed.set(stub.accused).is_none() {
+                return None;
             }
-        }
-        Ok(())
+            Some(())
+        };
+        let adopted = packed.iter().map(Stub::unpack).try_for_each(&mut adopt);
+        (self.authors, self.accused) = (lists.authors, lists.sets);
+        adopted.ok_or_else(damaged)
+    }
+
+    fn lists(&self) -> Lists {
+        Lists::of(self.authors.clone(), self.accused.clone())
+    }
+
+    /// Takes out the first stubs, so many at most; what is cited stays here.
+    #[must_use]
+    pub fn take(&mut self, count: usize) -> Self {
+        let bytes = count.saturating_mul(STUB_BYTES).min(self.packed.len());
+        let rest = self.packed.split_off(bytes);
+        let packed = std::mem::replace(&mut self.packed, rest);
+        let (authors, accused) = (self.authors.clone(), self.accused.clone());
+        let first = Self { authors, accused, cited: Vec::new(), packed };
+        let mut listed = Self::empty();
+        if listed.extend(&first, |_| true).is_ok() { listed } else { first }
+    }
+
+    /// The kept vertices that one of these cites.
+    pub fn into_cited(self) -> Vec<VertexId> {
+        self.cited
     }
 
     /// Says which vertices that are kept whole are cited by one of these.
@@ -132,8 +156,7 @@ impl Floor {
     pub(super) fn new() -> Self {
         Self {
             stubs: Vec::new(),
-            authors: Vec::new(),
-            accused: vec![BTreeSet::new()],
+            lists: Lists::of(Vec::new(), vec![Set::default()]),
             tips: BTreeMap::new(),
             after: BTreeMap::new(),
             cited: BTreeSet::new(),
@@ -150,7 +173,7 @@ impl Floor {
     }
 
     pub(super) fn author(&self, stub: &Stub) -> Option<AuthorId> {
-        usize::try_from(stub.author).ok().and_then(|place| self.authors.get(place)).copied()
+        self.lists.author(stub.author)
     }
 
     /// The last stub of an author and the position after it.
@@ -162,12 +185,13 @@ impl Floor {
     /// of their stubs.
     pub(super) fn is_after_proof(&self, parents: &[VertexId], author: &AuthorId) -> bool {
         let mut stubs = parents.iter().filter_map(|id| self.get(id));
-        stubs.any(|stub| self.accused_of(stub.accused).contains(author))
+        stubs.any(|stub| self.lists.is_in(stub.accused, author))
     }
 
     /// Places of vertices that come after such a proof.
     pub(super) fn places_after_proof(&self, author: &AuthorId) -> impl Iterator<Item = usize> {
-        self.after.iter().filter(|(_, accused)| accused.contains(author)).map(|(place, _)| *place)
+        let is_after = |sets: &BTreeSet<u32>| sets.iter().any(|set| self.lists.is_in(*set, author));
+        self.after.iter().filter(move |(_, sets)| is_after(sets)).map(|(place, _)| *place)
     }
 
     /// Whether a vertex was kept when one that cites it was dropped.
@@ -183,21 +207,11 @@ impl Floor {
     /// Notes a vertex that was accepted at a place.
     pub(super) fn note(&mut self, place: usize, parents: &[VertexId]) {
         let stubs = parents.iter().filter_map(|id| self.get(id));
-        let accused: BTreeSet<AuthorId> =
-            stubs.flat_map(|stub| self.accused_of(stub.accused)).copied().collect();
-        if !accused.is_empty() {
-            self.after.insert(place, accused);
+        let sets: BTreeSet<u32> =
+            stubs.map(|stub| stub.accused).filter(|set| *set != NOBODY).collect();
+        if !sets.is_empty() {
+            self.after.insert(place, sets);
         }
-    }
-
-    fn accused_of(&self, place: u32) -> &BTreeSet<AuthorId> {
-        static NOBODY: BTreeSet<AuthorId> = BTreeSet::new();
-        let place = usize::try_from(place).unwrap_or(usize::MAX);
-        self.accused.get(place).unwrap_or(&NOBODY)
-    }
-
-    fn place_of_author(&mut self, author: AuthorId) -> u32 {
-        place_in(&mut self.authors, author)
     }
 
     /// Notes kept vertices that dropped ones cite, and forgets those that were dropped since.
@@ -284,23 +298,13 @@ impl Graph {
     /// # Errors
     /// [`Error::Stubs`] when it is no output of [`Graph::prune`].
     pub fn restore_stubs(&mut self, stubs: &Stubs) -> Result<(), Error> {
-        let reason = "their bytes are cut, or name an author that is not listed";
         let (packed, rest) = stubs.packed.as_chunks::<STUB_BYTES>();
         if !rest.is_empty() || self.floor.len() + packed.len() > limits::GRAPH_STUBS_MAX {
-            return Err(Error::Stubs { reason });
+            return Err(damaged());
         }
-        let mut new = Vec::with_capacity(packed.len());
-        for bytes in packed {
-            let stub = Stub::unpack(bytes);
-            let author = usize::try_from(stub.author).ok().and_then(|at| stubs.authors.get(at));
-            let accused = usize::try_from(stub.accused).ok().and_then(|at| stubs.accused.get(at));
-            let (Some(author), Some(accused)) = (author, accused) else {
-                return Err(Error::Stubs { reason });
-            };
-            let author = self.floor.place_of_author(*author);
-            let accused = place_in(&mut self.floor.accused, accused.clone());
-            new.push(Stub { author, accused, ..stub });
-        }
+        let (listed, lists) = (stubs.lists(), &mut self.floor.lists);
+        let adopted = packed.iter().map(|bytes| Stub::unpack(bytes).adopted(&listed, lists));
+        let new: Vec<Stub> = adopted.collect::<Option<_>>().ok_or_else(damaged)?;
         for stub in &new {
             self.timeline.insert(Key { lamport: stub.lamport, id: stub.id });
             self.lamport_max = self.lamport_max.max(stub.lamport);
@@ -346,7 +350,7 @@ impl Graph {
     /// Epoch and accused authors at every place.
     pub(super) fn fold_pasts(&mut self) -> Fold {
         let mut fold = Fold { epochs: Vec::new(), accused: Vec::new() };
-        let mut accused = std::mem::take(&mut self.floor.accused);
+        let mut lists = std::mem::take(&mut self.floor.lists);
         for signed in &self.order {
             let at = |id: &VertexId| match (self.index.get(id), self.floor.get(id)) {
                 (Some(place), _) => fold
@@ -366,16 +370,16 @@ impl Graph {
             let set = match sets.first() {
                 Some(only) if sets.len() == 1 && carried.is_empty() => *only,
                 _ => {
-                    let places = sets.iter().filter_map(|place| usize::try_from(*place).ok());
-                    let known = places.filter_map(|place| accused.get(place)).flatten().copied();
-                    let union = known.chain(carried).collect();
-                    place_in(&mut accused, union)
+                    let mut union = Set::default();
+                    sets.iter().filter_map(|set| lists.set(*set)).for_each(|set| union.extend(set));
+                    carried.iter().for_each(|author| union.insert(lists.place_of(*author)));
+                    lists.place_of_set(&union)
                 }
             };
             fold.epochs.push(own.or(before).unwrap_or_default());
             fold.accused.push(set);
         }
-        self.floor.accused = accused;
+        self.floor.lists = lists;
         fold
     }
 
@@ -395,7 +399,7 @@ impl Graph {
         let signed = self.order.get(place)?;
         let (id, fields) = (signed.id(), signed.vertex());
         let (seq, lamport) = (fields.seq, fields.lamport);
-        let author = place_in(&mut self.floor.authors, fields.author);
+        let author = self.floor.lists.place_of(fields.author);
         let (epoch, accused) = (*fold.epochs.get(place)?, *fold.accused.get(place)?);
         Some(Stub { id, author, seq, lamport, epoch, accused })
     }
@@ -409,15 +413,12 @@ impl Graph {
 
     /// Stubs for a store, with lists of their own.
     pub(super) fn pack(&self, stubs: &[Stub], cited: Vec<VertexId>) -> Stubs {
-        let (mut authors, mut accused) = (Vec::new(), Vec::new());
+        let mut lists = Lists::default();
         let mut packed = Vec::with_capacity(stubs.len() * STUB_BYTES);
-        for stub in stubs {
-            let Some(author) = self.floor.author(stub) else { continue };
-            let author = place_in(&mut authors, author);
-            let set = self.floor.accused_of(stub.accused).clone();
-            Stub { author, accused: place_in(&mut accused, set), ..*stub }.pack(&mut packed);
+        for stub in stubs.iter().filter_map(|stub| stub.adopted(&self.floor.lists, &mut lists)) {
+            stub.pack(&mut packed);
         }
-        Stubs { authors, accused, cited, packed }
+        Stubs { authors: lists.authors, accused: lists.sets, cited, packed }
     }
 
     /// Takes the vertices at these places out.
@@ -446,6 +447,12 @@ impl Graph {
 }
 
 impl Stub {
+    /// The same stub with places in other lists; `None` if it names what its own do not list.
+    fn adopted(self, from: &Lists, to: &mut Lists) -> Option<Self> {
+        let (author, accused) = to.adopt(from, self.author, self.accused)?;
+        Some(Self { author, accused, ..self })
+    }
+
     fn pack(&self, out: &mut Vec<u8>) {
         out.extend(self.id.0.0);
         out.extend(self.author.to_be_bytes());
@@ -468,21 +475,15 @@ impl Stub {
     }
 }
 
+fn damaged() -> Error {
+    Error::Stubs { reason: "their bytes are cut, or name an author that is not listed" }
+}
+
 /// The next bytes, of which there are enough.
 fn take<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
     let (first, after) = rest.split_first_chunk().expect("the parts of a stub add up to its bytes");
     *rest = after;
     *first
-}
-
-/// The place of an entry of a list, at the end of which it is added if it is new. Lists are short:
-/// authors, and sets of those that were accused.
-fn place_in<T: PartialEq>(list: &mut Vec<T>, entry: T) -> u32 {
-    let place = list.iter().position(|known| *known == entry).unwrap_or_else(|| {
-        list.push(entry);
-        list.len() - 1
-    });
-    u32::try_from(place).unwrap_or(u32::MAX)
 }
 
 /// Whether a vertex states something that is never old.

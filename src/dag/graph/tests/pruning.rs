@@ -177,6 +177,42 @@ fn rules_hold_towards_dropped_parents() {
     assert_eq!(insert(&mut graph, &good), Ok(Insert::Accepted(vec![good.id()])));
 }
 
+/// Each vertex after one more proof has other proofs behind it. Lists of names in full would take
+/// the square of their number: 130 kB here, and more than a store takes at some 700.
+#[test]
+fn stubs_behind_ever_more_proofs_stay_small() {
+    let authors: Vec<Author> = (1..=90).map(Author::new).collect();
+    let mut graph = graph_of(&authors.iter().collect::<Vec<_>>());
+    let liars = &authors[1..];
+    for liar in liars {
+        let proof = EquivocationProof::of(&fork(liar, 1), &fork(liar, 2), liar.key.public());
+        authors[0].write(&mut graph, vec![proof.unwrap().to_payload()]);
+        authors[0].write(&mut graph, vec![note(1)]);
+    }
+    let heads = graph.heads();
+    let layer = graph.cover(&[&heads]).remove(0).0;
+    let (stubs, ids) = graph.prune(&heads, 0, |_| true).unwrap();
+    assert_eq!(ids.len(), liars.len() - 1, "all but those with proofs, and the last");
+    for stubs in [&layer.stubs, &stubs] {
+        let bytes = crate::dag::cbor::encode(stubs).unwrap().len();
+        let most = 90 * authors.len() + (60 + authors.len() / 8 + 4) * stubs.len();
+        assert!(bytes <= most, "{bytes} bytes of {} stubs", stubs.len());
+    }
+    let pruned = restored(&graph, &[stubs]);
+    for (place, liar) in liars.iter().enumerate() {
+        for near in [place.saturating_sub(1), place, ids.len() - 1] {
+            let stub = ids[near.min(ids.len() - 1)];
+            let next = resigned(liar, &fork(liar, 3), |v| {
+                v.parents = sorted(vec![liar.identity().id(), stub]);
+                v.lamport = 1 + pruned.place_of(&stub).unwrap().2;
+            });
+            let is_after = graph.check_past(&next).is_err();
+            assert_eq!(pruned.check_past(&next).is_err(), is_after);
+            assert_eq!(is_after, place <= near.min(ids.len() - 1), "{place} {near}");
+        }
+    }
+}
+
 #[test]
 fn what_comes_after_a_proof_is_refused_through_dropped_vertices() {
     let (a, b, c) = (Author::new(1), Author::new(2), Author::new(3));
@@ -240,7 +276,7 @@ fn stubs_of_record(first: usize, count: usize) -> Stubs {
     #[derive(serde::Serialize)]
     struct Record {
         authors: Vec<AuthorId>,
-        accused: Vec<BTreeSet<AuthorId>>,
+        accused: Vec<serde_bytes::ByteBuf>,
         cited: Vec<VertexId>,
         packed: serde_bytes::ByteBuf,
     }
@@ -254,7 +290,7 @@ fn stubs_of_record(first: usize, count: usize) -> Stubs {
         packed.extend([0; 8]);
     }
     let authors = vec![AuthorId::from_bytes([9; 32])];
-    let accused = vec![BTreeSet::new()];
+    let accused = vec![serde_bytes::ByteBuf::new()];
     let record = Record { authors, accused, cited: Vec::new(), packed: packed.into() };
     let bytes = crate::dag::cbor::encode(&record).unwrap();
     let bounds = crate::dag::cbor::Bounds { bytes_max: 1 << 26, items_max: 64, depth_max: 4 };
