@@ -46,6 +46,7 @@ mod polling;
 mod proving;
 mod pruning;
 mod rate;
+mod records;
 mod sampled;
 mod serving;
 mod snapshots;

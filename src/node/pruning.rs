@@ -3,7 +3,7 @@
 //! ```text
 //!  too many vertices -> [ what is behind the frontier of an old checkpoint, is not among the
 //!                         newest, and is settled ] -> dropped from the graph
-//!                       |  one write: stubs, items, decisions, checkpoints     ("pruned/<n>")
+//!                       |  one write: stubs, items, decisions, checkpoints     ("pruned/<n>", ...)
 //!                       |  acknowledged
 //!                       `-> writes that remove the vertices
 //! ```
@@ -19,14 +19,11 @@
 
 use std::cell::Cell;
 
-use serde::{Deserialize, Serialize};
-
-use super::snapshots::{Cover, Snapshots};
+use super::records::{self, Batch};
+use super::snapshots::Snapshots;
 use super::{Error, History, Node, Phase, writing};
 use crate::clock::Now;
 use crate::consensus::{Checkpoint, Item, Past, Record, State};
-use crate::dag::cbor::{self, Bounds};
-use crate::dag::vote::ItemId;
 use crate::dag::{Graph, SignedVertex, Stubs, VertexId};
 use crate::identity::{AuthorId, NetworkId};
 use crate::limits;
@@ -35,24 +32,6 @@ use crate::limits;
 const NAME: &str = "pruned/";
 /// The unit of a write that holds a record; groups count theirs from 0.
 const UNIT: u64 = u64::MAX;
-
-/// What one pruning leaves: everything that a start needs of the vertices that it dropped.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Batch {
-    pub(super) stubs: Stubs,
-    /// Who was known to have equivocated.
-    pub(super) ended: Vec<(AuthorId, u64)>,
-    pub(super) items: Vec<Item>,
-    /// What is new since the batch before.
-    pub(super) past: Past,
-    /// Items that became final here since the batch before, in their order.
-    pub(super) finalised: Vec<ItemId>,
-    /// What can be handed out; in the last of several that are written at once.
-    pub(super) cover: Option<Cover>,
-    /// The epoch in which nothing more may be said, because what was said is lost.
-    pub(super) mute: Option<u64>,
-}
 
 /// What a stored record says about dropped vertices, for who reads a store beside its node.
 ///
@@ -95,14 +74,6 @@ impl Pruning {
         self.batches += records;
         (self.checkpoints, self.certified) = (checkpoints.len(), decided);
         self.mute = mute;
-    }
-}
-
-impl Batch {
-    fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let bytes_max = limits::STORE_VALUE_BYTES_MAX;
-        let bounds = Bounds { bytes_max, items_max: bytes_max, depth_max: cbor::DEPTH_MAX };
-        cbor::decode(bytes, &bounds).map_err(|error| Error::Pruned(error.to_string()))
     }
 }
 
@@ -214,7 +185,8 @@ impl Node {
     pub(super) fn prune(&mut self, now: Now) {
         let History::Newest(keep) = self.config.history else { return };
         let many = self.graph.len() >= keep.saturating_add(keep / 2)
-            || self.graph.size_bytes() >= limits::GRAPH_BYTES_MAX / 4 * 3;
+            || self.graph.size_bytes() >= limits::GRAPH_BYTES_MAX / 4 * 3
+            || self.unstored().0 >= limits::PRUNE_DECISIONS;
         let free = self.pruning.under_way.is_none() && !self.writer.is_removing();
         if !many || !free || self.phase != Phase::Running || now.mono_ms < self.pruning.next_ms {
             return;
@@ -227,21 +199,34 @@ impl Node {
         }
         let Some(engine) = self.deciding.engine.quorum() else { return };
         let Some(frontier) = engine.old_frontier() else { return };
+        let (decisions, checkpoints) = self.unstored();
+        if !records::has_room_for(decisions, checkpoints) {
+            return self.counters.count("history-too-much-to-drop");
+        }
         let room = Room::default();
         let keep = keep.min(self.graph.len() / 3 * 2);
         let dropped = self.graph.prune(frontier, keep, |signed| room.takes(signed, engine));
         let Some((stubs, ids)) = dropped else { return };
         self.counters.count("history-pruned");
         let Some(batch) = self.batch(stubs, &ids) else { return };
-        self.writer.add_unit(UNIT, vec![(name_of(self.pruning.batches), batch.encode())]);
-        self.pruning.batches += 1;
         self.pruning.checkpoints += batch.past.checkpoints.len();
         self.pruning.certified += batch.past.certified.len();
         self.pruning.finalised += batch.finalised.len();
+        let names = (self.pruning.batches..).map(name_of);
+        let records = batch.into_records();
+        self.pruning.batches += records.len();
+        self.writer.add_unit(UNIT, names.zip(records).collect(), Vec::new());
         if let Some(engine) = self.deciding.engine.quorum_mut() {
             engine.forget();
         }
         self.pruning.under_way = Some(ids);
+    }
+
+    /// Decisions and checkpoints that no record holds (counts).
+    fn unstored(&self) -> (usize, usize) {
+        let Some(engine) = self.deciding.engine.quorum() else { return (0, 0) };
+        let decisions = engine.decisions().len().saturating_sub(self.pruning.certified);
+        (decisions, engine.checkpoints().len().saturating_sub(self.pruning.checkpoints))
     }
 
     fn batch(&self, stubs: Stubs, ids: &[VertexId]) -> Option<Batch> {
