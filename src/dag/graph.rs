@@ -41,6 +41,7 @@ mod chain;
 mod cover;
 mod floor;
 mod orphans;
+mod packed;
 mod past;
 mod room;
 

@@ -1,13 +1,13 @@
 //! From a verified snapshot to a node that goes on from it.
 //!
-//! What is handed becomes records as a pruning leaves them, and vertices; so a start reads them as
-//! it reads those, and a crash finds either all of it or nothing. Before anything is written, an
-//! engine computes the ledger from it and compares every root. When the write is durable, the
-//! running node does what a start would do: takes the stubs in, and shows the vertices it has to
-//! that engine.
+//! What is handed becomes records as a pruning leaves them, and vertices, beside the chunks, which
+//! are stored as they come; so a start reads them as it reads those, and a crash finds either all
+//! of it or nothing. Before anything is written, an engine computes the ledger from it and compares
+//! every root. When the write is durable, the running node does what a start would do: takes the
+//! stubs in, and shows the vertices it has to that engine.
 //!
-//! While the write is under way nothing else is accepted: a vertex that it leaves a stub of would be
-//! one after a restart, and what the node said because of it would be forgotten.
+//! While the write is under way nothing else is accepted: a vertex that it leaves a stub of would
+//! be one after a restart, and what the node said because of it would be forgotten.
 //!
 //! A member must never contradict itself. What it said and did not lose is in vertices that it has.
 //! When others have vertices of its own that it has not, it lost what it said: it then says
@@ -49,7 +49,6 @@ pub(super) struct Handed {
     checkpoints: Vec<Checkpoint>,
     /// What became final since this node was last there.
     finalised: Vec<ItemId>,
-    decided: usize,
     records: usize,
     mute: Option<u64>,
 }
@@ -121,7 +120,6 @@ impl Node {
             cited,
             tips: offer.manifest.tips,
             vertices,
-            decided: entries.iter().map(|entry| entry.decisions.len()).sum(),
             checkpoints: entries.into_iter().map(|entry| entry.checkpoint).collect(),
             finalised,
             records,
@@ -174,7 +172,7 @@ impl Node {
         Ok((deciding, finalised))
     }
 
-    /// Queues the vertices, and records of what was not stored by earlier ones; gives their number.
+    /// Queues the vertices, and records of stubs that are not known here; gives their number.
     fn write_handed(
         &mut self,
         entries: &[Entry],
@@ -183,22 +181,15 @@ impl Node {
         is_wanted: impl Fn(&VertexId) -> bool,
         vertices: &[SignedVertex],
     ) -> Result<usize, Error> {
-        let stored = self.pruning.checkpoints;
         let mut records: Vec<Vec<u8>> = Vec::new();
         let (mut batch, mut bytes) = (Batch::default(), 0);
-        for (place, entry) in entries.iter().enumerate() {
+        for entry in entries {
             if bytes > RECORD_BYTES {
                 records.extend(std::mem::take(&mut batch).into_records());
                 bytes = 0;
             }
-            let Entry { checkpoint, decisions, items, layer } = entry.clone();
-            bytes += 1_000 + 60 * layer.stubs.len() + 500 * (decisions.len() + items.len());
-            batch.stubs.extend(&layer.stubs, &is_wanted).map_err(Error::broken)?;
-            if place >= stored {
-                batch.items.extend(items);
-                batch.past.checkpoints.push(checkpoint);
-                batch.past.certified.extend(decisions);
-            }
+            bytes += 60 * entry.layer.stubs.len();
+            batch.stubs.extend(&entry.layer.stubs, &is_wanted).map_err(Error::broken)?;
         }
         records.extend(batch.into_records());
         last.stubs.cite(cited.to_vec());
@@ -256,7 +247,7 @@ impl Node {
         self.graph.restore_cover(&handed.tips);
         self.sync = sync::State::new();
         self.writer.drop_votes();
-        self.pruning.handed(handed.records, &handed.checkpoints, handed.decided, handed.mute);
+        self.pruning.handed(handed.records, handed.mute);
         let before = std::mem::replace(&mut self.deciding, handed.deciding);
         self.snapshots = handed.snapshots;
         for item in before.finalised.iter().chain(&handed.finalised) {

@@ -19,10 +19,9 @@ const RECORD_BYTES: usize = limits::STORE_VALUE_BYTES_MAX / 8;
 /// Stubs that share a record (count): a quarter of a megabyte, and two with as many proofs of
 /// equivocation behind each as there can be.
 const RECORD_STUBS: usize = 4_096;
-/// Bytes of a decision and the name of its item, at most.
-const DECISION_BYTES: usize = 192;
-/// Bytes of a checkpoint; those with a committee are more, and few.
-const CHECKPOINT_BYTES: usize = 512;
+/// Decisions that no checkpoint holds and that the last record can (count): half of what it may
+/// have. Blocks take 256 at a time, so there are as many only while nothing is decided at all.
+pub(super) const UNCUT_MAX: usize = 32_768;
 
 /// What one pruning leaves: everything that a start needs of the vertices that it dropped.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -31,8 +30,9 @@ pub(super) struct Batch {
     pub(super) stubs: Stubs,
     /// Who was known to have equivocated; in the last of several.
     pub(super) ended: Vec<(AuthorId, u64)>,
+    /// Items that lost; those that were decided are in entries.
     pub(super) items: Vec<Item>,
-    /// What is new since the batch before.
+    /// Where deciding goes on, without what entries hold; in the last of several.
     pub(super) past: Past,
     /// Items that became final here since the batch before, in their order.
     pub(super) finalised: Vec<ItemId>,
@@ -90,14 +90,6 @@ impl Batch {
     fn encode(&self) -> Vec<u8> {
         cbor::encode(self).expect("lists, bytes, numbers and texts always encode")
     }
-}
-
-/// Whether what was not stored before fits the records of one unit: decisions, with the names of
-/// their items, and checkpoints.
-pub(super) fn has_room_for(decisions: usize, checkpoints: usize) -> bool {
-    let bytes = decisions.saturating_mul(DECISION_BYTES);
-    let bytes = bytes.saturating_add(checkpoints.saturating_mul(CHECKPOINT_BYTES));
-    bytes <= limits::STORE_BATCH_BYTES_MAX / 2
 }
 
 /// Moves entries from the front of a list while there is room.

@@ -53,6 +53,13 @@ pub(super) struct Cover {
     digests: Vec<(u64, ByteBuf, bool)>,
 }
 
+impl Cover {
+    /// What was handed out until then.
+    pub(super) fn log(&self) -> &Log {
+        &self.log
+    }
+}
+
 impl Snapshots {
     /// Whether the digest at a height will be known later.
     pub(super) fn is_pending(&self, height: u64) -> bool {

@@ -11,37 +11,34 @@
 //! here all the same.
 //!
 //! Never dropped are heads, and what states identities, bindings and proofs. A stub takes some 140
-//! bytes of memory, with its place in the timeline, and 60 of a store, where a vertex of votes
-//! takes four thousand of both; [`limits::GRAPH_STUBS_MAX`] bounds them.
+//! bytes of memory, with its place in the timeline, and 36 of a store ([`super::packed`]), where a
+//! vertex of votes takes four thousand of both; [`limits::GRAPH_STUBS_MAX`] bounds them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::accused::{Lists, Set};
-use super::{Graph, Key};
-use crate::crypto::hash::Digest;
+use super::{Graph, Key, packed};
 use crate::dag::{Error, Payload, SignedVertex, VertexId};
 use crate::identity::AuthorId;
 use crate::limits;
 
-/// Bytes of one stub in a store.
-const STUB_BYTES: usize = 60;
 /// The place of the empty set in the lists of a floor.
 const NOBODY: u32 = 0;
 
 /// What stays of a dropped vertex.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stub {
-    id: VertexId,
+    pub(super) id: VertexId,
     /// Place in the list of authors.
-    author: u32,
+    pub(super) author: u32,
     pub(super) seq: u64,
     pub(super) lamport: u64,
     /// Epoch of the author's last binding up to here.
     pub(super) epoch: u32,
     /// Place in the list of sets of accused authors.
-    accused: u32,
+    pub(super) accused: u32,
 }
 
 /// Everything that was dropped.
@@ -67,8 +64,8 @@ pub struct Stubs {
     authors: Vec<AuthorId>,
     accused: Vec<Set>,
     cited: Vec<VertexId>,
-    #[serde(with = "serde_bytes")]
-    packed: Vec<u8>,
+    #[serde(rename = "packed", with = "packed")]
+    stubs: Vec<Stub>,
 }
 
 impl Stubs {
@@ -79,18 +76,17 @@ impl Stubs {
 
     /// Vertices (count).
     pub fn len(&self) -> usize {
-        self.packed.len() / STUB_BYTES
+        self.stubs.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.packed.is_empty()
+        self.stubs.is_empty()
     }
 
     /// Their names and authors, in their order; those of no listed author are passed over.
     pub fn names(&self) -> impl Iterator<Item = (VertexId, AuthorId)> {
-        let (packed, _) = self.packed.as_chunks::<STUB_BYTES>();
-        packed.iter().map(Stub::unpack).filter_map(|stub| {
+        self.stubs.iter().filter_map(|stub| {
             let author = usize::try_from(stub.author).ok().and_then(|at| self.authors.get(at))?;
             Some((stub.id, *author))
         })
@@ -105,22 +101,18 @@ impl Stubs {
         others: &Stubs,
         is_wanted: impl Fn(&VertexId) -> bool,
     ) -> Result<(), Error> {
-        let (packed, rest) = others.packed.as_chunks::<STUB_BYTES>();
-        if !rest.is_empty() {
-            return Err(damaged());
-        }
         let mut lists =
             Lists::of(std::mem::take(&mut self.authors), std::mem::take(&mut self.accused));
         let listed = others.lists();
-        let mut adopt = |stub: Stub| {
+        let mut adopt = |stub: &Stub| {
             if is_wanted(&stub.id) {
-                stub.adopted(&listed, &mut lists)?.pack(&mut self.packed);
+                self.stubs.push(stub.adopted(&listed, &mut lists)?);
             } else if listed.author(stub.author).is_none() || listed.set(stub.accused).is_none() {
                 return None;
             }
             Some(())
         };
-        let adopted = packed.iter().map(Stub::unpack).try_for_each(&mut adopt);
+        let adopted = others.stubs.iter().try_for_each(&mut adopt);
         (self.authors, self.accused) = (lists.authors, lists.sets);
         adopted.ok_or_else(damaged)
     }
@@ -132,11 +124,10 @@ impl Stubs {
     /// Takes out the first stubs, so many at most; what is cited stays here.
     #[must_use]
     pub fn take(&mut self, count: usize) -> Self {
-        let bytes = count.saturating_mul(STUB_BYTES).min(self.packed.len());
-        let rest = self.packed.split_off(bytes);
-        let packed = std::mem::replace(&mut self.packed, rest);
+        let rest = self.stubs.split_off(count.min(self.stubs.len()));
+        let stubs = std::mem::replace(&mut self.stubs, rest);
         let (authors, accused) = (self.authors.clone(), self.accused.clone());
-        let first = Self { authors, accused, cited: Vec::new(), packed };
+        let first = Self { authors, accused, cited: Vec::new(), stubs };
         let mut listed = Self::empty();
         if listed.extend(&first, |_| true).is_ok() { listed } else { first }
     }
@@ -298,12 +289,11 @@ impl Graph {
     /// # Errors
     /// [`Error::Stubs`] when it is no output of [`Graph::prune`].
     pub fn restore_stubs(&mut self, stubs: &Stubs) -> Result<(), Error> {
-        let (packed, rest) = stubs.packed.as_chunks::<STUB_BYTES>();
-        if !rest.is_empty() || self.floor.len() + packed.len() > limits::GRAPH_STUBS_MAX {
-            return Err(damaged());
+        if self.floor.len() + stubs.len() > limits::GRAPH_STUBS_MAX {
+            return Err(Error::Stubs { reason: "they are more than a graph remembers" });
         }
         let (listed, lists) = (stubs.lists(), &mut self.floor.lists);
-        let adopted = packed.iter().map(|bytes| Stub::unpack(bytes).adopted(&listed, lists));
+        let adopted = stubs.stubs.iter().map(|stub| stub.adopted(&listed, lists));
         let new: Vec<Stub> = adopted.collect::<Option<_>>().ok_or_else(damaged)?;
         for stub in &new {
             self.timeline.insert(Key { lamport: stub.lamport, id: stub.id });
@@ -414,11 +404,9 @@ impl Graph {
     /// Stubs for a store, with lists of their own.
     pub(super) fn pack(&self, stubs: &[Stub], cited: Vec<VertexId>) -> Stubs {
         let mut lists = Lists::default();
-        let mut packed = Vec::with_capacity(stubs.len() * STUB_BYTES);
-        for stub in stubs.iter().filter_map(|stub| stub.adopted(&self.floor.lists, &mut lists)) {
-            stub.pack(&mut packed);
-        }
-        Stubs { authors: lists.authors, accused: lists.sets, cited, packed }
+        let adopted = stubs.iter().filter_map(|stub| stub.adopted(&self.floor.lists, &mut lists));
+        let stubs = adopted.collect();
+        Stubs { authors: lists.authors, accused: lists.sets, cited, stubs }
     }
 
     /// Takes the vertices at these places out.
@@ -448,42 +436,14 @@ impl Graph {
 
 impl Stub {
     /// The same stub with places in other lists; `None` if it names what its own do not list.
-    fn adopted(self, from: &Lists, to: &mut Lists) -> Option<Self> {
+    fn adopted(&self, from: &Lists, to: &mut Lists) -> Option<Self> {
         let (author, accused) = to.adopt(from, self.author, self.accused)?;
-        Some(Self { author, accused, ..self })
-    }
-
-    fn pack(&self, out: &mut Vec<u8>) {
-        out.extend(self.id.0.0);
-        out.extend(self.author.to_be_bytes());
-        out.extend(self.seq.to_be_bytes());
-        out.extend(self.lamport.to_be_bytes());
-        out.extend(self.epoch.to_be_bytes());
-        out.extend(self.accused.to_be_bytes());
-    }
-
-    fn unpack(bytes: &[u8; STUB_BYTES]) -> Self {
-        let mut rest = bytes.as_slice();
-        Self {
-            id: VertexId(Digest(take(&mut rest))),
-            author: u32::from_be_bytes(take(&mut rest)),
-            seq: u64::from_be_bytes(take(&mut rest)),
-            lamport: u64::from_be_bytes(take(&mut rest)),
-            epoch: u32::from_be_bytes(take(&mut rest)),
-            accused: u32::from_be_bytes(take(&mut rest)),
-        }
+        Some(Self { author, accused, ..*self })
     }
 }
 
 fn damaged() -> Error {
-    Error::Stubs { reason: "their bytes are cut, or name an author that is not listed" }
-}
-
-/// The next bytes, of which there are enough.
-fn take<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
-    let (first, after) = rest.split_first_chunk().expect("the parts of a stub add up to its bytes");
-    *rest = after;
-    *first
+    Error::Stubs { reason: "they name an author or a set that is not listed" }
 }
 
 /// Whether a vertex states something that is never old.
@@ -499,12 +459,26 @@ fn states_for_good(signed: &SignedVertex) -> bool {
 
 #[cfg(test)]
 impl Stubs {
-    /// Records that no pruning makes: bytes cut off, and lists cut off.
-    pub(super) fn damaged(&self) -> [Self; 3] {
-        let (mut cut, mut nobody, mut set) = (self.clone(), self.clone(), self.clone());
-        cut.packed.pop();
+    /// Records that no pruning makes: lists cut off.
+    pub(super) fn damaged(&self) -> [Self; 2] {
+        let (mut nobody, mut set) = (self.clone(), self.clone());
         nobody.authors.clear();
         set.accused.clear();
-        [cut, nobody, set]
+        [nobody, set]
+    }
+
+    /// Stubs of an author that nobody else is, in one chain from `first` on.
+    pub(super) fn invented(first: u64, count: usize) -> Self {
+        let stub = |seq: u64| Stub {
+            id: VertexId::of(&seq.to_be_bytes()),
+            author: 0,
+            seq,
+            lamport: seq / 1_000,
+            epoch: 0,
+            accused: 0,
+        };
+        let stubs = (first..).take(count).map(stub).collect();
+        let authors = vec![AuthorId::from_bytes([9; 32])];
+        Self { authors, accused: vec![Set::default()], cited: Vec::new(), stubs }
     }
 }
