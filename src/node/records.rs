@@ -57,34 +57,36 @@ impl Batch {
     pub(super) fn into_records(mut self) -> Vec<Vec<u8>> {
         let mut records = Vec::new();
         loop {
-            let part = self.part();
-            let (past, stubs) = (&self.past, &self.stubs);
-            let is_last = past.checkpoints.is_empty() && past.certified.is_empty();
-            if is_last && self.items.is_empty() && self.finalised.is_empty() && stubs.is_empty() {
-                let past = part.past.then(self.past);
-                let mut stubs = part.stubs;
+            let first = self.part();
+            if self.has_no_lists() {
+                let past = first.past.then(self.past);
+                let mut stubs = first.stubs;
                 stubs.cite(self.stubs.into_cited());
-                let (items, finalised) = (part.items, part.finalised);
+                let (items, finalised) = (first.items, first.finalised);
                 let Self { ended, cover, mute, .. } = self;
                 let last = Self { stubs, ended, items, past, finalised, cover, mute };
                 records.push(last.encode());
                 return records;
             }
-            records.push(part.encode());
+            records.push(first.encode());
         }
+    }
+
+    fn has_no_lists(&self) -> bool {
+        let lists = self.past.checkpoints.len() + self.past.certified.len() + self.stubs.len();
+        lists + self.items.len() + self.finalised.len() == 0
     }
 
     /// Takes out as much as shares a record.
     fn part(&mut self) -> Self {
         let mut room = RECORD_BYTES;
-        let mut past = Past::default();
-        take(&mut self.past.checkpoints, &mut past.checkpoints, &mut room);
-        take(&mut self.past.certified, &mut past.certified, &mut room);
-        let mut part = Self { past, ..Self::default() };
-        take(&mut self.items, &mut part.items, &mut room);
-        take(&mut self.finalised, &mut part.finalised, &mut room);
-        part.stubs = self.stubs.take(RECORD_STUBS);
-        part
+        let mut first = Self::default();
+        take(&mut self.past.checkpoints, &mut first.past.checkpoints, &mut room);
+        take(&mut self.past.certified, &mut first.past.certified, &mut room);
+        take(&mut self.items, &mut first.items, &mut room);
+        take(&mut self.finalised, &mut first.finalised, &mut room);
+        first.stubs = self.stubs.take(RECORD_STUBS);
+        first
     }
 
     fn encode(&self) -> Vec<u8> {
@@ -118,15 +120,13 @@ mod tests {
             |number| Decision(ConflictKey::derive("test", &[&name(number).0]), item(number));
         let numbers = || 0..90_000;
         let (certified, finalised) = (numbers().map(decision), numbers().map(item));
-        let mut past = Past::default();
-        past.certified = certified.collect();
-        let whole = Batch {
-            past,
+        let mut whole = Batch {
             finalised: finalised.collect(),
             ended: vec![(AuthorId::from_bytes([1; 32]), 3)],
             mute: Some(4),
             ..Batch::default()
         };
+        whole.past.certified = certified.collect();
         let plain = whole.encode();
         assert!(plain.len() > limits::STORE_VALUE_BYTES_MAX, "{}: no test", plain.len());
         let records = whole.into_records();
@@ -134,10 +134,10 @@ mod tests {
         let mut joined = Batch::default();
         for record in &records {
             assert!(record.len() <= limits::STORE_VALUE_BYTES_MAX / 4, "{}", record.len());
-            let part = Batch::decode(record).unwrap();
-            joined.past = joined.past.then(part.past);
-            joined.finalised.extend(part.finalised);
-            (joined.ended, joined.mute) = (part.ended, part.mute);
+            let next = Batch::decode(record).unwrap();
+            joined.past = joined.past.then(next.past);
+            joined.finalised.extend(next.finalised);
+            (joined.ended, joined.mute) = (next.ended, next.mute);
         }
         assert_eq!(joined.encode(), plain);
         assert_eq!(Batch::default().into_records(), vec![Batch::default().encode()]);

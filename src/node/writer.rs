@@ -59,7 +59,7 @@ pub(super) struct Own {
 /// Named values of which a store must never have only a part.
 #[derive(Debug)]
 struct Unit {
-    unit: u64,
+    number: u64,
     values: Vec<(String, Vec<u8>)>,
     /// Vertices that are written with them.
     vertices: Vec<(VertexId, Vec<u8>)>,
@@ -131,7 +131,7 @@ impl Writer {
         vertices: Vec<(VertexId, Vec<u8>)>,
     ) {
         self.backlog_bytes += vertices.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
-        self.units.push_back(Unit { unit, values, vertices });
+        self.units.push_back(Unit { number: unit, values, vertices });
     }
 
     /// Removes stored vertices, with the next writes that have room.
@@ -283,7 +283,7 @@ impl Writer {
         let mut units = Vec::new();
         let fitting = self.units.iter().take_while(|unit| room.take_all(unit)).count();
         for unit in self.units.drain(..fitting) {
-            units.push(unit.unit);
+            units.push(unit.number);
             meta.extend(unit.values);
             vertices.extend(unit.vertices);
         }
@@ -395,15 +395,15 @@ mod tests {
         }
         let (own, records) = (vertex(9, 1_000), vec![("record".to_owned(), vec![1; 1_000])]);
         writer.add_unit(7, records.clone(), vec![own.clone()]);
-        let mut writes = 0;
+        let mut count = 0;
         while writer.has_backlog() {
             let write = writer.start(None);
-            writes += 1;
+            count += 1;
             let durable = writer.acknowledged(write.write).unwrap();
             let is_whole = write.meta == records && write.vertices.contains(&own);
             let is_none = write.meta.is_empty() && !write.vertices.contains(&own);
             assert!(if durable.units == [7] { is_whole } else { is_none });
         }
-        assert_eq!((writes, writer.backlog_bytes()), (2, 0));
+        assert_eq!((count, writer.backlog_bytes()), (2, 0));
     }
 }

@@ -65,7 +65,7 @@ pub struct Stubs {
     accused: Vec<Set>,
     cited: Vec<VertexId>,
     #[serde(rename = "packed", with = "packed")]
-    stubs: Vec<Stub>,
+    list: Vec<Stub>,
 }
 
 impl Stubs {
@@ -76,17 +76,17 @@ impl Stubs {
 
     /// Vertices (count).
     pub fn len(&self) -> usize {
-        self.stubs.len()
+        self.list.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.stubs.is_empty()
+        self.list.is_empty()
     }
 
     /// Their names and authors, in their order; those of no listed author are passed over.
     pub fn names(&self) -> impl Iterator<Item = (VertexId, AuthorId)> {
-        self.stubs.iter().filter_map(|stub| {
+        self.list.iter().filter_map(|stub| {
             let author = usize::try_from(stub.author).ok().and_then(|at| self.authors.get(at))?;
             Some((stub.id, *author))
         })
@@ -106,13 +106,13 @@ impl Stubs {
         let listed = others.lists();
         let mut adopt = |stub: &Stub| {
             if is_wanted(&stub.id) {
-                self.stubs.push(stub.adopted(&listed, &mut lists)?);
+                self.list.push(stub.adopted(&listed, &mut lists)?);
             } else if listed.author(stub.author).is_none() || listed.set(stub.accused).is_none() {
                 return None;
             }
             Some(())
         };
-        let adopted = others.stubs.iter().try_for_each(&mut adopt);
+        let adopted = others.list.iter().try_for_each(&mut adopt);
         (self.authors, self.accused) = (lists.authors, lists.sets);
         adopted.ok_or_else(damaged)
     }
@@ -124,10 +124,10 @@ impl Stubs {
     /// Takes out the first stubs, so many at most; what is cited stays here.
     #[must_use]
     pub fn take(&mut self, count: usize) -> Self {
-        let rest = self.stubs.split_off(count.min(self.stubs.len()));
-        let stubs = std::mem::replace(&mut self.stubs, rest);
+        let rest = self.list.split_off(count.min(self.list.len()));
+        let list = std::mem::replace(&mut self.list, rest);
         let (authors, accused) = (self.authors.clone(), self.accused.clone());
-        let first = Self { authors, accused, cited: Vec::new(), stubs };
+        let first = Self { authors, accused, cited: Vec::new(), list };
         let mut listed = Self::empty();
         if listed.extend(&first, |_| true).is_ok() { listed } else { first }
     }
@@ -293,7 +293,7 @@ impl Graph {
             return Err(Error::Stubs { reason: "they are more than a graph remembers" });
         }
         let (listed, lists) = (stubs.lists(), &mut self.floor.lists);
-        let adopted = stubs.stubs.iter().map(|stub| stub.adopted(&listed, lists));
+        let adopted = stubs.list.iter().map(|stub| stub.adopted(&listed, lists));
         let new: Vec<Stub> = adopted.collect::<Option<_>>().ok_or_else(damaged)?;
         for stub in &new {
             self.timeline.insert(Key { lamport: stub.lamport, id: stub.id });
@@ -361,8 +361,12 @@ impl Graph {
                 Some(only) if sets.len() == 1 && carried.is_empty() => *only,
                 _ => {
                     let mut union = Set::default();
-                    sets.iter().filter_map(|set| lists.set(*set)).for_each(|set| union.extend(set));
-                    carried.iter().for_each(|author| union.insert(lists.place_of(*author)));
+                    for set in sets.iter().filter_map(|set| lists.set(*set)) {
+                        union.extend(set);
+                    }
+                    for author in &carried {
+                        union.insert(lists.place_of(*author));
+                    }
                     lists.place_of_set(&union)
                 }
             };
@@ -405,8 +409,8 @@ impl Graph {
     pub(super) fn pack(&self, stubs: &[Stub], cited: Vec<VertexId>) -> Stubs {
         let mut lists = Lists::default();
         let adopted = stubs.iter().filter_map(|stub| stub.adopted(&self.floor.lists, &mut lists));
-        let stubs = adopted.collect();
-        Stubs { authors: lists.authors, accused: lists.sets, cited, stubs }
+        let list = adopted.collect();
+        Stubs { authors: lists.authors, accused: lists.sets, cited, list }
     }
 
     /// Takes the vertices at these places out.
@@ -477,8 +481,8 @@ impl Stubs {
             epoch: 0,
             accused: 0,
         };
-        let stubs = (first..).take(count).map(stub).collect();
+        let list = (first..).take(count).map(stub).collect();
         let authors = vec![AuthorId::from_bytes([9; 32])];
-        Self { authors, accused: vec![Set::default()], cited: Vec::new(), stubs }
+        Self { authors, accused: vec![Set::default()], cited: Vec::new(), list }
     }
 }
