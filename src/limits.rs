@@ -79,7 +79,7 @@ pub const HISTORY_VERTICES_KEPT: usize = GRAPH_VERTICES_MAX / 2;
 pub const PRUNE_VERTICES_MAX: usize = GRAPH_VERTICES_MAX / 4;
 /// Milliseconds between two attempts to drop vertices: each walks the history.
 pub const PRUNE_INTERVAL_MS: u64 = 10_000;
-/// Vertices that a node remembers without holding them (count): 70 MiB of memory and 30 MiB of a
+/// Vertices that a node remembers without holding them (count): 100 MiB of memory and 36 MiB of a
 /// store. A network of members that talk as in an hour's soak, 330 vertices, fills it in 66 days.
 pub const GRAPH_STUBS_MAX: usize = 1 << 19;
 /// Bytes of entries that close a chunk of a snapshot: some 250 vertices. All nodes of a network

@@ -45,6 +45,7 @@ mod peers;
 mod polling;
 mod proving;
 mod pruning;
+mod records;
 mod sampled;
 mod serving;
 mod snapshots;
@@ -60,7 +61,7 @@ use std::sync::Arc;
 
 pub use config::{Config, History, Restored};
 pub use error::Error;
-pub use pruning::stubs_of;
+pub use pruning::{chunks_of, stubs_of};
 
 use crate::clock::Now;
 use crate::crypto::sign::SigningKey;
@@ -147,7 +148,7 @@ impl Node {
     pub fn new(
         config: Config,
         secrets: &Secrets,
-        Restored { vertices, blobs, meta }: Restored,
+        Restored { vertices, blobs, meta, chunks }: Restored,
         entropy: [u8; 32],
         now: Now,
     ) -> Result<Self, Error> {
@@ -157,7 +158,7 @@ impl Node {
         let (genesis, network) = (config.genesis.as_ref(), config.network);
         genesis.map_or(Ok(()), |genesis| genesis.check_network(&network))?;
         let deciding = deciding::Deciding::new(genesis, network, me, &mut rng, now)?;
-        let (history, pruned) = pruning::restore(network, &me, &vertices, &meta)?;
+        let (history, pruned) = pruning::restore(network, &me, &vertices, &meta, &chunks)?;
         let writing::History { graph, skipped, leftover, cut } = history;
         let identity = match writing::own_identity(&graph, &me) {
             Some(identity) => identity.clone(),

@@ -194,6 +194,29 @@ impl Log {
         Some((id, chunk))
     }
 
+    /// Closed chunks, in their order.
+    pub fn chunks(&self) -> &[BlobId] {
+        &self.chunks
+    }
+
+    /// All entries, out of the contents of the closed chunks.
+    ///
+    /// # Errors
+    /// [`Error::Broken`] when these are not the chunks.
+    pub fn entries(&self, chunks: &[Vec<u8>]) -> Result<Vec<Entry>, Error> {
+        if !self.chunks.iter().copied().eq(chunks.iter().map(|chunk| BlobId::of(chunk))) {
+            return Err(Error::broken("a chunk is missing or damaged"));
+        }
+        let mut entries = Vec::new();
+        for chunk in chunks {
+            entries.extend(entries_of(chunk)?);
+        }
+        for bytes in &self.tail {
+            entries.push(Entry::decode(bytes)?);
+        }
+        Ok(entries)
+    }
+
     /// What there is to hand out now.
     pub fn manifest(&self, tips: Vec<VertexId>, onward: Onward) -> Manifest {
         let (height, chunks, tail) = (self.height, self.chunks.clone(), self.tail.clone());

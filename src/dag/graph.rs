@@ -38,10 +38,12 @@
 //! clock than [`limits::TIME_AHEAD_MS_MAX`]. So times grow along a chain of honest causes, and who
 //! lies about the time drags nobody along. Validity does not depend on it.
 
+mod accused;
 mod chain;
 mod cover;
 mod floor;
 mod orphans;
+mod packed;
 mod past;
 mod room;
 
@@ -295,10 +297,7 @@ impl Graph {
             return Err(Error::Ended { author, seq: *seq });
         }
         self.check_own_share(&author, chain)?;
-        let others = self.heads.iter().map(|key| key.id).filter(|id| *id != chain.tip);
-        let mut parents: Vec<VertexId> = others.take(limits::VERTEX_PARENTS_MAX - 1).collect();
-        parents.push(chain.tip);
-        parents.sort_unstable();
+        let parents = self.next_parents(chain.tip, self.accused_by(&payloads)?);
         let lamport = 1 + parents.iter().map(|id| self.lamport(id)).max().unwrap_or(0);
         let time_ms = self.time_after(&parents, now);
         Ok(Vertex {
@@ -410,6 +409,19 @@ impl Graph {
 
     fn lamport(&self, id: &VertexId) -> u64 {
         self.place_of(id).map_or(0, |(_, _, lamport)| lamport)
+    }
+
+    /// Parents of a vertex on top of `tip`: that, the ones it has to have, and the oldest heads.
+    fn next_parents(&self, tip: VertexId, needed: BTreeSet<VertexId>) -> Vec<VertexId> {
+        let mut parents = needed;
+        parents.insert(tip);
+        for key in &self.heads {
+            if parents.len() >= limits::VERTEX_PARENTS_MAX {
+                break;
+            }
+            parents.insert(key.id);
+        }
+        parents.into_iter().collect()
     }
 
     /// The hybrid clock: this host's, or that of a parent which is a little ahead of it.

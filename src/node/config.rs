@@ -47,4 +47,6 @@ pub struct Restored {
     pub blobs: Vec<(BlobId, u64)>,
     /// Named values, as written by [`crate::effect::Write::meta`].
     pub meta: Vec<(String, Vec<u8>)>,
+    /// Contents of the blobs that [`super::chunks_of`] the named values are, in that order.
+    pub chunks: Vec<Vec<u8>>,
 }

@@ -165,6 +165,12 @@ impl Node {
         out: &mut Vec<Effect>,
     ) -> Taken {
         let (id, author) = (signed.id(), signed.vertex().author);
+        if self.joining.is_writing() && !self.graph.contains(&id) {
+            // What is handed may hold it, and is asked about anew when it is durable.
+            self.counters.count("vertex-while-snapshot");
+            self.sync.on_refused(id);
+            return Taken::Nothing(id);
+        }
         let inserted = self.graph.insert(signed, source, now);
         let taken = match inserted {
             Ok(Insert::Accepted(accepted)) => {

@@ -286,6 +286,9 @@ impl Node {
         now: Now,
         out: &mut Vec<Effect>,
     ) -> Result<(), NotGreeted> {
+        if self.joining.is_writing() && !self.graph.contains(&identity.id()) {
+            return Err(NotGreeted::busy("a snapshot is being stored".to_owned()));
+        }
         let inserted = self.graph.insert(identity, &Source::Peer(peer.clone()), now);
         if let Ok(Insert::Accepted(accepted)) = &inserted {
             for vertex in accepted {

@@ -165,7 +165,7 @@ impl Node {
                 Output::Persist(write) => {
                     let unit = self.groups.next();
                     self.groups.units.insert(unit, Unit::Engine(*id, write.number));
-                    self.writer.add_unit(unit, write.records(id));
+                    self.writer.add_unit(unit, write.records(id), Vec::new());
                 }
                 Output::Send { to, message } => self.queue_packet(id, to, message),
                 Output::Answered { token, result } => self.answer_group(token, result, out),
@@ -287,7 +287,7 @@ impl Node {
     fn begin_group(&mut self, genesis: Genesis, command: Option<u64>, now: Now) {
         let unit = self.groups.next();
         self.groups.units.insert(unit, Unit::Genesis(genesis.id(), command));
-        self.writer.add_unit(unit, vec![group::genesis_record(&genesis)]);
+        self.writer.add_unit(unit, vec![group::genesis_record(&genesis)], Vec::new());
         self.add_engine(Stored::new(genesis), now);
     }
 

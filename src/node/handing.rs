@@ -1,10 +1,13 @@
 //! From a verified snapshot to a node that goes on from it.
 //!
-//! What is handed becomes records as a pruning leaves them, and vertices; so a start reads them as
-//! it reads those, and a crash finds either all of it or nothing. Before anything is written, an
-//! engine computes the ledger from it and compares every root. When the write is durable, the
-//! running node does what a start would do: takes the stubs in, and shows the vertices it has to
-//! that engine.
+//! What is handed becomes records as a pruning leaves them, and vertices, beside the chunks, which
+//! are stored as they come; so a start reads them as it reads those, and a crash finds either all
+//! of it or nothing. Before anything is written, an engine computes the ledger from it and compares
+//! every root. When the write is durable, the running node does what a start would do: takes the
+//! stubs in, and shows the vertices it has to that engine.
+//!
+//! While the write is under way nothing else is accepted: a vertex that it leaves a stub of would
+//! be one after a restart, and what the node said because of it would be forgotten.
 //!
 //! A member must never contradict itself. What it said and did not lose is in vertices that it has.
 //! When others have vertices of its own that it has not, it lost what it said: it then says
@@ -15,13 +18,14 @@ use std::collections::BTreeSet;
 use super::deciding::Deciding;
 use super::joining::{Filling, Stage};
 use super::offence::Offence;
-use super::pruning::{self, Batch};
+use super::pruning;
+use super::records::Batch;
 use super::snapshots::Snapshots;
 use super::{Node, sync};
 use crate::clock::Now;
 use crate::consensus::{Checkpoint, Committee, Onward, Past, State};
 use crate::dag::vote::{Decision, ItemId};
-use crate::dag::{SignedVertex, Stubs, VertexId, cbor};
+use crate::dag::{SignedVertex, Stubs, VertexId};
 use crate::effect::Effect;
 use crate::event::Event;
 use crate::limits;
@@ -45,7 +49,6 @@ pub(super) struct Handed {
     checkpoints: Vec<Checkpoint>,
     /// What became final since this node was last there.
     finalised: Vec<ItemId>,
-    decided: usize,
     records: usize,
     mute: Option<u64>,
 }
@@ -117,7 +120,6 @@ impl Node {
             cited,
             tips: offer.manifest.tips,
             vertices,
-            decided: entries.iter().map(|entry| entry.decisions.len()).sum(),
             checkpoints: entries.into_iter().map(|entry| entry.checkpoint).collect(),
             finalised,
             records,
@@ -170,7 +172,7 @@ impl Node {
         Ok((deciding, finalised))
     }
 
-    /// Queues the vertices, and records of what was not stored by earlier ones; gives their number.
+    /// Queues the vertices, and records of stubs that are not known here; gives their number.
     fn write_handed(
         &mut self,
         entries: &[Entry],
@@ -179,46 +181,39 @@ impl Node {
         is_wanted: impl Fn(&VertexId) -> bool,
         vertices: &[SignedVertex],
     ) -> Result<usize, Error> {
-        let stored = self.pruning.checkpoints;
-        let empty = || Batch {
-            stubs: Stubs::empty(),
-            ended: Vec::new(),
-            items: Vec::new(),
-            past: Past::default(),
-            finalised: Vec::new(),
-            cover: None,
-            mute: None,
-        };
         let mut records: Vec<Vec<u8>> = Vec::new();
-        let (mut batch, mut bytes) = (empty(), 0);
-        for (place, entry) in entries.iter().enumerate() {
+        let (mut batch, mut bytes) = (Batch::default(), 0);
+        for entry in entries {
             if bytes > RECORD_BYTES {
-                records.push(batch.encode());
-                (batch, bytes) = (empty(), 0);
+                records.extend(std::mem::take(&mut batch).into_records());
+                bytes = 0;
             }
-            let Entry { checkpoint, decisions, items, layer } = entry.clone();
-            bytes += 1_000 + 60 * layer.stubs.len() + 500 * (decisions.len() + items.len());
-            batch.stubs.extend(&layer.stubs, &is_wanted).map_err(Error::broken)?;
-            if place >= stored {
-                batch.items.extend(items);
-                batch.past.checkpoints.push(checkpoint);
-                batch.past.certified.extend(decisions);
-            }
+            bytes += 60 * entry.layer.stubs.len();
+            batch.stubs.extend(&entry.layer.stubs, &is_wanted).map_err(Error::broken)?;
         }
-        records.push(batch.encode());
+        records.extend(batch.into_records());
         last.stubs.cite(cited.to_vec());
-        records.push(last.encode());
-        let bytes: usize = records.iter().map(Vec::len).sum();
-        let bytes_max = limits::SNAPSHOT_BYTES_MAX;
-        if bytes > bytes_max || records.iter().any(|r| r.len() > limits::STORE_VALUE_BYTES_MAX) {
+        records.extend(last.into_records());
+        // The rest may be there before, and is fetched again if it is all that is. An own vertex
+        // whose past is not there is taken for a damaged store.
+        let is_own = |signed: &&SignedVertex| signed.vertex().author == self.me;
+        let (own, others): (Vec<_>, Vec<_>) = vertices.iter().partition(is_own);
+        let own: Vec<_> = own.into_iter().map(|signed| (signed.id(), signed.encode())).collect();
+        let sizes = records.iter().chain(own.iter().map(|(_, bytes)| bytes)).map(Vec::len);
+        let (bytes, bytes_max) = (sizes.sum(), limits::SNAPSHOT_BYTES_MAX);
+        let is_large = |record: &Vec<u8>| record.len() > limits::STORE_VALUE_BYTES_MAX;
+        if bytes > bytes_max
+            || records.iter().any(is_large)
+            || records.len() + own.len() > limits::STORE_BATCH_OPERATIONS_MAX / 2
+        {
             return Err(Error::TooLarge { bytes, bytes_max });
         }
-        for signed in vertices {
+        for signed in others {
             self.writer.add_vertex(signed.id(), signed.encode());
         }
         let names = (self.pruning.batches..).map(pruning::name_of);
         let count = records.len();
-        self.writer.add_unit(UNIT, names.zip(records).collect());
+        self.writer.add_unit(UNIT, names.zip(records).collect(), own);
         Ok(count)
     }
 
@@ -234,7 +229,6 @@ impl Node {
 
     fn go_on_from(&mut self, handed: Handed, now: Now, out: &mut Vec<Effect>) {
         let mut stubs = Stubs::empty();
-        // What was accepted while the write was under way is whole for as long as this node runs.
         let graph = &self.graph;
         let fits = stubs.extend(&handed.stubs, |id| !graph.contains(id));
         stubs.cite(handed.cited);
@@ -253,7 +247,7 @@ impl Node {
         self.graph.restore_cover(&handed.tips);
         self.sync = sync::State::new();
         self.writer.drop_votes();
-        self.pruning.handed(handed.records, &handed.checkpoints, handed.decided, handed.mute);
+        self.pruning.handed(handed.records, handed.mute);
         let before = std::mem::replace(&mut self.deciding, handed.deciding);
         self.snapshots = handed.snapshots;
         for item in before.finalised.iter().chain(&handed.finalised) {
@@ -295,11 +289,4 @@ impl Node {
 fn is_wanted_of(stubs: &Stubs) -> impl Fn(&VertexId) -> bool + use<> {
     let ids: BTreeSet<VertexId> = stubs.names().map(|(id, _)| id).collect();
     move |id| ids.contains(id)
-}
-
-impl Batch {
-    /// Its canonical bytes.
-    pub(super) fn encode(&self) -> Vec<u8> {
-        cbor::encode(self).expect("lists, bytes, numbers and texts always encode")
-    }
 }

@@ -148,6 +148,11 @@ impl Joining {
         !matches!(self.stage, Stage::Asking)
     }
 
+    /// Whether what is durable soon says which vertices this node has whole, and which not.
+    pub(super) fn is_writing(&self) -> bool {
+        matches!(self.stage, Stage::Writing(_))
+    }
+
     /// Lets it be, and begins anew after a while if peers still drop what is needed.
     fn restart(&mut self, now: Now) {
         let not_before_ms = now.mono_ms.saturating_add(limits::SNAPSHOT_RETRY_MS);
@@ -256,8 +261,7 @@ impl Node {
             return;
         }
         let late_ms = self.joining.progress_ms.saturating_add(limits::SNAPSHOT_RETRY_MS);
-        let is_writing = matches!(self.joining.stage, Stage::Writing(_));
-        if now.mono_ms >= late_ms && !is_writing {
+        if now.mono_ms >= late_ms && !self.joining.is_writing() {
             self.counters.count("snapshot-given-up");
             self.warn(dropped_problem(), now, out);
             return self.restart_joining(now);

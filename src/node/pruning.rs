@@ -3,7 +3,7 @@
 //! ```text
 //!  too many vertices -> [ what is behind the frontier of an old checkpoint, is not among the
 //!                         newest, and is settled ] -> dropped from the graph
-//!                       |  one write: stubs, items, decisions, checkpoints     ("pruned/<n>")
+//!                       |  one write: stubs, and how far deciding is     ("pruned/<n>", ...)
 //!                       |  acknowledged
 //!                       `-> writes that remove the vertices
 //! ```
@@ -14,45 +14,28 @@
 //! agree for ever. Who never saw what was dropped is handed a snapshot ([`super::joining`]).
 //! Without a committee there are no checkpoints, and nothing is dropped.
 //!
+//! What checkpoints decided is stored once, as what is handed to those that come late: chunks,
+//! which are blobs, and the entries after them, in the last record ([`crate::snapshot`]).
+//!
 //! A crash is harmless at any write: either the record is there or nothing was removed, and what
 //! was not removed yet is recognised by its stub at the next start.
 
 use std::cell::Cell;
 
-use serde::{Deserialize, Serialize};
-
-use super::snapshots::{Cover, Snapshots};
+use super::records::{self, Batch};
+use super::snapshots::Snapshots;
 use super::{Error, History, Node, Phase, writing};
 use crate::clock::Now;
-use crate::consensus::{Checkpoint, Item, Past, Record, State};
-use crate::dag::cbor::{self, Bounds};
-use crate::dag::vote::ItemId;
-use crate::dag::{Graph, SignedVertex, Stubs, VertexId};
+use crate::consensus::{Item, Past, Record, State};
+use crate::dag::{BlobId, Graph, SignedVertex, Stubs, VertexId};
 use crate::identity::{AuthorId, NetworkId};
 use crate::limits;
+use crate::snapshot::Entry;
 
 /// The first part of the names of records in the store.
 const NAME: &str = "pruned/";
 /// The unit of a write that holds a record; groups count theirs from 0.
 const UNIT: u64 = u64::MAX;
-
-/// What one pruning leaves: everything that a start needs of the vertices that it dropped.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Batch {
-    pub(super) stubs: Stubs,
-    /// Who was known to have equivocated.
-    pub(super) ended: Vec<(AuthorId, u64)>,
-    pub(super) items: Vec<Item>,
-    /// What is new since the batch before.
-    pub(super) past: Past,
-    /// Items that became final here since the batch before, in their order.
-    pub(super) finalised: Vec<ItemId>,
-    /// What can be handed out; in the last of several that are written at once.
-    pub(super) cover: Option<Cover>,
-    /// The epoch in which nothing more may be said, because what was said is lost.
-    pub(super) mute: Option<u64>,
-}
 
 /// What a stored record says about dropped vertices, for who reads a store beside its node.
 ///
@@ -62,13 +45,19 @@ pub fn stubs_of(record: &[u8]) -> Result<Stubs, Error> {
     Ok(Batch::decode(record)?.stubs)
 }
 
+/// The blobs that a start needs whole, by what the records among named values say.
+pub fn chunks_of(meta: &[(String, Vec<u8>)]) -> Vec<BlobId> {
+    let records = meta.iter().filter(|(name, _)| name.starts_with(NAME));
+    let last = records.max().and_then(|(_, bytes)| Batch::decode(bytes).ok());
+    let cover = last.and_then(|last| last.cover);
+    cover.map(|cover| cover.log().chunks().to_vec()).unwrap_or_default()
+}
+
 /// How far the history was pruned.
 #[derive(Debug, Default)]
 pub(super) struct Pruning {
-    /// Records in the store, and what they hold of the growing lists.
+    /// Records in the store, and what they hold of the list of what is final.
     pub(super) batches: usize,
-    pub(super) checkpoints: usize,
-    certified: usize,
     pub(super) finalised: usize,
     /// The epoch in which nothing more may be said.
     pub(super) mute: Option<u64>,
@@ -85,24 +74,9 @@ impl Pruning {
     }
 
     /// So many records of a snapshot were added.
-    pub(super) fn handed(
-        &mut self,
-        records: usize,
-        checkpoints: &[Checkpoint],
-        decided: usize,
-        mute: Option<u64>,
-    ) {
+    pub(super) fn handed(&mut self, records: usize, mute: Option<u64>) {
         self.batches += records;
-        (self.checkpoints, self.certified) = (checkpoints.len(), decided);
         self.mute = mute;
-    }
-}
-
-impl Batch {
-    fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let bytes_max = limits::STORE_VALUE_BYTES_MAX;
-        let bounds = Bounds { bytes_max, items_max: bytes_max, depth_max: cbor::DEPTH_MAX };
-        cbor::decode(bytes, &bounds).map_err(|error| Error::Pruned(error.to_string()))
     }
 }
 
@@ -110,11 +84,13 @@ impl Batch {
 #[derive(Debug, Default)]
 pub(super) struct Pruned {
     batches: Vec<Batch>,
+    /// Checkpoints with what they decided.
+    entries: Vec<Entry>,
 }
 
 impl Pruned {
     /// Reads the records of a store.
-    fn read(meta: &[(String, Vec<u8>)]) -> Result<Self, Error> {
+    fn read(meta: &[(String, Vec<u8>)], chunks: &[Vec<u8>]) -> Result<Self, Error> {
         let mut found: Vec<&(String, Vec<u8>)> =
             meta.iter().filter(|(name, _)| name.starts_with(NAME)).collect();
         found.sort_unstable();
@@ -125,7 +101,10 @@ impl Pruned {
             }
             batches.push(Batch::decode(bytes)?);
         }
-        Ok(Self { batches })
+        let cover = batches.last().and_then(|last| last.cover.as_ref());
+        let entries = cover.map_or(Ok(Vec::new()), |cover| cover.log().entries(chunks));
+        let entries = entries.map_err(|error| Error::Pruned(error.to_string()))?;
+        Ok(Self { batches, entries })
     }
 
     /// Lets an empty graph know what was dropped.
@@ -152,8 +131,9 @@ pub(super) fn restore(
     me: &AuthorId,
     vertices: &[Vec<u8>],
     meta: &[(String, Vec<u8>)],
+    chunks: &[Vec<u8>],
 ) -> Result<(writing::History, Pruned), Error> {
-    let pruned = Pruned::read(meta)?;
+    let pruned = Pruned::read(meta, chunks)?;
     let mut empty = Graph::new(network);
     pruned.restore_stubs(&mut empty)?;
     let mut history = writing::restore(empty, me, vertices)?;
@@ -182,6 +162,11 @@ impl Node {
             self.snapshots = last.cover.as_ref().map(Snapshots::restore).unwrap_or_default();
             self.pruning.mute = last.mute;
         }
+        for entry in pruned.entries {
+            past.checkpoints.push(entry.checkpoint);
+            past.certified.extend(entry.decisions);
+            items.extend(entry.items);
+        }
         for batch in pruned.batches {
             items.extend(batch.items);
             past = past.then(batch.past);
@@ -189,8 +174,6 @@ impl Node {
                 self.deciding.note_final(item);
             }
         }
-        self.pruning.checkpoints = past.checkpoints.len();
-        self.pruning.certified = past.certified.len();
         self.pruning.finalised = self.deciding.finalised.len();
         self.note_seen();
         let Some(engine) = self.deciding.engine.quorum_mut() else { return Ok(()) };
@@ -227,17 +210,24 @@ impl Node {
         }
         let Some(engine) = self.deciding.engine.quorum() else { return };
         let Some(frontier) = engine.old_frontier() else { return };
+        let uncut = engine.decisions().len().saturating_sub(engine.certified_decisions().len());
+        let height = engine.checkpoints().last().map_or(0, |last| last.height);
+        let log = &self.snapshots.log;
+        let is_here = log.height == height && log.chunks().iter().all(|id| self.blobs.is_local(id));
+        if uncut > records::UNCUT_MAX || !is_here {
+            return self.counters.count("history-not-dropped");
+        }
         let room = Room::default();
         let keep = keep.min(self.graph.len() / 3 * 2);
         let dropped = self.graph.prune(frontier, keep, |signed| room.takes(signed, engine));
         let Some((stubs, ids)) = dropped else { return };
         self.counters.count("history-pruned");
         let Some(batch) = self.batch(stubs, &ids) else { return };
-        self.writer.add_unit(UNIT, vec![(name_of(self.pruning.batches), batch.encode())]);
-        self.pruning.batches += 1;
-        self.pruning.checkpoints += batch.past.checkpoints.len();
-        self.pruning.certified += batch.past.certified.len();
         self.pruning.finalised += batch.finalised.len();
+        let names = (self.pruning.batches..).map(name_of);
+        let records = batch.into_records();
+        self.pruning.batches += records.len();
+        self.writer.add_unit(UNIT, names.zip(records).collect(), Vec::new());
         if let Some(engine) = self.deciding.engine.quorum_mut() {
             engine.forget();
         }
@@ -247,11 +237,13 @@ impl Node {
     fn batch(&self, stubs: Stubs, ids: &[VertexId]) -> Option<Batch> {
         let engine = self.deciding.engine.quorum()?;
         let finalised = self.deciding.finalised.get(self.pruning.finalised..);
+        // The others are in the entries of their checkpoints.
+        let lost = |item: &&Item| item.keys.iter().any(|key| engine.decided(key) != Some(item.id));
         Some(Batch {
             stubs,
             ended: self.graph.ended().collect(),
-            items: ids.iter().flat_map(|id| engine.items_of(id)).cloned().collect(),
-            past: engine.past(self.pruning.checkpoints, self.pruning.certified),
+            items: ids.iter().flat_map(|id| engine.items_of(id)).filter(lost).cloned().collect(),
+            past: engine.past(engine.checkpoints().len(), engine.certified_decisions().len()),
             finalised: finalised.unwrap_or_default().to_vec(),
             cover: Some(self.snapshots.cover(self.graph.covered_tips())),
             mute: self.pruning.mute,

@@ -313,7 +313,7 @@ impl Node {
                 let unit = self.groups.next();
                 sampled.unwritten.insert(unit, decision);
                 let stored = Stored { decided: true, decision }.encode();
-                self.writer.add_unit(unit, vec![stored]);
+                self.writer.add_unit(unit, vec![stored], Vec::new());
             }
             Output::Full(key, item) => {
                 self.counters.count("sampling-full");

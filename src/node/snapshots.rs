@@ -43,7 +43,7 @@ pub(super) struct Snapshots {
 }
 
 /// What a record of a pruning holds of it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Cover {
     log: Log,
@@ -51,6 +51,13 @@ pub(super) struct Cover {
     pub(super) tips: Vec<VertexId>,
     /// Height, digest, and whether the checkpoint ends an epoch.
     digests: Vec<(u64, ByteBuf, bool)>,
+}
+
+impl Cover {
+    /// What was handed out until then.
+    pub(super) fn log(&self) -> &Log {
+        &self.log
+    }
 }
 
 impl Snapshots {
@@ -126,7 +133,12 @@ impl Node {
             let (height, ends) = (checkpoint.height, checkpoint.next.is_some());
             let entry = Entry { checkpoint, decisions, items, layer };
             if let Some((chunk, bytes)) = self.snapshots.log.push(&entry) {
-                self.keep_blob(chunk, bytes.into());
+                if bytes.len() > limits::BLOB_BYTES_MAX {
+                    // Nobody can come late by it, and everybody here goes on.
+                    self.counters.count("snapshot-chunk-too-large");
+                } else {
+                    self.keep_blob(chunk, bytes.into());
+                }
             }
             // Of long ago nobody asks for any other.
             if ends || height.saturating_add(limits::SNAPSHOT_DIGESTS_MAX) > newest {

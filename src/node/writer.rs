@@ -59,8 +59,10 @@ pub(super) struct Own {
 /// Named values of which a store must never have only a part.
 #[derive(Debug)]
 struct Unit {
-    unit: u64,
+    number: u64,
     values: Vec<(String, Vec<u8>)>,
+    /// Vertices that are written with them.
+    vertices: Vec<(VertexId, Vec<u8>)>,
 }
 
 #[derive(Debug)]
@@ -120,10 +122,16 @@ impl Writer {
         self.meta.push_back((name.to_owned(), value));
     }
 
-    /// Adds named values that are written all or none; `unit` comes back when they are durable.
-    /// They have to fit one write.
-    pub(super) fn add_unit(&mut self, unit: u64, values: Vec<(String, Vec<u8>)>) {
-        self.units.push_back(Unit { unit, values });
+    /// Adds named values and vertices that are written all or none; `unit` comes back when they are
+    /// durable. They have to fit one write.
+    pub(super) fn add_unit(
+        &mut self,
+        unit: u64,
+        values: Vec<(String, Vec<u8>)>,
+        vertices: Vec<(VertexId, Vec<u8>)>,
+    ) {
+        self.backlog_bytes += vertices.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
+        self.units.push_back(Unit { number: unit, values, vertices });
     }
 
     /// Removes stored vertices, with the next writes that have room.
@@ -248,7 +256,7 @@ impl Writer {
             && self.vertices.iter().all(|(_, bytes)| room.take(ID_BYTES + bytes.len()))
             && self.blobs.iter().all(|(_, bytes)| room.take(ID_BYTES + bytes.len()))
             && self.meta.iter().all(|(name, bytes)| room.take(name.len() + bytes.len()))
-            && self.units.iter().all(|unit| room.take_all(&unit.values))
+            && self.units.iter().all(|unit| room.take_all(unit))
     }
 
     /// Starts a write of as much of the backlog as a store takes at once and, last, the own vertex,
@@ -273,10 +281,11 @@ impl Writer {
         let size = |(name, bytes): &(String, Vec<u8>)| name.len() + bytes.len();
         let mut meta = room.fill(&mut self.meta, size);
         let mut units = Vec::new();
-        let fitting = self.units.iter().take_while(|unit| room.take_all(&unit.values)).count();
-        for Unit { unit, values } in self.units.drain(..fitting) {
-            units.push(unit);
-            meta.extend(values);
+        let fitting = self.units.iter().take_while(|unit| room.take_all(unit)).count();
+        for unit in self.units.drain(..fitting) {
+            units.push(unit.number);
+            meta.extend(unit.values);
+            vertices.extend(unit.vertices);
         }
         let removed = room.fill(&mut self.removed, |_| ID_BYTES);
         let write = Write { write: self.last_write, vertices, blobs, meta, removed };
@@ -341,14 +350,16 @@ impl Room {
         fits
     }
 
-    /// Takes the operations of several values, or none that would follow.
-    fn take_all(&mut self, values: &[(String, Vec<u8>)]) -> bool {
-        let bytes = values.iter().map(|(name, bytes)| name.len() + bytes.len()).sum();
-        if values.len() > self.operations {
+    /// Takes the operations of a unit, or none that would follow.
+    fn take_all(&mut self, unit: &Unit) -> bool {
+        let values = unit.values.iter().map(|(name, bytes)| name.len() + bytes.len());
+        let vertices = unit.vertices.iter().map(|(_, bytes)| ID_BYTES + bytes.len());
+        let count = unit.values.len() + unit.vertices.len();
+        if count > self.operations {
             self.operations = 0;
         }
-        let fits = self.take(bytes);
-        self.operations = self.operations.saturating_sub(values.len().saturating_sub(1));
+        let fits = self.take(values.chain(vertices).sum());
+        self.operations = self.operations.saturating_sub(count.saturating_sub(1));
         fits
     }
 
@@ -367,4 +378,32 @@ impl UnderWay {
 
 fn encoded_len(payload: &Payload) -> usize {
     crate::dag::cbor::encode(payload).map_or(0, |bytes| bytes.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An own vertex of a snapshot without its records would be taken for a damaged store.
+    #[test]
+    fn a_unit_with_vertices_is_in_one_write_however_long_the_backlog() {
+        let mut writer = Writer::default();
+        let vertex = |number: u8, bytes: usize| (VertexId::of(&[number]), vec![number; bytes]);
+        for number in 0..5 {
+            let (id, bytes) = vertex(number, limits::STORE_VALUE_BYTES_MAX);
+            writer.add_vertex(id, bytes);
+        }
+        let (own, records) = (vertex(9, 1_000), vec![("record".to_owned(), vec![1; 1_000])]);
+        writer.add_unit(7, records.clone(), vec![own.clone()]);
+        let mut count = 0;
+        while writer.has_backlog() {
+            let write = writer.start(None);
+            count += 1;
+            let durable = writer.acknowledged(write.write).unwrap();
+            let is_whole = write.meta == records && write.vertices.contains(&own);
+            let is_none = write.meta.is_empty() && !write.vertices.contains(&own);
+            assert!(if durable.units == [7] { is_whole } else { is_none });
+        }
+        assert_eq!((count, writer.backlog_bytes()), (2, 0));
+    }
 }

@@ -43,9 +43,15 @@ pub(crate) async fn restore(store: &Any) -> Result<Restored, Error> {
             .map_err(|_| Error::Corrupt("a setting whose name is no text".to_owned()))?;
         Ok((name, value))
     });
+    let meta: Vec<(String, Vec<u8>)> = meta.collect::<Result<_, Error>>()?;
+    let mut chunks = Vec::new();
+    for chunk in crate::node::chunks_of(&meta) {
+        chunks.extend(store.get(Table::Blobs, &chunk.0.0).await?);
+    }
     Ok(Restored {
         blobs: blobs.collect::<Result<_, Error>>()?,
-        meta: meta.collect::<Result<_, Error>>()?,
+        meta,
+        chunks,
         vertices: vertices.into_iter().map(|(_, bytes)| bytes).collect(),
     })
 }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use crate::dag::{BlobId, VertexId};
 use crate::effect::Write;
 use crate::limits;
-use crate::node::Restored;
+use crate::node::{self, Restored};
 
 /// What is durable, and what is on its way.
 #[derive(Debug, Default)]
@@ -108,10 +108,12 @@ impl Disk {
     /// What a node finds that starts from this disk.
     pub fn restored(&self) -> Restored {
         let size = |bytes: &Rc<[u8]>| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let meta: Vec<(String, Vec<u8>)> = self.meta.clone().into_iter().collect();
         Restored {
             vertices: self.vertices.values().map(|bytes| bytes.to_vec()).collect(),
             blobs: self.blobs.iter().map(|(id, bytes)| (*id, size(bytes))).collect(),
-            meta: self.meta.clone().into_iter().collect(),
+            chunks: node::chunks_of(&meta).iter().filter_map(|id| self.blob(id)).collect(),
+            meta,
         }
     }
 

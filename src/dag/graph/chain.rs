@@ -1,6 +1,6 @@
 //! One author's chain, and the rules a vertex has to keep towards its causal past.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Graph, Notice, Source};
 use crate::crypto::sign::{PublicKey, SUITE};
@@ -137,7 +137,31 @@ impl Graph {
             }
         }
         self.check_epochs(vertex)?;
+        self.check_accused(vertex)?;
         self.check_not_after_proof(vertex)
+    }
+
+    /// A proof stands behind a vertex of the accused. Anybody can make up keys and proofs against
+    /// them; what dropped vertices say of proofs has to be bounded by the authors that there are.
+    fn check_accused(&self, vertex: &SignedVertex) -> Result<(), Error> {
+        let fields = vertex.vertex();
+        for payload in &fields.payloads {
+            let Some(proof) = proof_in(payload).transpose()? else { continue };
+            let author = |id: &VertexId| self.place_of(id).map(|(author, ..)| author);
+            if !fields.parents.iter().any(|id| author(id) == Some(proof.author())) {
+                return Err(unknown_accused());
+            }
+        }
+        Ok(())
+    }
+
+    /// First vertices of those that these payloads accuse: what a vertex with them has to cite.
+    pub(super) fn accused_by(&self, payloads: &[Payload]) -> Result<BTreeSet<VertexId>, Error> {
+        let first = |proof: Result<EquivocationProof, Error>| {
+            let chain = self.chains.get(&proof?.author());
+            chain.and_then(|chain| chain.at(0)).ok_or_else(unknown_accused)
+        };
+        payloads.iter().filter_map(proof_in).map(first).collect()
     }
 
     /// Whose an accepted vertex is, its position and its Lamport time, even if it was dropped.
@@ -247,8 +271,7 @@ impl Graph {
             }
         }
         for payload in &fields.payloads {
-            if let Payload::Equivocation { public_key, first, second } = payload {
-                let proof = EquivocationProof::from_fields(public_key, first, second)?;
+            if let Some(proof) = proof_in(payload).transpose()? {
                 self.end(&proof);
                 self.proofs.entry(proof.author()).or_default().insert(id);
             }
@@ -267,6 +290,16 @@ impl Graph {
         }
         Ok(())
     }
+}
+
+/// The proof that a payload is, if it is one.
+fn proof_in(payload: &Payload) -> Option<Result<EquivocationProof, Error>> {
+    let Payload::Equivocation { public_key, first, second } = payload else { return None };
+    Some(EquivocationProof::from_fields(public_key, first, second))
+}
+
+fn unknown_accused() -> Error {
+    Error::Proof { reason: "no parent of the vertex is one of the accused" }
 }
 
 /// The key and first binding that an identity vertex states; `None` for any other vertex.

@@ -11,34 +11,34 @@
 //! here all the same.
 //!
 //! Never dropped are heads, and what states identities, bindings and proofs. A stub takes some 140
-//! bytes of memory, with its place in the timeline, and 60 of a store, where a vertex of votes
-//! takes four thousand of both; [`limits::GRAPH_STUBS_MAX`] bounds them.
+//! bytes of memory, with its place in the timeline, and 36 of a store ([`super::packed`]), where a
+//! vertex of votes takes four thousand of both; [`limits::GRAPH_STUBS_MAX`] bounds them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Graph, Key};
-use crate::crypto::hash::Digest;
+use super::accused::{Lists, Set};
+use super::{Graph, Key, packed};
 use crate::dag::{Error, Payload, SignedVertex, VertexId};
 use crate::identity::AuthorId;
 use crate::limits;
 
-/// Bytes of one stub in a store.
-const STUB_BYTES: usize = 60;
+/// The place of the empty set in the lists of a floor.
+const NOBODY: u32 = 0;
 
 /// What stays of a dropped vertex.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stub {
-    id: VertexId,
+    pub(super) id: VertexId,
     /// Place in the list of authors.
-    author: u32,
+    pub(super) author: u32,
     pub(super) seq: u64,
     pub(super) lamport: u64,
     /// Epoch of the author's last binding up to here.
     pub(super) epoch: u32,
     /// Place in the list of sets of accused authors.
-    accused: u32,
+    pub(super) accused: u32,
 }
 
 /// Everything that was dropped.
@@ -46,48 +46,47 @@ pub(super) struct Stub {
 pub(super) struct Floor {
     /// Ascending by id.
     stubs: Vec<Stub>,
-    authors: Vec<AuthorId>,
-    /// Sets of authors with a proof against them somewhere in a past; the first one is empty.
-    accused: Vec<BTreeSet<AuthorId>>,
+    /// Authors, and sets of those with a proof against them somewhere in a past; the first set is
+    /// empty.
+    lists: Lists,
     /// The last stub of each author and the position after it.
     tips: BTreeMap<AuthorId, (u64, VertexId)>,
-    /// Places of vertices with a stub as parent that comes after proofs.
-    after: BTreeMap<usize, BTreeSet<AuthorId>>,
+    /// Places of vertices with stubs as parents that come after proofs, and of the sets of those.
+    after: BTreeMap<usize, BTreeSet<u32>>,
     /// Vertices that were kept when one that cites them was dropped: they are no heads.
     cited: BTreeSet<VertexId>,
 }
 
 /// What stays of the vertices that one pruning dropped, to be stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stubs {
     authors: Vec<AuthorId>,
-    accused: Vec<BTreeSet<AuthorId>>,
+    accused: Vec<Set>,
     cited: Vec<VertexId>,
-    #[serde(with = "serde_bytes")]
-    packed: Vec<u8>,
+    #[serde(rename = "packed", with = "packed")]
+    list: Vec<Stub>,
 }
 
 impl Stubs {
     /// Nothing.
     pub fn empty() -> Self {
-        Self { authors: Vec::new(), accused: Vec::new(), cited: Vec::new(), packed: Vec::new() }
+        Self::default()
     }
 
     /// Vertices (count).
     pub fn len(&self) -> usize {
-        self.packed.len() / STUB_BYTES
+        self.list.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.packed.is_empty()
+        self.list.is_empty()
     }
 
     /// Their names and authors, in their order; those of no listed author are passed over.
     pub fn names(&self) -> impl Iterator<Item = (VertexId, AuthorId)> {
-        let (packed, _) = self.packed.as_chunks::<STUB_BYTES>();
-        packed.iter().map(Stub::unpack).filter_map(|stub| {
+        self.list.iter().filter_map(|stub| {
             let author = usize::try_from(stub.author).ok().and_then(|at| self.authors.get(at))?;
             Some((stub.id, *author))
         })
@@ -102,24 +101,40 @@ impl Stubs {
         others: &Stubs,
         is_wanted: impl Fn(&VertexId) -> bool,
     ) -> Result<(), Error> {
-        let reason = "their bytes are cut, or name an author that is not listed";
-        let (packed, rest) = others.packed.as_chunks::<STUB_BYTES>();
-        if !rest.is_empty() {
-            return Err(Error::Stubs { reason });
-        }
-        for stub in packed.iter().map(Stub::unpack) {
-            let author = usize::try_from(stub.author).ok().and_then(|at| others.authors.get(at));
-            let accused = usize::try_from(stub.accused).ok().and_then(|at| others.accused.get(at));
-            let (Some(author), Some(accused)) = (author, accused) else {
-                return Err(Error::Stubs { reason });
-            };
+        let mut lists =
+            Lists::of(std::mem::take(&mut self.authors), std::mem::take(&mut self.accused));
+        let listed = others.lists();
+        let mut adopt = |stub: &Stub| {
             if is_wanted(&stub.id) {
-                let author = place_in(&mut self.authors, *author);
-                let accused = place_in(&mut self.accused, accused.clone());
-                Stub { author, accused, ..stub }.pack(&mut self.packed);
+                self.list.push(stub.adopted(&listed, &mut lists)?);
+            } else if listed.author(stub.author).is_none() || listed.set(stub.accused).is_none() {
+                return None;
             }
-        }
-        Ok(())
+            Some(())
+        };
+        let adopted = others.list.iter().try_for_each(&mut adopt);
+        (self.authors, self.accused) = (lists.authors, lists.sets);
+        adopted.ok_or_else(damaged)
+    }
+
+    fn lists(&self) -> Lists {
+        Lists::of(self.authors.clone(), self.accused.clone())
+    }
+
+    /// Takes out the first stubs, so many at most; what is cited stays here.
+    #[must_use]
+    pub fn take(&mut self, count: usize) -> Self {
+        let rest = self.list.split_off(count.min(self.list.len()));
+        let list = std::mem::replace(&mut self.list, rest);
+        let (authors, accused) = (self.authors.clone(), self.accused.clone());
+        let first = Self { authors, accused, cited: Vec::new(), list };
+        let mut listed = Self::empty();
+        if listed.extend(&first, |_| true).is_ok() { listed } else { first }
+    }
+
+    /// The kept vertices that one of these cites.
+    pub fn into_cited(self) -> Vec<VertexId> {
+        self.cited
     }
 
     /// Says which vertices that are kept whole are cited by one of these.
@@ -132,8 +147,7 @@ impl Floor {
     pub(super) fn new() -> Self {
         Self {
             stubs: Vec::new(),
-            authors: Vec::new(),
-            accused: vec![BTreeSet::new()],
+            lists: Lists::of(Vec::new(), vec![Set::default()]),
             tips: BTreeMap::new(),
             after: BTreeMap::new(),
             cited: BTreeSet::new(),
@@ -150,7 +164,7 @@ impl Floor {
     }
 
     pub(super) fn author(&self, stub: &Stub) -> Option<AuthorId> {
-        usize::try_from(stub.author).ok().and_then(|place| self.authors.get(place)).copied()
+        self.lists.author(stub.author)
     }
 
     /// The last stub of an author and the position after it.
@@ -162,12 +176,13 @@ impl Floor {
     /// of their stubs.
     pub(super) fn is_after_proof(&self, parents: &[VertexId], author: &AuthorId) -> bool {
         let mut stubs = parents.iter().filter_map(|id| self.get(id));
-        stubs.any(|stub| self.accused_of(stub.accused).contains(author))
+        stubs.any(|stub| self.lists.is_in(stub.accused, author))
     }
 
     /// Places of vertices that come after such a proof.
     pub(super) fn places_after_proof(&self, author: &AuthorId) -> impl Iterator<Item = usize> {
-        self.after.iter().filter(|(_, accused)| accused.contains(author)).map(|(place, _)| *place)
+        let is_after = |sets: &BTreeSet<u32>| sets.iter().any(|set| self.lists.is_in(*set, author));
+        self.after.iter().filter(move |(_, sets)| is_after(sets)).map(|(place, _)| *place)
     }
 
     /// Whether a vertex was kept when one that cites it was dropped.
@@ -183,21 +198,11 @@ impl Floor {
     /// Notes a vertex that was accepted at a place.
     pub(super) fn note(&mut self, place: usize, parents: &[VertexId]) {
         let stubs = parents.iter().filter_map(|id| self.get(id));
-        let accused: BTreeSet<AuthorId> =
-            stubs.flat_map(|stub| self.accused_of(stub.accused)).copied().collect();
-        if !accused.is_empty() {
-            self.after.insert(place, accused);
+        let sets: BTreeSet<u32> =
+            stubs.map(|stub| stub.accused).filter(|set| *set != NOBODY).collect();
+        if !sets.is_empty() {
+            self.after.insert(place, sets);
         }
-    }
-
-    fn accused_of(&self, place: u32) -> &BTreeSet<AuthorId> {
-        static NOBODY: BTreeSet<AuthorId> = BTreeSet::new();
-        let place = usize::try_from(place).unwrap_or(usize::MAX);
-        self.accused.get(place).unwrap_or(&NOBODY)
-    }
-
-    fn place_of_author(&mut self, author: AuthorId) -> u32 {
-        place_in(&mut self.authors, author)
     }
 
     /// Notes kept vertices that dropped ones cite, and forgets those that were dropped since.
@@ -284,23 +289,12 @@ impl Graph {
     /// # Errors
     /// [`Error::Stubs`] when it is no output of [`Graph::prune`].
     pub fn restore_stubs(&mut self, stubs: &Stubs) -> Result<(), Error> {
-        let reason = "their bytes are cut, or name an author that is not listed";
-        let (packed, rest) = stubs.packed.as_chunks::<STUB_BYTES>();
-        if !rest.is_empty() || self.floor.len() + packed.len() > limits::GRAPH_STUBS_MAX {
-            return Err(Error::Stubs { reason });
+        if self.floor.len() + stubs.len() > limits::GRAPH_STUBS_MAX {
+            return Err(Error::Stubs { reason: "they are more than a graph remembers" });
         }
-        let mut new = Vec::with_capacity(packed.len());
-        for bytes in packed {
-            let stub = Stub::unpack(bytes);
-            let author = usize::try_from(stub.author).ok().and_then(|at| stubs.authors.get(at));
-            let accused = usize::try_from(stub.accused).ok().and_then(|at| stubs.accused.get(at));
-            let (Some(author), Some(accused)) = (author, accused) else {
-                return Err(Error::Stubs { reason });
-            };
-            let author = self.floor.place_of_author(*author);
-            let accused = place_in(&mut self.floor.accused, accused.clone());
-            new.push(Stub { author, accused, ..stub });
-        }
+        let (listed, lists) = (stubs.lists(), &mut self.floor.lists);
+        let adopted = stubs.list.iter().map(|stub| stub.adopted(&listed, lists));
+        let new: Vec<Stub> = adopted.collect::<Option<_>>().ok_or_else(damaged)?;
         for stub in &new {
             self.timeline.insert(Key { lamport: stub.lamport, id: stub.id });
             self.lamport_max = self.lamport_max.max(stub.lamport);
@@ -346,7 +340,7 @@ impl Graph {
     /// Epoch and accused authors at every place.
     pub(super) fn fold_pasts(&mut self) -> Fold {
         let mut fold = Fold { epochs: Vec::new(), accused: Vec::new() };
-        let mut accused = std::mem::take(&mut self.floor.accused);
+        let mut lists = std::mem::take(&mut self.floor.lists);
         for signed in &self.order {
             let at = |id: &VertexId| match (self.index.get(id), self.floor.get(id)) {
                 (Some(place), _) => fold
@@ -366,16 +360,20 @@ impl Graph {
             let set = match sets.first() {
                 Some(only) if sets.len() == 1 && carried.is_empty() => *only,
                 _ => {
-                    let places = sets.iter().filter_map(|place| usize::try_from(*place).ok());
-                    let known = places.filter_map(|place| accused.get(place)).flatten().copied();
-                    let union = known.chain(carried).collect();
-                    place_in(&mut accused, union)
+                    let mut union = Set::default();
+                    for set in sets.iter().filter_map(|set| lists.set(*set)) {
+                        union.extend(set);
+                    }
+                    for author in &carried {
+                        union.insert(lists.place_of(*author));
+                    }
+                    lists.place_of_set(&union)
                 }
             };
             fold.epochs.push(own.or(before).unwrap_or_default());
             fold.accused.push(set);
         }
-        self.floor.accused = accused;
+        self.floor.lists = lists;
         fold
     }
 
@@ -395,7 +393,7 @@ impl Graph {
         let signed = self.order.get(place)?;
         let (id, fields) = (signed.id(), signed.vertex());
         let (seq, lamport) = (fields.seq, fields.lamport);
-        let author = place_in(&mut self.floor.authors, fields.author);
+        let author = self.floor.lists.place_of(fields.author);
         let (epoch, accused) = (*fold.epochs.get(place)?, *fold.accused.get(place)?);
         Some(Stub { id, author, seq, lamport, epoch, accused })
     }
@@ -409,15 +407,10 @@ impl Graph {
 
     /// Stubs for a store, with lists of their own.
     pub(super) fn pack(&self, stubs: &[Stub], cited: Vec<VertexId>) -> Stubs {
-        let (mut authors, mut accused) = (Vec::new(), Vec::new());
-        let mut packed = Vec::with_capacity(stubs.len() * STUB_BYTES);
-        for stub in stubs {
-            let Some(author) = self.floor.author(stub) else { continue };
-            let author = place_in(&mut authors, author);
-            let set = self.floor.accused_of(stub.accused).clone();
-            Stub { author, accused: place_in(&mut accused, set), ..*stub }.pack(&mut packed);
-        }
-        Stubs { authors, accused, cited, packed }
+        let mut lists = Lists::default();
+        let adopted = stubs.iter().filter_map(|stub| stub.adopted(&self.floor.lists, &mut lists));
+        let list = adopted.collect();
+        Stubs { authors: lists.authors, accused: lists.sets, cited, list }
     }
 
     /// Takes the vertices at these places out.
@@ -446,43 +439,15 @@ impl Graph {
 }
 
 impl Stub {
-    fn pack(&self, out: &mut Vec<u8>) {
-        out.extend(self.id.0.0);
-        out.extend(self.author.to_be_bytes());
-        out.extend(self.seq.to_be_bytes());
-        out.extend(self.lamport.to_be_bytes());
-        out.extend(self.epoch.to_be_bytes());
-        out.extend(self.accused.to_be_bytes());
-    }
-
-    fn unpack(bytes: &[u8; STUB_BYTES]) -> Self {
-        let mut rest = bytes.as_slice();
-        Self {
-            id: VertexId(Digest(take(&mut rest))),
-            author: u32::from_be_bytes(take(&mut rest)),
-            seq: u64::from_be_bytes(take(&mut rest)),
-            lamport: u64::from_be_bytes(take(&mut rest)),
-            epoch: u32::from_be_bytes(take(&mut rest)),
-            accused: u32::from_be_bytes(take(&mut rest)),
-        }
+    /// The same stub with places in other lists; `None` if it names what its own do not list.
+    fn adopted(&self, from: &Lists, to: &mut Lists) -> Option<Self> {
+        let (author, accused) = to.adopt(from, self.author, self.accused)?;
+        Some(Self { author, accused, ..*self })
     }
 }
 
-/// The next bytes, of which there are enough.
-fn take<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
-    let (first, after) = rest.split_first_chunk().expect("the parts of a stub add up to its bytes");
-    *rest = after;
-    *first
-}
-
-/// The place of an entry of a list, at the end of which it is added if it is new. Lists are short:
-/// authors, and sets of those that were accused.
-fn place_in<T: PartialEq>(list: &mut Vec<T>, entry: T) -> u32 {
-    let place = list.iter().position(|known| *known == entry).unwrap_or_else(|| {
-        list.push(entry);
-        list.len() - 1
-    });
-    u32::try_from(place).unwrap_or(u32::MAX)
+fn damaged() -> Error {
+    Error::Stubs { reason: "they name an author or a set that is not listed" }
 }
 
 /// Whether a vertex states something that is never old.
@@ -498,12 +463,26 @@ fn states_for_good(signed: &SignedVertex) -> bool {
 
 #[cfg(test)]
 impl Stubs {
-    /// Records that no pruning makes: bytes cut off, and lists cut off.
-    pub(super) fn damaged(&self) -> [Self; 3] {
-        let (mut cut, mut nobody, mut set) = (self.clone(), self.clone(), self.clone());
-        cut.packed.pop();
+    /// Records that no pruning makes: lists cut off.
+    pub(super) fn damaged(&self) -> [Self; 2] {
+        let (mut nobody, mut set) = (self.clone(), self.clone());
         nobody.authors.clear();
         set.accused.clear();
-        [cut, nobody, set]
+        [nobody, set]
+    }
+
+    /// Stubs of an author that nobody else is, in one chain from `first` on.
+    pub(super) fn invented(first: u64, count: usize) -> Self {
+        let stub = |seq: u64| Stub {
+            id: VertexId::of(&seq.to_be_bytes()),
+            author: 0,
+            seq,
+            lamport: seq / 1_000,
+            epoch: 0,
+            accused: 0,
+        };
+        let list = (first..).take(count).map(stub).collect();
+        let authors = vec![AuthorId::from_bytes([9; 32])];
+        Self { authors, accused: vec![Set::default()], cited: Vec::new(), list }
     }
 }

@@ -318,6 +318,44 @@ fn a_forged_proof_ends_its_author_nowhere() {
     assert_eq!(graph.equivocated(&victim.id), None);
 }
 
+/// Keys and proofs against them cost nothing to make up, and every dropped vertex says which are
+/// behind it.
+#[test]
+fn a_proof_against_who_is_not_among_the_parents_is_refused() {
+    let (mallory, liar, nobody) = (Author::new(1), Author::new(2), Author::new(3));
+    let mut graph = graph_of(&[&mallory, &liar]);
+    let proof = |of: &Author| {
+        let proof = EquivocationProof::of(&fork(of, 1), &fork(of, 2), of.key.public());
+        vec![proof.unwrap().to_payload()]
+    };
+    let refused = graph.next_vertex(mallory.id, proof(&nobody), NOW).unwrap_err();
+    assert_eq!(refused.code(), "equivocation-proof", "and is not written here");
+    let next = mallory.next(&graph, vec![note(1)]);
+    let made_up = resigned(&mallory, &next, |v| v.payloads = proof(&nobody));
+    let uncited = resigned(&mallory, &next, |v| {
+        (v.payloads, v.parents) = (proof(&liar), vec![mallory.identity().id()]);
+    });
+    for vertex in [made_up, uncited] {
+        let error = insert(&mut graph, &vertex).unwrap_err();
+        assert_eq!((error.code(), error.fault()), ("equivocation-proof", Fault::Invalid));
+    }
+    assert_eq!((graph.ended().len(), graph.len()), (0, 2), "it ends nobody");
+    let cited = resigned(&mallory, &next, |v| v.payloads = proof(&liar));
+    assert_eq!(insert(&mut graph, &cited), Ok(Insert::Accepted(vec![cited.id()])));
+}
+
+#[test]
+fn an_own_proof_cites_the_accused_among_however_many_heads() {
+    let authors: Vec<Author> = (1..=40).map(Author::new).collect();
+    let mut graph = graph_of(&authors.iter().collect::<Vec<_>>());
+    let liars = authors.iter().rev().take(3);
+    let proof = |of: &Author| EquivocationProof::of(&fork(of, 1), &fork(of, 2), of.key.public());
+    let proofs = liars.clone().map(|liar| proof(liar).unwrap().to_payload()).collect();
+    let vertex = authors[0].write(&mut graph, proofs);
+    assert_eq!(vertex.vertex().parents.len(), limits::VERTEX_PARENTS_MAX);
+    assert!(liars.clone().all(|liar| graph.has_proof(&liar.id)));
+}
+
 #[test]
 fn a_fork_that_somebody_honest_cites_is_accepted_and_nothing_after_the_proof_is() {
     let (here, there, liar) = (Author::new(1), Author::new(2), Author::new(3));

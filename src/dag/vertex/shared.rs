@@ -6,35 +6,38 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
 
-use super::SignedVertex;
+use super::{Signed, SignedVertex};
 use crate::crypto::hash::Digest;
 use crate::dag::Error;
 
-/// Vertices of one generation (count); two are kept. What is on its way is among the newest, and
-/// who decodes older ones has a copy of its own.
-const VERTICES_MAX: usize = 1 << 14;
+/// Entries from which on those that nobody holds are looked for (count).
+const ENTRIES_MIN: usize = 1 << 10;
 
-/// What was decoded lately, and what was before that.
+/// What was decoded and is still held by somebody: whoever takes a vertex in holds it, and the
+/// next one decodes it while it is there. So nothing is kept that no node keeps.
 struct Decoded {
-    young: BTreeMap<Digest, SignedVertex>,
-    old: BTreeMap<Digest, SignedVertex>,
+    known: BTreeMap<Digest, Weak<Signed>>,
+    /// Entries at which dead ones are taken out (count): twice those that lived the last time.
+    full: usize,
 }
 
 impl Decoded {
     const fn new() -> Self {
-        Self { young: BTreeMap::new(), old: BTreeMap::new() }
+        Self { known: BTreeMap::new(), full: ENTRIES_MIN }
     }
 
     fn get(&self, digest: &Digest) -> Option<SignedVertex> {
-        self.young.get(digest).or_else(|| self.old.get(digest)).cloned()
+        self.known.get(digest).and_then(Weak::upgrade).map(SignedVertex)
     }
 
-    fn insert(&mut self, digest: Digest, vertex: SignedVertex) {
-        if self.young.len() >= VERTICES_MAX {
-            self.old = std::mem::take(&mut self.young);
+    fn insert(&mut self, digest: Digest, vertex: &SignedVertex) {
+        if self.known.len() >= self.full {
+            self.known.retain(|_, held| held.strong_count() > 0);
+            self.full = ENTRIES_MIN.max(2 * self.known.len());
         }
-        self.young.insert(digest, vertex);
+        self.known.insert(digest, Arc::downgrade(&vertex.0));
     }
 }
 
@@ -42,7 +45,7 @@ thread_local! {
     static DECODED: RefCell<Decoded> = const { RefCell::new(Decoded::new()) };
 }
 
-/// The vertex of these bytes, decoded once for the whole process. What is refused is not kept.
+/// The vertex of these bytes, decoded once for all that hold it at a time.
 pub(super) fn decoded(
     encoded: &[u8],
     read: impl FnOnce(&[u8]) -> Result<SignedVertex, Error>,
@@ -52,7 +55,7 @@ pub(super) fn decoded(
         return Ok(known);
     }
     let vertex = read(encoded)?;
-    DECODED.with_borrow_mut(|decoded| decoded.insert(digest, vertex.clone()));
+    DECODED.with_borrow_mut(|decoded| decoded.insert(digest, &vertex));
     Ok(vertex)
 }
 

@@ -610,7 +610,7 @@ fn who_learns_of_an_equivocation_from_its_proof_parts_from_the_author() {
     witness.greet(&mut mesh, 0);
     let [one, other] = [1, 2].map(|tag| liar.next(&liar.identity, tag));
     let proof = EquivocationProof::of(&one, &other, liar.key.public()).unwrap();
-    let mut vertex = witness.vertex(&witness.identity, &[], 3);
+    let mut vertex = witness.vertex(&witness.identity, &[&liar.identity], 3);
     vertex.payloads = vec![proof.to_payload()];
     let accuses = witness.sign(&vertex).encode();
     assert_eq!(witness.gossip(&mut mesh, 0, &accuses), Verdict::Accept);

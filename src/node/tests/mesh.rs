@@ -294,7 +294,10 @@ impl Mesh {
         };
         let now = self.now(member);
         let this = &self.members[member];
+        let meta: Vec<(String, Vec<u8>)> = this.store.meta.clone().into_iter().collect();
+        let chunks = crate::node::chunks_of(&meta);
         let restored = Restored {
+            chunks: chunks.iter().filter_map(|id| this.store.blobs.get(id).cloned()).collect(),
             vertices: this.store.vertices.values().cloned().collect(),
             blobs: this
                 .store
@@ -302,7 +305,7 @@ impl Mesh {
                 .iter()
                 .map(|(id, bytes)| (*id, bytes.len().try_into().unwrap()))
                 .collect(),
-            meta: this.store.meta.clone().into_iter().collect(),
+            meta,
         };
         Node::new(config, &this.secrets, restored, entropy, now)
     }

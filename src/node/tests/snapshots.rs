@@ -6,7 +6,8 @@ use super::mesh::{Crash, Mesh, SnapshotLie};
 use super::pruning::{
     KEPT, assert_agree, assert_stored, finalised, movements, names, pay_around, running,
 };
-use crate::effect::Command;
+use crate::dag::{SignedVertex, VertexId};
+use crate::effect::{Command, Input};
 use crate::node::History;
 
 /// Four members that drop, and further ones that were away since the beginning; so many payments
@@ -167,6 +168,45 @@ fn a_crash_at_any_write_of_a_snapshot_is_harmless() {
     }
     eprintln!("{hit} crashes, {between} of them with the records there");
     assert!(hit > 9 && between > 0, "{hit}, {between}");
+}
+
+/// What a snapshot leaves a stub of is a stub after a restart, whatever came in the meantime; votes
+/// that followed from it would be forgotten.
+#[test]
+fn what_comes_while_a_snapshot_is_stored_is_not_taken_and_lost_later() {
+    let mut mesh = running(306, 6);
+    mesh.crash(4);
+    mesh.members[4].history = History::Newest(KEPT);
+    pay_around(&mut mesh, &[0, 1, 2, 3], 40);
+    mesh.cut(&[5]);
+    mesh.start(4);
+    let is_writing = |mesh: &mut Mesh| {
+        mesh.run_for(1);
+        mesh.node(4).joining.is_writing()
+    };
+    assert!((0..30_000).any(|_| is_writing(&mut mesh)));
+    let early = mesh.node(5).graph().timeline().range(0..40);
+    let early: Vec<VertexId> = early.map(|key| key.id).collect();
+    let peer = mesh.transport(0);
+    for (id, message) in early.iter().zip(1 << 40..) {
+        let bytes = mesh.node(5).graph().get(id).unwrap().encode();
+        mesh.poke(4, Input::Gossip { peer: peer.clone(), message, bytes });
+    }
+    assert!(mesh.node(4).joining.is_writing(), "all of it came before the store was done");
+    let refused = counted(&mesh, 4, "vertex-while-snapshot");
+    assert!(refused > 20, "{refused} of {}", early.len());
+    assert!(mesh.run_until(30_000, |mesh| has_joined(mesh, 4)));
+    let whole = |mesh: &Mesh| -> BTreeSet<VertexId> {
+        mesh.node(4).graph().iter().map(SignedVertex::id).collect()
+    };
+    let before = whole(&mesh);
+    assert!(early.iter().any(|id| mesh.node(4).graph().is_dropped(id)));
+    mesh.crash(4);
+    mesh.start(4);
+    let lost: Vec<VertexId> = before.difference(&whole(&mesh)).copied().collect();
+    assert!(lost.is_empty(), "{} vertices that it had were gone", lost.len());
+    assert_agree(&mut mesh, &[0, 1, 2, 3, 4]);
+    assert_stored(&mesh, 4);
 }
 
 #[test]

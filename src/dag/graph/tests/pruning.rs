@@ -177,6 +177,42 @@ fn rules_hold_towards_dropped_parents() {
     assert_eq!(insert(&mut graph, &good), Ok(Insert::Accepted(vec![good.id()])));
 }
 
+/// Each vertex after one more proof has other proofs behind it. Lists of names in full would take
+/// the square of their number: 130 kB here, and more than a store takes at some 700.
+#[test]
+fn stubs_behind_ever_more_proofs_stay_small() {
+    let authors: Vec<Author> = (1..=90).map(Author::new).collect();
+    let mut graph = graph_of(&authors.iter().collect::<Vec<_>>());
+    let liars = &authors[1..];
+    for liar in liars {
+        let proof = EquivocationProof::of(&fork(liar, 1), &fork(liar, 2), liar.key.public());
+        authors[0].write(&mut graph, vec![proof.unwrap().to_payload()]);
+        authors[0].write(&mut graph, vec![note(1)]);
+    }
+    let heads = graph.heads();
+    let layer = graph.cover(&[&heads]).remove(0).0;
+    let (stubs, ids) = graph.prune(&heads, 0, |_| true).unwrap();
+    assert_eq!(ids.len(), liars.len() - 1, "all but those with proofs, and the last");
+    for stubs in [&layer.stubs, &stubs] {
+        let bytes = crate::dag::cbor::encode(stubs).unwrap().len();
+        let most = 90 * authors.len() + (40 + authors.len() / 8 + 4) * stubs.len();
+        assert!(bytes <= most, "{bytes} bytes of {} stubs", stubs.len());
+    }
+    let pruned = restored(&graph, &[stubs]);
+    for (place, liar) in liars.iter().enumerate() {
+        for near in [place.saturating_sub(1), place, ids.len() - 1] {
+            let stub = ids[near.min(ids.len() - 1)];
+            let next = resigned(liar, &fork(liar, 3), |v| {
+                v.parents = sorted(vec![liar.identity().id(), stub]);
+                v.lamport = 1 + pruned.place_of(&stub).unwrap().2;
+            });
+            let is_after = graph.check_past(&next).is_err();
+            assert_eq!(pruned.check_past(&next).is_err(), is_after);
+            assert_eq!(is_after, place <= near.min(ids.len() - 1), "{place} {near}");
+        }
+    }
+}
+
 #[test]
 fn what_comes_after_a_proof_is_refused_through_dropped_vertices() {
     let (a, b, c) = (Author::new(1), Author::new(2), Author::new(3));
@@ -235,36 +271,10 @@ fn damaged_stubs_are_refused() {
     Graph::new(NETWORK).restore_stubs(&stubs).unwrap();
 }
 
-/// Stubs as a record has them, of an author that nobody else is, in one chain from `first` on.
-fn stubs_of_record(first: usize, count: usize) -> Stubs {
-    #[derive(serde::Serialize)]
-    struct Record {
-        authors: Vec<AuthorId>,
-        accused: Vec<BTreeSet<AuthorId>>,
-        cited: Vec<VertexId>,
-        packed: serde_bytes::ByteBuf,
-    }
-    let mut packed = Vec::with_capacity(60 * count);
-    for number in first..first + count {
-        let number = u64::try_from(number).unwrap();
-        packed.extend(VertexId::of(&number.to_be_bytes()).0.0);
-        packed.extend([0; 4]);
-        packed.extend(number.to_be_bytes());
-        packed.extend((number / 1_000).to_be_bytes());
-        packed.extend([0; 8]);
-    }
-    let authors = vec![AuthorId::from_bytes([9; 32])];
-    let accused = vec![BTreeSet::new()];
-    let record = Record { authors, accused, cited: Vec::new(), packed: packed.into() };
-    let bytes = crate::dag::cbor::encode(&record).unwrap();
-    let bounds = crate::dag::cbor::Bounds { bytes_max: 1 << 26, items_max: 64, depth_max: 4 };
-    crate::dag::cbor::decode(&bytes, &bounds).unwrap()
-}
-
 #[test]
 fn at_the_bound_of_stubs_the_newest_stay_whole_and_nothing_is_lost() {
     let room = 3;
-    let stubs = stubs_of_record(0, limits::GRAPH_STUBS_MAX - room);
+    let stubs = Stubs::invented(0, limits::GRAPH_STUBS_MAX - room);
     let author = Author::new(1);
     let vertices = chain(&author, 9);
     let mut graph = Graph::new(NETWORK);
@@ -282,7 +292,7 @@ fn at_the_bound_of_stubs_the_newest_stay_whole_and_nothing_is_lost() {
     // It goes on, and takes no more stubs from anywhere.
     insert(&mut graph, &vertices[8]).unwrap();
     assert_eq!(graph.heads(), vec![vertices[8].id()]);
-    let (before, more) = (graph.timeline().len(), stubs_of_record(1 << 30, 1));
+    let (before, more) = (graph.timeline().len(), Stubs::invented(1 << 30, 1));
     assert!(matches!(graph.restore_stubs(&more), Err(Error::Stubs { .. })));
     assert!(matches!(graph.adopt_stubs(&more), Err(Error::Stubs { .. })));
     assert_eq!((graph.dropped(), graph.timeline().len()), (limits::GRAPH_STUBS_MAX, before));
