@@ -150,7 +150,8 @@ pub(crate) fn fork(author: &Author, number: u8) -> SignedVertex {
 
 fn rich() -> SignedVertex {
     let author = Author::new(1);
-    author.next(&graph_of(&[&author, &Author::new(2)]), every_payload())
+    // A proof of equivocation stands behind a vertex of the accused.
+    author.next(&graph_of(&[&author, &Author::new(2), &Author::new(9)]), every_payload())
 }
 
 /// Signs a vertex without the checks of the honest path; for what a hostile author can send.
@@ -185,7 +186,7 @@ fn names_never_change() {
     );
     assert_eq!(
         rich().id().to_string(),
-        "bafyr4iejkmrkrrzbv45eo3ccinstdxugd74nvds3aqtjirawihcctllabe"
+        "bafyr4idpvt7jfivhibitmjqf46bqz2n2a5d3vjkj57httbbqvzumuvbnwa"
     );
 }
 
@@ -214,7 +215,7 @@ fn either_half_of_a_signature_can_not_be_missing() {
         signature[range].fill(0);
         let signature = Signature::from_bytes(&signature).unwrap();
         let bad = SignedVertex::from_parts(vertex.bytes().to_vec(), signature).unwrap();
-        let mut graph = graph_of(&[&author, &Author::new(2)]);
+        let mut graph = graph_of(&[&author, &Author::new(2), &Author::new(9)]);
         let error = insert(&mut graph, &bad).unwrap_err();
         assert_eq!((error.code(), error.fault()), (code, Fault::BadSignature));
         assert_eq!(bad.id(), vertex.id(), "the name does not depend on the signature");
