@@ -208,6 +208,7 @@ impl State {
             snapshot: [0; 32],
         };
         self.checkpoints.push(checkpoint.clone());
+        self.cut_ms = now.mono_ms;
         self.note_frontier(&cut.frontier);
         let step = self.step(checkpoint, cut, leader);
         out.push(Output::Checkpoint(Box::new(step)));

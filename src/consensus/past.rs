@@ -178,7 +178,7 @@ impl State {
         self.settled.extend(past.settled);
         self.seen.extend(past.tips.iter().map(|(_, tip)| *tip));
         self.tips = past.tips.into_iter().map(|(place, tip)| (narrow(place), tip)).collect();
-        self.uncut_ms = now.mono_ms;
+        (self.uncut_ms, self.cut_ms) = (now.mono_ms, now.mono_ms);
         for decision in past.uncut {
             self.decided.insert(decision.0, decision.1);
             self.uncut.insert(decision);

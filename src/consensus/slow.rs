@@ -222,8 +222,10 @@ impl State {
     /// whose turn it is always gets none.
     fn is_passed_over(&self, committee: &Committee, now: Now) -> bool {
         let patience_ms = PATIENCE * self.latency.timeout_ms(0, &self.config);
-        let until_ms = now.mono_ms.checked_sub(patience_ms);
-        until_ms.is_some_and(|until_ms| self.has_waited(until_ms, committee))
+        let Some(until_ms) = now.mono_ms.checked_sub(patience_ms) else { return false };
+        let last_ms = self.uncut_ms.max(self.cut_ms);
+        let overdue = last_ms.saturating_add(self.config.checkpoint_ms) <= until_ms;
+        (overdue && self.books.uncut() > 0) || self.has_waited(until_ms, committee)
     }
 
     /// Locks what the leader of the own or a later view put forward, if the rules allow it.
@@ -240,7 +242,12 @@ impl State {
             let fits = said.proposals.iter().find(|(place, id)| {
                 Some(*place) == leader
                     && (slot.justifies(*view, *id, committee) || self.is_unchecked())
-                    && slot.blocks.get(id).is_some_and(|block| self.allows(block, *view, committee))
+                    && slot.blocks.get(id).is_some_and(|block| {
+                        // Or a leader could name another one as the maker of nothing, and so keep
+                        // its own place behind it.
+                        (block.view == *view || slot.is_certified(*view, *id, committee))
+                            && self.allows(block, *view, committee)
+                    })
             });
             if let Some((_, id)) = fits {
                 votes.push(Vote::LockBlock(self.slot, *view, *id));

@@ -181,6 +181,8 @@ pub struct State {
     /// Decisions that no checkpoint holds, and since when there are any.
     pub(super) uncut: BTreeSet<Decision>,
     pub(super) uncut_ms: u64,
+    /// When the last checkpoint came up.
+    pub(super) cut_ms: u64,
     /// The slot that is being decided.
     pub(super) slot: u64,
     pub(super) slots: BTreeMap<u64, Slot>,
@@ -264,6 +266,7 @@ impl State {
             settled: BTreeSet::new(),
             uncut: BTreeSet::new(),
             uncut_ms: 0,
+            cut_ms: 0,
             slot: 0,
             slots: BTreeMap::new(),
             first_leader: 0,

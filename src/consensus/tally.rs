@@ -114,6 +114,12 @@ impl Slot {
         })
     }
 
+    /// Whether a quorum locked a block in a view before this one.
+    pub(super) fn is_certified(&self, view: u32, block: BlockId, committee: &Committee) -> bool {
+        let mut earlier = self.views.range(..view).filter_map(|(_, said)| said.locks.get(&block));
+        earlier.any(|voters| committee.is_quorum(*voters))
+    }
+
     /// Whether a quorum went to this view without a certificate.
     pub(super) fn is_free(&self, view: u32, committee: &Committee) -> bool {
         let empty = self.views.get(&view).and_then(|said| said.statuses.get(&None));

@@ -30,7 +30,8 @@ pub(super) struct Setup {
     pub(super) byzantine: BTreeSet<usize>,
     /// What these do, as bits: 1 vote for everything, 2 report everything, 4 lead and enter
     /// views as it suits them, 8 put forward cuts that are none, 16 lead each slot and put nothing
-    /// forward. None of it: they are silent.
+    /// forward, in later views in the name of who led before, 32 the same, but decide first what
+    /// is asked for. None of it: they are silent.
     pub(super) schemes: u32,
     /// Shortest and longest time of a message, milliseconds.
     pub(super) delay_ms: (u32, u32),
@@ -66,7 +67,7 @@ pub(super) struct Network {
     blocks: Vec<Block>,
     candidates: Vec<Item>,
     /// Slots that they led with nothing.
-    passed: BTreeSet<(usize, u64)>,
+    passed: BTreeSet<(usize, u64, u32)>,
     pub(super) messages: u64,
     /// The last epoch that somebody voted in.
     epoch: u64,
@@ -307,7 +308,7 @@ impl Network {
         }
         let does = |scheme: u32| self.setup.schemes & scheme != 0;
         let (votes, reports, leads, forges) = (does(1), does(2), does(4), does(8));
-        let passes = does(16);
+        let (passes, rests) = (does(16), does(32));
         for item in &record.items {
             for key in &item.keys {
                 let lock = Vote::Lock(Decision(*key, item.id));
@@ -346,8 +347,18 @@ impl Network {
                 Vote::Enter(slot, view, shown) if leads => {
                     self.usurp(place, *slot, *view, *shown);
                 }
-                Vote::Contested(..) if passes => self.pass_over(place, 0),
-                Vote::CommitBlock(slot, ..) if passes => self.pass_over(place, *slot + 1),
+                Vote::Contested(..) if passes => self.pass_over(place, 0, 0, vec![]),
+                Vote::Contested(key, _) if rests => {
+                    let claims = self.candidates.iter().find(|item| item.keys.contains(key));
+                    let items = claims.map(|item| item.id).into_iter().collect();
+                    self.pass_over(place, 0, 0, items);
+                }
+                Vote::CommitBlock(slot, ..) if passes || rests => {
+                    self.pass_over(place, *slot + 1, 0, vec![]);
+                }
+                Vote::Enter(slot, view, _) if passes => {
+                    self.pass_over(place, *slot, *view, vec![]);
+                }
                 _ => {}
             }
         }
@@ -369,13 +380,15 @@ impl Network {
         }
     }
 
-    /// As if it led view 0 of the slot: a block with nothing, to everybody at once.
-    fn pass_over(&mut self, place: usize, slot: u64) {
-        if !self.passed.insert((place, slot)) {
+    /// As if it led the view of the slot: a block with nothing else, to everybody at once; in a
+    /// later view as if the leader of the first one had made it.
+    fn pass_over(&mut self, place: usize, slot: u64, view: u32, items: Vec<ItemId>) {
+        if !self.passed.insert((place, slot, view)) {
             return;
         }
-        let (view, proposer) = (0, author(place));
-        let block = Block { slot, view, proposer, items: vec![], cut: None, closers: vec![] };
+        let first = place.saturating_sub(usize::try_from(view).unwrap());
+        let proposer = author(first);
+        let block = Block { slot, view: 0, proposer, items, cut: None, closers: vec![] };
         let id = block.id();
         let said = vec![
             Vote::Propose(view, block),
