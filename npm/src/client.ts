@@ -158,12 +158,12 @@ function connectionError(thrown: unknown, command: string): SynapticError {
     return new SynapticError('timeout', `the node did not answer "${command}" in time`)
   }
   if (name === 'AbortError') return new SynapticError('interrupted', 'interrupted')
-  if (code === 'ECONNREFUSED' || (code === 'ECONNRESET' && command === 'events')) {
-    return new SynapticError('not-running', 'the node has ended', START_HINT, { cause: thrown })
-  }
-  if (code === 'ECONNRESET') {
+  if (code === 'ECONNRESET' && WRITES.test(command)) {
     const message = `the node ended before it answered "${command}"`
     return new SynapticError('node-ended', message, MAYBE_DONE_HINT, { cause: thrown })
+  }
+  if (code === 'ECONNREFUSED' || code === 'ECONNRESET') {
+    return new SynapticError('not-running', 'the node has ended', START_HINT, { cause: thrown })
   }
   return new SynapticError('unreachable', `the node cannot be reached: ${String(thrown)}`, '', {
     cause: thrown,
@@ -172,6 +172,9 @@ function connectionError(thrown: unknown, command: string): SynapticError {
 
 const MAYBE_DONE_HINT =
   'what it was asked to write it may have written: run `synaptic-mesh start`, and look, such as by `wallet history` or `finality list`, before you ask again'
+/** Commands by which something is written for good. */
+const WRITES =
+  /^(run\.(start|join|leave)|committee\.propose|group\.(create|change|member)|wallet\.(transfer|hold|release|refund)|name\.(register|renew))$/
 const START_HINT = 'run `synaptic-mesh start` first'
 
 /** The error of commands that need a running node where there is none. */

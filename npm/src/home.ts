@@ -160,5 +160,8 @@ export function forHome(advice: string, { directory, origin }: Home): string {
   const place = /^[\w./@:+-]+$/.test(directory)
     ? directory
     : `'${directory.replaceAll("'", "'\\''")}'`
-  return advice.replaceAll(/`synaptic-mesh (?![^`]*--home)/g, `\`synaptic-mesh --home ${place} `)
+  return advice.replaceAll(
+    /`synaptic-mesh (?![^`]*--home)/g,
+    () => `\`synaptic-mesh --home ${place} `,
+  )
 }

@@ -24,8 +24,8 @@ const ATTEMPTS = 50
 /** Between two tries; removing a dead lock takes less. */
 const ATTEMPT_MS = 10
 
-/** Such tries while somebody else is at work: ten seconds. */
-const PATIENCE = 1_000
+/** How long somebody else may be at work. */
+const PATIENCE_MS = 10_000
 
 /** A held lock. */
 export class Lock {
@@ -61,15 +61,21 @@ export class Lock {
     )
   }
 
-  /** Takes the lock, after who has it now; for work that is done at once. */
+  /**
+   * Takes the lock, after who has it now; for work that is done at once.
+   *
+   * @throws SynapticError `busy` when it is not
+   */
   static wait(file: string): Lock {
-    for (let attempt = 0; ; attempt += 1) {
+    for (const until = performance.now() + PATIENCE_MS; ; pause(ATTEMPT_MS)) {
       try {
         return Lock.acquire(file)
       } catch (thrown) {
-        const { code } = thrown as SynapticError
-        if (code !== 'already-running' || attempt === PATIENCE) throw thrown
-        pause(ATTEMPT_MS)
+        if ((thrown as SynapticError).code !== 'already-running') throw thrown
+        if (performance.now() < until) continue
+        throw new SynapticError('busy', `${file} is held by another process`, 'try again', {
+          cause: thrown,
+        })
       }
     }
   }

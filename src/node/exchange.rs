@@ -338,15 +338,15 @@ impl Node {
             Ok(bytes) => Response::decode(&bytes).map_err(|error| error.code()),
             Err(RequestFailed::Malformed) => Err("message-malformed"),
             Err(RequestFailed::Timeout | RequestFailed::Unsupported) => {
-                self.give_up(&open, now);
+                self.give_up(&open, now, out);
                 return self.penalise(&peer, Offence::Silent, now, out);
             }
-            Err(RequestFailed::Disconnected) => return self.give_up(&open, now),
+            Err(RequestFailed::Disconnected) => return self.give_up(&open, now, out),
         };
         match (response, &open.asked) {
             (Err(code), _) => {
                 self.counters.count(code);
-                self.give_up(&open, now);
+                self.give_up(&open, now, out);
                 self.penalise(&peer, Offence::Malformed, now, out);
             }
             (Ok(Response::Hello(hello)), Asked::Hello) => {
@@ -371,12 +371,7 @@ impl Node {
                 self.on_offer(&peer, &offer, now, out);
             }
             (Ok(Response::Vertices(answer)), Asked::Dropped { ids }) => {
-                if answer.vertices.is_empty() {
-                    self.on_doubted(&peer, false, now);
-                } else {
-                    self.on_vertices(&peer, Some(ids), &answer, now, out);
-                    self.on_kept(&peer, ids);
-                }
+                self.on_kept(&peer, ids, &answer, now, out);
             }
             (Ok(Response::Vertices(answer)), Asked::Filling { ids }) => {
                 self.on_filled(&peer, ids, &answer, now, out);
@@ -388,7 +383,7 @@ impl Node {
                 self.on_refusal(&open, refused.reason, now, out);
             }
             (Ok(_), _) => {
-                self.give_up(&open, now);
+                self.give_up(&open, now, out);
                 self.penalise(&peer, Offence::UselessAnswer, now, out);
             }
         }
@@ -401,10 +396,12 @@ impl Node {
             (Refusal::Dropped, Asked::Vertices { ids: Some(ids) }) => {
                 self.on_dropped(&open.peer, ids, now, out);
             }
-            (Refusal::Dropped, Asked::Dropped { .. }) => self.on_doubted(&open.peer, true, now),
+            (Refusal::Dropped, Asked::Dropped { ids }) => {
+                self.on_doubted(&open.peer, ids, true, now, out);
+            }
             _ => {}
         }
-        self.give_up(open, now);
+        self.give_up(open, now, out);
         if open.asked != Asked::Hello {
             if reason == Refusal::Identity {
                 // It forgot this node's hello, such as after a restart.
@@ -430,7 +427,7 @@ impl Node {
     }
 
     /// A request has no useful answer.
-    pub(super) fn give_up(&mut self, open: &Open, now: Now) {
+    pub(super) fn give_up(&mut self, open: &Open, now: Now, out: &mut Vec<Effect>) {
         match &open.asked {
             Asked::Vertices { .. } | Asked::Ranges => {
                 self.sync.on_failed(&open.peer, &self.graph, now);
@@ -438,7 +435,7 @@ impl Node {
             Asked::Blob { blob, .. } => self.blobs.give_up(blob, &open.peer),
             // A poll has a deadline of its own.
             Asked::Filling { .. } => self.joining.give_up(&open.peer),
-            Asked::Dropped { .. } => self.on_doubted(&open.peer, false, now),
+            Asked::Dropped { ids } => self.on_doubted(&open.peer, ids, false, now, out),
             Asked::Snapshot => self.joining.has_none(),
             Asked::Hello | Asked::Heads | Asked::Packet { .. } | Asked::Polls => {}
         }

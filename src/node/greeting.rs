@@ -448,7 +448,7 @@ impl Node {
     ) {
         let Some((gone, open)) = self.peers.remove(peer) else { return };
         for request in open {
-            self.give_up(&request, now);
+            self.give_up(&request, now, out);
         }
         self.serving.forget_peer(peer);
         self.groups.forget_peer(peer, gone.author().as_ref());
@@ -465,7 +465,7 @@ impl Node {
     /// Ends what was not answered in time.
     pub(super) fn time_out(&mut self, now: Now, out: &mut Vec<Effect>) {
         for request in self.peers.expire(now.mono_ms) {
-            self.give_up(&request, now);
+            self.give_up(&request, now, out);
             if !matches!(request.asked, Asked::Packet { .. }) {
                 self.penalise(&request.peer, Offence::Silent, now, out);
             }

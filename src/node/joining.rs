@@ -21,6 +21,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_bytes::ByteBuf;
+
 use super::Node;
 use super::config::History;
 use super::offence::Offence;
@@ -45,8 +47,9 @@ const WANTED_AS: &[u8] = b"snapshot";
 pub(super) struct Joining {
     /// What one peer says it dropped, and whether others have it.
     doubt: Option<Doubt>,
-    /// Whether what is needed here is not to be had otherwise.
+    /// Whether what is needed here is not to be had otherwise, and what that was.
     wanted: bool,
+    lacking: Vec<VertexId>,
     pub(super) stage: Stage,
     /// The committees from the own one to the last that a certificate named.
     committee: Option<Committee>,
@@ -68,10 +71,13 @@ pub(super) struct Joining {
 /// A peer dropped what is needed here; others are asked for it.
 #[derive(Debug, Default)]
 struct Doubt {
+    ids: Vec<VertexId>,
     /// Who says that it dropped it.
     dropped_by: BTreeSet<TransportId>,
     /// Who has not answered yet.
     asked: BTreeSet<TransportId>,
+    /// Whether one did not answer, or knows nothing of it: who is in step dropped it too, or has it.
+    contradicted: bool,
 }
 
 /// What is under way.
@@ -215,43 +221,88 @@ impl Node {
         if self.config.history != History::All {
             others.truncate(limits::SNAPSHOT_DOUBT_PEERS_MAX);
         }
-        let mut doubt = Doubt { dropped_by: [peer.clone()].into(), ..Doubt::default() };
+        let mut doubt = Doubt {
+            ids: ids.to_vec(),
+            dropped_by: [peer.clone()].into(),
+            // Alone, the word of a peer is not enough to give up what only it may have had.
+            contradicted: others.is_empty() && self.config.history == History::All,
+            ..Doubt::default()
+        };
         for other in others {
             let message = Request::Vertices(WantVertices { ids: ids.to_vec() });
             if self.request(&other, Asked::Dropped { ids: ids.to_vec() }, &message, now, out) {
                 doubt.asked.insert(other);
+            } else {
+                doubt.contradicted = true;
             }
         }
         self.joining.doubt = Some(doubt);
-        self.settle_doubt(now);
+        self.settle_doubt(now, out);
     }
 
-    /// A peer that was asked for what another dropped has it not either.
-    pub(super) fn on_doubted(&mut self, peer: &TransportId, dropped: bool, now: Now) {
-        let Some(doubt) = &mut self.joining.doubt else { return };
-        if doubt.asked.remove(peer) && dropped {
-            doubt.dropped_by.insert(peer.clone());
+    /// A peer that was asked for what another dropped does not give it; it may have dropped it too.
+    pub(super) fn on_doubted(
+        &mut self,
+        peer: &TransportId,
+        ids: &[VertexId],
+        dropped: bool,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(doubt) = self.joining.doubt.as_mut().filter(|doubt| doubt.ids == ids) else {
+            return;
+        };
+        if doubt.asked.remove(peer) {
+            if dropped {
+                doubt.dropped_by.insert(peer.clone());
+            } else {
+                doubt.contradicted = true;
+            }
         }
-        self.settle_doubt(now);
+        self.settle_doubt(now, out);
     }
 
-    /// A peer has what another dropped: it is fetched from there.
-    pub(super) fn on_kept(&mut self, peer: &TransportId, ids: &[VertexId]) {
-        self.joining.doubt = None;
+    /// A peer that was asked for what another dropped gives something: if it is that, it is fetched
+    /// from there.
+    pub(super) fn on_kept(
+        &mut self,
+        peer: &TransportId,
+        ids: &[VertexId],
+        answer: &Vertices,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        let is_one = |bytes: &ByteBuf| {
+            SignedVertex::decode(bytes).is_ok_and(|signed| ids.contains(&signed.id()))
+        };
+        if !answer.vertices.iter().any(is_one) {
+            return self.on_doubted(peer, ids, false, now, out);
+        }
+        if self.joining.doubt.as_ref().is_some_and(|doubt| doubt.ids == ids) {
+            self.joining.doubt = None;
+        }
         let missing = ids.iter().filter(|id| !self.graph.contains(id)).copied();
         let missing: Vec<VertexId> = missing.collect();
         self.sync.on_missing(peer, &missing);
     }
 
-    /// Two are believed, and one if nobody else has it. Who keeps the whole history gives none of
+    /// Two are believed, and one if there is nobody else. Who keeps the whole history gives none of
     /// it up while anybody may have it.
-    fn settle_doubt(&mut self, now: Now) {
+    fn settle_doubt(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let keeps_all = self.config.history == History::All;
         let Some(doubt) = &self.joining.doubt else { return };
-        let agree = doubt.dropped_by.len() > 1 && self.config.history != History::All;
-        if agree || doubt.asked.is_empty() {
-            self.joining.doubt = None;
+        let agree = doubt.dropped_by.len() > 1 && !keeps_all;
+        if !agree && !doubt.asked.is_empty() {
+            return;
+        }
+        let is_believed = agree || !doubt.contradicted;
+        let Some(doubt) = self.joining.doubt.take() else { return };
+        if is_believed {
             self.joining.wanted = true;
+            self.joining.lacking = doubt.ids;
             self.joining.progress_ms = now.mono_ms.max(self.joining.not_before_ms);
+        } else if keeps_all {
+            self.warn(dropped_problem(), now, out);
         }
     }
 
@@ -259,6 +310,11 @@ impl Node {
     pub(super) fn join(&mut self, now: Now, out: &mut Vec<Effect>) {
         if !self.joining.wanted || self.cut.is_some() || now.mono_ms < self.joining.not_before_ms {
             return;
+        }
+        let is_early = matches!(self.joining.stage, Stage::Asking | Stage::Loading(_));
+        if is_early && self.joining.lacking.iter().all(|id| self.graph.get(id).is_some()) {
+            // It came after all.
+            return self.restart_joining(now);
         }
         let late_ms = self.joining.progress_ms.saturating_add(limits::SNAPSHOT_RETRY_MS);
         if now.mono_ms >= late_ms && !self.joining.is_writing() {

@@ -87,6 +87,7 @@ export function initialise(
   options: InitOptions,
 ): Initialised {
   requireOneNetwork(options)
+  if (options.join !== undefined) decodeJoinLink(options.join)
   makePrivateDirectory(home.directory)
   // Several at once would each make a network, and one of them would be left.
   const lock = Lock.wait(path.join(home.directory, 'init.lock'))
