@@ -10,6 +10,9 @@ use crate::limits;
 /// How much longer than the usual longest wait.
 const FACTOR: u64 = 3;
 
+/// Views that last twice as long as the one before.
+const DOUBLED_VIEWS: u32 = 3;
+
 /// The last measurements.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Latency {
@@ -30,10 +33,13 @@ impl Latency {
         self.p95_ms = sorted.get(sorted.len() * 95 / 100).or(sorted.last()).copied();
     }
 
-    /// Milliseconds to wait in a view; doubles with each.
+    /// Milliseconds to wait in a view: doubles for the first ones, and is longer in each, so that in
+    /// the end some view is long enough. Were it doubled for ever, a few silent leaders in a row
+    /// would cost minutes once links have been bad for a while.
     pub(super) fn timeout_ms(&self, view: u32, config: &Config) -> u64 {
         let usual = self.p95_ms.map_or(config.timeout_ms_first, |ms| ms.saturating_mul(FACTOR));
         let first = usual.clamp(config.timeout_ms_min, config.timeout_ms_max);
-        first.saturating_mul(1 << view.min(10))
+        let doubled = DOUBLED_VIEWS.min(view);
+        first.saturating_mul((1 << doubled) + u64::from(view - doubled))
     }
 }
