@@ -97,6 +97,9 @@ pub const RELAY_REQUEST_INTERVAL_MS: u64 = 5_000;
 /// Bytes of one frame on a data channel with its length: what libp2p's specification allows,
 /// because every browser can send it.
 pub const DATA_CHANNEL_FRAME_BYTES_MAX: usize = 16 << 10;
+/// Frames taken from a data channel without bytes to read among them, before everything else may
+/// run again (count). A correct peer sends four of them in all; a byte is enough for one.
+pub const DATA_CHANNEL_FRAMES_PER_POLL: usize = 64;
 /// Bytes of one message of signalling: ten times a description of a data channel.
 pub const SIGNAL_BYTES_MAX: usize = 16 << 10;
 /// Bytes of one candidate as JSON: four times the longest that Chromium makes.
