@@ -103,7 +103,9 @@ impl Ways {
             ways.lock().under_way -= 1;
             match (way, role) {
                 (Ok(link), Role::Offerer) => {
-                    ways.lock().to_dial.insert(peer, link);
+                    // Dropping one that was there calls the host, which nobody does under the lock.
+                    let replaced = ways.lock().to_dial.insert(peer, link);
+                    drop(replaced);
                     ways.tell(peer, Ok(()));
                 }
                 (Ok(link), Role::Answerer) => {
