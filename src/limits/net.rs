@@ -113,6 +113,9 @@ pub const SIGNAL_MESSAGES_MAX: usize = 32;
 pub const SIGNALLING_TIMEOUT_MS: u64 = 20_000;
 /// Signallings under way at once (count): each has a peer connection of its own in the host.
 pub const SIGNALLINGS_MAX: usize = 8;
+/// Of them with one peer (count): one, and one that was lost and is not yet over. Without this, a
+/// peer that says nothing on a few circuits would hold all of them.
+pub const SIGNALLINGS_PER_PEER_MAX: usize = 2;
 /// Signallings that a peer may begin on one circuit (count). One is needed; the others are for a
 /// way that was found and lost before it was used.
 pub const SIGNALLINGS_PER_CIRCUIT_MAX: usize = 3;
