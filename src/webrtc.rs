@@ -15,6 +15,8 @@ pub mod frame;
 
 pub mod signal;
 
+pub mod slots;
+
 pub mod stream;
 
 mod protobuf;

@@ -97,6 +97,9 @@ pub const RELAY_REQUEST_INTERVAL_MS: u64 = 5_000;
 /// Bytes of one frame on a data channel with its length: what libp2p's specification allows,
 /// because every browser can send it.
 pub const DATA_CHANNEL_FRAME_BYTES_MAX: usize = 16 << 10;
+/// Frames taken from a data channel without bytes to read among them, before everything else may
+/// run again (count). A correct peer sends four of them in all; a byte is enough for one.
+pub const DATA_CHANNEL_FRAMES_PER_POLL: usize = 64;
 /// Bytes of one message of signalling: ten times a description of a data channel.
 pub const SIGNAL_BYTES_MAX: usize = 16 << 10;
 /// Bytes of one candidate as JSON: four times the longest that Chromium makes.
@@ -110,6 +113,9 @@ pub const SIGNAL_MESSAGES_MAX: usize = 32;
 pub const SIGNALLING_TIMEOUT_MS: u64 = 20_000;
 /// Signallings under way at once (count): each has a peer connection of its own in the host.
 pub const SIGNALLINGS_MAX: usize = 8;
+/// Of them with one peer (count): one, and one that was lost and is not yet over. Without this, a
+/// peer that says nothing on a few circuits would hold all of them.
+pub const SIGNALLINGS_PER_PEER_MAX: usize = 2;
 /// Signallings that a peer may begin on one circuit (count). One is needed; the others are for a
 /// way that was found and lost before it was used.
 pub const SIGNALLINGS_PER_CIRCUIT_MAX: usize = 3;

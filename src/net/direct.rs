@@ -29,7 +29,6 @@ use libp2p::PeerId;
 use wasm_bindgen::JsValue;
 
 use self::link::Link;
-use crate::limits;
 use crate::net::transport::peer::Peer;
 use crate::net::transport::socket::Socket;
 use crate::platform::js::{self, Thrown};
@@ -37,6 +36,7 @@ use crate::platform::lent::Lent;
 use crate::platform::spawn;
 use crate::webrtc::Error;
 use crate::webrtc::signal::Role;
+use crate::webrtc::slots::Slots;
 
 /// What behaviour and transport share.
 #[derive(Clone)]
@@ -51,7 +51,7 @@ struct Shared {
 /// What came of signalling.
 #[derive(Default)]
 struct Found {
-    under_way: usize,
+    under_way: Slots<PeerId>,
     /// For the behaviour: whom to dial, or why there is no way to a peer.
     told: VecDeque<(PeerId, Result<(), Error>)>,
     /// For the transport: what dials will find.
@@ -87,23 +87,22 @@ impl Ways {
 
     /// Looks for a direct way to a peer, on a stream of its own.
     fn seek(&self, role: Role, peer: PeerId, stream: libp2p::Stream) {
-        let mut found = self.lock();
-        if found.under_way >= limits::SIGNALLINGS_MAX {
-            drop(found);
+        let is_taken = self.lock().under_way.take(peer);
+        if !is_taken {
             return self.tell(peer, Err(Error::Busy));
         }
-        found.under_way += 1;
-        drop(found);
         let ways = self.clone();
         spawn(async move {
             let way = match ways.lend() {
                 Ok((lent, socket)) => negotiation::run(role, stream, lent, socket).await,
                 Err(thrown) => Err(Error::Host(thrown.to_string())),
             };
-            ways.lock().under_way -= 1;
+            ways.lock().under_way.give_back(&peer);
             match (way, role) {
                 (Ok(link), Role::Offerer) => {
-                    ways.lock().to_dial.insert(peer, link);
+                    // Dropping one that was there calls the host, which nobody does under the lock.
+                    let replaced = ways.lock().to_dial.insert(peer, link);
+                    drop(replaced);
                     ways.tell(peer, Ok(()));
                 }
                 (Ok(link), Role::Answerer) => {

@@ -17,6 +17,7 @@ use libp2p::gossipsub::{self, MessageAcceptance, MessageId};
 use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
 use libp2p::request_response::OutboundRequestId;
+use libp2p::swarm::derive_prelude::Either;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, SwarmEvent};
 use libp2p::{
@@ -131,12 +132,24 @@ impl Net {
         let mut yamux = yamux::Config::default();
         yamux.set_max_num_streams(limits::STREAMS_PER_CONNECTION_MAX);
         let host = Transport::new(config.host).map_err(|thrown| Error::Host(thrown.to_string()))?;
-        let relayed_or_host = OrTransport::new(circuit_transport, host);
-        let transport = OrTransport::new(link::Transport(ways), relayed_or_host)
+        let security = Security::new(credentials, noise, live);
+        let timeout = Duration::from_millis(limits::CONNECT_TIMEOUT_MS);
+        let direct = link::Transport(ways)
             .upgrade(Version::V1)
-            .authenticate(Security::new(credentials, noise, live))
+            .authenticate(security.without_classical())
+            .multiplex(yamux.clone())
+            .timeout(timeout)
+            .boxed();
+        let relayed_or_host = OrTransport::new(circuit_transport, host)
+            .upgrade(Version::V1)
+            .authenticate(security)
             .multiplex(yamux)
-            .timeout(Duration::from_millis(limits::CONNECT_TIMEOUT_MS))
+            .timeout(timeout)
+            .boxed();
+        let transport = OrTransport::new(direct, relayed_or_host)
+            .map(|output, _| output.into_inner())
+            // Or the errors could not be told apart any more; see `reason`.
+            .map_err(Either::into_inner)
             .boxed();
         let settings = libp2p::swarm::Config::with_executor(spawn)
             .with_idle_connection_timeout(Duration::from_millis(IDLE_MS))

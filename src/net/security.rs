@@ -51,6 +51,12 @@ impl Security {
         Self { credentials: Arc::new(credentials), classical, live, answered }
     }
 
+    /// The same with the hybrid channel alone, whatever the configuration allows: for ways on which
+    /// both sides are known to have it.
+    pub(crate) fn without_classical(&self) -> Self {
+        Self { classical: None, ..self.clone() }
+    }
+
     /// Whether one more handshake may be answered. Before any work is done for it.
     fn may_answer(&self) -> io::Result<()> {
         let now_ms = platform::now().mono_ms;

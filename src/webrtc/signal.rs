@@ -244,11 +244,11 @@ impl State {
         match (message.kind, self.role) {
             (Kind::Candidate, _) => return self.on_candidate(message.data, out),
             (Kind::Offer, Role::Answerer) if is_first => {
-                check_description(&message.data)?;
+                self.on_description(&message.data)?;
                 out.push(Output::Answer(message.data));
             }
             (Kind::Answer, Role::Offerer) if is_first && self.described => {
-                check_description(&message.data)?;
+                self.on_description(&message.data)?;
                 out.push(Output::Apply(message.data));
             }
             (Kind::Offer, _) => return Err(Error::Order("an offer")),
@@ -258,16 +258,27 @@ impl State {
         Ok(())
     }
 
+    /// A description may name candidates itself, and the host tries those as it does the others.
+    fn on_description(&mut self, sdp: &str) -> Result<(), Error> {
+        check_description(sdp)?;
+        self.on_heard(lines(sdp).filter(|line| is_candidate(line)).count())
+    }
+
+    fn on_heard(&mut self, candidates: usize) -> Result<(), Error> {
+        self.heard += candidates;
+        if self.heard > ICE_CANDIDATES_MAX {
+            let (found, most) = (self.heard, ICE_CANDIDATES_MAX);
+            return Err(Error::Limit { what: "candidates", found, most });
+        }
+        Ok(())
+    }
+
     fn on_candidate(&mut self, data: String, out: &mut Vec<Output>) -> Result<(), Error> {
         if data.len() > ICE_CANDIDATE_BYTES_MAX {
             let (found, most) = (data.len(), ICE_CANDIDATE_BYTES_MAX);
             return Err(Error::Limit { what: "a candidate", found, most });
         }
-        self.heard += usize::from(data != END_OF_CANDIDATES);
-        if self.heard > ICE_CANDIDATES_MAX {
-            let (found, most) = (self.heard, ICE_CANDIDATES_MAX);
-            return Err(Error::Limit { what: "candidates", found, most });
-        }
+        self.on_heard(usize::from(data != END_OF_CANDIDATES))?;
         if self.theirs == Theirs::Set {
             out.push(Output::Add(data));
         } else {
@@ -284,13 +295,25 @@ fn candidate(data: String) -> Output {
 /// A session description is the host's to read. Here it is only held to what a data channel needs:
 /// one section, that of data, and a fingerprint, without which a host might take any certificate.
 fn check_description(sdp: &str) -> Result<(), Error> {
-    let mut sections = sdp.lines().filter(|line| line.starts_with("m="));
+    let mut sections = lines(sdp).filter(|line| line.starts_with("m="));
     let is_data = sections.next().is_some_and(|line| line.starts_with("m=application "));
     if !is_data || sections.next().is_some() {
         return Err(Error::Description("it is not about one data channel"));
     }
-    if !sdp.lines().any(|line| line.starts_with("a=fingerprint:sha-256 ")) {
+    if !lines(sdp).any(|line| line.starts_with("a=fingerprint:sha-256 ")) {
         return Err(Error::Description("it names no certificate by SHA-256"));
     }
     Ok(())
+}
+
+/// Some browsers take either character for the end of a line; an empty line in between is none.
+fn lines(sdp: &str) -> impl Iterator<Item = &str> {
+    sdp.split(['\r', '\n']).filter(|line| !line.is_empty())
+}
+
+/// Whether a browser might read a candidate there. Some skip separators and do not mind case.
+fn is_candidate(line: &str) -> bool {
+    let attribute = line.strip_prefix("a=").unwrap_or_default();
+    let name = attribute.trim_start_matches([' ', '\t', ':']).split([' ', '\t', ':']).next();
+    name.is_some_and(|name| name.eq_ignore_ascii_case("candidate"))
 }

@@ -15,6 +15,7 @@ use futures::{AsyncRead, AsyncWrite};
 
 use super::Error;
 use super::frame::{self, Decoder, Flag, Frame};
+use crate::limits;
 
 /// Bytes read at a time from below.
 const READ_BYTES: usize = 16 << 10;
@@ -191,7 +192,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<T> {
         into: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
-        loop {
+        for _ in 0..limits::DATA_CHANNEL_FRAMES_PER_POLL {
             let rest = this.data.get(this.taken..).unwrap_or_default();
             if !rest.is_empty() {
                 let count = rest.len().min(into.len());
@@ -210,13 +211,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<T> {
             }
             match this.state.reading {
                 Reading::Open => {
-                    this.reader = Some(cx.waker().clone());
-                    ready!(this.poll_frame(cx))?;
+                    let Poll::Ready(taken) = this.poll_frame(cx) else {
+                        this.reader = Some(cx.waker().clone());
+                        return Poll::Pending;
+                    };
+                    taken?;
                 }
                 Reading::Finished => return Poll::Ready(Ok(0)),
                 Reading::Reset => return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
             }
         }
+        let_others_run(cx)
     }
 }
 
@@ -254,7 +259,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<T> {
         if let Some(flag) = this.state.finish() {
             frame::write(Some(flag), &[], &mut this.unsent);
         }
-        loop {
+        for _ in 0..limits::DATA_CHANNEL_FRAMES_PER_POLL {
             ready!(this.poll_drain(cx))?;
             if this.state.writing != Writing::Finishing {
                 return Pin::new(&mut this.io).poll_close(cx);
@@ -265,7 +270,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<T> {
             }
             ready!(this.poll_frame(cx))?;
         }
+        let_others_run(cx)
     }
+}
+
+/// Goes on later. Frames that bring nothing to read cost their sender a byte each, and whoever
+/// takes them in without a pause lets nothing else run.
+fn let_others_run<T>(cx: &Context<'_>) -> Poll<T> {
+    cx.waker().wake_by_ref();
+    Poll::Pending
 }
 
 fn wake(waker: &mut Option<Waker>) {

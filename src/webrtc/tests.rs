@@ -2,4 +2,5 @@
 
 mod frames;
 mod signals;
+mod slots;
 mod streams;

@@ -112,8 +112,11 @@ type FromPage =
   | { readonly sent: number }
 type FromWorker = { readonly data: ArrayBuffer } | { readonly close: true }
 
-/** Keeps a channel that cannot be transferred, and passes on what it says and is told. */
-export function proxy(channel: RTCDataChannel, port: MessagePort): void {
+/**
+ * Keeps a channel that cannot be transferred, and passes on what it says and is told. Returns how
+ * to end that: closing a peer connection need not tell its channels.
+ */
+export function proxy(channel: Channel, port: MessagePort): () => void {
   const say = (message: FromPage, transfer: Transferable[] = []) =>
     port.postMessage(message, transfer)
   let passed = 0
@@ -125,7 +128,12 @@ export function proxy(channel: RTCDataChannel, port: MessagePort): void {
   channel.binaryType = 'arraybuffer'
   channel.bufferedAmountLowThreshold = SEND_LOW_BYTES
   channel.onopen = () => say({ state: 'open' })
-  channel.onclose = () => say({ state: 'closed' })
+  // An open port keeps its two ends, and what their handlers hold, for as long as the page lives.
+  const end = () => {
+    say({ state: 'closed' })
+    port.close()
+  }
+  channel.onclose = end
   channel.onbufferedamountlow = pass
   channel.onmessage = ({ data }) => {
     if (data instanceof ArrayBuffer) say({ data }, [data])
@@ -134,10 +142,16 @@ export function proxy(channel: RTCDataChannel, port: MessagePort): void {
   port.onmessage = ({ data: message }: MessageEvent<FromWorker>) => {
     if ('close' in message) return channel.close()
     if (channel.readyState !== 'open') return
-    channel.send(message.data)
+    try {
+      channel.send(new Uint8Array(message.data))
+    } catch {
+      // It holds as much as it can. What is missing from a stream cannot be made good.
+      return channel.close()
+    }
     passed += message.data.byteLength
     pass()
   }
+  return end
 }
 
 /** The worker's end of a proxied channel. */
@@ -174,7 +188,9 @@ export class PortChannel implements Channel {
   #on(state: RTCDataChannelState): void {
     this.readyState = state
     if (state === 'open') this.onopen?.(new Event('open'))
-    if (state === 'closed') this.onclose?.(new Event('close'))
+    if (state !== 'closed') return
+    this.#port.close()
+    this.onclose?.(new Event('close'))
   }
 
   #onSent(bytes: number): void {

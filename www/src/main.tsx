@@ -76,14 +76,18 @@ function owner(token: string): Actions {
 
 function member(payload: string | null): Actions {
   const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' })
-  lendTo(worker)
-  const { remote, fail } = connect<NodeApi, Action>(worker, dispatch)
+  const endLending = lendTo(worker)
+  const { remote, fail } = connect<NodeApi, Action>(worker, (action) => {
+    if (action.type === 'dead') endLending()
+    dispatch(action)
+  })
   let opened = false
   worker.addEventListener('error', (event) => {
     event.preventDefault()
     // Before it has opened, the worker itself is missing; later its node says whether it is dead.
     if (opened) return say(toProblem(event.message))
     const problem = workerStopped(event.message)
+    endLending()
     fail(problem)
     dispatch({ type: 'dead', problem })
   })
@@ -114,12 +118,13 @@ function member(payload: string | null): Actions {
   }
 }
 
-/** A worker has no peer connections; this page lends it some, where there is WebRTC. */
-function lendTo(worker: Worker): void {
-  if (typeof RTCPeerConnection === 'undefined') return
+/** A worker has no peer connections; this page lends it some, where there is WebRTC, until told. */
+function lendTo(worker: Worker): () => void {
+  if (typeof RTCPeerConnection === 'undefined') return () => {}
   const { port1, port2 } = new MessageChannel()
-  lendPeers(port1)
+  const end = lendPeers(port1)
   worker.postMessage({ peers: port2 }, [port2])
+  return end
 }
 
 /** Without storage, locks or SIMD there is no node: final for this page, and said. */

@@ -22,7 +22,8 @@ type Servers = readonly RTCIceServer[]
 /** Those that are not closed. */
 const open = new Set<Peer>()
 
-// Otherwise the other side learns that a tab is gone, or was loaded anew, after half a minute.
+// Otherwise the other side learns that a tab is gone, or was loaded anew, after half a minute. A
+// page that the browser keeps has lost its node too, and starts over when it comes back.
 globalThis.addEventListener?.('pagehide', () => {
   for (const peer of open) peer.close()
 })
@@ -101,15 +102,21 @@ type Told =
   | { readonly peer: number; readonly ended: string }
   | { readonly peer: number; readonly channel: RTCDataChannel | MessagePort }
 
+/** A connection that the worker has, and how to end what passes its channel on. */
+type Lent = { readonly peer: Peer; readonly end: () => void }
+
 type Api = ReturnType<typeof apiOf>
 
 /** What a worker asks of its page. */
-function apiOf(servers: Servers, tell: (told: Told, transfer?: Transferable[]) => void) {
-  const peers = new Map<number, Peer>()
+function apiOf(
+  lent: Map<number, Lent>,
+  servers: Servers,
+  tell: (told: Told, transfer?: Transferable[]) => void,
+) {
   const known = (peer: number): Peer => {
-    const found = peers.get(peer)
+    const found = lent.get(peer)
     if (found === undefined) throw new Error('this peer connection has ended')
-    return found
+    return found.peer
   }
   return {
     create: (peer: number) => {
@@ -118,42 +125,52 @@ function apiOf(servers: Servers, tell: (told: Told, transfer?: Transferable[]) =
         (candidate) => tell({ peer, candidate }),
         (ended) => tell({ peer, ended }),
       )
-      peers.set(peer, made)
-      hand(peer, made.channel, tell)
+      lent.set(peer, { peer: made, end: hand(peer, made.channel, tell) })
     },
     offer: (peer: number) => known(peer).offer(),
     answer: (peer: number, sdp: string) => known(peer).answer(sdp),
     apply: (peer: number, sdp: string) => known(peer).apply(sdp),
     add: (peer: number, candidate: string) => known(peer).add(candidate),
     close: (peer: number) => {
-      peers.get(peer)?.close()
-      peers.delete(peer)
+      const ended = lent.get(peer)
+      lent.delete(peer)
+      ended?.peer.close()
+      ended?.end()
     },
   }
 }
 
-/** Transfers a channel, which must be fresh, or stays in between. */
+/** Transfers a channel, which must be fresh, or stays in between until it is told to end. */
 function hand(
   peer: number,
   channel: RTCDataChannel,
   tell: (told: Told, transfer?: Transferable[]) => void,
-): void {
+): () => void {
   try {
     tell({ peer, channel }, [channel])
+    return () => {}
   } catch {
     const { port1, port2 } = new MessageChannel()
-    proxy(channel, port1)
+    const end = proxy(channel, port1)
     tell({ peer, channel: port2 }, [port2])
+    return end
   }
 }
 
-/** Lends peer connections of this page to the node behind `port`. */
-export function lendPeers(port: MessagePort, servers: Servers = []): void {
-  const tell = serve<Api, Told>(
-    port as unknown as Port,
-    apiOf(servers, (told, transfer) => tell(told, transfer)),
-  )
+/**
+ * Lends peer connections of this page to the node behind `port`. Returns how to end it: a worker
+ * that died closes nothing, and its peers would take this tab for one that is there.
+ */
+export function lendPeers(port: MessagePort, servers: Servers = []): () => void {
+  const lent = new Map<number, Lent>()
+  const api = apiOf(lent, servers, (told, transfer) => tell(told, transfer))
+  const tell = serve<Api, Told>(port as unknown as Port, api)
   port.start()
+  return () => {
+    // First, so that no call that is under way makes another one.
+    port.close()
+    for (const peer of [...lent.keys()]) api.close(peer)
+  }
 }
 
 /** The page's peer connections, for the node in this worker. */

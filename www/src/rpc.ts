@@ -2,9 +2,9 @@
  * Typed calls over `postMessage`: a page talks to its node worker, the node worker to its trainer.
  *
  * One side serves an object of functions, the other gets the same object with every result a promise.
- * The server may also push events, and hand over what they hold. Failures cross as `Problem`. Structured clone carries bytes and
- * bigint; there is no callback, no proxying of objects, no cancel: a caller that loses interest ends
- * the worker.
+ * The server may also push events, and hand over what they hold. Failures cross as `Problem`.
+ * Structured clone carries bytes and bigint; there is no callback, no proxying of objects, no
+ * cancel: a caller that loses interest ends the worker.
  */
 import { Failure, type Problem, toProblem } from './problem.ts'
 

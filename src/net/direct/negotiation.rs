@@ -6,7 +6,7 @@
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
-use futures::future::{Either, select};
+use futures::future::{Either, poll_immediate, select};
 use futures::{AsyncRead, AsyncWriteExt as _};
 
 use super::link::Link;
@@ -69,8 +69,9 @@ async fn signal(
                 Output::Apply(answer) => peer.apply(&answer),
                 Output::Add(candidate) => peer.add(&candidate),
                 Output::Done => {
-                    // The way is there; that the peer does not hear of the end changes nothing.
-                    drop(heard.stream.close().await);
+                    // The way is there; that the peer does not hear of the end changes nothing. So
+                    // nobody waits for a circuit that is stuck.
+                    drop(poll_immediate(heard.stream.close()).await);
                     return Ok(());
                 }
             }

@@ -161,6 +161,34 @@ fn a_flood_of_candidates_ends_it_before_or_after_the_description() {
 }
 
 #[test]
+fn candidates_in_a_description_count_like_the_others() {
+    let most = limits::ICE_CANDIDATES_MAX;
+    let line = "a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n";
+    let lenient = ["a=Candidate:1\n", "a= candidate:1\n", "a=:candidate 1\n", "a=candidate:1\r"];
+    for line in [line].into_iter().chain(lenient) {
+        // What names none, and is not counted, stands beside them.
+        let offer = |count| format!("{OFFER}a=end-of-candidates\r\n{}", line.repeat(count));
+        let mut state = State::new(Role::Answerer);
+        assert!(handle(&mut state, said(Kind::Offer, &offer(most))).is_ok(), "{line:?}");
+        let refused = handle(&mut state, said(Kind::Candidate, "{}"));
+        assert!(matches!(refused, Err(Error::Limit { found: 25, .. })), "{line:?}: {refused:?}");
+        for early in [0, 3] {
+            let mut state = State::new(Role::Answerer);
+            for _ in 0..early {
+                handle(&mut state, said(Kind::Candidate, "{}")).unwrap();
+            }
+            let refused = handle(&mut state, said(Kind::Offer, &offer(most + 1 - early)));
+            assert!(matches!(refused, Err(Error::Limit { .. })), "{line:?}: {refused:?}");
+        }
+    }
+    let mut offerer = State::new(Role::Offerer);
+    handle(&mut offerer, Input::Described(OFFER.to_owned())).unwrap();
+    let answer = format!("{OFFER}{}", line.repeat(250));
+    let refused = handle(&mut offerer, said(Kind::Answer, &answer));
+    assert!(matches!(refused, Err(Error::Limit { found: 250, .. })), "{refused:?}");
+}
+
+#[test]
 fn own_candidates_stay_within_what_a_peer_takes() {
     let [mut state, _] = under_way();
     let mut sent = 0;

@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 
 use futures::executor::block_on;
 use futures::future::{join, poll_immediate};
@@ -272,4 +274,49 @@ fn closing_waits_for_the_acknowledgement_and_for_what_must_be_read_before_it() {
     assert!(to.borrow().closed);
     let error = block_on(stream.write_all(b"more")).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn frames_that_bring_nothing_are_taken_in_turns_with_everything_else() {
+    let most = limits::DATA_CHANNEL_FRAMES_PER_POLL;
+    // As many as fit into one turn with the bytes behind them, one more, and several times as many.
+    for (empty, turns) in [(1, 0), (most - 2, 0), (most - 1, 1), (5 * most + 3, 5)] {
+        let (one, _other) = ends(100_000);
+        let (from, mut stream) = (Rc::clone(&one.from), Stream::new(one));
+        from.borrow_mut().messages.push_back(vec![0; empty]);
+        say(&from, &[(None, b"at last")]);
+        let count = Arc::new(Count::default());
+        let waker = Waker::from(Arc::clone(&count));
+        let (mut polls, mut heard) = (0, [0; 7]);
+        loop {
+            let mut cx = Context::from_waker(&waker);
+            match Pin::new(&mut stream).poll_read(&mut cx, &mut heard) {
+                Poll::Ready(read) => break assert_eq!(read.unwrap(), 7),
+                Poll::Pending => polls += 1,
+            }
+            assert_eq!(count.0.load(Ordering::Relaxed), polls, "it must be woken once a turn");
+        }
+        assert_eq!((polls, &heard), (turns, b"at last"), "behind {empty} frames");
+        assert_eq!(count.0.load(Ordering::Relaxed), turns, "nobody else wakes it");
+    }
+}
+
+#[test]
+fn closing_does_not_listen_to_empty_frames_without_a_pause() {
+    let (one, _other) = ends(100_000);
+    let (from, mut stream) = (Rc::clone(&one.from), Stream::new(one));
+    from.borrow_mut().messages.push_back(vec![0; limits::DATA_CHANNEL_FRAMES_PER_POLL]);
+    say(&from, &[(Some(Flag::FinAck), b"")]);
+    assert!(block_on(poll_immediate(stream.close())).is_none(), "the first turn");
+    assert!(matches!(block_on(poll_immediate(stream.close())), Some(Ok(()))), "the second one");
 }
