@@ -33,9 +33,9 @@ impl Latency {
         self.p95_ms = sorted.get(sorted.len() * 95 / 100).or(sorted.last()).copied();
     }
 
-    /// Milliseconds to wait in a view: doubles for the first ones, and is longer in each, so that in
-    /// the end some view is long enough. Were it doubled for ever, a few silent leaders in a row
-    /// would cost minutes once links have been bad for a while.
+    /// Milliseconds to wait in a view: doubles for the first ones, and is longer in each, so that
+    /// in the end some view is long enough. Were it doubled for ever, a few silent leaders in a
+    /// row would cost minutes once links have been bad for a while.
     pub(super) fn timeout_ms(&self, view: u32, config: &Config) -> u64 {
         let usual = self.p95_ms.map_or(config.timeout_ms_first, |ms| ms.saturating_mul(FACTOR));
         let first = usual.clamp(config.timeout_ms_min, config.timeout_ms_max);

@@ -136,8 +136,8 @@ impl Orphans {
         }
     }
 
-    /// Drops the vertices of ended authors, except those that peers were asked for, and those that a
-    /// proven vertex of somebody else cites, directly or through others.
+    /// Drops the vertices of ended authors, except those that peers were asked for, and those that
+    /// a proven vertex of somebody else cites, directly or through others.
     pub(super) fn drop_uncited(&mut self, ended: impl Fn(&AuthorId) -> bool) {
         let author = |orphan: &Orphan| orphan.vertex.vertex().author;
         let mut keep: BTreeSet<VertexId> = BTreeSet::new();
