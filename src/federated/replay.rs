@@ -274,7 +274,7 @@ fn average(
     record: &AggregateRecord,
     base: &[u8],
 ) -> Result<Vec<u8>, Failed> {
-    let mut aggregator = Aggregator::new(run.spec());
+    let mut aggregator = Aggregator::new(run.spec(), record.updates.len());
     let mut last = record.base;
     for id in &record.updates {
         last = *id;

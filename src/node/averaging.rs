@@ -40,6 +40,9 @@ pub(super) struct Turn {
     last: Option<VertexId>,
     /// Whether one did in this call.
     taken: bool,
+    /// How often one did.
+    #[cfg(test)]
+    pub(super) computed: usize,
 }
 
 impl Turn {
@@ -52,7 +55,11 @@ impl Turn {
     }
 
     fn take(&mut self, run: VertexId) {
-        *self = Self { last: Some(run), taken: true };
+        (self.last, self.taken) = (Some(run), true);
+        #[cfg(test)]
+        {
+            self.computed += 1;
+        }
     }
 }
 
@@ -144,7 +151,7 @@ impl Node {
             purpose: Purpose::Judge(aggregate),
             base: record.base,
             updates: record.updates.clone(),
-            aggregator: Aggregator::new(run.spec()),
+            aggregator: Aggregator::new(run.spec(), record.updates.len()),
             done: 0,
         });
         true
@@ -207,8 +214,8 @@ impl Node {
                 following.work = Some(Work {
                     purpose: Purpose::Propose,
                     base: following.head,
+                    aggregator: Aggregator::new(run.spec(), updates.len()),
                     updates,
-                    aggregator: Aggregator::new(run.spec()),
                     done: 0,
                 });
                 return true;
@@ -265,7 +272,7 @@ impl Node {
         let Some(base) = self.blobs.get(&base) else {
             return self.await_blob(base, out);
         };
-        let empty = Aggregator::new(run.spec());
+        let empty = Aggregator::new(run.spec(), 0);
         let aggregator = std::mem::replace(&mut work.aggregator, empty);
         aggregator.finish(&base).map_or(Averaged::Failed, Averaged::Done)
     }
