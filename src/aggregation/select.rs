@@ -9,7 +9,8 @@ use super::{Error, Updates};
 /// The update that is nearest to its neighbours: `[n, d] -> [d]`.
 ///
 /// Nearest is the smallest mean of the squared distances to its `n - byzantine - 1` nearest others,
-/// as in byzfl and with Allouah and others. Blanchard and others take one less, `n - byzantine - 2`.
+/// as in byzfl and by Allouah and others; Blanchard and others take one less, the
+/// `n - byzantine - 2` nearest.
 ///
 /// # Errors
 /// [`Error::TooFew`] for less than `2 byzantine + 3` updates, or none.
