@@ -153,9 +153,8 @@ impl Node {
         entropy: [u8; 32],
         now: Now,
     ) -> Result<Self, Error> {
-        let key = Arc::new(secrets.signing_key());
+        let (mut rng, key) = (Rng::from_seed(entropy), Arc::new(secrets.signing_key()));
         let (me, transport) = (AuthorId::of(key.public()), secrets.transport_id());
-        let mut rng = Rng::from_seed(entropy);
         let (genesis, network) = (config.genesis.as_ref(), config.network);
         genesis.map_or(Ok(()), |genesis| genesis.check_network(&network))?;
         let deciding = deciding::Deciding::new(genesis, network, me, &mut rng, now)?;

@@ -132,8 +132,7 @@ impl Node {
         if record.standing != Standing::Sound {
             return true;
         }
-        if let Some(known) = following.known(run, record) {
-            let equal = known == Some(record.weights);
+        if let Some(equal) = following.known(run, record) {
             // Right weights that are not here have to be computed to be had.
             if !equal || self.blobs.is_local(&record.weights) {
                 self.settle(id, aggregate, equal, now, out);
@@ -331,13 +330,11 @@ impl Node {
             });
         }
         let equal = computed.as_ref().is_some_and(|(blob, _)| *blob == claimed);
-        if equal {
-            if let Some((blob, bytes)) = computed {
-                if !self.blobs.is_local(&blob) {
-                    self.charge(id, bytes.len());
-                }
-                self.keep_blob(blob, bytes.into());
+        if let Some((blob, bytes)) = computed.filter(|_| equal) {
+            if !self.blobs.is_local(&blob) {
+                self.charge(id, bytes.len());
             }
+            self.keep_blob(blob, bytes.into());
         }
         self.settle(id, aggregate, equal, now, out);
     }

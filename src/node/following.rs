@@ -164,9 +164,9 @@ impl Following {
         self.dirty = true;
     }
 
-    /// What the updates of an aggregate come to, if that is known: from an aggregate that was found
-    /// to be right, or from what was computed last.
-    pub(super) fn known(&self, run: &Run, record: &AggregateRecord) -> Option<Option<BlobId>> {
+    /// Whether an aggregate claims what its updates come to, if that is known: from an aggregate that
+    /// was found to be right, or from what was computed last.
+    pub(super) fn known(&self, run: &Run, record: &AggregateRecord) -> Option<bool> {
         let is_same = |base: &VertexId, updates: &[VertexId]| {
             *base == record.base && updates == record.updates.as_slice()
         };
@@ -174,10 +174,11 @@ impl Following {
             other.standing == Standing::Valid && is_same(&other.base, &other.updates)
         });
         if let Some((_, valid)) = valid {
-            return Some(Some(valid.weights));
+            return Some(valid.weights == record.weights);
         }
         let last = self.computed.as_ref();
-        last.filter(|last| is_same(&last.base, &last.updates)).map(|last| last.weights)
+        last.filter(|last| is_same(&last.base, &last.updates))
+            .map(|last| last.weights == Some(record.weights))
     }
 
     /// Lets go of the average under way; an aggregate waits again to be recomputed.
