@@ -51,15 +51,18 @@ enum Attack {
     Alie(f32),
     /// Their own update, trained on labels `9 - label`.
     Labels,
+    /// Nothing: no change at all.
+    Zeros,
     /// Inner product manipulation: minus this much of the honest mean (Xie, 2019).
     Product(f32),
 }
 
-const ATTACKS: [(&str, Attack); 7] = [
+const ATTACKS: [(&str, Attack); 8] = [
     ("none", Attack::None),
     ("sign flip", Attack::Flip(1.0)),
     ("sign flip x10", Attack::Flip(10.0)),
     ("noise", Attack::Noise),
+    ("zeros", Attack::Zeros),
     ("ALIE 1.5", Attack::Alie(1.5)),
     ("label flip", Attack::Labels),
     ("IPM 0.5", Attack::Product(0.5)),
@@ -215,6 +218,7 @@ fn attack(updates: &mut [Vec<f32>], hostile: usize, attack: Attack, rng: &mut Rn
             update[at] = match attack {
                 Attack::None | Attack::Labels => update[at],
                 Attack::Flip(times) => -times * update[at],
+                Attack::Zeros => 0.0,
                 Attack::Noise => rng.normal_f32(),
                 Attack::Alie(off) => mean - off * variance.sqrt(),
                 Attack::Product(times) => -times * mean,

@@ -32,7 +32,7 @@ mod select;
 mod settings;
 mod updates;
 
-pub use centre::{Weiszfeld, centered_clipping, fltrust, geometric_median, mean};
+pub use centre::{Start, Weiszfeld, centered_clipping, fltrust, geometric_median, mean};
 pub use columns::{median, trimmed_mean};
 pub use select::{bulyan, krum, multi_krum};
 pub use settings::{Rule, Settings};

@@ -95,6 +95,7 @@ pub struct Node {
     deciding: deciding::Deciding,
     wallet: wallet::Wallet,
     following: BTreeMap<VertexId, following::Following>,
+    rules: averaging::Turn,
     peers: peers::Peers,
     penalties: offence::Penalties,
     author_rates: BTreeMap<AuthorId, exchange::Rates>,
@@ -152,9 +153,8 @@ impl Node {
         entropy: [u8; 32],
         now: Now,
     ) -> Result<Self, Error> {
-        let key = Arc::new(secrets.signing_key());
+        let (mut rng, key) = (Rng::from_seed(entropy), Arc::new(secrets.signing_key()));
         let (me, transport) = (AuthorId::of(key.public()), secrets.transport_id());
-        let mut rng = Rng::from_seed(entropy);
         let (genesis, network) = (config.genesis.as_ref(), config.network);
         genesis.map_or(Ok(()), |genesis| genesis.check_network(&network))?;
         let deciding = deciding::Deciding::new(genesis, network, me, &mut rng, now)?;
@@ -180,6 +180,7 @@ impl Node {
             deciding,
             wallet: wallet::Wallet::default(),
             following: BTreeMap::new(),
+            rules: averaging::Turn::default(),
             peers: peers::Peers::default(),
             penalties: offence::Penalties::default(),
             author_rates: BTreeMap::new(),

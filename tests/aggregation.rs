@@ -15,7 +15,7 @@
 
 use serde_json::Value;
 use synaptic_mesh::aggregation::{
-    Error, Rule, Settings, Updates, Weiszfeld, bulyan, centered_clipping, fltrust,
+    Error, Rule, Settings, Start, Updates, Weiszfeld, bulyan, centered_clipping, fltrust,
     geometric_median, krum, mean, median, multi_krum, trimmed_mean,
 };
 use synaptic_mesh::crypto::hash;
@@ -74,7 +74,10 @@ fn apply(rule: &str, rows: &[Vec<f32>], f: usize) -> Result<Vec<f64>, Error> {
         "trimmed-mean" => trimmed_mean(&given, f),
         "krum" => krum(&given, f),
         "multi-krum" => multi_krum(&given, f),
-        "geometric-median" => geometric_median(&given, Weiszfeld { smoothing: 0.1, steps: 3 }),
+        "geometric-median" => {
+            let start = Start::Origin;
+            geometric_median(&given, Weiszfeld { smoothing: 0.1, steps: 3, start })
+        }
         "centered-clipping" => centered_clipping(&given, Some(1.5), 3),
         "mix-nearest" => given.mix_nearest(f).map(|()| flat(&given)),
         "clip" => given.clip(2.0).map(|()| flat(&given)),
@@ -193,6 +196,30 @@ fn robust_rules_hold_where_the_mean_does_not() {
     assert!(far(more.aggregate(updates(&besieged(&mut rng, 6))).unwrap()) > 4.0);
 }
 
+/// Members that send nothing are free riders at least. From the origin they held the geometric
+/// median where it began.
+#[test]
+fn updates_of_zeros_hold_no_rule_at_no_change() {
+    let mut rng = Rng::from_u64(13);
+    for rule in Rule::ALL.into_iter().filter(|rule| *rule != Rule::Mean) {
+        for lazy in 1..=if rule == Rule::Bulyan { 1 } else { 3 } {
+            let count = usize::try_from(lazy).unwrap();
+            let mut rows = besieged(&mut rng, count);
+            rows[..count].fill(vec![0.0; 20]);
+            rng.shuffle(&mut rows);
+            let settings = Settings { rule, byzantine: lazy, radius: 0.0 };
+            let result = settings.aggregate(updates(&rows)).unwrap();
+            let mean = result.iter().sum::<f64>() / 20.0;
+            assert!(mean > 0.6, "{}: {mean} with {lazy} of zeros", rule.name());
+        }
+    }
+    let mut rows = besieged(&mut rng, 3);
+    rows[..3].fill(vec![0.0; 20]);
+    let origin = Weiszfeld { smoothing: 1.0e-6, steps: 8, start: Start::Origin };
+    let held = geometric_median(&updates(&rows), origin).unwrap();
+    assert!(held.iter().all(|at| at.abs() < 0.1), "the control: {held:?}");
+}
+
 #[test]
 fn what_cannot_be_aggregated_has_a_code() {
     let mut given = updates(&[vec![1.0, 2.0], vec![3.0, 4.0]]);
@@ -221,7 +248,7 @@ fn what_cannot_be_aggregated_has_a_code() {
         assert_eq!(given.clip(radius).unwrap_err().code(), "aggregation-setting");
         let clipped = centered_clipping(&given, Some(radius), 1);
         assert_eq!(clipped.unwrap_err().code(), "aggregation-setting");
-        let options = Weiszfeld { smoothing: radius, steps: 1 };
+        let options = Weiszfeld { smoothing: radius, steps: 1, start: Start::Median };
         assert_eq!(geometric_median(&given, options).unwrap_err().code(), "aggregation-setting");
     }
     for steps in [0, 101] {

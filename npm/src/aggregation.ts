@@ -35,7 +35,10 @@ export const UPDATES_MIN = 2
 export interface AggregationRequest {
   /** `auto` unless given: `mean` for rounds of two or three updates, else `centered-clipping`. */
   readonly rule?: RuleChoice
-  /** How many updates of a round may be hostile; `auto` takes less than a third of `updatesMin`. */
+  /**
+   * How many updates of a round may be hostile. Unless given: less than a third of `updatesMin`,
+   * and no more than the rule holds against; 1 for a rule that is named without any number.
+   */
   readonly byzantine?: number
   /** Length to which updates are shortened first; unless given, their own lengths say. */
   readonly radius?: number
@@ -60,7 +63,7 @@ export function completeAggregation(
     }
     return { aggregation: undefined, updatesMin: updatesMin ?? UPDATES_MIN }
   }
-  const hostile = byzantine ?? Math.floor(((updatesMin ?? UPDATES_MIN) - 1) / 3)
+  const hostile = byzantine ?? bearable(chosen, updatesMin)
   const least = Math.max(UPDATES_MIN, needed(chosen, hostile))
   if (updatesMin !== undefined && updatesMin < least) {
     throw usageError(
@@ -75,8 +78,19 @@ export function completeAggregation(
 /** What a run makes of its updates, for people. */
 export function aggregationText(aggregation: Aggregation | null): string {
   if (aggregation === null) return 'mean'
-  const { rule, byzantine } = aggregation
-  return byzantine === 0 ? rule : `${rule}, ${byzantine} may lie`
+  // Said of none as well: nobody should take a rule's name for its protection.
+  return `${aggregation.rule}, ${aggregation.byzantine} may lie`
+}
+
+/**
+ * How many hostile updates a rule is given where nobody said: who names a rule wants protection, so
+ * it is one unless the rounds are said to be too small for it.
+ */
+function bearable(rule: Rule, updatesMin: number | undefined): number {
+  if (updatesMin === undefined) return 1
+  const { times, more } = NEEDS[rule]
+  const most = Math.floor((updatesMin - more) / times)
+  return Math.max(0, Math.min(Math.floor((updatesMin - 1) / 3), most))
 }
 
 function automatic(

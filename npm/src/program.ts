@@ -454,7 +454,7 @@ function startRunCommand(run: Command): Command {
     )
     .option(
       '--byzantine <n>',
-      'updates of a round that may be hostile',
+      'updates of a round that may be hostile (default: under a third, 1 for a --rule alone)',
       read.integer(0, BYZANTINE_MAX),
     )
     .option(

@@ -1,6 +1,7 @@
 //! Rules that look for a centre, step by step.
 
 use super::clip::{check_radius, factor};
+use super::columns::median;
 use super::updates::{add, count, distance, divide, dot, middle, norm};
 use super::{Error, Updates};
 
@@ -12,8 +13,21 @@ const STEPS_MAX: u32 = 100;
 pub struct Weiszfeld {
     /// Distances below it count as it, so that nothing is divided by zero; over 0.
     pub smoothing: f64,
-    /// Steps from the origin, 1 to 100.
+    /// Steps from where it begins, 1 to 100.
     pub steps: u32,
+    /// Where it begins.
+    pub start: Start,
+}
+
+/// Where [`geometric_median`] begins. It leaves slowly where it begins on hostile updates, because
+/// nothing weighs more than what is at no distance: each step goes only as many times as far as
+/// the last as there are honest updates for each of them, from a distance of `smoothing`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// No change, as in byzfl: one update of zeros among four holds it there for eight steps.
+    Origin,
+    /// The median of each coordinate: an update that holds it there holds it among honest values.
+    Median,
 }
 
 /// The mean: `[n, d] -> [d]`. One hostile update decides it.
@@ -34,14 +48,17 @@ pub fn mean(updates: &Updates) -> Result<Vec<f64>, Error> {
 /// # Errors
 /// [`Error::TooFew`] without updates, [`Error::Setting`].
 pub fn geometric_median(updates: &Updates, options: Weiszfeld) -> Result<Vec<f64>, Error> {
-    let Weiszfeld { smoothing, steps } = options;
+    let Weiszfeld { smoothing, steps, start } = options;
     updates.check_count(1, 0)?;
     check_steps(steps)?;
     if !(smoothing > 0.0 && smoothing.is_finite()) {
         let expected = "a finite number over 0";
         return Err(Error::Setting { what: "the smoothing", value: smoothing, expected });
     }
-    let mut centre = vec![0.0; updates.parameters()];
+    let mut centre = match start {
+        Start::Origin => vec![0.0; updates.parameters()],
+        Start::Median => median(updates)?,
+    };
     for _ in 0..steps {
         let (mut sum, mut weights) = (vec![0.0; updates.parameters()], 0.0);
         for row in updates.rows() {

@@ -8,7 +8,9 @@ use super::{Error, Updates};
 
 /// The update that is nearest to its neighbours: `[n, d] -> [d]`.
 ///
-/// Nearest is the smallest mean of the squared distances to its `n - byzantine - 1` nearest others.
+/// Nearest is the smallest mean of the squared distances to its `n - byzantine - 1` nearest others,
+/// as in byzfl and by Allouah and others; Blanchard and others take one less, the
+/// `n - byzantine - 2` nearest.
 ///
 /// # Errors
 /// [`Error::TooFew`] for less than `2 byzantine + 3` updates, or none.
@@ -47,7 +49,7 @@ pub fn bulyan(updates: &Updates, byzantine: usize) -> Result<Vec<f64>, Error> {
         chosen.push(best);
     }
     chosen.sort_unstable();
-    let mut of_chosen = Updates::new(updates.parameters());
+    let mut of_chosen = Updates::with_room(updates.parameters(), chosen.len());
     for (place, row) in updates.rows().enumerate() {
         if chosen.binary_search(&place).is_ok() {
             of_chosen.push(row)?;

@@ -3,14 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Error, Updates, Weiszfeld, bulyan, centered_clipping, geometric_median, krum, mean, median,
-    multi_krum, trimmed_mean,
+    Error, Start, Updates, Weiszfeld, bulyan, centered_clipping, geometric_median, krum, mean,
+    median, multi_krum, trimmed_mean,
 };
 use crate::limits;
 
 /// Steps of [`Rule::GeometricMedian`]: RFA's evaluation stops after three; eight bring the digits'
-/// updates within a thousandth of the limit.
-const WEISZFELD: Weiszfeld = Weiszfeld { smoothing: 1.0e-6, steps: 8 };
+/// updates within a thousandth of the limit from the origin, where a few updates of zeros would
+/// hold it; so it begins at the median.
+const WEISZFELD: Weiszfeld = Weiszfeld { smoothing: 1.0e-6, steps: 8, start: Start::Median };
 /// Steps of [`Rule::CenteredClipping`] from the origin: the paper's one starts at the last round's
 /// centre, which a member that joins late does not have.
 const CLIPPING_STEPS: u32 = 5;

@@ -21,6 +21,13 @@ impl Updates {
         Self { parameters, values: Vec::new() }
     }
 
+    /// The same with room for so many updates at once: a vector that grows as it is filled would
+    /// take up to twice as much.
+    pub fn with_room(parameters: usize, updates: usize) -> Self {
+        let values = updates.saturating_mul(parameters).min(limits::AGGREGATION_VALUES_MAX);
+        Self { parameters, values: Vec::with_capacity(values) }
+    }
+
     /// Adds an update. The order of the calls is the order of the rows.
     ///
     /// # Errors

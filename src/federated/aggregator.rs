@@ -20,12 +20,12 @@ enum Kind {
 }
 
 impl Aggregator {
-    /// No updates yet.
-    pub fn new(spec: &RunSpec) -> Self {
+    /// No updates yet; a rule has room for so many.
+    pub fn new(spec: &RunSpec, updates: usize) -> Self {
         let parameters = spec.model.parameter_count();
         Self(match spec.aggregation {
             None => Kind::Mean(Average::new(parameters)),
-            Some(settings) => Kind::Rule(settings, Updates::new(parameters)),
+            Some(settings) => Kind::Rule(settings, Updates::with_room(parameters, updates)),
         })
     }
 

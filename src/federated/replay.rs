@@ -16,6 +16,8 @@
 //! file. What this cannot show: that an update was really trained on somebody's data, and that the
 //! file holds the newest head there is.
 
+use std::collections::BTreeMap;
+
 use super::aggregator::Aggregator;
 use super::run::{AggregateRecord, Run, Standing};
 use super::{Runs, initial_weights};
@@ -72,6 +74,9 @@ pub fn replay(file: &[u8]) -> Report {
     replay.report.ok = replay.report.first_mismatch.is_none();
     replay.report
 }
+
+/// The weights that updates on a base come to; nothing if one of them is not in order.
+type Known = BTreeMap<(VertexId, Vec<VertexId>), Option<BlobId>>;
 
 struct Replay {
     report: Report,
@@ -135,18 +140,27 @@ impl Replay {
 
     /// Judges the aggregates beside the chain. One that is wrong is nobody's head and no fault of
     /// the file: honest members saw it, and went on without it.
+    ///
+    /// A file may hold hundreds of aggregates over the same updates: they are computed once.
     fn check_aside(&mut self, car: &Car<'_>) -> Result<(), Mismatch> {
+        let mut known = self.known(car);
         loop {
             let Some(run) = self.runs.get(&car.run) else { return Ok(()) };
             let sound = |record: &AggregateRecord| record.standing == Standing::Sound;
             let open = run.aggregates().filter(|(_, record)| sound(record));
             let judged = open.filter_map(|(id, record)| {
-                let base = weights_of(car, run, &record.base)?;
-                match average(car, run, record, &base) {
-                    Ok(weights) => Some((*id, BlobId::of(&weights) == record.weights)),
-                    Err(Failed::Missing(_)) => None,
-                    Err(Failed::Update { .. }) => Some((*id, false)),
+                let same = (record.base, record.updates.clone());
+                if let Some(weights) = known.get(&same) {
+                    return Some((*id, *weights == Some(record.weights)));
                 }
+                let base = weights_of(car, run, &record.base)?;
+                let weights = match average(car, run, record, &base) {
+                    Ok(weights) => Some(BlobId::of(&weights)),
+                    Err(Failed::Missing(_)) => return None,
+                    Err(Failed::Update { .. }) => None,
+                };
+                known.insert(same, weights);
+                Some((*id, weights == Some(record.weights)))
             });
             let judged: Vec<_> = judged.collect();
             if judged.is_empty() {
@@ -158,6 +172,16 @@ impl Replay {
                 self.runs.judge(&car.run, id, equal);
             }
         }
+    }
+
+    /// What the updates of the chain come to.
+    fn known(&self, car: &Car<'_>) -> Known {
+        let aggregates = self.runs.get(&car.run).into_iter().flat_map(Run::aggregates);
+        let valid = aggregates.filter(|(_, record)| record.standing == Standing::Valid);
+        let known = |(_, record): (_, &AggregateRecord)| {
+            ((record.base, record.updates.clone()), Some(record.weights))
+        };
+        valid.map(known).collect()
     }
 
     fn check_head(&self, car: &Car<'_>, head: VertexId) -> Result<(), Mismatch> {
@@ -250,7 +274,7 @@ fn average(
     record: &AggregateRecord,
     base: &[u8],
 ) -> Result<Vec<u8>, Failed> {
-    let mut aggregator = Aggregator::new(run.spec());
+    let mut aggregator = Aggregator::new(run.spec(), record.updates.len());
     let mut last = record.base;
     for id in &record.updates {
         last = *id;

@@ -3,11 +3,15 @@
 //! Both are the same work: an average over named updates, read one after the other. A run does one
 //! at a time, others' aggregates before own proposals, and only when every update is local; so a
 //! member that withholds a blob holds up nothing but the aggregate that names it.
+//!
+//! A rule takes a second and 128 MiB where a mean takes a moment, and strangers may propose as many
+//! aggregates as they like. So what the same updates came to before is never computed again, one
+//! rule is under way at a time over all runs, and after it the node does other things first.
 
 use std::collections::BTreeSet;
 
 use super::Node;
-use super::following::{Proposed, Purpose, Work};
+use super::following::{Computed, Proposed, Purpose, Work};
 use super::offence::Offence;
 use crate::clock::Now;
 use crate::dag::{Aggregate, BlobId, Payload, VertexId};
@@ -21,10 +25,42 @@ use crate::limits;
 enum Averaged {
     /// The store was asked for a blob.
     Waiting,
+    /// The store has lost a blob.
+    Lost,
     /// It cannot be computed: an update is not in order.
     Failed,
     /// The weights.
     Done(Vec<u8>),
+}
+
+/// Which run computes its rule next.
+#[derive(Debug, Default)]
+pub(super) struct Turn {
+    /// The run that did last.
+    last: Option<VertexId>,
+    /// Whether one did in this call.
+    taken: bool,
+    /// How often one did.
+    #[cfg(test)]
+    pub(super) computed: usize,
+}
+
+impl Turn {
+    /// A new call: the runs after the one that computed last come first, so that a run for which
+    /// strangers propose without end keeps none waiting.
+    pub(super) fn begin(&mut self, due: &mut [VertexId]) {
+        self.taken = false;
+        let after = due.partition_point(|id| self.last.is_some_and(|last| *id <= last));
+        due.rotate_left(after);
+    }
+
+    fn take(&mut self, run: VertexId) {
+        (self.last, self.taken) = (Some(run), true);
+        #[cfg(test)]
+        {
+            self.computed += 1;
+        }
+    }
 }
 
 impl Node {
@@ -34,18 +70,35 @@ impl Node {
     /// Each average adds weights to the backlog and to what the run takes, so none is computed
     /// while either is full.
     pub(super) fn advance_work(&mut self, id: &VertexId, now: Now, out: &mut Vec<Effect>) -> bool {
-        if self.writer.is_full() || self.is_watched_enough(id) {
+        if self.is_watched_enough(id) {
+            self.drop_work(id);
+            return false;
+        }
+        if self.writer.is_full() || !self.may_compute(id, now) {
             return false;
         }
         let Some(following) = self.following.get_mut(id) else { return false };
         let Some(mut work) = following.work.take() else {
             return self.start_work(id, now, out);
         };
-        match self.average(id, &mut work, out) {
+        let averaged = self.average(id, &mut work, out);
+        if !matches!(averaged, Averaged::Waiting) && self.has_rule(id) {
+            self.rules.take(*id);
+        }
+        match averaged {
             Averaged::Waiting => {
                 if let Some(following) = self.following.get_mut(id) {
                     following.work = Some(work);
                 }
+                false
+            }
+            Averaged::Lost => {
+                if let Some(following) = self.following.get_mut(id) {
+                    following.work = Some(work);
+                }
+                // Nobody else's rule waits for what has to be fetched again.
+                self.drop_work(id);
+                self.say_needs(id);
                 false
             }
             Averaged::Failed => {
@@ -79,6 +132,13 @@ impl Node {
         if record.standing != Standing::Sound {
             return true;
         }
+        if let Some(equal) = following.known(run, record) {
+            // Right weights that are not here have to be computed to be had.
+            if !equal || self.blobs.is_local(&record.weights) {
+                self.settle(id, aggregate, equal, now, out);
+                return true;
+            }
+        }
         let as_proposed = following.proposed.as_ref().is_some_and(|proposed| {
             proposed.base == record.base && proposed.updates == record.updates
         });
@@ -90,7 +150,7 @@ impl Node {
             purpose: Purpose::Judge(aggregate),
             base: record.base,
             updates: record.updates.clone(),
-            aggregator: Aggregator::new(run.spec()),
+            aggregator: Aggregator::new(run.spec(), record.updates.len()),
             done: 0,
         });
         true
@@ -153,8 +213,8 @@ impl Node {
                 following.work = Some(Work {
                     purpose: Purpose::Propose,
                     base: following.head,
+                    aggregator: Aggregator::new(run.spec(), updates.len()),
                     updates,
-                    aggregator: Aggregator::new(run.spec()),
                     done: 0,
                 });
                 return true;
@@ -200,8 +260,7 @@ impl Node {
         while let Some(update) = work.updates.get(work.done) {
             let Some(update) = run.update(update) else { return Averaged::Failed };
             let Some(delta) = self.blobs.get(&update.delta) else {
-                self.load_blob(update.delta, out);
-                return Averaged::Waiting;
+                return self.await_blob(update.delta, out);
             };
             if work.aggregator.add(update.samples, &delta).is_err() {
                 return Averaged::Failed;
@@ -210,12 +269,43 @@ impl Node {
         }
         let Some(base) = following.weights(run, &work.base) else { return Averaged::Failed };
         let Some(base) = self.blobs.get(&base) else {
-            self.load_blob(base, out);
-            return Averaged::Waiting;
+            return self.await_blob(base, out);
         };
-        let empty = Aggregator::new(run.spec());
+        let empty = Aggregator::new(run.spec(), 0);
         let aggregator = std::mem::replace(&mut work.aggregator, empty);
         aggregator.finish(&base).map_or(Averaged::Failed, Averaged::Done)
+    }
+
+    fn await_blob(&mut self, blob: BlobId, out: &mut Vec<Effect>) -> Averaged {
+        self.load_blob(blob, out);
+        if self.blobs.is_local(&blob) { Averaged::Waiting } else { Averaged::Lost }
+    }
+
+    fn has_rule(&self, id: &VertexId) -> bool {
+        self.runs.get(id).is_some_and(|run| run.spec().aggregation.is_some())
+    }
+
+    /// Whether the run may go on with its average; if not, it is looked at again.
+    fn may_compute(&mut self, id: &VertexId, now: Now) -> bool {
+        if !self.has_rule(id) {
+            return true;
+        }
+        let mut others = self.following.iter().filter(|(other, _)| *other != id);
+        let is_held = others.any(|(id, other)| other.work.is_some() && self.has_rule(id));
+        if !is_held && !self.rules.taken {
+            return true;
+        }
+        let wait_ms = if is_held { limits::STORE_RETRY_MS_MIN } else { 0 };
+        if let Some(following) = self.following.get_mut(id) {
+            following.look_again(now.mono_ms.saturating_add(wait_ms));
+        }
+        false
+    }
+
+    fn drop_work(&mut self, id: &VertexId) {
+        if let (Some(run), Some(following)) = (self.runs.get(id), self.following.get_mut(id)) {
+            following.drop_work(run);
+        }
     }
 
     /// Records whether an aggregate is what its updates average to.
@@ -230,17 +320,39 @@ impl Node {
         let Some(record) = self.runs.get(id).and_then(|run| run.aggregate(&aggregate)) else {
             return;
         };
-        let (claimed, author) = (record.weights, record.author);
+        let claimed = record.weights;
         let computed = weights.map(|bytes| (BlobId::of(&bytes), bytes));
+        if let Some(following) = self.following.get_mut(id) {
+            following.computed = Some(Computed {
+                base: record.base,
+                updates: record.updates.clone(),
+                weights: computed.as_ref().map(|(blob, _)| *blob),
+            });
+        }
         let equal = computed.as_ref().is_some_and(|(blob, _)| *blob == claimed);
-        if equal {
-            if let Some((blob, bytes)) = computed {
-                if !self.blobs.is_local(&blob) {
-                    self.charge(id, bytes.len());
-                }
-                self.keep_blob(blob, bytes.into());
+        if let Some((blob, bytes)) = computed.filter(|_| equal) {
+            if !self.blobs.is_local(&blob) {
+                self.charge(id, bytes.len());
             }
-        } else {
+            self.keep_blob(blob, bytes.into());
+        }
+        self.settle(id, aggregate, equal, now, out);
+    }
+
+    /// Judges an aggregate, and goes on from there.
+    fn settle(
+        &mut self,
+        id: &VertexId,
+        aggregate: VertexId,
+        equal: bool,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(record) = self.runs.get(id).and_then(|run| run.aggregate(&aggregate)) else {
+            return;
+        };
+        if !equal {
+            let author = record.author;
             self.counters.count("aggregate-wrong");
             if let Some(following) = self.following.get_mut(id) {
                 following.liars.insert(author);

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dag::{BlobId, VertexId};
 use crate::federated::aggregator::Aggregator;
+use crate::federated::run::AggregateRecord;
 use crate::federated::{Run, Standing};
 use crate::identity::AuthorId;
 use crate::limits;
@@ -37,6 +38,8 @@ pub(super) struct Following {
     pub(super) liars_next_ms: u64,
     /// The average that is being computed.
     pub(super) work: Option<Work>,
+    /// What was last computed: a copy of a wrong aggregate costs nothing either.
+    pub(super) computed: Option<Computed>,
     /// What was last proposed by this node: it need not be computed twice.
     pub(super) proposed: Option<Proposed>,
     /// The base for which an own update was queued.
@@ -93,6 +96,15 @@ pub(super) enum Purpose {
     Propose,
 }
 
+/// What some updates come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Computed {
+    pub(super) base: VertexId,
+    pub(super) updates: Vec<VertexId>,
+    /// Nothing if one of them is not in order.
+    pub(super) weights: Option<BlobId>,
+}
+
 /// An own proposal that is on its way into the history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Proposed {
@@ -123,6 +135,7 @@ impl Following {
             liars: BTreeSet::new(),
             liars_next_ms: 0,
             work: None,
+            computed: None,
             proposed: None,
             updated: None,
             job: None,
@@ -149,6 +162,31 @@ impl Following {
         let round = run.round();
         self.joined.retain(|_, joined| joined.saturating_add(1) >= round);
         self.dirty = true;
+    }
+
+    /// Whether an aggregate claims what its updates come to, if that is known: from an aggregate that
+    /// was found to be right, or from what was computed last.
+    pub(super) fn known(&self, run: &Run, record: &AggregateRecord) -> Option<bool> {
+        let is_same = |base: &VertexId, updates: &[VertexId]| {
+            *base == record.base && updates == record.updates.as_slice()
+        };
+        let valid = run.aggregates().find(|(_, other)| {
+            other.standing == Standing::Valid && is_same(&other.base, &other.updates)
+        });
+        if let Some((_, valid)) = valid {
+            return Some(valid.weights == record.weights);
+        }
+        let last = self.computed.as_ref();
+        last.filter(|last| is_same(&last.base, &last.updates))
+            .map(|last| last.weights == Some(record.weights))
+    }
+
+    /// Lets go of the average under way; an aggregate waits again to be recomputed.
+    pub(super) fn drop_work(&mut self, run: &Run) {
+        if let Some(Purpose::Judge(aggregate)) = self.work.take().map(|work| work.purpose) {
+            let round = run.aggregate(&aggregate).map_or(0, |record| record.round);
+            self.sound.insert((round, aggregate));
+        }
     }
 
     /// The blob of the weights after `vertex`, which is the run's first vertex or an aggregate.

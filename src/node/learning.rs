@@ -147,12 +147,13 @@ impl Node {
         let is_due = |following: &Following| {
             following.dirty || following.next_ms.is_some_and(|next_ms| next_ms <= now.mono_ms)
         };
-        let due: Vec<VertexId> = self
+        let mut due: Vec<VertexId> = self
             .following
             .iter()
             .filter(|(_, following)| is_due(following))
             .map(|(id, _)| *id)
             .collect();
+        self.rules.begin(&mut due);
         for id in due {
             self.look_at_run(&id, now, out);
         }

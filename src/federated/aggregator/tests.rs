@@ -20,7 +20,7 @@ fn ruled(rule: Rule) -> (RunSpec, usize) {
 /// What the aggregator makes of updates, each the same number for every parameter.
 fn aggregated(spec: &RunSpec, updates: &[(u32, f32)]) -> Result<Vec<f32>, Error> {
     let parameters = spec.model.parameter_count();
-    let mut aggregator = Aggregator::new(spec);
+    let mut aggregator = Aggregator::new(spec, updates.len());
     for (samples, value) in updates {
         aggregator.add(*samples, &bytes(&vec![*value; parameters])).unwrap();
     }
@@ -52,7 +52,7 @@ fn updates_that_a_rule_cannot_take_have_a_code() {
     let refused = |updates: &[(u32, f32)]| aggregated(&median, updates).unwrap_err().code();
     assert_eq!(refused(&[]), "aggregation-few");
     assert_eq!(refused(&[(1, 1.0), (1, 1.0)]), "aggregation-few");
-    let mut aggregator = Aggregator::new(&median);
+    let mut aggregator = Aggregator::new(&median, 1);
     let good = bytes(&vec![1.0; parameters]);
     for (samples, delta, code) in [
         (0, good.clone(), "update-samples"),

@@ -7,6 +7,7 @@ use crate::aggregation::{Rule, Settings};
 use crate::dag::{Aggregate, BlobId, Payload, RunSpec, SignedVertex, VertexId, car};
 use crate::effect::{Command, Effect, Input};
 use crate::event::Reply;
+use crate::federated::Standing;
 use crate::federated::aggregator::Aggregator;
 use crate::federated::replay;
 use crate::federated::replay::Report;
@@ -207,7 +208,7 @@ fn averaged(mesh: &Mesh, run: &VertexId, file: &[u8]) -> (Vec<u8>, Aggregate) {
     let known = mesh.node(0).runs().get(run).unwrap();
     let record = known.aggregate(&known.head()).unwrap();
     let car = car::read(file).unwrap();
-    let mut mean = Aggregator::new(&RunSpec { aggregation: None, ..known.spec().clone() });
+    let mut mean = Aggregator::new(&RunSpec { aggregation: None, ..known.spec().clone() }, 0);
     for update in record.updates.iter().map(|id| known.update(id).unwrap()) {
         mean.add(update.samples, car.blobs[&update.delta].value).unwrap();
     }
@@ -280,6 +281,54 @@ fn members_drop_an_aggregate_by_another_rule_than_the_runs() {
     mesh.finish(&run, &[0, 1, 2], 60_000);
     mesh.run_for(2_000);
     assert_eq!([0, 1].map(|n| mesh.node(n).counters.snapshot()["aggregate-wrong"]), [1, 1]);
+    let report = replay(&export(&mut mesh, 0, &run));
+    assert!(report.ok && report.rounds == 6, "{:?}", report.first_mismatch);
+}
+
+/// Computing costs more than claiming: strangers may claim the same as often as they like.
+#[test]
+fn copies_of_an_aggregate_are_computed_once() {
+    let mut mesh = Mesh::running(86, 3);
+    mesh.train_for(300);
+    let run = mesh.start_run(0, median_run(6));
+    mesh.run_for(500);
+    mesh.join(1, &run);
+    mesh.join(2, &run);
+    let known = |mesh: &Mesh| mesh.node(0).runs().get(&run).unwrap().clone();
+    assert!(mesh.run_until(60_000, |mesh| known(mesh).round() >= 2));
+    let record = known(&mesh).aggregate(&known(&mesh).head()).unwrap().clone();
+    let weights_bytes = u32::try_from(4 * known(&mesh).parameters()).unwrap();
+    let copy = |weights| {
+        Payload::Aggregate(Aggregate {
+            run,
+            base: record.base,
+            round: record.round,
+            updates: record.updates.clone(),
+            weights,
+            weights_bytes,
+        })
+    };
+    let now_ms = mesh.now_ms;
+    for _ in 0..10 {
+        let writer = &mut mesh.members[2].node.as_mut().unwrap().writer;
+        writer.queue(copy(record.weights), None, true, now_ms);
+    }
+    mesh.members[1].node.as_mut().unwrap().writer.queue(
+        copy(BlobId::of(b"made up")),
+        None,
+        true,
+        now_ms,
+    );
+    mesh.finish(&run, &[0, 1, 2], 60_000);
+    mesh.run_for(2_000);
+    assert!(known(&mesh).aggregates().count() >= 6 + 11, "the copies came");
+    let sound = |mesh: &Mesh| {
+        let known = known(mesh);
+        known.aggregates().filter(|(_, record)| record.standing == Standing::Sound).count()
+    };
+    assert_eq!(sound(&mesh), 0, "all are judged");
+    let computed = mesh.node(0).rules.computed;
+    assert!((1..=8).contains(&computed), "{computed} in six rounds");
     let report = replay(&export(&mut mesh, 0, &run));
     assert!(report.ok && report.rounds == 6, "{:?}", report.first_mismatch);
 }
