@@ -216,7 +216,8 @@ pub struct Snapshot {
     /// An encoded [`crate::consensus::Sealed`].
     #[serde(with = "serde_bytes")]
     pub certificate: Vec<u8>,
-    /// An encoded [`crate::snapshot::Manifest`]; may be empty with a certificate that ends an epoch.
+    /// An encoded [`crate::snapshot::Manifest`]; may be empty with a certificate that ends an
+    /// epoch.
     #[serde(with = "serde_bytes")]
     pub manifest: Vec<u8>,
     /// Covered vertices that say something about what is still open, as far as the sender knows: 32

@@ -25,6 +25,7 @@ mod commands;
 mod config;
 mod counters;
 mod deciding;
+mod doubting;
 mod engine;
 mod error;
 mod exchange;

@@ -343,48 +343,56 @@ impl Node {
             }
             Err(RequestFailed::Disconnected) => return self.give_up(&open, now, out),
         };
-        match (response, &open.asked) {
-            (Err(code), _) => {
+        match response {
+            Err(code) => {
                 self.counters.count(code);
                 self.give_up(&open, now, out);
                 self.penalise(&peer, Offence::Malformed, now, out);
             }
-            (Ok(Response::Hello(hello)), Asked::Hello) => {
-                if let Err(why) = self.on_hello(&peer, &hello, now, out) {
-                    self.turn_away(&peer, &why, now, out);
+            Ok(response) => self.on_answer(&open, response, now, out),
+        }
+    }
+
+    /// What came of a request that was answered.
+    fn on_answer(&mut self, open: &Open, response: Response, now: Now, out: &mut Vec<Effect>) {
+        let peer = &open.peer;
+        match (response, &open.asked) {
+            (Response::Hello(hello), Asked::Hello) => {
+                if let Err(why) = self.on_hello(peer, &hello, now, out) {
+                    self.turn_away(peer, &why, now, out);
                 }
             }
-            (Ok(Response::Heads(heads)), Asked::Heads) => self.on_heads(&peer, &heads, now),
-            (Ok(Response::Vertices(answer)), Asked::Vertices { ids }) => {
-                self.on_vertices(&peer, ids.as_deref(), &answer, now, out);
+            (Response::Heads(heads), Asked::Heads) => self.on_heads(peer, &heads, now),
+            (Response::Vertices(answer), Asked::Vertices { ids }) => {
+                self.on_vertices(peer, ids.as_deref(), &answer, now, out);
             }
-            (Ok(Response::Ranges(Ranges { message })), Asked::Ranges) => {
-                if let Err(error) = self.sync.on_ranges(&peer, &message, &self.graph, now) {
+            (Response::Ranges(Ranges { message }), Asked::Ranges) => {
+                if let Err(error) = self.sync.on_ranges(peer, &message, &self.graph, now) {
                     self.counters.count(error.code());
-                    self.penalise(&peer, Offence::Malformed, now, out);
+                    self.penalise(peer, Offence::Malformed, now, out);
                 }
             }
-            (Ok(Response::Blob(piece)), Asked::Blob { blob, offset }) => {
-                self.on_piece(&peer, (*blob, *offset), &piece, now, out);
+            (Response::Blob(piece), Asked::Blob { blob, offset }) => {
+                self.on_piece(peer, (*blob, *offset), &piece, now, out);
             }
-            (Ok(Response::Snapshot(offer)), Asked::Snapshot) => {
-                self.on_offer(&peer, &offer, now, out);
+            (Response::Snapshot(offer), Asked::Snapshot) => {
+                self.on_offer(peer, &offer, now, out);
             }
-            (Ok(Response::Vertices(answer)), Asked::Dropped { ids }) => {
-                self.on_kept(&peer, ids, &answer, now, out);
+            (Response::Vertices(answer), Asked::Dropped { ids }) => {
+                self.on_kept(peer, ids, &answer, now, out);
             }
-            (Ok(Response::Vertices(answer)), Asked::Filling { ids }) => {
-                self.on_filled(&peer, ids, &answer, now, out);
+            (Response::Vertices(answer), Asked::Filling { ids }) => {
+                self.on_filled(peer, ids, &answer, now, out);
             }
-            (Ok(Response::Ballots(ballots)), Asked::Polls) => {
-                self.on_ballots(&peer, &ballots, now, out);
+            (Response::Ballots(ballots), Asked::Polls) => {
+                self.on_ballots(peer, &ballots, now, out);
             }
-            (Ok(Response::Refused(refused)), _) => {
-                self.on_refusal(&open, refused.reason, now, out);
+            (Response::Refused(refused), _) => {
+                self.on_refusal(open, refused.reason, now, out);
             }
-            (Ok(_), _) => {
-                self.give_up(&open, now, out);
-                self.penalise(&peer, Offence::UselessAnswer, now, out);
+            _ => {
+                self.give_up(open, now, out);
+                self.penalise(peer, Offence::UselessAnswer, now, out);
             }
         }
     }

@@ -32,8 +32,8 @@ fn resumed(economy: &Economy, me: AuthorId, from: &State, said: &[Record], kept:
     state
 }
 
-/// What owners see. Until a checkpoint puts decisions in order, a commitment that became known after
-/// the registration it was for is left over, and who sees both in another order has none.
+/// What owners see. Until a checkpoint puts decisions in order, a commitment that became known
+/// after the registration it was for is left over, and who sees both in another order has none.
 fn visible(state: &State) -> impl PartialEq + std::fmt::Debug {
     let ledger = state.ledger();
     let names: Vec<_> = ledger.names().map(|(label, name)| (label.clone(), name.clone())).collect();
