@@ -164,8 +164,8 @@ impl Following {
         self.dirty = true;
     }
 
-    /// Whether an aggregate claims what its updates come to, if that is known: from an aggregate that
-    /// was found to be right, or from what was computed last.
+    /// Whether an aggregate claims what its updates come to, if that is known: from an aggregate
+    /// that was found to be right, or from what was computed last.
     pub(super) fn known(&self, run: &Run, record: &AggregateRecord) -> Option<bool> {
         let is_same = |base: &VertexId, updates: &[VertexId]| {
             *base == record.base && updates == record.updates.as_slice()

@@ -5,7 +5,7 @@
 //! authors with a vertex among the parents, and a node knows
 //! [`crate::limits::GRAPH_AUTHORS_MAX`] of them at most, a set takes 512 bytes at most.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -105,9 +105,12 @@ impl Lists {
     /// not list.
     pub(super) fn adopt(&mut self, others: &Lists, author: u32, set: u32) -> Option<(u32, u32)> {
         let author = self.place_of(others.author(author)?);
+        let authors: Option<BTreeSet<AuthorId>> =
+            others.set(set)?.places().map(|place| others.author(place)).collect();
+        // In the order of their names: a layer is the same for all, whomever they met first.
         let mut translated = Set::default();
-        for place in others.set(set)?.places() {
-            translated.insert(self.place_of(others.author(place)?));
+        for author in authors? {
+            translated.insert(self.place_of(author));
         }
         Some((author, self.place_of_set(&translated)))
     }
