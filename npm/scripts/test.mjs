@@ -24,7 +24,12 @@ const tsc = (project) =>
 
 /** Groups in the order of what fails fastest. `wasm` needs the driver, so it is made late. */
 function groups({ chromedriver }) {
-  const browser = { CHROMEDRIVER: chromedriver, WASM_BINDGEN_USE_BROWSER: '1' }
+  const browser = {
+    CHROMEDRIVER: chromedriver,
+    WASM_BINDGEN_USE_BROWSER: '1',
+    // Of all tests together: one of them waits until a silent peer is given up.
+    WASM_BINDGEN_TEST_TIMEOUT: '300',
+  }
   const dashboard = () =>
     run(process.execPath, [tool('typescript/bin/tsc'), '-p', 'www/tsconfig.test.json'])
   return {
