@@ -245,7 +245,8 @@ impl State {
                     && slot.blocks.get(id).is_some_and(|block| {
                         // Or a leader could name another one as the maker of nothing, and so keep
                         // its own place behind it.
-                        (block.view == *view || slot.is_certified(*view, *id, committee))
+                        let made_for_it = block.view == *view || self.is_unchecked();
+                        (made_for_it || slot.is_certified(*view, *id, committee))
                             && self.allows(block, *view, committee)
                     })
             });
