@@ -9,7 +9,7 @@ import { isMadeOf, keepGenesis, type MadeNetwork, readGenesis } from '../genesis
 import { given } from '../given.js'
 import { forHome, genesisFile, type Home, homeAt, PROJECT_DIRECTORY, userHome } from '../home.js'
 import { createIdentity, hasIdentity, knownNetworks, readIdentity } from '../identity.js'
-import { decodeJoinLink } from '../link.js'
+import { decodeJoinLink, type JoinLink } from '../link.js'
 import { Lock } from '../lock.js'
 import { type Paint, toJson } from '../output.js'
 import { type CommitteeMember, type ConsensusEngine, loadMesh, type MeshModule } from '../wasm.js'
@@ -87,12 +87,12 @@ export function initialise(
   options: InitOptions,
 ): Initialised {
   requireOneNetwork(options)
-  if (options.join !== undefined) decodeJoinLink(options.join)
+  const link = options.join === undefined ? undefined : decodeJoinLink(options.join)
   makePrivateDirectory(home.directory)
   // Several at once would each make a network, and one of them would be left.
   const lock = Lock.wait(path.join(home.directory, 'init.lock'))
   try {
-    return fill(mesh, home, around, options)
+    return fill(mesh, home, around, options, link)
   } finally {
     lock.release()
   }
@@ -103,10 +103,10 @@ function fill(
   home: Home,
   { around }: Pick<Context, 'around'>,
   options: InitOptions,
+  link: JoinLink | undefined,
 ): Initialised {
   const created: string[] = []
   if (options.force !== true) requireIdentity(home)
-  const link = options.join === undefined ? undefined : decodeJoinLink(options.join)
   const founded = foundedBy(mesh, home, options)
   const flags: Flags = {
     network: options.network ?? link?.network ?? founded?.network,
