@@ -50,6 +50,8 @@ pub enum Input {
     Disconnected {
         /// The peer.
         peer: TransportId,
+        /// Why, in words.
+        reason: String,
     },
     /// A dial asked for by [`Effect::Dial`] came to nothing.
     DialFailed {

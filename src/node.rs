@@ -261,8 +261,8 @@ impl Node {
             Input::Connected { peer, address, outbound, channel } => {
                 self.on_connected(&peer, address, (outbound, channel), now, out);
             }
-            Input::Disconnected { peer } => {
-                self.on_disconnected(&peer, "connection lost", now, out);
+            Input::Disconnected { peer, reason } => {
+                self.on_disconnected(&peer, &reason, now, out);
             }
             Input::DialFailed { address, .. } => {
                 self.book.failed(&address, now.mono_ms, &mut self.rng);

@@ -46,7 +46,7 @@ const SWEEP_MS: u64 = 1_000;
 const GOODBYE_MS: u64 = 1_000;
 
 /// After what idle time libp2p closes a connection: never, within what its timer can count (a
-/// 32-bit `setTimeout`). Pings find the dead ones, and the node ends the useless ones.
+/// 32-bit `setTimeout`). Heartbeats find the dead ones, and the node ends the useless ones.
 const IDLE_MS: u64 = 20 * 24 * 60 * 60 * 1_000;
 
 /// What a network driver needs.
@@ -450,6 +450,13 @@ impl Net {
     fn on_behaviour(&mut self, event: BehaviourEvent) {
         match event {
             BehaviourEvent::Ping(event) => self.on_ping(&event),
+            BehaviourEvent::Heartbeat(silent) => {
+                if let Some(known) = self.peers.get_mut(&silent.peer) {
+                    known.reason = Some("no sign of life".to_owned());
+                }
+                // Fails when the connection is gone already.
+                let _ = self.swarm.disconnect_peer_id(silent.peer);
+            }
             BehaviourEvent::Gossip(gossipsub::Event::Message {
                 propagation_source,
                 message_id,

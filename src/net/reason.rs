@@ -14,6 +14,9 @@ use libp2p::swarm::{ConnectionError, DialError, ListenError};
 use crate::net::event::Failure;
 use crate::net::transport::host::HostError;
 
+/// Characters of a reason that the other side may have given. Arbitrary, sane: three lines.
+const REASON_CHARS_MAX: usize = 240;
+
 /// Why a dial came to nothing.
 pub(crate) fn dial(error: &DialError) -> String {
     match error {
@@ -44,10 +47,14 @@ pub(crate) fn incoming(error: &ListenError) -> String {
     }
 }
 
-/// Why a connection ended.
+/// Why a connection ended. What the other side said of it is shown to people: without what moves
+/// their cursor, and not at any length.
 pub(crate) fn closed(error: &ConnectionError) -> String {
     match error {
-        ConnectionError::IO(error) => deepest(error),
+        ConnectionError::IO(error) => {
+            let text = deepest(error);
+            text.chars().filter(|letter| !letter.is_control()).take(REASON_CHARS_MAX).collect()
+        }
         ConnectionError::KeepAliveTimeout => "idle for too long".to_owned(),
     }
 }

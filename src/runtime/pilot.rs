@@ -207,7 +207,9 @@ impl Pilot {
             net::Event::Connected { peer, address, outbound, channel } => {
                 Input::Connected { peer: peer_of(peer)?, address, outbound, channel }
             }
-            net::Event::Disconnected { peer, .. } => Input::Disconnected { peer: peer_of(peer)? },
+            net::Event::Disconnected { peer, reason } => {
+                Input::Disconnected { peer: peer_of(peer)?, reason }
+            }
             net::Event::DialFailed { address, reason } => Input::DialFailed { address, reason },
             net::Event::Rtt { peer, rtt_ms } => Input::Rtt { peer: peer_of(peer)?, rtt_ms },
             net::Event::Request { peer, token, bytes } => {
