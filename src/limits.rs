@@ -347,6 +347,15 @@ pub const BOOK_STORED_MAX: usize = 32;
 pub const DIAL_RETRY_MS_MIN: u64 = 1_000;
 /// Longest wait after a failed dial (milliseconds): who returns is found within two minutes.
 pub const DIAL_RETRY_MS_MAX: u64 = 120_000;
+/// How long a peer is missed whose connection was lost (milliseconds): a machine that wakes up or
+/// changes its network is back by then.
+pub const PEER_MISSED_MS: u64 = 180_000;
+/// Longest wait after a failed dial of a missed peer (milliseconds), jittered by a quarter: it is
+/// back within five seconds of its return.
+pub const DIAL_MISSED_MS_MAX: u64 = 3_000;
+/// Time without any input after which a node must have stood still (milliseconds): three of its own
+/// timers.
+pub const SLEPT_MS: u64 = 10_000;
 /// Time for a dial to end (milliseconds): longer than the driver's own, should it lose one.
 pub const DIAL_TIMEOUT_MS: u64 = 30_000;
 /// Time for a new connection to say hello (milliseconds): a slow phone signs in well under one.

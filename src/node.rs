@@ -53,6 +53,7 @@ mod snapshots;
 mod training;
 mod transfer;
 mod views;
+mod waking;
 mod wallet;
 mod writer;
 mod writing;
@@ -125,7 +126,7 @@ pub struct Node {
     /// When to look for other peers than those that are there.
     mix_ms: Option<u64>,
     last_job: u64,
-    timer_ms: Option<u64>,
+    alarm: waking::Alarm,
     phase: Phase,
 }
 
@@ -204,7 +205,7 @@ impl Node {
             exchange_ms: now.mono_ms.saturating_add(limits::EXCHANGE_INTERVAL_MS),
             mix_ms: None,
             last_job: 0,
-            timer_ms: None,
+            alarm: waking::Alarm::default(),
             phase: Phase::Made,
         };
         (0..skipped).for_each(|_| node.counters.count("store-vertex-skipped"));
@@ -253,15 +254,17 @@ impl Node {
         if self.phase == Phase::Stopped {
             return Self::refuse_stopped(input, out);
         }
+        self.notice_sleep(now, out);
         match input {
             Input::Started => self.start(now, out),
             // A host's timer may fire a little early. Then it is set again, or nothing would come.
-            Input::Tick => self.timer_ms = None,
+            Input::Tick => self.alarm.timer_ms = None,
             Input::Listening { addresses } => self.on_listening(addresses, now, out),
             Input::Connected { peer, address, outbound, channel } => {
                 self.on_connected(&peer, address, (outbound, channel), now, out);
             }
             Input::Disconnected { peer, reason } => {
+                self.miss(&peer, now);
                 self.on_disconnected(&peer, &reason, now, out);
             }
             Input::DialFailed { address, .. } => {
@@ -348,8 +351,8 @@ impl Node {
         if matches!(self.phase, Phase::Made | Phase::Stopped) {
             return;
         }
-        if self.timer_ms.is_some_and(|timer_ms| timer_ms <= now.mono_ms) {
-            self.timer_ms = None;
+        if self.alarm.timer_ms.is_some_and(|timer_ms| timer_ms <= now.mono_ms) {
+            self.alarm.timer_ms = None;
         }
         let runs = self.following.values().filter_map(|following| following.next_ms).min();
         let next = [
@@ -365,8 +368,8 @@ impl Node {
         let Some(next_ms) = next.into_iter().flatten().min() else { return };
         // Never at once: what is due now and was not done waits for something else.
         let next_ms = next_ms.max(now.mono_ms.saturating_add(limits::TIMER_MS_MIN));
-        if self.timer_ms.is_none_or(|timer_ms| next_ms < timer_ms) {
-            self.timer_ms = Some(next_ms);
+        if self.alarm.timer_ms.is_none_or(|timer_ms| next_ms < timer_ms) {
+            self.alarm.timer_ms = Some(next_ms);
             out.push(Effect::SetTimer { at_mono_ms: next_ms });
         }
     }

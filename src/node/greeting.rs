@@ -439,6 +439,13 @@ impl Node {
         self.on_disconnected(peer, reason, now, out);
     }
 
+    /// A peer is gone that this node did not part from: it is called again soon.
+    pub(super) fn miss(&mut self, peer: &TransportId, now: Now) {
+        if self.peers.get(peer).is_some_and(super::peers::Peer::is_known) {
+            self.book.lost(peer, now.mono_ms);
+        }
+    }
+
     pub(super) fn on_disconnected(
         &mut self,
         peer: &TransportId,
@@ -454,7 +461,7 @@ impl Node {
         self.groups.forget_peer(peer, gone.author().as_ref());
         self.sync.on_disconnected(peer);
         if gone.outbound && !gone.is_known() {
-            self.book.failed(&gone.address, now.mono_ms, &mut self.rng);
+            self.book.refused(&gone.address, now.mono_ms, &mut self.rng);
         }
         if let Some(author) = gone.author() {
             let (transport, reason) = (peer.clone(), reason.to_owned());

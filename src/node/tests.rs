@@ -19,6 +19,7 @@ mod ranges;
 mod runs;
 mod sampling;
 mod snapshots;
+mod staying;
 mod stores;
 mod stranger;
 mod wallet;
