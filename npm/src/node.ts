@@ -12,6 +12,7 @@ import { Finalised } from './finalised.js'
 import { keepGenesis, readGenesis } from './genesis.js'
 import { type Home, homeAt, networkDirectory } from './home.js'
 import { coded } from './host/coded.js'
+import { Discovery } from './host/discovery.js'
 import { Hub, type Lagged } from './host/hub.js'
 import {
   type Membership,
@@ -20,7 +21,7 @@ import {
   Runs,
   type TrainingEvent,
 } from './host/runs.js'
-import { Calls, hostWith, interfaceAddresses, MeshListener } from './host/sockets.js'
+import { Calls, hostWith, interfaceAddresses, isLoopback, MeshListener } from './host/sockets.js'
 import { SqliteStore } from './host/store.js'
 import {
   createIdentity,
@@ -90,6 +91,11 @@ export interface NodeOptions {
   readonly history?: 'recent' | 'all' | undefined
   /** `refuse`, the default, takes peers with the hybrid channel only; `allow` also others. */
   readonly classical?: 'refuse' | 'allow' | undefined
+  /**
+   * `on`, the default, finds members on the local network and is found by them, where the node
+   * listens beyond loopback; `off` does not.
+   */
+  readonly mdns?: 'on' | 'off' | undefined
   /** Training threads; 0, the default, leaves one core free. */
   readonly threads?: number | undefined
 }
@@ -120,6 +126,9 @@ const PROOF_MS = 30_000
 const PROOF_LOOK_MS = 500
 /** A core that has not come up by then will not. */
 const READY_TIMEOUT_MS = 20_000
+
+/** Who can call a node that says nothing else: this machine. */
+const LOOPBACK = '127.0.0.1'
 
 interface Parts {
   readonly core: MeshNode
@@ -155,6 +164,7 @@ export class Node {
   #addresses: readonly string[] = []
   #isReady = false
   #origin: string
+  #discovery: Discovery | undefined
   #stopping: Promise<void> | undefined
   #onReady: (() => void) | undefined
 
@@ -367,6 +377,24 @@ export class Node {
     await this.stop()
   }
 
+  /** @internal Finds members on the local network, and is found by them. */
+  async discover(): Promise<void> {
+    const { network, advertise } = this.#parts
+    this.#discovery = await Discovery.start({
+      network,
+      addresses: () => advertise.filter((address) => !/^\/ip4\/127\.|^\/ip6\/::1\//.test(address)),
+      // Fails when the node has ended.
+      found: (address) => void this.dial(address).catch(() => undefined),
+      failed: (reason) =>
+        this.#hub.emit({
+          type: 'warning',
+          code: 'mdns-failed',
+          message: `members on the local network are not found: ${reason}`,
+          hint: 'join by a link; `synaptic-mesh config set mdns off` switches this off',
+        }),
+    })
+  }
+
   /** Waits for the core to be up. */
   async ready(): Promise<void> {
     const ready = new Promise<void>((resolve) => {
@@ -383,6 +411,7 @@ export class Node {
 
   async #stop(): Promise<void> {
     const { core, listener, store, lock, pool } = this.#parts
+    this.#discovery?.close()
     try {
       await this.#rememberRuns()
       await core.stop()
@@ -466,6 +495,7 @@ export async function createNode(options: NodeOptions = {}): Promise<Node> {
     )
     undo.push(() => node.stop())
     await node.ready()
+    if (options.mdns !== 'off' && !isLoopback(options.host ?? LOOPBACK)) await node.discover()
     return node
   } catch (thrown) {
     for (const step of undo.reverse()) await step()
@@ -481,7 +511,7 @@ async function makeParts(
   undo: (() => void | Promise<void>)[],
 ): Promise<Parts> {
   const { identity, network, genesis, store, lock } = openHome(mesh, options, asked, undo)
-  const host = options.host ?? '127.0.0.1'
+  const host = options.host ?? LOOPBACK
   const listener = await MeshListener.bind(host, options.port ?? 0, options.exactPort ?? false)
   undo.push(() => listener.close())
   const pool = new TrainingPool(options.threads)
