@@ -337,6 +337,11 @@ pub const PEER_SETTLED_MS: u64 = 10_000;
 pub const MIX_INTERVAL_MS: u64 = 60_000;
 /// Dials under way at once (count): half of [`PEERS_WANTED`], so that a start is quick.
 pub const DIALS_MAX: usize = 4;
+/// Authors that the owner of a node may ban (count). Arbitrary, sane: each is typed by a person.
+pub const BANS_MAX: usize = 256;
+/// Characters of a reason why somebody was not reached (count), which the other side may have had a
+/// part in. Arbitrary, sane: three lines.
+pub const REASON_CHARS_MAX: usize = 240;
 /// Nodes whose addresses are remembered (count); the least useful is forgotten.
 pub const BOOK_ENTRIES_MAX: usize = 256;
 /// Addresses that one peer told and that have not led anywhere yet (count): two of its messages.

@@ -21,6 +21,7 @@
 mod averaging;
 mod blobs;
 mod book;
+mod calling;
 mod commands;
 mod config;
 mod counters;
@@ -214,7 +215,7 @@ impl Node {
         node.restore_past(pruned, leftover, now)?;
         node.restore_deciding(&meta, now);
         node.wallet = wallet::Wallet::restore(&meta);
-        node.restore_book(&meta, now);
+        node.restore_peers(&meta, now);
         node.restore_groups(&meta, now)?;
         Ok(node)
     }
@@ -267,9 +268,8 @@ impl Node {
                 self.miss(&peer, now);
                 self.on_disconnected(&peer, &reason, now, out);
             }
-            Input::DialFailed { address, .. } => {
-                self.book.failed(&address, now.mono_ms, &mut self.rng);
-                self.counters.count("dial-failed");
+            Input::DialFailed { address, reason } => {
+                self.on_dial_failed(&address, &reason, now, out);
             }
             Input::Rtt { peer, rtt_ms } => {
                 if let Some(peer) = self.peers.get_mut(&peer) {
@@ -280,7 +280,10 @@ impl Node {
                 self.on_request(&peer, token, &bytes, now, out);
             }
             Input::Told { peer, token, bytes } => self.on_told(&peer, token, &bytes, now, out),
-            Input::Response { request, result } => self.on_response(request, result, now, out),
+            Input::Response { request, result } => {
+                self.on_pong(request, result.is_ok(), now, out);
+                self.on_response(request, result, now, out);
+            }
             Input::Gossip { peer, message, bytes } => {
                 self.on_gossip(&peer, message, &bytes, now, out);
             }
@@ -296,6 +299,7 @@ impl Node {
     fn advance(&mut self, now: Now, out: &mut Vec<Effect>) {
         if matches!(self.phase, Phase::Running | Phase::Stopping(_)) {
             self.time_out(now, out);
+            self.give_up_calls(now, out);
             self.look_at_runs(now, out);
             self.serve_commands(out);
             self.accuse(now);
@@ -362,6 +366,7 @@ impl Node {
             self.decide_ms(),
             self.groups.next_ms(),
             self.leave_ms(),
+            self.commands.calls.next_ms(),
             runs,
             self.outward_ms(now),
         ];

@@ -5,41 +5,26 @@
  * making it is the order of what can go wrong cheaply first: identity, lock, port, disk, core.
  */
 import * as path from 'node:path'
-import { updateConfigFile } from './config.js'
 import { SynapticError, toSynapticError } from './errors.js'
-import { makePrivateDirectory } from './files.js'
 import { Finalised } from './finalised.js'
-import { keepGenesis, readGenesis } from './genesis.js'
-import { type Home, homeAt, networkDirectory } from './home.js'
+import type { Home } from './home.js'
 import { coded } from './host/coded.js'
 import { Discovery } from './host/discovery.js'
 import { Hub, type Lagged } from './host/hub.js'
-import {
-  type Membership,
-  type Rows,
-  type RowsMemory,
-  Runs,
-  type TrainingEvent,
-} from './host/runs.js'
+import { type Membership, Runs, type TrainingEvent } from './host/runs.js'
 import { Calls, hostWith, interfaceAddresses, isLoopback, MeshListener } from './host/sockets.js'
-import { SqliteStore } from './host/store.js'
-import {
-  createIdentity,
-  type Identity,
-  noteHistory,
-  ownNetwork,
-  passingIdentity,
-  readIdentity,
-  requireHistory,
-} from './identity.js'
+import type { SqliteStore } from './host/store.js'
 import { decodeJoinLink, encodeJoinLink, LINK_ADDRESSES_MAX } from './link.js'
-import { Lock } from './lock.js'
+import type { Lock } from './lock.js'
 import { objectArgument } from './neural/arguments.js'
 import { checkNodeOptions } from './node-options.js'
+import { openHome, rowsMemory } from './open-home.js'
+import { type PeerChange, PeerChanges } from './peer-changes.js'
 import { completeRows, completeRun, type RowsRequest, type RunRequest } from './run-options.js'
 import { TrainingPool } from './training/pool.js'
 import { Names, type WaitOptions, Wallet } from './wallet.js'
 import {
+  type AddressView,
   type CommitteeMember,
   type CommitteeView,
   type FinalItem,
@@ -55,6 +40,7 @@ import {
   type MeshNode,
   type MeshStatus,
   type MovementPage,
+  type PeerView,
   type RunModel,
   type RunView,
   type TrainEvent,
@@ -117,8 +103,6 @@ export interface NodeStatus extends Omit<MeshStatus, 'storage'> {
 
 /** Name under which the store keeps the list of runs, for `status` without a node. */
 export const REMEMBERED_RUNS = 'runs'
-/** Name under which the store keeps the files of this node's rows. */
-const REMEMBERED_ROWS = 'rows'
 /** Final items in one answer of the control API. */
 const FINAL_PAGE_ITEMS = 256
 /** A checkpoint takes ten seconds, and its signatures one or two. */
@@ -227,6 +211,45 @@ export class Node {
   /** Calls another member. */
   dial(address: string): Promise<void> {
     return this.#parts.core.dial(address)
+  }
+
+  /**
+   * Calls another member and waits for what comes of it.
+   *
+   * @throws SynapticError `unreachable` with the reason, `address-invalid`
+   */
+  connect(address: string): Promise<PeerView> {
+    return this.#parts.core.connect(address)
+  }
+
+  /** Who is connected, and then who comes and goes, until the node ends. */
+  peers(): AsyncIterableIterator<PeerChange> {
+    return new PeerChanges(this.#parts.core, this.#hub.subscribe())
+  }
+
+  /** Addresses at which nobody is connected, each with the reason. */
+  unreached(): Promise<AddressView[]> {
+    return this.#parts.core.addresses()
+  }
+
+  /** Parts from a peer, by its node id, and keeps away from it for a minute. */
+  async disconnect(peer: string): Promise<void> {
+    await this.#parts.core.peer('disconnect', peer)
+  }
+
+  /** Parts from a node for good: there is no connection with it until {@link Node.unban}. */
+  async ban(node: string): Promise<void> {
+    await this.#parts.core.peer('ban', node)
+  }
+
+  /** Takes back a ban. */
+  async unban(node: string): Promise<void> {
+    await this.#parts.core.peer('unban', node)
+  }
+
+  /** How long a peer takes to answer a question, in milliseconds. */
+  async ping(peer: string): Promise<number> {
+    return (await this.#parts.core.peer('ping', peer)) ?? 0
   }
 
   /** @internal What became of the last calls, which is more than the core tells. */
@@ -534,63 +557,6 @@ async function makeParts(
   })
   const core = coded(made)
   return { core, listener, store, lock, pool, calls, network, genesis, name, advertise }
-}
-
-interface OpenHome {
-  readonly identity: Identity
-  readonly network: string
-  readonly genesis: Uint8Array | undefined
-  readonly store: SqliteStore | undefined
-  readonly lock: Lock | undefined
-}
-
-/** Identity and disk. A history that is forgotten takes a passing identity: see `noteHistory`. */
-function openHome(
-  mesh: MeshModule,
-  { home: place, storage, genesis }: NodeOptions,
-  asked: string | undefined,
-  undo: (() => void | Promise<void>)[],
-): OpenHome {
-  const passing = () => ({ identity: passingIdentity(mesh), store: undefined, genesis })
-  if (place === undefined) {
-    if (storage === 'sqlite') {
-      throw new SynapticError('usage', 'storage "sqlite" needs a home', 'name a directory as home')
-    }
-    return { ...passing(), network: asked ?? mesh.generateNetworkId(), lock: undefined }
-  }
-  const home = typeof place === 'string' ? homeAt(place, 'flag') : place
-  createIdentity(mesh, home)
-  const lock = Lock.acquire(home.lockFile)
-  undo.push(() => lock.release())
-  const own = ownNetwork(home)
-  const network = asked ?? own ?? mesh.generateNetworkId()
-  if (genesis !== undefined) keepGenesis(mesh, home, network, genesis)
-  const kept = readGenesis(home, network)
-  if (storage === 'memory') return { ...passing(), genesis: kept, network, lock }
-  const identity = readIdentity(mesh, home)
-  const directory = networkDirectory(home, network)
-  requireHistory(home, network, directory)
-  const store = SqliteStore.open(directory)
-  undo.push(() => store.close())
-  noteHistory(home, network)
-  if (own === undefined) settleIn(home, network)
-  return { identity, network, genesis: kept, store, lock }
-}
-
-/** Makes a network the one that the next start finds, here and on the command line. */
-function settleIn(home: Home, network: string): void {
-  makePrivateDirectory(path.dirname(home.configFile))
-  updateConfigFile(home.configFile, { network })
-}
-
-function rowsMemory(store: SqliteStore | undefined): RowsMemory {
-  return {
-    recall: () => {
-      const text = store?.recall(REMEMBERED_ROWS)
-      return text === undefined ? {} : (JSON.parse(text) as Record<string, Rows>)
-    },
-    remember: (rows) => store?.remember(REMEMBERED_ROWS, JSON.stringify(rows)),
-  }
 }
 
 /** Files named from this directory: the node may remember them and come back in another one. */

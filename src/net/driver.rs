@@ -85,6 +85,7 @@ pub struct Net {
     dials: BTreeMap<ConnectionId, String>,
     listeners: Vec<(ListenerId, String)>,
     reservations: Reservations,
+    relaying: circuit::Relaying,
     closing: bool,
     requests: BTreeMap<(Line, OutboundRequestId), OpenRequest>,
     answers: BTreeMap<u64, Answer>,
@@ -161,6 +162,7 @@ impl Net {
             dials: BTreeMap::new(),
             listeners: Vec::new(),
             reservations: Reservations::default(),
+            relaying: circuit::Relaying::default(),
             closing: false,
             requests: BTreeMap::new(),
             answers: BTreeMap::new(),
@@ -473,10 +475,14 @@ impl Net {
                 let (code, reason) = (not_found.error.code(), not_found.error.to_string());
                 self.pending.push_back(Event::NoDirectWay { code, reason });
             }
-            // How relaying goes is told by connections and listeners.
+            BehaviourEvent::Relay(event) => {
+                if let Some((reservations, circuits)) = self.relaying.on(&event) {
+                    self.pending.push_back(Event::Relaying { reservations, circuits });
+                }
+            }
+            // How own circuits go is told by connections and listeners.
             BehaviourEvent::Gossip(_)
             | BehaviourEvent::Identify(_)
-            | BehaviourEvent::Relay(_)
             | BehaviourEvent::Circuits(_) => {}
             BehaviourEvent::Limits(never)
             | BehaviourEvent::Memory(never)

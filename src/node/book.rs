@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::event::AddressView;
 use crate::identity::TransportId;
 use crate::limits;
 use crate::rng::Rng;
@@ -33,6 +34,8 @@ struct Entry {
     /// When a connection to its peer was lost, if that peer has not been reached or refused since.
     lost_ms: Option<u64>,
     failures: u32,
+    /// Why the last attempt came to nothing; empty when it did not, or there was none.
+    why: String,
     /// Not before this time.
     next_ms: u64,
     /// Being dialled since.
@@ -93,6 +96,7 @@ impl Book {
         entry.proved = true;
         entry.lost_ms = None;
         entry.failures = 0;
+        entry.why.clear();
         entry.dialling_ms = None;
         entry.next_ms = now_ms.saturating_add(limits::DIAL_RETRY_MS_MIN);
         self.tell_less(teller);
@@ -151,6 +155,53 @@ impl Book {
                 entry.next_ms = now_ms.saturating_add(limits::BAN_MS);
             }
         }
+    }
+
+    /// Marks an address as being dialled; `false` if it, or another one of its peer, is already.
+    pub(super) fn begin(&mut self, address: &str, now_ms: u64) -> bool {
+        let peer = peer_of(address);
+        let mut dialled = self.entries.iter().filter(|(_, entry)| entry.dialling_ms.is_some());
+        if dialled.any(|(text, entry)| text == address || peer.is_some() && entry.peer == peer) {
+            return false;
+        }
+        if let Some(entry) = self.entries.get_mut(address) {
+            entry.dialling_ms = Some(now_ms);
+        }
+        true
+    }
+
+    /// Keeps why nobody was reached.
+    pub(super) fn note(&mut self, address: &str, why: &str) {
+        if let Some(entry) = self.entries.get_mut(address) {
+            entry.why = why.chars().take(limits::REASON_CHARS_MAX).collect();
+        }
+    }
+
+    /// Whether there are addresses and each has failed at least so often.
+    pub(super) fn all_failed(&self, failures: u32) -> bool {
+        let failed = |entry: &Entry| entry.failures >= failures;
+        !self.entries.is_empty() && self.entries.values().all(failed)
+    }
+
+    /// Addresses of peers that are not here, those first that are tried next.
+    pub(super) fn unreached(
+        &self,
+        now_ms: u64,
+        is_here: impl Fn(&TransportId) -> bool,
+    ) -> Vec<AddressView> {
+        let away = |entry: &Entry| !entry.peer.as_ref().is_some_and(&is_here);
+        let away = self.entries.iter().filter(|(_, entry)| away(entry));
+        let mut views: Vec<AddressView> = away
+            .map(|(address, entry)| AddressView {
+                address: address.clone(),
+                failures: entry.failures,
+                reason: entry.why.clone(),
+                next_ms: entry.next_ms.saturating_sub(now_ms),
+                dialling: entry.dialling_ms.is_some(),
+            })
+            .collect();
+        views.sort_by_key(|view| view.next_ms);
+        views
     }
 
     /// Addresses to dial now, marked as being dialled: due, not of an `excluded` peer, one for each
@@ -289,6 +340,7 @@ impl Entry {
             teller: None,
             lost_ms: None,
             failures: 0,
+            why: String::new(),
             next_ms: now_ms,
             dialling_ms: None,
         }

@@ -8,6 +8,7 @@
 )]
 
 mod bounds;
+mod calling;
 mod exports;
 mod finality;
 mod groups;

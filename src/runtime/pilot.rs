@@ -228,6 +228,12 @@ impl Pilot {
                 *self.tallies.borrow_mut().entry("net-refused").or_default() += 1;
                 return None;
             }
+            net::Event::Relaying { reservations, circuits } => {
+                let mut tallies = self.tallies.borrow_mut();
+                tallies.insert("relay-reservations", count(reservations));
+                tallies.insert("relay-circuits", count(circuits));
+                return None;
+            }
             // Of no account to the node: it has the peer, by the circuit.
             net::Event::NoDirectWay { code, .. } => {
                 *self.tallies.borrow_mut().entry(code).or_default() += 1;
@@ -326,6 +332,10 @@ fn fired(timer: &mut Option<Delay>, cx: &mut Context<'_>) -> bool {
         *timer = None;
     }
     fired
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
 }
 
 fn failed(failure: net::Failure) -> RequestFailed {
