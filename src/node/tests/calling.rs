@@ -153,7 +153,7 @@ fn bans_are_bounded() {
     let mut mesh = Mesh::running(87, 1);
     let ban = |mesh: &mut Mesh, number: usize| {
         let mut bytes = [0; 32];
-        bytes[..8].copy_from_slice(&number.to_le_bytes());
+        bytes[..8].copy_from_slice(&u64::try_from(number).unwrap().to_le_bytes());
         let peer = crate::identity::AuthorId::from_bytes(bytes).to_string();
         mesh.ask(0, Command::Peer { peer, order: PeerOrder::Ban })
     };
