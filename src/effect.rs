@@ -50,6 +50,8 @@ pub enum Input {
     Disconnected {
         /// The peer.
         peer: TransportId,
+        /// Why, in words.
+        reason: String,
     },
     /// A dial asked for by [`Effect::Dial`] came to nothing.
     DialFailed {
@@ -206,6 +208,21 @@ pub enum Effect {
         /// On the monotonic clock, in milliseconds.
         at_mono_ms: u64,
     },
+}
+
+/// What is to be done with a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PeerOrder {
+    /// Part from it, and keep away from it for [`crate::limits::SILENCE_BAN_MS`]. Answer:
+    /// [`Reply::Done`].
+    Disconnect,
+    /// Part from it, and have no connection with its author until it is unbanned. Answer:
+    /// [`Reply::Done`].
+    Ban,
+    /// Take connections of its author again. Answer: [`Reply::Done`].
+    Unban,
+    /// Ask it something, and see how long that takes. Answer: [`Reply::Millis`].
+    Ping,
 }
 
 /// What gossip does with a message.
@@ -475,6 +492,20 @@ pub enum Command {
         /// Whose.
         owner: Option<AuthorId>,
     },
+    /// Open a connection and wait for what comes of it. Answer: [`Reply::Peer`].
+    Connect {
+        /// A multiaddr.
+        address: String,
+    },
+    /// Do something with a peer.
+    Peer {
+        /// Its author id or, while it is connected, its transport id.
+        peer: String,
+        /// What.
+        order: PeerOrder,
+    },
+    /// Addresses at which nobody is connected. Answer: [`Reply::Addresses`].
+    Addresses,
     /// Pay, or change a name, when the ledger allows it. Answer: [`Reply::Item`], when it is
     /// written; it is final later.
     Operate(Intention),

@@ -435,6 +435,21 @@ pub struct PeerView {
     pub rtt_ms: Option<u32>,
 }
 
+/// An address at which nobody is connected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressView {
+    /// A multiaddr.
+    pub address: String,
+    /// Dials in a row that came to nothing (count).
+    pub failures: u32,
+    /// Why the last one did; empty when none was tried.
+    pub reason: String,
+    /// Milliseconds until it may be tried again.
+    pub next_ms: u64,
+    /// Whether it is being dialled.
+    pub dialling: bool,
+}
+
 /// The whole node in numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Status {
@@ -448,6 +463,8 @@ pub struct Status {
     pub addresses: Vec<String>,
     /// Peers that proved their identity.
     pub peers: Vec<PeerView>,
+    /// Authors that its owner has banned.
+    pub banned: Vec<AuthorId>,
     /// Vertices in the history.
     pub vertices: u64,
     /// Blobs in the store.
@@ -477,6 +494,12 @@ pub enum Reply {
     Car(Vec<u8>),
     /// The node in numbers.
     Status(Box<Status>),
+    /// The peer that was reached.
+    Peer(Box<PeerView>),
+    /// How long something took, in milliseconds.
+    Millis(u64),
+    /// Addresses at which nobody is connected.
+    Addresses(Vec<AddressView>),
     /// What a join link is made of.
     Link(LinkInfo),
     /// The item that was asked about or written.

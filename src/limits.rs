@@ -337,6 +337,11 @@ pub const PEER_SETTLED_MS: u64 = 10_000;
 pub const MIX_INTERVAL_MS: u64 = 60_000;
 /// Dials under way at once (count): half of [`PEERS_WANTED`], so that a start is quick.
 pub const DIALS_MAX: usize = 4;
+/// Authors that the owner of a node may ban (count). Arbitrary, sane: each is typed by a person.
+pub const BANS_MAX: usize = 256;
+/// Characters of a reason why somebody was not reached (count), which the other side may have had a
+/// part in. Arbitrary, sane: three lines.
+pub const REASON_CHARS_MAX: usize = 240;
 /// Nodes whose addresses are remembered (count); the least useful is forgotten.
 pub const BOOK_ENTRIES_MAX: usize = 256;
 /// Addresses that one peer told and that have not led anywhere yet (count): two of its messages.
@@ -347,6 +352,15 @@ pub const BOOK_STORED_MAX: usize = 32;
 pub const DIAL_RETRY_MS_MIN: u64 = 1_000;
 /// Longest wait after a failed dial (milliseconds): who returns is found within two minutes.
 pub const DIAL_RETRY_MS_MAX: u64 = 120_000;
+/// How long a peer is missed whose connection was lost (milliseconds): a machine that wakes up or
+/// changes its network is back by then.
+pub const PEER_MISSED_MS: u64 = 180_000;
+/// Longest wait after a failed dial of a missed peer (milliseconds), jittered by a quarter: it is
+/// back within five seconds of its return.
+pub const DIAL_MISSED_MS_MAX: u64 = 3_000;
+/// Time without any input after which a node must have stood still (milliseconds): three of its own
+/// timers.
+pub const SLEPT_MS: u64 = 10_000;
 /// Time for a dial to end (milliseconds): longer than the driver's own, should it lose one.
 pub const DIAL_TIMEOUT_MS: u64 = 30_000;
 /// Time for a new connection to say hello (milliseconds): a slow phone signs in well under one.

@@ -40,6 +40,10 @@ pub const GROUP_PROTOCOL: &str = "/synaptic-mesh/group/1";
 /// What encrypts and authenticates a connection, as it is negotiated: [`crate::channel`].
 pub const CHANNEL_PROTOCOL: &str = "/synaptic-mesh/hybrid/1";
 
+/// A stream of bytes, one per beat, on which each side of a connection shows that it is there:
+/// [`crate::limits::HEARTBEAT_INTERVAL_MS`].
+pub const HEARTBEAT_PROTOCOL: &str = "/synaptic-mesh/heartbeat/1";
+
 /// The gossip topic on which the members of a network push new vertices to one another.
 pub fn vertices_topic(network: &NetworkId) -> String {
     format!("synaptic-mesh/{network}/vertices/1")

@@ -2,8 +2,8 @@
 //!
 //! Below it stand sockets of the host, above it the runtime. It speaks the hybrid channel
 //! ([`crate::channel`]) and yamux over WebSocket and WebRTC's data channels, and runs identify,
-//! ping, gossipsub and one request-response protocol; the node sees none of these words.
-//! [`Command`]s go in and never wait; [`Event`]s come out of [`Net::next`],
+//! ping, heartbeats, gossipsub and two request-response protocols; the node sees none of these
+//! words. [`Command`]s go in and never wait; [`Event`]s come out of [`Net::next`],
 //! which drives everything while it is awaited. Whoever stops awaiting stops the network, and that
 //! is the back-pressure: unread data stays in the sockets.
 //!
@@ -19,6 +19,8 @@ pub(crate) mod memory;
 pub(crate) mod relay;
 
 pub(crate) mod direct;
+
+pub(crate) mod heartbeat;
 
 pub(crate) mod behaviour;
 

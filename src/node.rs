@@ -21,6 +21,7 @@
 mod averaging;
 mod blobs;
 mod book;
+mod calling;
 mod commands;
 mod config;
 mod counters;
@@ -53,6 +54,7 @@ mod snapshots;
 mod training;
 mod transfer;
 mod views;
+mod waking;
 mod wallet;
 mod writer;
 mod writing;
@@ -125,7 +127,7 @@ pub struct Node {
     /// When to look for other peers than those that are there.
     mix_ms: Option<u64>,
     last_job: u64,
-    timer_ms: Option<u64>,
+    alarm: waking::Alarm,
     phase: Phase,
 }
 
@@ -204,7 +206,7 @@ impl Node {
             exchange_ms: now.mono_ms.saturating_add(limits::EXCHANGE_INTERVAL_MS),
             mix_ms: None,
             last_job: 0,
-            timer_ms: None,
+            alarm: waking::Alarm::default(),
             phase: Phase::Made,
         };
         (0..skipped).for_each(|_| node.counters.count("store-vertex-skipped"));
@@ -213,7 +215,7 @@ impl Node {
         node.restore_past(pruned, leftover, now)?;
         node.restore_deciding(&meta, now);
         node.wallet = wallet::Wallet::restore(&meta);
-        node.restore_book(&meta, now);
+        node.restore_peers(&meta, now);
         node.restore_groups(&meta, now)?;
         Ok(node)
     }
@@ -253,20 +255,21 @@ impl Node {
         if self.phase == Phase::Stopped {
             return Self::refuse_stopped(input, out);
         }
+        self.notice_sleep(now, out);
         match input {
             Input::Started => self.start(now, out),
             // A host's timer may fire a little early. Then it is set again, or nothing would come.
-            Input::Tick => self.timer_ms = None,
+            Input::Tick => self.alarm.timer_ms = None,
             Input::Listening { addresses } => self.on_listening(addresses, now, out),
             Input::Connected { peer, address, outbound, channel } => {
                 self.on_connected(&peer, address, (outbound, channel), now, out);
             }
-            Input::Disconnected { peer } => {
-                self.on_disconnected(&peer, "connection lost", now, out);
+            Input::Disconnected { peer, reason } => {
+                self.miss(&peer, now);
+                self.on_disconnected(&peer, &reason, now, out);
             }
-            Input::DialFailed { address, .. } => {
-                self.book.failed(&address, now.mono_ms, &mut self.rng);
-                self.counters.count("dial-failed");
+            Input::DialFailed { address, reason } => {
+                self.on_dial_failed(&address, &reason, now, out);
             }
             Input::Rtt { peer, rtt_ms } => {
                 if let Some(peer) = self.peers.get_mut(&peer) {
@@ -277,7 +280,10 @@ impl Node {
                 self.on_request(&peer, token, &bytes, now, out);
             }
             Input::Told { peer, token, bytes } => self.on_told(&peer, token, &bytes, now, out),
-            Input::Response { request, result } => self.on_response(request, result, now, out),
+            Input::Response { request, result } => {
+                self.on_pong(request, result.is_ok(), now, out);
+                self.on_response(request, result, now, out);
+            }
             Input::Gossip { peer, message, bytes } => {
                 self.on_gossip(&peer, message, &bytes, now, out);
             }
@@ -293,6 +299,7 @@ impl Node {
     fn advance(&mut self, now: Now, out: &mut Vec<Effect>) {
         if matches!(self.phase, Phase::Running | Phase::Stopping(_)) {
             self.time_out(now, out);
+            self.give_up_calls(now, out);
             self.look_at_runs(now, out);
             self.serve_commands(out);
             self.accuse(now);
@@ -348,8 +355,8 @@ impl Node {
         if matches!(self.phase, Phase::Made | Phase::Stopped) {
             return;
         }
-        if self.timer_ms.is_some_and(|timer_ms| timer_ms <= now.mono_ms) {
-            self.timer_ms = None;
+        if self.alarm.timer_ms.is_some_and(|timer_ms| timer_ms <= now.mono_ms) {
+            self.alarm.timer_ms = None;
         }
         let runs = self.following.values().filter_map(|following| following.next_ms).min();
         let next = [
@@ -359,14 +366,15 @@ impl Node {
             self.decide_ms(),
             self.groups.next_ms(),
             self.leave_ms(),
+            self.commands.calls.next_ms(),
             runs,
             self.outward_ms(now),
         ];
         let Some(next_ms) = next.into_iter().flatten().min() else { return };
         // Never at once: what is due now and was not done waits for something else.
         let next_ms = next_ms.max(now.mono_ms.saturating_add(limits::TIMER_MS_MIN));
-        if self.timer_ms.is_none_or(|timer_ms| next_ms < timer_ms) {
-            self.timer_ms = Some(next_ms);
+        if self.alarm.timer_ms.is_none_or(|timer_ms| next_ms < timer_ms) {
+            self.alarm.timer_ms = Some(next_ms);
             out.push(Effect::SetTimer { at_mono_ms: next_ms });
         }
     }

@@ -29,7 +29,8 @@ export async function setup({ check = false, chromium = 'no' } = {}) {
   await requireCargoTools()
   await requireNodeModules()
   if (check) await wantFann()
-  if (check) await wantReference()
+  if (check) await wantBeside('reference', 'the reference implementation of negentropy')
+  if (check) await wantBeside('libp2p', 'js-libp2p, and Node.js 22 for it where this one is older')
   return chromium === 'no' ? findBrowser() : await requireChromium(chromium === 'required')
 }
 
@@ -134,14 +135,14 @@ async function wantFann() {
   }
 }
 
-/** negentropy's reference, which tests/negentropy_interop.rs compares with; ignored without. */
-async function wantReference() {
-  const place = join(ROOT, 'tests/interop/reference')
+/** What tests of tests/interop compare with; they are skipped without. */
+async function wantBeside(folder, what) {
+  const place = join(ROOT, 'tests/interop', folder)
   const lock = readFileSync(join(place, 'package-lock.json'))
   const digest = createHash('sha256').update(lock).digest('hex')
   const stamp = join(place, 'node_modules/.installed-from')
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return
-  say('setup: npm ci in tests/interop/reference (the reference implementation of negentropy)')
+  say(`setup: npm ci in tests/interop/${folder} (${what})`)
   const quiet = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund']
   try {
     await npm(['ci', ...quiet], { cwd: place })

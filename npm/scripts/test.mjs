@@ -102,6 +102,7 @@ function groups({ chromedriver }) {
     ],
     package: [
       nodeTest('packed package (tests/node)', 'tests/node', { concurrency: 1 }),
+      nodeTest('beside js-libp2p (tests/interop)', 'tests/interop', { concurrency: 1 }),
       nodeTest('packaging (tests/packaging)', 'tests/packaging', { concurrency: 1 }),
       nodeTest('mesh in Chromium (tests/browser)', 'tests/browser', { concurrency: 1 }),
     ],

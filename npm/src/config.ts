@@ -28,6 +28,8 @@ export interface Settings {
   history: 'recent' | 'all'
   /** `refuse` takes peers with the hybrid channel only; `allow` also those of other programs. */
   classical: 'refuse' | 'allow'
+  /** `on` finds members on the local network, where the node listens beyond loopback. */
+  mdns: 'on' | 'off'
   /** Addresses of other members to call at start. */
   bootstrap: string[]
   /** Threads that train; 0 leaves one core for the rest. */
@@ -99,7 +101,7 @@ function networkId(value: unknown): { value: string } | { expected: string } {
 }
 
 /** One of these words: schema and check of a setting. */
-function oneOf<Word extends Settings['storage' | 'history' | 'classical']>(
+function oneOf<Word extends Settings['storage' | 'history' | 'classical' | 'mdns']>(
   ...words: readonly [Word, Word]
 ): Pick<Setting, 'schema' | 'check'> {
   return {
@@ -168,6 +170,12 @@ export const SETTINGS: Readonly<Record<SettingKey, Setting>> = {
     description: 'refuse takes peers with the hybrid channel only, allow also others',
     ...oneOf('refuse', 'allow'),
   },
+  mdns: {
+    env: 'SYNAPTIC_MDNS',
+    fallback: 'on',
+    description: 'on finds members on the local network, where it listens beyond loopback',
+    ...oneOf('on', 'off'),
+  },
   bootstrap: {
     env: 'SYNAPTIC_BOOTSTRAP',
     fallback: [],
@@ -194,6 +202,7 @@ const FLAGS: Readonly<Record<SettingKey, string>> = {
   storage: '--storage',
   history: 'the setting history',
   classical: 'the setting classical',
+  mdns: 'the setting mdns',
   bootstrap: 'the list of addresses',
   'training.threads': '--threads',
 }

@@ -11,12 +11,14 @@ export type { Lagged } from './host/hub.js'
 export type { Membership, TrainingEvent } from './host/runs.js'
 export { decodeJoinLink, encodeJoinLink, type JoinLink } from './link.js'
 export { createNode, type Node, type NodeEvent, type NodeOptions, type NodeStatus } from './node.js'
+export type { PeerChange } from './peer-changes.js'
 export type { ProofOptions, VerifyProof } from './proof.js'
 export { type RowsRequest, RUN_DEFAULTS, type RunRequest } from './run-options.js'
 export type { Score } from './training/protocol.js'
 export type { HoldRequest, Names, TransferRequest, WaitOptions, Wallet } from './wallet.js'
 export type {
   Activation,
+  AddressView,
   CommitteeMember,
   CommitteeView,
   ConsensusEngine,

@@ -3,7 +3,17 @@ import { objectArgument, onlyKnown } from './neural/arguments.js'
 
 const KNOWN = [
   ...['home', 'network', 'genesis', 'join', 'name', 'storage', 'bootstrap', 'advertise'],
-  ...['history', 'classical', 'host', 'port', 'exactPort', 'threads', 'worker', 'iceServers'],
+  ...[
+    'history',
+    'classical',
+    'mdns',
+    'host',
+    'port',
+    'exactPort',
+    'threads',
+    'worker',
+    'iceServers',
+  ],
 ]
 
 /**

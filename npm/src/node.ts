@@ -5,40 +5,26 @@
  * making it is the order of what can go wrong cheaply first: identity, lock, port, disk, core.
  */
 import * as path from 'node:path'
-import { updateConfigFile } from './config.js'
 import { SynapticError, toSynapticError } from './errors.js'
-import { makePrivateDirectory } from './files.js'
 import { Finalised } from './finalised.js'
-import { keepGenesis, readGenesis } from './genesis.js'
-import { type Home, homeAt, networkDirectory } from './home.js'
+import type { Home } from './home.js'
 import { coded } from './host/coded.js'
+import { Discovery } from './host/discovery.js'
 import { Hub, type Lagged } from './host/hub.js'
-import {
-  type Membership,
-  type Rows,
-  type RowsMemory,
-  Runs,
-  type TrainingEvent,
-} from './host/runs.js'
-import { Calls, hostWith, interfaceAddresses, MeshListener } from './host/sockets.js'
-import { SqliteStore } from './host/store.js'
-import {
-  createIdentity,
-  type Identity,
-  noteHistory,
-  ownNetwork,
-  passingIdentity,
-  readIdentity,
-  requireHistory,
-} from './identity.js'
+import { type Membership, Runs, type TrainingEvent } from './host/runs.js'
+import { Calls, hostWith, interfaceAddresses, isLoopback, MeshListener } from './host/sockets.js'
+import type { SqliteStore } from './host/store.js'
 import { decodeJoinLink, encodeJoinLink, LINK_ADDRESSES_MAX } from './link.js'
-import { Lock } from './lock.js'
+import type { Lock } from './lock.js'
 import { objectArgument } from './neural/arguments.js'
 import { checkNodeOptions } from './node-options.js'
+import { openHome, rowsMemory } from './open-home.js'
+import { type PeerChange, PeerChanges } from './peer-changes.js'
 import { completeRows, completeRun, type RowsRequest, type RunRequest } from './run-options.js'
 import { TrainingPool } from './training/pool.js'
 import { Names, type WaitOptions, Wallet } from './wallet.js'
 import {
+  type AddressView,
   type CommitteeMember,
   type CommitteeView,
   type FinalItem,
@@ -54,6 +40,7 @@ import {
   type MeshNode,
   type MeshStatus,
   type MovementPage,
+  type PeerView,
   type RunModel,
   type RunView,
   type TrainEvent,
@@ -90,6 +77,11 @@ export interface NodeOptions {
   readonly history?: 'recent' | 'all' | undefined
   /** `refuse`, the default, takes peers with the hybrid channel only; `allow` also others. */
   readonly classical?: 'refuse' | 'allow' | undefined
+  /**
+   * `on`, the default, finds members on the local network and is found by them, where the node
+   * listens beyond loopback; `off` does not.
+   */
+  readonly mdns?: 'on' | 'off' | undefined
   /** Training threads; 0, the default, leaves one core free. */
   readonly threads?: number | undefined
 }
@@ -111,8 +103,6 @@ export interface NodeStatus extends Omit<MeshStatus, 'storage'> {
 
 /** Name under which the store keeps the list of runs, for `status` without a node. */
 export const REMEMBERED_RUNS = 'runs'
-/** Name under which the store keeps the files of this node's rows. */
-const REMEMBERED_ROWS = 'rows'
 /** Final items in one answer of the control API. */
 const FINAL_PAGE_ITEMS = 256
 /** A checkpoint takes ten seconds, and its signatures one or two. */
@@ -120,6 +110,9 @@ const PROOF_MS = 30_000
 const PROOF_LOOK_MS = 500
 /** A core that has not come up by then will not. */
 const READY_TIMEOUT_MS = 20_000
+
+/** Who can call a node that says nothing else: this machine. */
+const LOOPBACK = '127.0.0.1'
 
 interface Parts {
   readonly core: MeshNode
@@ -155,6 +148,7 @@ export class Node {
   #addresses: readonly string[] = []
   #isReady = false
   #origin: string
+  #discovery: Discovery | undefined
   #stopping: Promise<void> | undefined
   #onReady: (() => void) | undefined
 
@@ -217,6 +211,45 @@ export class Node {
   /** Calls another member. */
   dial(address: string): Promise<void> {
     return this.#parts.core.dial(address)
+  }
+
+  /**
+   * Calls another member and waits for what comes of it.
+   *
+   * @throws SynapticError `unreachable` with the reason, `address-invalid`
+   */
+  connect(address: string): Promise<PeerView> {
+    return this.#parts.core.connect(address)
+  }
+
+  /** Who is connected, and then who comes and goes, until the node ends. */
+  peers(): AsyncIterableIterator<PeerChange> {
+    return new PeerChanges(this.#parts.core, this.#hub.subscribe())
+  }
+
+  /** Addresses at which nobody is connected, each with the reason. */
+  unreached(): Promise<AddressView[]> {
+    return this.#parts.core.addresses()
+  }
+
+  /** Parts from a peer, by its node id, and keeps away from it for a minute. */
+  async disconnect(peer: string): Promise<void> {
+    await this.#parts.core.peer('disconnect', peer)
+  }
+
+  /** Parts from a node for good: there is no connection with it until {@link Node.unban}. */
+  async ban(node: string): Promise<void> {
+    await this.#parts.core.peer('ban', node)
+  }
+
+  /** Takes back a ban. */
+  async unban(node: string): Promise<void> {
+    await this.#parts.core.peer('unban', node)
+  }
+
+  /** How long a peer takes to answer a question, in milliseconds. */
+  async ping(peer: string): Promise<number> {
+    return (await this.#parts.core.peer('ping', peer)) ?? 0
   }
 
   /** @internal What became of the last calls, which is more than the core tells. */
@@ -367,6 +400,24 @@ export class Node {
     await this.stop()
   }
 
+  /** @internal Finds members on the local network, and is found by them. */
+  async discover(): Promise<void> {
+    const { network, advertise } = this.#parts
+    this.#discovery = await Discovery.start({
+      network,
+      addresses: () => advertise.filter((address) => !/^\/ip4\/127\.|^\/ip6\/::1\//.test(address)),
+      // Fails when the node has ended.
+      found: (address) => void this.dial(address).catch(() => undefined),
+      failed: (reason) =>
+        this.#hub.emit({
+          type: 'warning',
+          code: 'mdns-failed',
+          message: `members on the local network are not found: ${reason}`,
+          hint: 'join by a link; `synaptic-mesh config set mdns off` switches this off',
+        }),
+    })
+  }
+
   /** Waits for the core to be up. */
   async ready(): Promise<void> {
     const ready = new Promise<void>((resolve) => {
@@ -383,6 +434,7 @@ export class Node {
 
   async #stop(): Promise<void> {
     const { core, listener, store, lock, pool } = this.#parts
+    this.#discovery?.close()
     try {
       await this.#rememberRuns()
       await core.stop()
@@ -466,6 +518,7 @@ export async function createNode(options: NodeOptions = {}): Promise<Node> {
     )
     undo.push(() => node.stop())
     await node.ready()
+    if (options.mdns !== 'off' && !isLoopback(options.host ?? LOOPBACK)) await node.discover()
     return node
   } catch (thrown) {
     for (const step of undo.reverse()) await step()
@@ -481,7 +534,7 @@ async function makeParts(
   undo: (() => void | Promise<void>)[],
 ): Promise<Parts> {
   const { identity, network, genesis, store, lock } = openHome(mesh, options, asked, undo)
-  const host = options.host ?? '127.0.0.1'
+  const host = options.host ?? LOOPBACK
   const listener = await MeshListener.bind(host, options.port ?? 0, options.exactPort ?? false)
   undo.push(() => listener.close())
   const pool = new TrainingPool(options.threads)
@@ -504,63 +557,6 @@ async function makeParts(
   })
   const core = coded(made)
   return { core, listener, store, lock, pool, calls, network, genesis, name, advertise }
-}
-
-interface OpenHome {
-  readonly identity: Identity
-  readonly network: string
-  readonly genesis: Uint8Array | undefined
-  readonly store: SqliteStore | undefined
-  readonly lock: Lock | undefined
-}
-
-/** Identity and disk. A history that is forgotten takes a passing identity: see `noteHistory`. */
-function openHome(
-  mesh: MeshModule,
-  { home: place, storage, genesis }: NodeOptions,
-  asked: string | undefined,
-  undo: (() => void | Promise<void>)[],
-): OpenHome {
-  const passing = () => ({ identity: passingIdentity(mesh), store: undefined, genesis })
-  if (place === undefined) {
-    if (storage === 'sqlite') {
-      throw new SynapticError('usage', 'storage "sqlite" needs a home', 'name a directory as home')
-    }
-    return { ...passing(), network: asked ?? mesh.generateNetworkId(), lock: undefined }
-  }
-  const home = typeof place === 'string' ? homeAt(place, 'flag') : place
-  createIdentity(mesh, home)
-  const lock = Lock.acquire(home.lockFile)
-  undo.push(() => lock.release())
-  const own = ownNetwork(home)
-  const network = asked ?? own ?? mesh.generateNetworkId()
-  if (genesis !== undefined) keepGenesis(mesh, home, network, genesis)
-  const kept = readGenesis(home, network)
-  if (storage === 'memory') return { ...passing(), genesis: kept, network, lock }
-  const identity = readIdentity(mesh, home)
-  const directory = networkDirectory(home, network)
-  requireHistory(home, network, directory)
-  const store = SqliteStore.open(directory)
-  undo.push(() => store.close())
-  noteHistory(home, network)
-  if (own === undefined) settleIn(home, network)
-  return { identity, network, genesis: kept, store, lock }
-}
-
-/** Makes a network the one that the next start finds, here and on the command line. */
-function settleIn(home: Home, network: string): void {
-  makePrivateDirectory(path.dirname(home.configFile))
-  updateConfigFile(home.configFile, { network })
-}
-
-function rowsMemory(store: SqliteStore | undefined): RowsMemory {
-  return {
-    recall: () => {
-      const text = store?.recall(REMEMBERED_ROWS)
-      return text === undefined ? {} : (JSON.parse(text) as Record<string, Rows>)
-    },
-    remember: (rows) => store?.remember(REMEMBERED_ROWS, JSON.stringify(rows)),
-  }
 }
 
 /** Files named from this directory: the node may remember them and come back in another one. */

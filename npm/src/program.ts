@@ -7,6 +7,7 @@ import { Command, Option } from 'commander'
 import { BYZANTINE_MAX, RULE_CHOICES } from './aggregation.js'
 import { addAgreementCommands } from './agreement.js'
 import * as read from './arguments.js'
+import { addConnectionCommands } from './connections.js'
 import { aborted, type CommandModule, type Context } from './context.js'
 import { DTYPES } from './formats/storage.js'
 import { FANN_ACTIVATIONS } from './neural/fann/activations.js'
@@ -65,6 +66,7 @@ export function buildProgram(version: string, runner: Runner): Command {
   addNodeCommands(program, bind)
   addNeuralCommands(program, bind)
   addRunCommands(program, bind)
+  addConnectionCommands(program, bind)
   addAgreementCommands(program, bind)
   addDagCommands(program, bind)
   addOtherCommands(program, bind)

@@ -22,6 +22,7 @@ pub struct Stream<T> {
     sealer: Sealer,
     opener: Opener,
     end: End,
+    came: u64,
 }
 
 /// What has become of our end of the stream.
@@ -75,8 +76,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Stream<T> {
         (peer, Self::of(io, Sealer::new(send), Opener::new(receive)))
     }
 
+    /// Bytes that have come from the transport since the handshake, whole frames or not (count).
+    pub fn came(&self) -> u64 {
+        self.came
+    }
+
     pub(super) fn of(io: T, sealer: Sealer, opener: Opener) -> Self {
-        Self { io, sealer, opener, end: End::Open }
+        Self { io, sealer, opener, end: End::Open, came: 0 }
     }
 
     /// Sends what is sealed.
@@ -122,6 +128,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<T> {
             };
             // Said in any case: the room is given back with it.
             let opened = this.opener.came(size, count);
+            this.came += u64::try_from(count).unwrap_or(u64::MAX);
             if ready!(outcome)? == 0 {
                 this.opener.over().map_err(invalid)?;
             }

@@ -43,13 +43,22 @@ pub const HANDSHAKES_BURST: u32 = 64;
 /// Handshakes of others that are answered per second after that (count): with 2 ms each, 4 % of the
 /// time of a core.
 pub const HANDSHAKES_PER_SECOND: u32 = 20;
-/// Streams of one connection (count): gossip, identify, ping and requests both ways, doubled.
+/// Streams of one connection (count): gossip, identify, ping, heartbeats and requests both ways,
+/// doubled.
 pub const STREAMS_PER_CONNECTION_MAX: usize = 64;
 /// Inbound streams of one connection that negotiate their protocol (count). A negotiation is one
 /// round trip or two; more at once is no honest use.
 pub const STREAMS_NEGOTIATING_MAX: usize = 16;
-/// Milliseconds between two pings. Also the longest time a dead connection looks alive, with
-/// [`PING_TIMEOUT_MS`].
+/// Milliseconds between two heartbeats: three of them before [`SILENCE_MS_MAX`], for 31 bytes each.
+pub const HEARTBEAT_INTERVAL_MS: u64 = 1_000;
+/// Milliseconds without a byte from a peer that sends heartbeats after which its connections end.
+/// With [`HEARTBEAT_LOOK_MS`] a vanished peer is known to be gone in four seconds; a lost packet is
+/// repeated twice before, and a node at work stands still for shorter.
+pub const SILENCE_MS_MAX: u64 = 3_500;
+/// Milliseconds between two looks for peers that have gone silent: what it adds to that time.
+pub const HEARTBEAT_LOOK_MS: u64 = 500;
+/// Milliseconds between two pings, which measure round trips. Also, with [`PING_TIMEOUT_MS`], how
+/// long a dead connection of a peer without heartbeats looks alive.
 pub const PING_INTERVAL_MS: u64 = 10_000;
 /// Milliseconds after which a ping failed. A page in the background runs timers once per second,
 /// and a busy tab stalls for seconds.

@@ -12,7 +12,9 @@ use libp2p::swarm::NetworkBehaviour;
 use libp2p::{StreamProtocol, identify, ping, relay as circuit};
 
 use crate::limits;
-use crate::net::{codec::Codec, crossing, direct, gossip, memory, relay, security::Live};
+use crate::net::{
+    codec::Codec, crossing, direct, gossip, heartbeat, memory, relay, security::Live,
+};
 
 /// What identify says of the protocols in use.
 const PROTOCOL_VERSION: &str = "/synaptic-mesh/1";
@@ -25,6 +27,7 @@ pub(crate) struct Behaviour {
     pub(crate) crossing: crossing::Behaviour,
     pub(crate) identify: identify::Behaviour,
     pub(crate) ping: ping::Behaviour,
+    pub(crate) heartbeat: heartbeat::Behaviour,
     pub(crate) gossip: gossip::Behaviour,
     pub(crate) requests: request_response::Behaviour<Codec>,
     pub(crate) packets: request_response::Behaviour<Codec>,
@@ -71,6 +74,7 @@ impl Behaviour {
             crossing: crossing::Behaviour::new(key.public().to_peer_id(), live.clone()),
             identify: identify::Behaviour::new(identify),
             ping: ping::Behaviour::new(ping),
+            heartbeat: heartbeat::Behaviour::new(live.clone()),
             gossip: gossip::Behaviour::new(topic)?,
             requests: request_response::Behaviour::with_codec(
                 Codec::new(limits::REQUEST_BYTES_MAX, limits::RESPONSE_BYTES_MAX),

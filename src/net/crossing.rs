@@ -3,7 +3,10 @@
 //! Two nodes that learn of each other at the same moment dial each other and end up with two
 //! connections. Both must keep the same one. The rule, which both can evaluate alone:
 //!
-//! - One of them leads through a relay and the other does not: the direct one stays.
+//! - The first leads through a relay and the second does not: the second stays.
+//! - The second leads through a relay and the first does not: the first stays, if they began within
+//!   [`limits::CONNECT_TIMEOUT_MS`] of each other. Nobody dials a peer it is connected to, so later
+//!   than that the peer has lost the first one, and it takes a moment until this is seen here.
 //! - Both dials by the same side: the newer connection stays. That side would not have dialled
 //!   while it saw the older one alive (a reloaded tab, a changed network).
 //! - Dials by both sides, within [`limits::CONNECT_TIMEOUT_MS`] of each other: the dial of the node
@@ -85,6 +88,7 @@ pub(crate) fn rule(
 ) -> Rule {
     match relayed {
         (true, false) => return Rule::Second,
+        (false, true) if apart_ms > limits::CONNECT_TIMEOUT_MS => return Rule::Second,
         (false, true) => return Rule::First,
         _ => {}
     }

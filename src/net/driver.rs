@@ -46,7 +46,7 @@ const SWEEP_MS: u64 = 1_000;
 const GOODBYE_MS: u64 = 1_000;
 
 /// After what idle time libp2p closes a connection: never, within what its timer can count (a
-/// 32-bit `setTimeout`). Pings find the dead ones, and the node ends the useless ones.
+/// 32-bit `setTimeout`). Heartbeats find the dead ones, and the node ends the useless ones.
 const IDLE_MS: u64 = 20 * 24 * 60 * 60 * 1_000;
 
 /// What a network driver needs.
@@ -85,6 +85,7 @@ pub struct Net {
     dials: BTreeMap<ConnectionId, String>,
     listeners: Vec<(ListenerId, String)>,
     reservations: Reservations,
+    relaying: circuit::Relaying,
     closing: bool,
     requests: BTreeMap<(Line, OutboundRequestId), OpenRequest>,
     answers: BTreeMap<u64, Answer>,
@@ -161,6 +162,7 @@ impl Net {
             dials: BTreeMap::new(),
             listeners: Vec::new(),
             reservations: Reservations::default(),
+            relaying: circuit::Relaying::default(),
             closing: false,
             requests: BTreeMap::new(),
             answers: BTreeMap::new(),
@@ -450,6 +452,13 @@ impl Net {
     fn on_behaviour(&mut self, event: BehaviourEvent) {
         match event {
             BehaviourEvent::Ping(event) => self.on_ping(&event),
+            BehaviourEvent::Heartbeat(silent) => {
+                if let Some(known) = self.peers.get_mut(&silent.peer) {
+                    known.reason = Some("no sign of life".to_owned());
+                }
+                // Fails when the connection is gone already.
+                let _ = self.swarm.disconnect_peer_id(silent.peer);
+            }
             BehaviourEvent::Gossip(gossipsub::Event::Message {
                 propagation_source,
                 message_id,
@@ -466,10 +475,14 @@ impl Net {
                 let (code, reason) = (not_found.error.code(), not_found.error.to_string());
                 self.pending.push_back(Event::NoDirectWay { code, reason });
             }
-            // How relaying goes is told by connections and listeners.
+            BehaviourEvent::Relay(event) => {
+                if let Some((reservations, circuits)) = self.relaying.on(&event) {
+                    self.pending.push_back(Event::Relaying { reservations, circuits });
+                }
+            }
+            // How own circuits go is told by connections and listeners.
             BehaviourEvent::Gossip(_)
             | BehaviourEvent::Identify(_)
-            | BehaviourEvent::Relay(_)
             | BehaviourEvent::Circuits(_) => {}
             BehaviourEvent::Limits(never)
             | BehaviourEvent::Memory(never)

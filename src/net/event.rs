@@ -119,6 +119,13 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// What this node relays for others has changed.
+    Relaying {
+        /// Peers with a reservation (count).
+        reservations: usize,
+        /// Circuits that are open (count).
+        circuits: usize,
+    },
     /// A ping came back.
     Rtt {
         /// The peer.

@@ -11,13 +11,16 @@ use libp2p::request_response::OutboundFailure;
 use libp2p::swarm::dial_opts::PeerCondition;
 use libp2p::swarm::{ConnectionError, DialError, ListenError};
 
+use crate::limits;
 use crate::net::event::Failure;
 use crate::net::transport::host::HostError;
 
-/// Why a dial came to nothing.
+/// Why a dial came to nothing, and what to do about it.
 pub(crate) fn dial(error: &DialError) -> String {
     match error {
-        DialError::LocalPeerId { .. } => "this is our own address".to_owned(),
+        DialError::LocalPeerId { .. } => {
+            "this is our own address; give that of another node".to_owned()
+        }
         DialError::NoAddresses => "no address to dial".to_owned(),
         DialError::DialPeerConditionFalse(PeerCondition::NotDialing) => {
             "a dial is under way".to_owned()
@@ -26,14 +29,42 @@ pub(crate) fn dial(error: &DialError) -> String {
             "connected already, or a dial is under way".to_owned()
         }
         DialError::Aborted => "given up".to_owned(),
-        DialError::WrongPeerId { obtained, .. } => format!("another peer answered: {obtained}"),
+        DialError::WrongPeerId { obtained, .. } => {
+            format!("another peer answered: {obtained}; ask for a fresh link or address")
+        }
         DialError::Denied { cause } => deepest(cause),
         DialError::Transport(errors) => match errors.first() {
-            Some((_, error)) => transport(error),
-            None => "no transport for this address".to_owned(),
+            Some((_, TransportError::Other(error))) => advised(deepest(error)),
+            _ => {
+                "no transport for this address; a node is dialled at /ip4/<address>/tcp/<port>/ws, \
+                  /ip6, /dns or /wss likewise, or through a relay at .../p2p-circuit"
+                    .to_owned()
+            }
         },
     }
 }
+
+/// What to do about a failure of a transport, by what it says. libp2p's own errors have no codes,
+/// and those of the host are sentences.
+fn advised(said: String) -> String {
+    const ADVICE: [(&str, &str); 7] = [
+        ("ECONNREFUSED", "nobody listens there: start that node, or ask for a fresh link"),
+        ("ENOTFOUND", "this name has no address: check its spelling"),
+        ("EHOSTUNREACH", "no way leads there from this network: check the address"),
+        ("ENETUNREACH", "this machine has no network that leads there"),
+        ("negotiation failed", NO_CHANNEL),
+        ("imeout", "nobody answered in time: check the address, and firewall or NAT between"),
+        ("eservation", "the peer is not at that relay any more: ask for a fresh link"),
+    ];
+    match ADVICE.iter().find(|(part, _)| said.contains(part)) {
+        Some((_, advice)) => format!("{said}; {advice}"),
+        None => said,
+    }
+}
+
+/// What is missing where no security protocol is common to both.
+const NO_CHANNEL: &str = "the two have no channel in common: the other side is an older version, \
+                          or another program, which the setting `classical allow` takes in";
 
 /// Why an incoming connection did not come about.
 pub(crate) fn incoming(error: &ListenError) -> String {
@@ -105,13 +136,15 @@ fn told(error: &io::Error) -> Option<io::ErrorKind> {
     None
 }
 
-/// The text of the innermost cause.
+/// The text of the innermost cause. The other side may have had a part in it, and it is shown to
+/// people: without what moves their cursor, and not at any length.
 fn deepest(error: &(dyn Error + 'static)) -> String {
     let mut error = error;
     while let Some(next) = below(error) {
         error = next;
     }
-    error.to_string()
+    let text = error.to_string();
+    text.chars().filter(|letter| !letter.is_control()).take(limits::REASON_CHARS_MAX).collect()
 }
 
 /// One step down a chain of causes. An `io::Error` made from another error names that one's cause

@@ -7,7 +7,7 @@
 //! circuit is secured and authenticated end to end as any other connection is, and the relay sees
 //! who talks with whom, when and how much.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use libp2p::core::{ConnectedPoint, transport::ListenerId};
 use libp2p::multiaddr::Protocol;
 use libp2p::relay::{Behaviour, Config, Status};
 use libp2p::swarm::{FromSwarm, NetworkBehaviour as _, behaviour::ExternalAddrConfirmed};
-use libp2p::{Multiaddr, PeerId};
+use libp2p::{Multiaddr, PeerId, relay};
 
 use crate::limits;
 use crate::net::direct::link;
@@ -76,6 +76,36 @@ pub(crate) fn way_to(peer: PeerId, endpoint: &ConnectedPoint) -> Multiaddr {
         }
         _ if link::is_direct_way(endpoint.get_remote_address()) => link::address_of(peer),
         _ => endpoint.get_remote_address().clone(),
+    }
+}
+
+/// Whom this node relays for.
+#[derive(Debug, Default)]
+pub(crate) struct Relaying {
+    /// Peers with a reservation.
+    reservations: BTreeSet<PeerId>,
+    /// Circuits that are open (count).
+    circuits: usize,
+}
+
+impl Relaying {
+    /// Takes note of an event; the numbers of reservations and circuits, if one changed.
+    pub(crate) fn on(&mut self, event: &relay::Event) -> Option<(usize, usize)> {
+        match event {
+            relay::Event::ReservationReqAccepted { src_peer_id, .. } => {
+                self.reservations.insert(*src_peer_id);
+            }
+            relay::Event::ReservationClosed { src_peer_id }
+            | relay::Event::ReservationTimedOut { src_peer_id } => {
+                self.reservations.remove(src_peer_id);
+            }
+            relay::Event::CircuitReqAccepted { .. } => self.circuits += 1,
+            relay::Event::CircuitClosed { .. } => {
+                self.circuits = self.circuits.saturating_sub(1);
+            }
+            _ => return None,
+        }
+        Some((self.reservations.len(), self.circuits))
     }
 }
 

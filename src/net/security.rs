@@ -9,10 +9,14 @@
 //! alone, so [`Live`] keeps the rest for as long as the connection lives, and refuses a second
 //! connection of the same peer id that proves anything else: whoever can forge an Ed25519 key
 //! gains nothing by connecting beside its owner.
+//!
+//! It also knows when something was last heard of a peer, and cuts off one that is gone: reading
+//! and writing fail from then on, and nothing waits for it.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
@@ -73,7 +77,7 @@ impl Security {
     ) -> io::Result<(PeerId, Secured<T>)> {
         let id = PeerId::from_bytes(peer.transport.as_bytes()).map_err(io::Error::other)?;
         let entry = self.live.enter(id, Channel::Hybrid { author: peer.author })?;
-        Ok((id, Secured { io: Either::Left(stream), _entry: entry }))
+        Ok((id, Secured { io: Either::Left(stream), came: 0, entry }))
     }
 
     fn noise<T>(
@@ -81,7 +85,7 @@ impl Security {
         (id, output): (PeerId, noise::Output<T>),
     ) -> io::Result<(PeerId, Secured<T>)> {
         let entry = self.live.enter(id, Channel::Classical)?;
-        Ok((id, Secured { io: Either::Right(output), _entry: entry }))
+        Ok((id, Secured { io: Either::Right(output), came: 0, entry }))
     }
 }
 
@@ -153,8 +157,24 @@ where
 /// A secured connection, of either kind.
 pub(crate) struct Secured<T> {
     io: Either<Stream<T>, noise::Output<T>>,
+    /// Bytes of the transport that had come when something was last heard; noise does not tell.
+    came: u64,
     /// Says what it proved, until it is dropped.
-    _entry: Entry,
+    entry: Entry,
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Secured<T> {
+    /// Notes that something was heard, if it was: of a frame that is on its way, too.
+    fn hear(&mut self, read: bool) {
+        let came = match &self.io {
+            Either::Left(stream) => stream.came(),
+            Either::Right(_) => self.came + u64::from(read),
+        };
+        if came != self.came {
+            self.came = came;
+            self.entry.pulse.hear(platform::now().mono_ms);
+        }
+    }
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Secured<T> {
@@ -163,7 +183,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Secured<T> {
         cx: &mut Context<'_>,
         into: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_read(cx, into)
+        self.entry.pulse.check()?;
+        let read = Pin::new(&mut self.io).poll_read(cx, into);
+        self.hear(read.is_ready());
+        read
     }
 }
 
@@ -173,14 +196,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Secured<T> {
         cx: &mut Context<'_>,
         from: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.entry.pulse.check()?;
         Pin::new(&mut self.io).poll_write(cx, from)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.entry.pulse.check()?;
         Pin::new(&mut self.io).poll_flush(cx)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.entry.pulse.check()?;
         Pin::new(&mut self.io).poll_close(cx)
     }
 }
@@ -190,10 +216,39 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Secured<T> {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Live(Arc<Mutex<BTreeMap<PeerId, Proved>>>);
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Proved {
     channel: Channel,
     connections: usize,
+    pulse: Arc<Pulse>,
+}
+
+/// When a peer was last heard, on whichever connection: milliseconds of the monotonic clock, or
+/// [`Pulse::CUT`].
+#[derive(Debug)]
+struct Pulse(AtomicU64);
+
+impl Pulse {
+    const CUT: u64 = u64::MAX;
+
+    fn new(now_ms: u64) -> Arc<Self> {
+        Arc::new(Self(AtomicU64::new(now_ms)))
+    }
+
+    fn hear(&self, now_ms: u64) {
+        self.0.store(now_ms, Ordering::Relaxed);
+    }
+
+    fn heard_ms(&self) -> Option<u64> {
+        Some(self.0.load(Ordering::Relaxed)).filter(|heard_ms| *heard_ms != Self::CUT)
+    }
+
+    fn check(&self) -> io::Result<()> {
+        match self.heard_ms() {
+            Some(_) => Ok(()),
+            None => Err(io::Error::new(io::ErrorKind::TimedOut, "the peer has gone silent")),
+        }
+    }
 }
 
 /// One connection's part in [`Live`].
@@ -201,6 +256,7 @@ struct Proved {
 struct Entry {
     live: Live,
     peer: PeerId,
+    pulse: Arc<Pulse>,
 }
 
 impl Live {
@@ -209,16 +265,35 @@ impl Live {
         self.lock().get(peer).map(|proved| proved.channel)
     }
 
+    /// When a peer with living connections was last heard.
+    pub(crate) fn heard_ms(&self, peer: &PeerId) -> Option<u64> {
+        self.lock().get(peer).and_then(|proved| proved.pulse.heard_ms())
+    }
+
+    /// Makes every use of a peer's living connections fail.
+    pub(crate) fn cut(&self, peer: &PeerId) {
+        if let Some(proved) = self.lock().get(peer) {
+            proved.pulse.hear(Pulse::CUT);
+        }
+    }
+
     fn enter(&self, peer: PeerId, channel: Channel) -> io::Result<Entry> {
+        let now_ms = platform::now().mono_ms;
         let mut live = self.lock();
-        let proved = live.entry(peer).or_insert(Proved { channel, connections: 0 });
+        let fresh = || Proved { channel, connections: 0, pulse: Pulse::new(now_ms) };
+        let proved = live.entry(peer).or_insert_with(fresh);
         if proved.channel != channel {
             let message = "this peer id is connected already and proved something else";
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
         }
         proved.connections += 1;
+        if proved.pulse.heard_ms().is_none() {
+            // Those before it are cut, and this one is not.
+            proved.pulse = Pulse::new(now_ms);
+        }
+        let pulse = Arc::clone(&proved.pulse);
         drop(live);
-        Ok(Entry { live: self.clone(), peer })
+        Ok(Entry { live: self.clone(), peer, pulse })
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<PeerId, Proved>> {

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::event::AddressView;
 use crate::identity::TransportId;
 use crate::limits;
 use crate::rng::Rng;
@@ -30,7 +31,11 @@ struct Entry {
     proved: bool,
     /// Who told it, if a peer did.
     teller: Option<TransportId>,
+    /// When a connection to its peer was lost, if that peer has not been reached or refused since.
+    lost_ms: Option<u64>,
     failures: u32,
+    /// Why the last attempt came to nothing; empty when it did not, or there was none.
+    why: String,
     /// Not before this time.
     next_ms: u64,
     /// Being dialled since.
@@ -89,19 +94,55 @@ impl Book {
         let is_news = !entry.proved;
         let teller = entry.teller.clone().filter(|_| is_news);
         entry.proved = true;
+        entry.lost_ms = None;
         entry.failures = 0;
+        entry.why.clear();
         entry.dialling_ms = None;
         entry.next_ms = now_ms.saturating_add(limits::DIAL_RETRY_MS_MIN);
         self.tell_less(teller);
         is_news
     }
 
-    /// A dial came to nothing, or its connection was lost or refused.
+    /// A dial came to nothing.
     pub(super) fn failed(&mut self, address: &str, now_ms: u64, rng: &mut Rng) {
         if let Some(entry) = self.entries.get_mut(address) {
             entry.failures = entry.failures.saturating_add(1);
             entry.dialling_ms = None;
-            entry.next_ms = now_ms.saturating_add(wait_ms(entry.failures, rng));
+            let is_missed = entry
+                .lost_ms
+                .is_some_and(|lost_ms| now_ms.saturating_sub(lost_ms) < limits::PEER_MISSED_MS);
+            let most_ms =
+                if is_missed { limits::DIAL_MISSED_MS_MAX } else { limits::DIAL_RETRY_MS_MAX };
+            entry.next_ms = now_ms.saturating_add(wait_ms(entry.failures, most_ms, rng));
+        }
+    }
+
+    /// Somebody is there and did not want this node: it is left in peace for longer each time.
+    pub(super) fn refused(&mut self, address: &str, now_ms: u64, rng: &mut Rng) {
+        if let Some(entry) = self.entries.get_mut(address) {
+            entry.lost_ms = None;
+        }
+        self.failed(address, now_ms, rng);
+    }
+
+    /// The connection to a peer was lost: its addresses are tried often for a while. Who stood
+    /// still, or lost its network, is back within minutes or for good.
+    pub(super) fn lost(&mut self, peer: &TransportId, now_ms: u64) {
+        for entry in self.entries.values_mut() {
+            if entry.peer.as_ref() == Some(peer) {
+                entry.lost_ms = Some(now_ms);
+            }
+        }
+    }
+
+    /// This node stood still, and may be on another network now: whatever led somewhere once is due
+    /// within a second.
+    pub(super) fn wake(&mut self, now_ms: u64, rng: &mut Rng) {
+        for entry in self.entries.values_mut().filter(|entry| entry.proved || entry.pinned) {
+            let spread_ms = u32::try_from(limits::DIAL_RETRY_MS_MIN).unwrap_or(u32::MAX);
+            let soon_ms = now_ms.saturating_add(u64::from(rng.below(spread_ms)));
+            entry.failures = 0;
+            entry.next_ms = entry.next_ms.min(soon_ms);
         }
     }
 
@@ -114,6 +155,53 @@ impl Book {
                 entry.next_ms = now_ms.saturating_add(limits::BAN_MS);
             }
         }
+    }
+
+    /// Marks an address as being dialled; `false` if it, or another one of its peer, is already.
+    pub(super) fn begin(&mut self, address: &str, now_ms: u64) -> bool {
+        let peer = peer_of(address);
+        let mut dialled = self.entries.iter().filter(|(_, entry)| entry.dialling_ms.is_some());
+        if dialled.any(|(text, entry)| text == address || peer.is_some() && entry.peer == peer) {
+            return false;
+        }
+        if let Some(entry) = self.entries.get_mut(address) {
+            entry.dialling_ms = Some(now_ms);
+        }
+        true
+    }
+
+    /// Keeps why nobody was reached.
+    pub(super) fn note(&mut self, address: &str, why: &str) {
+        if let Some(entry) = self.entries.get_mut(address) {
+            entry.why = why.chars().take(limits::REASON_CHARS_MAX).collect();
+        }
+    }
+
+    /// Whether there are addresses and each has failed at least so often.
+    pub(super) fn all_failed(&self, failures: u32) -> bool {
+        let failed = |entry: &Entry| entry.failures >= failures;
+        !self.entries.is_empty() && self.entries.values().all(failed)
+    }
+
+    /// Addresses of peers that are not here, those first that are tried next.
+    pub(super) fn unreached(
+        &self,
+        now_ms: u64,
+        is_here: impl Fn(&TransportId) -> bool,
+    ) -> Vec<AddressView> {
+        let away = |entry: &Entry| !entry.peer.as_ref().is_some_and(&is_here);
+        let away = self.entries.iter().filter(|(_, entry)| away(entry));
+        let mut views: Vec<AddressView> = away
+            .map(|(address, entry)| AddressView {
+                address: address.clone(),
+                failures: entry.failures,
+                reason: entry.why.clone(),
+                next_ms: entry.next_ms.saturating_sub(now_ms),
+                dialling: entry.dialling_ms.is_some(),
+            })
+            .collect();
+        views.sort_by_key(|view| view.next_ms);
+        views
     }
 
     /// Addresses to dial now, marked as being dialled: due, not of an `excluded` peer, one for each
@@ -250,7 +338,9 @@ impl Entry {
             pinned,
             proved: false,
             teller: None,
+            lost_ms: None,
             failures: 0,
+            why: String::new(),
             next_ms: now_ms,
             dialling_ms: None,
         }
@@ -263,11 +353,11 @@ pub(super) fn peer_of(address: &str) -> Option<TransportId> {
     peer.parse().ok()
 }
 
-/// Doubles with each failure up to the limit; jittered, so that a mesh that lost a node does not
+/// Doubles with each failure up to a limit; jittered, so that a mesh that lost a node does not
 /// dial it in step.
-fn wait_ms(failures: u32, rng: &mut Rng) -> u64 {
+fn wait_ms(failures: u32, most_ms: u64, rng: &mut Rng) -> u64 {
     let doublings = failures.saturating_sub(1).min(16);
-    let wait_ms = (limits::DIAL_RETRY_MS_MIN << doublings).min(limits::DIAL_RETRY_MS_MAX);
+    let wait_ms = (limits::DIAL_RETRY_MS_MIN << doublings).min(most_ms);
     let jitter_ms = u64::from(rng.below(u32::try_from(wait_ms / 2).unwrap_or(u32::MAX).max(1)));
     wait_ms / 2 + wait_ms / 4 + jitter_ms
 }
@@ -295,6 +385,41 @@ mod tests {
             now_ms = book.next_ms(now_ms, |_| false).unwrap();
         }
         assert!((20..60).contains(&dials), "{dials} dials in an hour");
+    }
+
+    /// When an address is dialled that fails each time, for an hour.
+    fn dials(book: &mut Book, rng: &mut Rng) -> Vec<u64> {
+        let (mut now_ms, mut dials) = (0, Vec::new());
+        while now_ms < 3_600_000 {
+            for due in book.due(4, now_ms, |_| false, rng) {
+                dials.push(now_ms);
+                book.failed(&due, now_ms, rng);
+            }
+            now_ms = book.next_ms(now_ms, |_| false).unwrap();
+        }
+        dials
+    }
+
+    #[test]
+    fn a_missed_peer_is_dialled_often_for_a_while_unless_it_refuses() {
+        let mut rng = Rng::from_u64(1);
+        let peer = peer_of(&address(1)).unwrap();
+        let waits = |dials: &[u64]| -> Vec<u64> {
+            dials.windows(2).map(|pair| pair[1] - pair[0]).collect()
+        };
+        let mut missed = Book::default();
+        missed.pin(&address(1), 0);
+        missed.lost(&peer, 0);
+        let dialled = dials(&mut missed, &mut rng);
+        let early = dialled.iter().filter(|at_ms| **at_ms < limits::PEER_MISSED_MS).count();
+        let longest = limits::DIAL_MISSED_MS_MAX + limits::DIAL_MISSED_MS_MAX / 4;
+        assert!(waits(&dialled[..early]).iter().all(|wait_ms| *wait_ms <= longest));
+        assert!(*waits(&dialled).iter().max().unwrap() > limits::DIAL_RETRY_MS_MAX / 2);
+        let mut refused = missed.clone();
+        refused.connected(&address(1), 0);
+        refused.lost(&peer, 0);
+        refused.refused(&address(1), 0, &mut rng);
+        assert!(dials(&mut refused, &mut rng).len() < 60, "the control");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::Node;
+use super::calling::Calls;
 use super::export::Export;
 use crate::clock::Now;
 use crate::dag::{BlobId, Payload, RunSpec, VertexId};
@@ -27,6 +28,8 @@ pub(super) struct Commands {
     written: BTreeMap<u64, Written>,
     /// Those that wait for a blob from the store.
     reading: VecDeque<Reading>,
+    /// Those that wait for a peer.
+    pub(super) calls: Calls,
     /// Those that end the node.
     stops: Vec<u64>,
 }
@@ -80,15 +83,15 @@ impl Commands {
 
     /// Forgets all other commands; gives those without an answer.
     pub(super) fn take_open(&mut self) -> Vec<u64> {
-        let Self { written, reading, stops: _ } = std::mem::take(self);
+        let Self { written, reading, calls, stops: _ } = std::mem::take(self);
         let open = written.into_iter().filter(|(_, written)| !written.answered);
         let reading = reading.iter().map(Reading::command);
-        open.map(|(command, _)| command).chain(reading).collect()
+        open.map(|(command, _)| command).chain(reading).chain(calls.commands()).collect()
     }
 
     /// Commands without an answer yet.
     pub(super) fn len(&self) -> usize {
-        self.written.len() + self.reading.len() + self.stops.len()
+        self.written.len() + self.reading.len() + self.calls.len() + self.stops.len()
     }
 }
 
@@ -127,7 +130,10 @@ impl Node {
                 self.hand_over_groups(out);
                 None
             }
+            Command::Addresses => Some(Ok(Reply::Addresses(self.unreached_addresses(now)))),
             _ if busy => Some(Err(busy_problem())),
+            Command::Connect { address } => self.connect(command, &address, now, out),
+            Command::Peer { peer, order } => self.order(command, &peer, order, now, out),
             Command::StartRun { spec, samples } => {
                 self.start_run(command, *spec, samples, now).err().map(Err)
             }
@@ -158,7 +164,7 @@ impl Node {
         }
     }
 
-    fn dial_address(&mut self, address: &str, now: Now) -> Result<Reply, Problem> {
+    pub(super) fn dial_address(&mut self, address: &str, now: Now) -> Result<Reply, Problem> {
         if !address.starts_with('/') || address.len() > limits::ADDRESS_BYTES_MAX {
             return Err(Problem {
                 code: "address-invalid",

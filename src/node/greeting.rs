@@ -39,6 +39,9 @@ impl NotGreeted {
     }
 }
 
+/// Why there is no connection with an author that the owner has banned.
+const UNWANTED: &str = "banned by the owner";
+
 /// The addresses among these at which a peer itself is reached.
 fn those_of(peer: &TransportId, addresses: &[String]) -> Vec<String> {
     let is_its_own = |address: &&String| book::peer_of(address).as_ref() == Some(peer);
@@ -46,6 +49,11 @@ fn those_of(peer: &TransportId, addresses: &[String]) -> Vec<String> {
 }
 
 impl Node {
+    /// Whether the owner has banned this author.
+    fn is_unwanted(&self, author: &AuthorId) -> bool {
+        self.penalties.banned.contains(author)
+    }
+
     /// Whether more peers are wanted.
     pub(super) fn wants_peers(&self) -> bool {
         self.peers.len() < limits::PEERS_WANTED
@@ -84,10 +92,13 @@ impl Node {
         if outbound && self.book.connected(&address, now.mono_ms) {
             self.store_book();
         }
+        let dialled = address.clone();
         let refused = if *peer == self.transport {
             Some("this is the node itself")
         } else if self.penalties.is_banned(peer, now.mono_ms) {
             Some("banned for a while")
+        } else if matches!(channel, Channel::Hybrid { author } if self.is_unwanted(&author)) {
+            Some(UNWANTED)
         } else if !self.peers.add(peer, address, (outbound, channel), now.mono_ms) {
             Some("too many peers")
         } else {
@@ -95,6 +106,10 @@ impl Node {
         };
         if let Some(reason) = refused {
             self.counters.count("connection-refused");
+            if outbound {
+                self.book.refused(&dialled, now.mono_ms, &mut self.rng);
+                self.note_unreached(&dialled, reason, now, out);
+            }
             out.push(Effect::Disconnect { peer: peer.clone(), reason: reason.to_owned() });
         } else if outbound && self.introduced {
             self.say_hello(peer, now, out);
@@ -199,6 +214,7 @@ impl Node {
                 transport: peer.clone(),
                 address,
             }));
+            self.on_met(peer, out);
         }
         self.hear_addresses(peer, &listens, now);
         self.on_heads(peer, &hello.heads, now);
@@ -251,6 +267,9 @@ impl Node {
             return Err(wrong("its first vertex is no identity".to_owned()));
         };
         let binding = hello.binding.clone().unwrap_or_else(|| first.clone());
+        if self.is_unwanted(&author) {
+            return Err(NotGreeted::busy(UNWANTED.to_owned()));
+        }
         if author == self.me {
             self.warn_elsewhere(now, out);
             return Err(wrong("it uses the identity of this node".to_owned()));
@@ -395,7 +414,8 @@ impl Node {
     pub(super) fn leave_foreign(&mut self, peer: &TransportId, now: Now, out: &mut Vec<Effect>) {
         let Some(known) = self.peers.get(peer) else { return };
         let (address, outbound) = (known.address.clone(), known.outbound);
-        self.part(peer, Offence::ForeignNetwork.code(), now, out);
+        let reason = "it belongs to another network; ask for a link to the one you mean";
+        self.part(peer, reason, now, out);
         if !outbound {
             return;
         }
@@ -439,6 +459,13 @@ impl Node {
         self.on_disconnected(peer, reason, now, out);
     }
 
+    /// A peer is gone that this node did not part from: it is called again soon.
+    pub(super) fn miss(&mut self, peer: &TransportId, now: Now) {
+        if self.peers.get(peer).is_some_and(super::peers::Peer::is_known) {
+            self.book.lost(peer, now.mono_ms);
+        }
+    }
+
     pub(super) fn on_disconnected(
         &mut self,
         peer: &TransportId,
@@ -454,7 +481,8 @@ impl Node {
         self.groups.forget_peer(peer, gone.author().as_ref());
         self.sync.on_disconnected(peer);
         if gone.outbound && !gone.is_known() {
-            self.book.failed(&gone.address, now.mono_ms, &mut self.rng);
+            self.book.refused(&gone.address, now.mono_ms, &mut self.rng);
+            self.note_unreached(&gone.address, reason, now, out);
         }
         if let Some(author) = gone.author() {
             let (transport, reason) = (peer.clone(), reason.to_owned());

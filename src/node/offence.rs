@@ -5,9 +5,9 @@
 //! for what it *sends*, never for what it merely forwards in good faith and could not know, and a
 //! link that loses what was sent costs a pause and no more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::identity::TransportId;
+use crate::identity::{AuthorId, TransportId};
 use crate::limits;
 
 /// A reason to penalise a peer.
@@ -88,7 +88,11 @@ impl Offence {
 
 /// Points and bans of peers, connected or not.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Penalties(BTreeMap<TransportId, Record>);
+pub(super) struct Penalties {
+    records: BTreeMap<TransportId, Record>,
+    /// Whom the owner wants no connection with; at most [`limits::BANS_MAX`].
+    pub(super) banned: BTreeSet<AuthorId>,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Record {
@@ -101,7 +105,7 @@ impl Penalties {
     /// Adds an offence; `true` when the peer is to be disconnected now.
     pub(super) fn add(&mut self, peer: &TransportId, offence: Offence, now_ms: u64) -> bool {
         self.make_room(peer, now_ms);
-        let record = self.0.entry(peer.clone()).or_insert(Record {
+        let record = self.records.entry(peer.clone()).or_insert(Record {
             points: 0,
             at_ms: now_ms,
             banned_until_ms: 0,
@@ -116,29 +120,38 @@ impl Penalties {
         true
     }
 
+    /// Keeps away from a peer for a while, whatever it did.
+    pub(super) fn pause(&mut self, peer: &TransportId, now_ms: u64) {
+        self.make_room(peer, now_ms);
+        let banned_until_ms = now_ms.saturating_add(limits::SILENCE_BAN_MS);
+        let fresh = Record { points: 0, at_ms: now_ms, banned_until_ms };
+        let record = self.records.entry(peer.clone()).or_insert(fresh);
+        record.banned_until_ms = record.banned_until_ms.max(banned_until_ms);
+    }
+
     /// Whether a peer is banned.
     pub(super) fn is_banned(&self, peer: &TransportId, now_ms: u64) -> bool {
-        self.0.get(peer).is_some_and(|record| record.banned_until_ms > now_ms)
+        self.records.get(peer).is_some_and(|record| record.banned_until_ms > now_ms)
     }
 
     /// How many peers are remembered.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.records.len()
     }
 
     /// Forgets the mildest record when a new one would be one too many.
     fn make_room(&mut self, peer: &TransportId, now_ms: u64) {
-        if self.0.len() < limits::PENALTIES_MAX || self.0.contains_key(peer) {
+        if self.records.len() < limits::PENALTIES_MAX || self.records.contains_key(peer) {
             return;
         }
         let mildest = self
-            .0
+            .records
             .iter()
             .min_by_key(|(_, record)| (record.banned_until_ms, record.points_at(now_ms)))
             .map(|(peer, _)| peer.clone());
         if let Some(peer) = mildest {
-            self.0.remove(&peer);
+            self.records.remove(&peer);
         }
     }
 }

@@ -8,6 +8,7 @@
 )]
 
 mod bounds;
+mod calling;
 mod exports;
 mod finality;
 mod groups;
@@ -19,6 +20,7 @@ mod ranges;
 mod runs;
 mod sampling;
 mod snapshots;
+mod staying;
 mod stores;
 mod stranger;
 mod wallet;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Node;
-use crate::event::{LinkInfo, PeerView, RunState, RunView, Status};
+use crate::event::{LinkInfo, RunState, RunView, Status};
 use crate::federated::Run;
 use crate::genesis::Genesis;
 use crate::identity::AuthorId;
@@ -45,20 +45,14 @@ impl Node {
     pub(super) fn status(&self) -> Status {
         let (blobs, blob_bytes) = self.blobs.stored();
         let wide = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-        let peers = self.peers.known().map(|(transport, peer, author)| PeerView {
-            author,
-            transport: transport.clone(),
-            address: peer.address.clone(),
-            outbound: peer.outbound,
-            channel: peer.channel,
-            rtt_ms: peer.rtt_ms,
-        });
+        let peers = self.peers.known().filter_map(|(transport, _, _)| self.peer_view(transport));
         Status {
             author: self.me,
             network: self.config.network,
             name: self.config.name.clone(),
             addresses: self.addresses.clone(),
             peers: peers.collect(),
+            banned: self.penalties.banned.iter().copied().collect(),
             vertices: wide(self.graph.len()),
             blobs: wide(blobs),
             blob_bytes,

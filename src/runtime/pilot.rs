@@ -207,7 +207,9 @@ impl Pilot {
             net::Event::Connected { peer, address, outbound, channel } => {
                 Input::Connected { peer: peer_of(peer)?, address, outbound, channel }
             }
-            net::Event::Disconnected { peer, .. } => Input::Disconnected { peer: peer_of(peer)? },
+            net::Event::Disconnected { peer, reason } => {
+                Input::Disconnected { peer: peer_of(peer)?, reason }
+            }
             net::Event::DialFailed { address, reason } => Input::DialFailed { address, reason },
             net::Event::Rtt { peer, rtt_ms } => Input::Rtt { peer: peer_of(peer)?, rtt_ms },
             net::Event::Request { peer, token, bytes } => {
@@ -224,6 +226,12 @@ impl Pilot {
             }
             net::Event::Refused { .. } => {
                 *self.tallies.borrow_mut().entry("net-refused").or_default() += 1;
+                return None;
+            }
+            net::Event::Relaying { reservations, circuits } => {
+                let mut tallies = self.tallies.borrow_mut();
+                tallies.insert("relay-reservations", count(reservations));
+                tallies.insert("relay-circuits", count(circuits));
                 return None;
             }
             // Of no account to the node: it has the peer, by the circuit.
@@ -324,6 +332,10 @@ fn fired(timer: &mut Option<Delay>, cx: &mut Context<'_>) -> bool {
         *timer = None;
     }
     fired
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
 }
 
 fn failed(failure: net::Failure) -> RequestFailed {

@@ -55,7 +55,7 @@ impl Trace {
             Input::Tick => ("tick", &[]),
             Input::Listening { .. } => ("listening", &[]),
             Input::Connected { peer, .. } => ("connected", peer.as_bytes()),
-            Input::Disconnected { peer } => ("disconnected", peer.as_bytes()),
+            Input::Disconnected { peer, .. } => ("disconnected", peer.as_bytes()),
             Input::DialFailed { address, .. } => ("dial-failed", address.as_bytes()),
             Input::Rtt { peer, .. } => ("rtt", peer.as_bytes()),
             Input::Request { bytes, .. } => ("request", bytes),

@@ -9,13 +9,13 @@ use js_sys::Promise;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::effect::Command;
+use crate::effect::{Command, PeerOrder};
 use crate::event::{Problem, Reply};
 use crate::identity::{NetworkId, Secrets};
 use crate::platform::{self, life};
 use crate::runtime::handle::{self, Handle, StartError};
 use crate::wasm::promise::{alive, promise};
-use crate::wasm::{finality, object, options, view};
+use crate::wasm::{finality, number, object, options, view};
 
 /// A whole node.
 #[wasm_bindgen]
@@ -76,6 +76,50 @@ impl MeshNode {
     #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
     pub fn dial(&self, address: String) -> Promise {
         self.ask(Command::Dial { address }, done)
+    }
+
+    /// Opens a connection to a multiaddr and waits for what comes of it. Rejects with
+    /// `unreachable` and the reason.
+    #[wasm_bindgen(unchecked_return_type = "Promise<PeerView>")]
+    pub fn connect(&self, address: String) -> Promise {
+        self.ask(Command::Connect { address }, |reply| match reply {
+            Reply::Peer(peer) => Some(view::peer(&peer)),
+            _ => None,
+        })
+    }
+
+    /// Does something with a peer, named by its node id or, while it is connected, its peer id. Of
+    /// `ping`: how long an answer took, in milliseconds.
+    #[wasm_bindgen(unchecked_return_type = "Promise<number | null>")]
+    pub fn peer(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "PeerOrder")] order: &str,
+        peer: String,
+    ) -> Promise {
+        let order = match order {
+            "disconnect" => PeerOrder::Disconnect,
+            "ban" => PeerOrder::Ban,
+            "unban" => PeerOrder::Unban,
+            "ping" => PeerOrder::Ping,
+            _ => {
+                let message = "order must be disconnect, ban, unban or ping".to_owned();
+                return rejected(object::bad(message));
+            }
+        };
+        self.ask(Command::Peer { peer, order }, |reply| match reply {
+            Reply::Millis(ms) => Some(number::count(ms)),
+            Reply::Done => Some(JsValue::NULL),
+            _ => None,
+        })
+    }
+
+    /// Addresses at which nobody is connected, and why.
+    #[wasm_bindgen(unchecked_return_type = "Promise<AddressView[]>")]
+    pub fn addresses(&self) -> Promise {
+        self.ask(Command::Addresses, |reply| match reply {
+            Reply::Addresses(views) => Some(view::addresses(&views)),
+            _ => None,
+        })
     }
 
     /// Starts a run, and joins it when `samples` is above 0.

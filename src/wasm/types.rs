@@ -227,6 +227,21 @@ export interface PeerView {
   readonly rttMs: number | null;
 }
 
+/** What can be done with a peer: `disconnect` keeps away from it for a minute. */
+export type PeerOrder = "disconnect" | "ban" | "unban" | "ping";
+
+/** An address at which nobody is connected. */
+export interface AddressView {
+  readonly address: string;
+  /** Dials in a row that came to nothing. */
+  readonly failures: number;
+  /** Why the last one did, and what to do; empty when none was tried. */
+  readonly reason: string;
+  /** Until it may be tried again. */
+  readonly nextMs: number;
+  readonly dialling: boolean;
+}
+
 /** A node in numbers. */
 export interface MeshStatus {
   readonly running: true;
@@ -235,6 +250,8 @@ export interface MeshStatus {
   readonly name: string;
   readonly addresses: readonly string[];
   readonly peers: readonly PeerView[];
+  /** Node ids that the owner has banned. */
+  readonly banned: readonly string[];
   readonly vertices: number;
   readonly blobs: { readonly count: number; readonly bytes: number };
   readonly runs: readonly RunView[];

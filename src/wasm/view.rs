@@ -6,7 +6,9 @@ use wasm_bindgen::JsValue;
 use crate::aggregation::Settings;
 use crate::dag::RunSpec;
 use crate::effect::Job;
-use crate::event::{Event, LinkInfo, ModelView, PeerView, RoundView, RunChange, RunState, RunView};
+use crate::event::{
+    AddressView, Event, LinkInfo, ModelView, PeerView, RoundView, RunChange, RunState, RunView,
+};
 use crate::neural::{Scaling, Specification};
 use crate::runtime::Notice;
 use crate::runtime::handle::FullStatus;
@@ -179,6 +181,14 @@ pub(crate) fn status(full: &FullStatus) -> JsValue {
         ("name", node.name.as_str().into()),
         ("addresses", texts(&node.addresses)),
         ("peers", node.peers.iter().map(peer).collect::<Array>().into()),
+        (
+            "banned",
+            node.banned
+                .iter()
+                .map(|author| JsValue::from(author.to_string()))
+                .collect::<Array>()
+                .into(),
+        ),
         ("vertices", count(node.vertices)),
         ("blobs", blobs),
         ("runs", runs(&node.runs)),
@@ -188,7 +198,8 @@ pub(crate) fn status(full: &FullStatus) -> JsValue {
     ])
 }
 
-fn peer(view: &PeerView) -> JsValue {
+/// A `PeerView`.
+pub(crate) fn peer(view: &PeerView) -> JsValue {
     object([
         ("id", view.author.to_string().into()),
         ("transport", transport(&view.address).into()),
@@ -198,6 +209,20 @@ fn peer(view: &PeerView) -> JsValue {
         ("channel", view.channel.name().into()),
         ("rttMs", view.rtt_ms.map_or(JsValue::NULL, Into::into)),
     ])
+}
+
+/// Each an `AddressView`.
+pub(crate) fn addresses(views: &[AddressView]) -> JsValue {
+    let view = |view: &AddressView| {
+        object([
+            ("address", view.address.as_str().into()),
+            ("failures", view.failures.into()),
+            ("reason", view.reason.as_str().into()),
+            ("nextMs", count(view.next_ms)),
+            ("dialling", view.dialling.into()),
+        ])
+    };
+    views.iter().map(view).collect::<Array>().into()
 }
 
 /// A `LinkInfo`.

@@ -11,6 +11,7 @@ import { controlTarget } from '../host/commands.js'
 import { ControlServer, type ControlTarget } from '../host/control.js'
 import { Dashboard } from '../host/dashboard.js'
 import { meet } from '../host/meet.js'
+import { isLoopback } from '../host/sockets.js'
 import { hasIdentity } from '../identity.js'
 import { decodeJoinLink } from '../link.js'
 import { createNode, type Node, type NodeEvent, wrongNetwork } from '../node.js'
@@ -113,10 +114,6 @@ function checkLink(config: Config, { join }: StartOptions): void {
   if (own !== '' && own !== network) throw wrongNetwork(network, own)
 }
 
-function isLoopback(config: Config): boolean {
-  return /^(127\.\d+\.\d+\.\d+|localhost|::1)$/.test(config.get('listen.host'))
-}
-
 async function makeNode(
   { home, output }: Context,
   config: Config,
@@ -134,13 +131,14 @@ async function makeNode(
     storage: config.get('storage'),
     history: config.get('history'),
     classical: config.get('classical'),
+    mdns: config.get('mdns'),
     bootstrap: config.get('bootstrap'),
     threads: config.get('training.threads'),
   })
   if (wanted !== 0 && node.port !== wanted) {
     output.note(`port ${wanted} is in use; listening on ${node.port} instead`)
   }
-  if (!isLoopback(config)) {
+  if (!isLoopback(config.get('listen.host'))) {
     output.note(`listening on ${config.get('listen.host')}: other machines can call this node`)
   }
   if (config.get('storage') === 'memory') {

@@ -15,9 +15,9 @@ import { stateText } from './finality-status.js'
 /** What the command prints; what a node alone knows is absent while none is running. */
 export type StatusData = Omit<
   NodeStatus,
-  'running' | 'addresses' | 'join' | 'counters' | 'finality'
+  'running' | 'addresses' | 'banned' | 'join' | 'counters' | 'finality'
 > &
-  Partial<Pick<NodeStatus, 'addresses' | 'join' | 'counters' | 'finality'>> & {
+  Partial<Pick<NodeStatus, 'addresses' | 'banned' | 'join' | 'counters' | 'finality'>> & {
     readonly running: boolean
     readonly dashboard?: string
   }

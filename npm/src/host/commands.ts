@@ -6,6 +6,7 @@
  */
 import * as path from 'node:path'
 import type { RuleChoice } from '../aggregation.js'
+import type { RelayStatus } from '../commands/relay-status.js'
 import { SynapticError, usageError } from '../errors.js'
 import { given } from '../given.js'
 import { decodeJoinLink } from '../link.js'
@@ -22,6 +23,7 @@ import type {
 } from '../wasm.js'
 import type { ControlTarget } from './control.js'
 import { meet } from './meet.js'
+import { metricsOf } from './metrics.js'
 import type { Membership } from './runs.js'
 
 type Body = Readonly<Record<string, unknown>>
@@ -51,6 +53,17 @@ export function controlTarget(node: Node, side: ProcessSide): ControlTarget {
       await node.dial(text(body, 'address'))
       return null
     },
+    'peer.list': async () => {
+      const { peers, banned } = await node.status()
+      return { peers, unreached: await node.unreached(), banned }
+    },
+    'peer.connect': (body) => node.connect(text(body, 'address')),
+    'peer.disconnect': (body) => withPeer(node, body, (id) => node.disconnect(id)),
+    'peer.ban': (body) => withPeer(node, body, (id) => node.ban(id)),
+    'peer.unban': (body) => withPeer(node, body, (id) => node.unban(id)),
+    'peer.ping': (body) => withPeer(node, body, (id) => node.ping(id)),
+    'relay.status': () => relayStatus(node),
+    metrics: async () => metricsOf(await node.status(), processFigures()),
     'run.list': async () => (await node.runs()).map(plainRun),
     'run.start': async (body) => membership(await node.startRun(runRequest(body))),
     'run.join': async (body) =>
@@ -123,6 +136,43 @@ export function plainRun(run: RunView): RunView {
 /** A task whose payload is text, so that it can be written as JSON. */
 function plainTask(task: GroupTask): unknown {
   return { ...task, payload: new TextDecoder().decode(task.payload) }
+}
+
+/**
+ * Does something with a peer that is named by the beginning of its id; says which it was and, where
+ * that is a number of milliseconds, what came of it.
+ */
+async function withPeer(
+  node: Node,
+  body: Body,
+  work: (id: string) => Promise<unknown>,
+): Promise<unknown> {
+  const name = text(body, 'peer')
+  const { peers, banned } = await node.status()
+  const ids = [...new Set([...peers.map(({ id }) => id), ...banned])]
+  const meant = ids.filter((id) => id.startsWith(name))
+  if (meant.length > 1) {
+    throw usageError(`${meant.length} nodes begin with "${name}"`, 'give more of the id')
+  }
+  const [id = name] = meant
+  const ms = await work(id)
+  return typeof ms === 'number' ? { id, ms } : { id }
+}
+
+async function relayStatus(node: Node): Promise<RelayStatus> {
+  const { addresses, counters, peers } = await node.status()
+  const isThroughOthers = (address: string): boolean => address.includes('/p2p-circuit')
+  return {
+    serves: addresses.some((address) => !isThroughOthers(address)),
+    reservations: counters['relay-reservations'] ?? 0,
+    circuits: counters['relay-circuits'] ?? 0,
+    through: addresses.filter(isThroughOthers),
+    relayed: peers.filter(({ path }) => path === 'relayed').map(({ id }) => id),
+  }
+}
+
+function processFigures(): { memoryBytes: number; uptimeSeconds: number } {
+  return { memoryBytes: process.memoryUsage.rss(), uptimeSeconds: process.uptime() }
 }
 
 function taskChange(body: Body): GroupTaskChange {

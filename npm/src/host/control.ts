@@ -4,14 +4,16 @@
  *
  * `POST /api/COMMAND` takes a JSON object and answers `{"ok":true,"data":...}` or
  * `{"ok":false,"error":{code,message,hint}}`; `run.export` answers with the bytes of the file.
- * `GET /api/status` is the same as POST, and `GET /api/events` is a stream of JSON lines. The
- * token is in a file that only the owner of the node can read.
+ * `GET /api/status` is the same as POST, `GET /api/events` is a stream of JSON lines, and
+ * `GET /api/metrics` the text that Prometheus reads. The token is in a file that only the owner of
+ * the node can read.
  */
 import type * as http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { SynapticError, toSynapticError } from '../errors.js'
 import { toJson } from '../output.js'
 import type { Dashboard } from './dashboard.js'
+import { type Metric, prometheusText } from './metrics.js'
 import {
   bearerToken,
   isOwnHost,
@@ -34,6 +36,9 @@ const STREAMS_MAX = 32
 const CONNECTIONS_MAX = 256
 /** Bytes an event reader may leave unread before it is cut off. */
 const STREAM_BYTES_MAX = 8 * 1024 * 1024
+
+/** Prometheus' text format. */
+const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 /** What the API controls. */
 export interface ControlTarget {
@@ -154,6 +159,7 @@ export class ControlServer {
     command: string,
   ): Promise<void> {
     if (command === 'events' && request.method === 'GET') return this.#stream(response)
+    if (command === 'metrics' && request.method === 'GET') return this.#metrics(response)
     const isRead = command === 'status' && request.method === 'GET'
     if (request.method !== 'POST' && !isRead) {
       response.writeHead(405, { allow: 'POST' }).end()
@@ -167,6 +173,12 @@ export class ControlServer {
     } else {
       sendJson(response, 200, { ok: true, data: data ?? null })
     }
+  }
+
+  async #metrics(response: http.ServerResponse): Promise<void> {
+    const metrics = (await this.#options.target.call('metrics', {})) as readonly Metric[]
+    const headers = { 'content-type': METRICS_TYPE, 'cache-control': 'no-store' }
+    response.writeHead(200, headers).end(prometheusText(metrics))
   }
 
   async #stream(response: http.ServerResponse): Promise<void> {

@@ -309,6 +309,11 @@ export function hostWith(listener: MeshListener, calls: Calls): Host {
   }
 }
 
+/** Whether only this machine can call at a host. */
+export function isLoopback(host: string): boolean {
+  return /^(127\.\d+\.\d+\.\d+|localhost|::1)$/.test(host)
+}
+
 /**
  * The addresses of this machine where a listener is bound to all of them: "0.0.0.0" is an address
  * to listen on, not one to call.

@@ -317,7 +317,7 @@ impl Mesh {
         for other in std::mem::take(&mut self.members[member].links) {
             self.members[other].links.remove(&member);
             let peer = self.transport(member);
-            self.post(other, 1, Input::Disconnected { peer });
+            self.post(other, 1, Input::Disconnected { peer, reason: "connection lost".to_owned() });
         }
     }
 
@@ -342,8 +342,16 @@ impl Mesh {
         if self.members[one].links.remove(&other) {
             self.members[other].links.remove(&one);
             let (first, second) = (self.transport(one), self.transport(other));
-            self.post(one, 1, Input::Disconnected { peer: second });
-            self.post(other, 1, Input::Disconnected { peer: first });
+            self.post(
+                one,
+                1,
+                Input::Disconnected { peer: second, reason: "connection lost".to_owned() },
+            );
+            self.post(
+                other,
+                1,
+                Input::Disconnected { peer: first, reason: "connection lost".to_owned() },
+            );
         }
     }
 

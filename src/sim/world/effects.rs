@@ -166,7 +166,11 @@ impl World {
         for (one, other, after_us) in [(node, peer, 0), (peer, node, latency_us)] {
             let gone = self.hosts[other].transport.clone();
             self.hosts[one].parting_us.insert(other, self.now_us + after_us);
-            self.post(one, after_us, Input::Disconnected { peer: gone });
+            self.post(
+                one,
+                after_us,
+                Input::Disconnected { peer: gone, reason: "connection lost".to_owned() },
+            );
             self.regraft(one);
         }
     }

@@ -1,0 +1,30 @@
+/** `relay status`: whom this node relays for, and who relays for it. */
+import { ControlClient } from '../client.js'
+import type { Context } from '../context.js'
+import { shortId } from '../output.js'
+
+/** What the command prints. */
+export interface RelayStatus {
+  /** Whether it can be a relay: it listens where others can call it. */
+  readonly serves: boolean
+  /** Peers that can be reached through this node, and connections of others that it relays. */
+  readonly reservations: number
+  readonly circuits: number
+  /** Addresses at which this node is reached through others. */
+  readonly through: readonly string[]
+  /** Peers to which it is connected through others. */
+  readonly relayed: readonly string[]
+}
+
+/** Prints it. */
+export async function run({ home, output }: Context): Promise<void> {
+  const status = await ControlClient.connect(home).call<RelayStatus>('relay.status')
+  output.result(status, () => relayText(status))
+}
+
+function relayText({ serves, reservations, circuits, through, relayed }: RelayStatus): string {
+  const relays = `relays for ${reservations} peers, ${circuits} connections at the moment`
+  const ways = through.map((address) => `reached at ${address}`)
+  const peers = relayed.map((id) => `connected through a relay: ${shortId(id)}`)
+  return [serves ? relays : 'no relay: it does not listen', ...ways, ...peers].join('\n')
+}
