@@ -435,7 +435,13 @@ function startRunCommand(run: Command): Command {
     .option('--epochs <n>', 'passes over the own rows per round', read.integer(1, 1_000), epochs)
     .option('--batch <n>', 'rows per step', read.integer(1, BATCH_MAX), batch)
     .option('--lr <rate>', 'learning rate', read.number(1e-12, 100), learningRate)
-    .option('--momentum <share>', 'momentum', read.share, momentum)
+    .option('--momentum <share>', 'momentum of the local training', read.share, momentum)
+    .option(
+      '--server-momentum <share>',
+      "share of a round's change that the next one goes on with",
+      read.share,
+      RUN_DEFAULTS.serverMomentum,
+    )
     .option(
       '--quorum <n>',
       'updates that close a round (default: all active members)',

@@ -40,6 +40,8 @@ export interface RunRequest extends RowsRequest, AggregationRequest {
   readonly batch?: number
   readonly learningRate?: number
   readonly momentum?: number
+  /** Share of the last round's change that is added to this one's; 0 unless given. */
+  readonly serverMomentum?: number
   /** Updates that close a round early; never more than there are active members. */
   readonly quorum?: number
   /** Updates without which no round closes; 2, or as many as the rule needs. */
@@ -57,6 +59,7 @@ export const RUN_DEFAULTS = {
   batch: 32,
   learningRate: 0.3,
   momentum: 0,
+  serverMomentum: 0,
   /** As many as there are active members: the core takes the smaller of the two. */
   quorum: 256,
   /** A run of one is no run: the founder waits for somebody. A rule may need more. */
@@ -72,6 +75,7 @@ const BOUNDS = {
   batch: [1, 4_096],
   learningRate: [Number.MIN_VALUE, 100],
   momentum: [0, 1 - Number.EPSILON],
+  serverMomentum: [0, 1 - Number.EPSILON],
   quorum: [1, 256],
   updatesMin: [1, 256],
   deadlineMs: [100, 86_400_000],

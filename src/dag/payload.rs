@@ -103,6 +103,10 @@ pub struct RunSpec {
     /// How a round's updates become one; if absent, by their mean, weighed by samples.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aggregation: Option<aggregation::Settings>,
+    /// The share of the last round's change that is added to this round's, over 0 and under 1; if
+    /// absent, none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_momentum: Option<f32>,
 }
 
 /// One author's contribution to a round: a difference of weights, as a blob.
@@ -237,6 +241,16 @@ impl RunSpec {
                 field: "momentum",
                 found: self.momentum,
                 expected: "from 0, under 1",
+            });
+        }
+        // None has one encoding: no field.
+        if let Some(momentum) = self.server_momentum
+            && !(momentum > 0.0 && momentum < 1.0)
+        {
+            return Err(Error::Number {
+                field: "server_momentum",
+                found: momentum,
+                expected: "over 0 and under 1, or left out",
             });
         }
         self.validate_aggregation()

@@ -107,6 +107,7 @@ pub(crate) fn spec() -> RunSpec {
         updates_min: 2,
         deadline_ms: 10_000,
         aggregation: None,
+        server_momentum: None,
     }
 }
 
@@ -333,13 +334,15 @@ fn rule(rule: Rule, byzantine: u32, radius: f32) -> Settings {
 
 /// Runs of before there were rules are read as they were written, and written the same.
 #[test]
-fn a_run_without_a_rule_says_nothing_of_rules() {
+fn a_run_without_options_says_nothing_of_them() {
     let bounds = cbor::Bounds { bytes_max: 65_536, items_max: 16_384, depth_max: 8 };
     let encoded = |spec: RunSpec| cbor::encode(&Payload::RunStart(spec)).unwrap();
-    let names = |bytes: &[u8]| bytes.windows(11).any(|name| name == b"aggregation");
+    let says = |bytes: &[u8], name: &[u8]| bytes.windows(name.len()).any(|part| part == name);
+    let names = |bytes: &[u8]| says(bytes, b"aggregation") || says(bytes, b"server_momentum");
     let plain = encoded(spec());
     let mut ruled = spec();
     ruled.updates_min = 3;
+    ruled.server_momentum = Some(0.7);
     ruled.aggregation = Some(rule(Rule::CenteredClipping, 1, 0.5));
     assert_eq!(ruled.validate(), Ok(()));
     let with_rule = encoded(ruled.clone());
@@ -357,7 +360,7 @@ fn a_run_without_a_rule_says_nothing_of_rules() {
 
 #[test]
 fn every_bound_of_a_run_is_checked() {
-    let table: [(Spoil, &str); 27] = [
+    let table: [(Spoil, &str); 30] = [
         (|s| s.name.clear(), "vertex-range"),
         (|s| s.name = "a".repeat(65), "vertex-range"),
         (|s| s.name = "Iris".to_owned(), "vertex-range"),
@@ -380,6 +383,10 @@ fn every_bound_of_a_run_is_checked() {
         (|s| s.quorum = 257, "vertex-range"),
         (|s| s.updates_min = 4, "vertex-range"),
         (|s| s.deadline_ms = 1, "vertex-range"),
+        // No server momentum has one encoding, too: no field.
+        (|s| s.server_momentum = Some(0.0), "vertex-range"),
+        (|s| s.server_momentum = Some(1.0), "vertex-range"),
+        (|s| s.server_momentum = Some(f32::NAN), "vertex-range"),
         // The mean has one encoding, and holds against nobody.
         (|s| s.aggregation = Some(rule(Rule::Mean, 0, 0.0)), "run-aggregation"),
         (|s| s.aggregation = Some(rule(Rule::Median, 1, -1.0)), "run-aggregation"),

@@ -97,29 +97,22 @@ impl Average {
         Ok(())
     }
 
-    /// The new weights from the old ones, both raw little-endian f32.
+    /// What the updates come to: the change of each weight.
     ///
     /// # Errors
-    /// [`Error::Empty`] without updates, [`Error::Length`] for weights of another model.
+    /// [`Error::Empty`] without updates.
     #[expect(
         clippy::as_conversions,
-        clippy::cast_possible_truncation,
         clippy::cast_precision_loss,
-        reason = "rounding to f32 is the last step of the rule; a sample sum is below 2^53"
+        reason = "a sample sum is below 2^53"
     )]
-    pub fn finish(&self, base: &[u8]) -> Result<Vec<u8>, Error> {
+    pub fn change(mut self) -> Result<Vec<f64>, Error> {
         if self.samples == 0 {
             return Err(Error::Empty);
         }
-        check_length(base, self.sum.len())?;
         let total = self.samples as f64;
-        let mut weights = Vec::with_capacity(base.len());
-        for (sum, base) in self.sum.iter().zip(values(base)) {
-            let change = sum / total;
-            let weight = (f64::from(base) + change) as f32;
-            weights.extend_from_slice(&weight.to_le_bytes());
-        }
-        Ok(weights)
+        self.sum.iter_mut().for_each(|sum| *sum /= total);
+        Ok(self.sum)
     }
 }
 
@@ -146,6 +139,21 @@ pub fn check_samples(samples: u32) -> Result<(), Error> {
     } else {
         Err(Error::Samples { samples })
     }
+}
+
+/// The weights after a change, raw little-endian f32 like those before it.
+///
+/// # Errors
+/// [`Error::Length`] for weights of another model.
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    reason = "rounding to f32 is the last step of every rule"
+)]
+pub(super) fn changed(base: &[u8], change: &[f64]) -> Result<Vec<u8>, Error> {
+    check_length(base, change.len())?;
+    let weight = |(base, change): (f32, &f64)| (f64::from(base) + change) as f32;
+    Ok(values(base).zip(change).map(weight).flat_map(f32::to_le_bytes).collect())
 }
 
 pub(super) fn check_length(bytes: &[u8], parameters: usize) -> Result<(), Error> {

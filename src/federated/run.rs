@@ -209,6 +209,13 @@ impl Run {
         })
     }
 
+    /// The vertex whose weights came before those of `base`, where an aggregate on it needs them:
+    /// nothing without server momentum, and nothing before the run's first vertex.
+    pub fn before(&self, base: &VertexId) -> Option<VertexId> {
+        self.spec.server_momentum?;
+        self.aggregates.get(base).map(|record| record.base)
+    }
+
     /// Every blob that an update or an aggregate names; some several times.
     pub fn blobs(&self) -> impl Iterator<Item = BlobId> {
         let deltas = self.updates.values().map(|update| update.delta);

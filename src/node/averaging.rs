@@ -271,9 +271,17 @@ impl Node {
         let Some(base) = self.blobs.get(&base) else {
             return self.await_blob(base, out);
         };
+        let before = run.before(&work.base).and_then(|before| following.weights(run, &before));
+        let before = match before {
+            None => None,
+            Some(before) => match self.blobs.get(&before) {
+                None => return self.await_blob(before, out),
+                bytes => bytes,
+            },
+        };
         let empty = Aggregator::new(run.spec(), 0);
         let aggregator = std::mem::replace(&mut work.aggregator, empty);
-        aggregator.finish(&base).map_or(Averaged::Failed, Averaged::Done)
+        aggregator.finish(&base, before.as_deref()).map_or(Averaged::Failed, Averaged::Done)
     }
 
     fn await_blob(&mut self, blob: BlobId, out: &mut Vec<Effect>) -> Averaged {

@@ -242,12 +242,16 @@ impl Node {
             for update in record.updates.iter().filter_map(|update| run.update(update)) {
                 need(update.delta, &[record.author, update.author]);
             }
-            if let Some(weights) = following.weights(run, &record.base) {
-                need(weights, &[record.author]);
+            for vertex in [Some(record.base), run.before(&record.base)].into_iter().flatten() {
+                if let Some(weights) = following.weights(run, &vertex) {
+                    need(weights, &[record.author]);
+                }
             }
         }
-        if let Some(weights) = following.weights(run, &following.head) {
-            need(weights, &[]);
+        for vertex in [Some(following.head), run.before(&following.head)].into_iter().flatten() {
+            if let Some(weights) = following.weights(run, &vertex) {
+                need(weights, &[]);
+            }
         }
         self.blobs.need(*id, &needs);
         needs.is_empty()

@@ -173,6 +173,8 @@ export interface RunOptions {
   readonly deadlineMs: number;
   /** How updates become one; if absent, by their mean, weighed by samples. */
   readonly aggregation?: Aggregation;
+  /** Share of the last round's change that is added to this one's, over 0 and under 1. */
+  readonly serverMomentum?: number;
   /** How many samples this node trains on; 0 starts the run without joining it. */
   readonly samples: number;
 }
@@ -199,6 +201,8 @@ export interface RunView {
   readonly momentum: number;
   /** How updates become one; null: by their mean, weighed by samples. */
   readonly aggregation: Aggregation | null;
+  /** Share of the last round's change that is added to this one's; 0 for none. */
+  readonly serverMomentum: number;
 }
 
 /** The current model of a run. */

@@ -129,6 +129,7 @@ pub(crate) fn run(view: &RunView) -> JsValue {
         ("learningRate", view.spec.learning_rate.into()),
         ("momentum", view.spec.momentum.into()),
         ("aggregation", aggregation(view.spec.aggregation)),
+        ("serverMomentum", view.spec.server_momentum.unwrap_or(0.0).into()),
     ])
 }
 

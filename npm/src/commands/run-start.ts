@@ -28,6 +28,7 @@ export interface RunStartOptions extends RowsOptions {
   readonly batch: number
   readonly lr: number
   readonly momentum: number
+  readonly serverMomentum: number
   readonly quorum?: number
   readonly minUpdates?: number
   readonly rule?: RuleChoice
@@ -51,6 +52,7 @@ export async function run(context: Context, options: RunStartOptions, name: stri
     ...rowsBody(context, options),
     ...{ name, layers, activation, task, classes, range, rounds, epochs, batch, momentum },
     learningRate: options.lr,
+    serverMomentum: options.serverMomentum,
     quorum: options.quorum,
     updatesMin: options.minUpdates,
     rule: options.rule,

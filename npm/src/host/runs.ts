@@ -47,6 +47,7 @@ export interface StartRunOptions extends Rows {
   readonly batch: number
   readonly learningRate: number
   readonly momentum: number
+  readonly serverMomentum: number
   readonly quorum: number
   readonly updatesMin: number
   readonly deadlineMs: number
@@ -157,10 +158,12 @@ export class Runs {
     const member = await this.#load(group, options.name, schema, options)
     const { name, rounds, epochs, batch, learningRate, momentum, seed, alone } = options
     const { quorum, updatesMin, deadlineMs, aggregation } = options
+    // None is left out: the history has one way to say it.
+    const serverMomentum = options.serverMomentum > 0 ? options.serverMomentum : undefined
     const score = alone ? await this.#trainAlone(member, { ...options, specification }) : null
     const training = { rounds, epochs, batch, learningRate, momentum, seed }
     const rules = { quorum, updatesMin, deadlineMs, samples: member.samples }
-    const how = given({ aggregation })
+    const how = given({ aggregation, serverMomentum })
     return this.#settle(async () => {
       // Preparing may have taken a while, in which another member can have taken the name.
       requireFreeName(await this.#node.runs(), name)

@@ -208,12 +208,13 @@ fn averaged(mesh: &Mesh, run: &VertexId, file: &[u8]) -> (Vec<u8>, Aggregate) {
     let known = mesh.node(0).runs().get(run).unwrap();
     let record = known.aggregate(&known.head()).unwrap();
     let car = car::read(file).unwrap();
-    let mut mean = Aggregator::new(&RunSpec { aggregation: None, ..known.spec().clone() }, 0);
+    let plain = RunSpec { aggregation: None, server_momentum: None, ..known.spec().clone() };
+    let mut mean = Aggregator::new(&plain, 0);
     for update in record.updates.iter().map(|id| known.update(id).unwrap()) {
         mean.add(update.samples, car.blobs[&update.delta].value).unwrap();
     }
     let base = known.aggregate(&record.base).unwrap().weights;
-    let bytes = mean.finish(car.blobs[&base].value).unwrap();
+    let bytes = mean.finish(car.blobs[&base].value, None).unwrap();
     let aggregate = Aggregate {
         run: *run,
         base: record.base,
@@ -227,8 +228,18 @@ fn averaged(mesh: &Mesh, run: &VertexId, file: &[u8]) -> (Vec<u8>, Aggregate) {
 
 #[test]
 fn an_aggregate_by_another_rule_than_the_runs_is_found() {
+    check_other_rule(median_run(3));
+}
+
+#[test]
+fn an_aggregate_without_the_momentum_of_its_run_is_found() {
+    check_other_rule(RunSpec { server_momentum: Some(0.5), ..tiny_run(3, 3) });
+}
+
+/// A run whose last aggregate is exchanged for the mean, signed by its author.
+fn check_other_rule(spec: RunSpec) {
     let mut mesh = Mesh::running(84, 3);
-    let run = mesh.start_run(0, median_run(3));
+    let run = mesh.start_run(0, spec);
     mesh.run_for(500);
     mesh.join(1, &run);
     mesh.join(2, &run);
