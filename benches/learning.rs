@@ -1,8 +1,9 @@
-//! What hostile members do to a run, by aggregation rule: the tables of `docs/learning.md`.
+//! What hostile members do to a run, by aggregation rule, and what compressed updates cost it: the
+//! tables of `docs/learning.md`.
 //!
-//! `cargo bench --no-default-features --bench learning` prints them, `-- --write` replaces them on
-//! the page; a quarter of an hour on two busy cores. In `cargo test` a corner of them runs, so that
-//! it keeps working.
+//! `cargo bench --no-default-features --bench learning` prints them, `-- --write` replaces them
+//! on the page, `-- --compression` does those of compressed updates only; some minutes on two
+//! cores. In `cargo test` a corner of them runs, so that it keeps working.
 //!
 //! Ten members learn the digits, 64-32-10, with a learning rate of 0.3 and five local epochs, from
 //! the same seeds under every rule and attack. The last `f` are hostile: they know every honest
@@ -15,6 +16,9 @@
     clippy::indexing_slicing,
     reason = "numbers of a benchmark are small"
 )]
+
+#[path = "learning/compression.rs"]
+mod compression;
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,6 +34,8 @@ const MEMBERS: usize = 10;
 const ROUNDS: u32 = 20;
 /// Passes over the rows in every round, as a run's default has it.
 const EPOCHS: u32 = 5;
+/// Rows of a step, as a run's default has it.
+const BATCH: u32 = 32;
 /// Rounds whose accuracies make one figure, the last ones: a single one jumps about.
 const LAST: usize = 5;
 const SEEDS: [u64; 3] = [1, 2, 3];
@@ -113,6 +119,10 @@ struct Task {
 impl Task {
     /// Divided evenly, or by a Dirichlet distribution of each class.
     fn new(alpha: Option<f64>, seed: u64) -> Self {
+        Self::of(MEMBERS, alpha, seed)
+    }
+
+    fn of(members: usize, alpha: Option<f64>, seed: u64) -> Self {
         let all = Dataset::parse(DIGITS, &dataset::Options::default()).expect("the digits");
         let (training, test) = all.split(0.2, seed).expect("rows enough");
         let scaling = training.fit_scaling(dataset::Kind::Range).expect("numbers");
@@ -120,13 +130,13 @@ impl Task {
         let (training, test) = (scaled(&training), scaled(&test));
         let mut order: Vec<usize> = (0..training.rows()).collect();
         Rng::from_u64_stream(seed, 70).shuffle(&mut order);
-        let even = |member: usize| order.iter().skip(member).step_by(MEMBERS).copied();
+        let even = |member: usize| order.iter().skip(member).step_by(members).copied();
         let shares: Vec<Dataset> = match alpha {
-            None => (0..MEMBERS)
+            None => (0..members)
                 .map(|member| training.select(&even(member).collect::<Vec<_>>()))
                 .collect(),
             Some(alpha) => {
-                training.dirichlet_split(MEMBERS as u32, alpha, seed).expect("a lucky draw")
+                training.dirichlet_split(members as u32, alpha, seed).expect("a lucky draw")
             }
         };
         let flipped = shares.iter().map(flipped).collect();
@@ -152,6 +162,7 @@ fn specification() -> Specification {
 #[derive(Clone, Copy)]
 struct Setting {
     epochs: u32,
+    batch: u32,
     rounds: u32,
     byzantine: usize,
     attack: Attack,
@@ -162,10 +173,16 @@ struct Setting {
 /// The accuracy on the test rows after every round, of 100. A run whose weights leave all bounds
 /// ends early, as it does for members: its last accuracy is what it comes to.
 fn run(task: &Task, setting: Setting) -> Vec<f64> {
+    run_sent(task, setting, |_| {})
+}
+
+/// The same, where something happens to updates on their way.
+fn run_sent(task: &Task, setting: Setting, mut send: impl FnMut(&mut [Vec<f32>])) -> Vec<f64> {
+    let members = task.shares.len();
     let specification = specification();
     let mut network = Network::new(&specification, setting.seed).expect("a network");
     let mut before = network.weights();
-    let mut momentum = vec![Vec::new(); MEMBERS];
+    let mut momentum = vec![Vec::new(); members];
     let mut rng = Rng::from_u64_stream(setting.seed, 71);
     let mut arena = Arena::new();
     let mut accuracies = Vec::new();
@@ -175,15 +192,15 @@ fn run(task: &Task, setting: Setting) -> Vec<f64> {
             let seed = setting.seed << 32 | u64::from(round) << 8 | member as u64;
             let training = LocalTraining {
                 epochs: setting.epochs,
-                batch: 32,
+                batch: setting.batch,
                 learning_rate: 0.3,
                 momentum: 0.0,
                 seed,
             };
             Some(train_update(&specification, &base, data, training).ok()?.delta)
         };
-        let hostile = MEMBERS - setting.byzantine;
-        let updates = (0..MEMBERS).map(|member| {
+        let hostile = members - setting.byzantine;
+        let updates = (0..members).map(|member| {
             let lies = member >= hostile && setting.attack == Attack::Labels;
             local(if lies { &task.flipped[member] } else { &task.shares[member] }, member)
         });
@@ -191,8 +208,9 @@ fn run(task: &Task, setting: Setting) -> Vec<f64> {
         if matches!(setting.defence, Defence::Momentum(_)) {
             updates.iter_mut().zip(&mut momentum).for_each(|(update, held)| smooth(update, held));
         }
+        send(&mut updates);
         attack(&mut updates, hostile, setting.attack, &mut rng);
-        let trusted = || local(&task.trusted, MEMBERS);
+        let trusted = || local(&task.trusted, members);
         let Some(change) = defend(&updates, task, setting, trusted) else { break };
         let next = next_weights(&base, &before, &change, setting.defence);
         before = base;
@@ -279,15 +297,20 @@ fn weighted_mean(rows: &[Vec<f32>], shares: &[Dataset]) -> Vec<f64> {
     (0..rows[0].len()).map(column).collect()
 }
 
-/// Computes on every core; results in the order of the settings.
+/// Runs on every core; results in the order of the settings.
 fn every(settings: &[(&Task, Setting)]) -> Vec<Vec<f64>> {
+    on_every_core(settings, |(task, setting)| run(task, *setting))
+}
+
+/// Computes on every core; results in the order of the items.
+fn on_every_core<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
         loop {
             let place = next.fetch_add(1, Ordering::Relaxed);
-            let Some((task, setting)) = settings.get(place) else { return done };
-            done.push((place, run(task, *setting)));
+            let Some(item) = items.get(place) else { return done };
+            done.push((place, work(item)));
         }
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -299,7 +322,7 @@ fn every(settings: &[(&Task, Setting)]) -> Vec<Vec<f64>> {
             .collect::<Vec<_>>()
     });
     results.sort_by_key(|(place, _)| *place);
-    results.into_iter().map(|(_, accuracies)| accuracies).collect()
+    results.into_iter().map(|(_, result)| result).collect()
 }
 
 /// Mean of the last rounds.
@@ -323,8 +346,8 @@ fn table(title: &str, alpha: Option<f64>, byzantine: usize) -> String {
     for (_, defence) in DEFENCES {
         for (_, attack) in ATTACKS {
             for (task, seed) in tasks.iter().zip(SEEDS) {
-                let (epochs, rounds) = (EPOCHS, ROUNDS);
-                let setting = Setting { epochs, rounds, byzantine, attack, defence, seed };
+                let (epochs, batch, rounds) = (EPOCHS, BATCH, ROUNDS);
+                let setting = Setting { epochs, batch, rounds, byzantine, attack, defence, seed };
                 settings.push((task, setting));
             }
         }
@@ -363,7 +386,18 @@ fn baseline() -> String {
         for (name, defence) in rows {
             let setting = |(task, seed)| {
                 let (byzantine, attack) = (0, Attack::None);
-                (task, Setting { epochs: EPOCHS, rounds, byzantine, attack, defence, seed })
+                (
+                    task,
+                    Setting {
+                        epochs: EPOCHS,
+                        batch: BATCH,
+                        rounds,
+                        byzantine,
+                        attack,
+                        defence,
+                        seed,
+                    },
+                )
             };
             let runs = every(&tasks.iter().zip(1..).map(setting).collect::<Vec<_>>());
             let (mean, off) = spread(&runs.iter().map(|run| last(run)).collect::<Vec<_>>());
@@ -384,6 +418,9 @@ fn reached(runs: &[Vec<f64>], accuracy: f64) -> String {
     let word = |rounds: usize| {
         if rounds == usize::MAX { "never".to_owned() } else { rounds.to_string() }
     };
+    if never == rounds.len() {
+        return "never".to_owned();
+    }
     // Of an even number the upper one: never the more flattering.
     let middle = word(rounds[rounds.len() / 2]);
     let most = rounds[..rounds.len() - never].last();
@@ -399,7 +436,8 @@ fn corner() {
     let task = Task::new(None, 1);
     let run = |defence| {
         let (attack, byzantine) = (Attack::Flip(10.0), 2);
-        let setting = Setting { epochs: 1, rounds: 8, byzantine, attack, defence, seed: 1 };
+        let setting =
+            Setting { epochs: 1, batch: BATCH, rounds: 8, byzantine, attack, defence, seed: 1 };
         *run(&task, setting).last().expect("rounds")
     };
     let (mean, clipped) = (run(Defence::Mean), run(Defence::Rule(Rule::CenteredClipping)));
@@ -411,18 +449,30 @@ fn main() {
     let words: Vec<String> = std::env::args().collect();
     let has = |word: &str| words.iter().any(|given| given == word);
     if !has("--bench") {
+        compression::corner();
         return corner();
     }
-    let mut text = baseline();
-    text += &table("Rows divided evenly, 2 of 10 hostile:", None, 2);
-    text += &table("Rows divided evenly, 3 of 10 hostile:", None, 3);
-    text += &table("Rows divided by Dirichlet(0.1), 2 of 10 hostile:", Some(0.1), 2);
-    println!("{text}");
-    if has("--write") {
-        let page = std::fs::read_to_string(PAGE).expect("docs/learning.md");
-        let (before, rest) = page.split_once("<!-- rules -->\n").expect("its mark");
-        let (_, after) = rest.split_once("<!-- /rules -->").expect("the mark after it");
-        let page = format!("{before}<!-- rules -->\n{text}\n<!-- /rules -->{after}");
-        std::fs::write(PAGE, page).expect("to write the page");
+    let write = has("--write");
+    if !has("--compression") {
+        let mut text = baseline();
+        text += &table("Rows divided evenly, 2 of 10 hostile:", None, 2);
+        text += &table("Rows divided evenly, 3 of 10 hostile:", None, 3);
+        text += &table("Rows divided by Dirichlet(0.1), 2 of 10 hostile:", Some(0.1), 2);
+        show("rules", &text, write);
     }
+    show("compression", &compression::tables(), write);
+}
+
+/// Prints tables, and replaces them on the page.
+fn show(name: &str, text: &str, write: bool) {
+    println!("{text}");
+    if !write {
+        return;
+    }
+    let page = std::fs::read_to_string(PAGE).expect("docs/learning.md");
+    let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
+    let (before, rest) = page.split_once(&begin).expect("its mark");
+    let (_, after) = rest.split_once(&end).expect("the mark after it");
+    let page = format!("{before}{begin}{text}\n{end}{after}");
+    std::fs::write(PAGE, page).expect("to write the page");
 }

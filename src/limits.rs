@@ -285,6 +285,9 @@ const _: () = assert!(CAR_VERTICES_MAX >= GRAPH_VERTICES_MAX);
 
 // ---- federated --------------------------------------------------------------------------------
 
+/// Values of updates that are read and checked in one go (count): an eighth of a second for
+/// compressed ones, after which the node does other things first.
+pub const CHECKED_VALUES_MAX: usize = 8 << 20;
 /// Largest absolute value in an update (no unit). Far beyond sane training; keeps every average
 /// finite for [`RUN_ROUNDS_MAX`] rounds.
 pub const DELTA_ABS_MAX: f32 = 1.0e6;

@@ -7,6 +7,7 @@ import { Command, Option } from 'commander'
 import { BYZANTINE_MAX, RULE_CHOICES } from './aggregation.js'
 import { addAgreementCommands } from './agreement.js'
 import * as read from './arguments.js'
+import { COMPRESSION_CHOICES, KEEP_PERCENT_MIN } from './compression.js'
 import { aborted, type CommandModule, type Context } from './context.js'
 import { DTYPES } from './formats/storage.js'
 import { FANN_ACTIVATIONS } from './neural/fann/activations.js'
@@ -467,6 +468,16 @@ function startRunCommand(run: Command): Command {
       '--radius <length>',
       'shorten updates to it (default: by their own lengths)',
       read.number(1e-12, 1e30),
+    )
+    .addOption(
+      new Option('--compression <bits>', 'of each value of an update (default: none)').choices(
+        COMPRESSION_CHOICES,
+      ),
+    )
+    .option(
+      '--keep <percent>',
+      'send the largest values of an update only (default: all)',
+      read.number(KEEP_PERCENT_MIN, 100),
     )
     .option(
       '--deadline <seconds>',

@@ -5,6 +5,7 @@
  * one place for defaults and bounds.
  */
 import { type AggregationRequest, completeAggregation, UPDATES_MIN } from './aggregation.js'
+import { type CompressionRequest, completeCompression } from './compression.js'
 import { usageError } from './errors.js'
 import type { JoinRunOptions, Rows, StartRunOptions } from './host/runs.js'
 import type { ScalingChoice, Source } from './training/protocol.js'
@@ -24,7 +25,7 @@ export interface RowsRequest {
 }
 
 /** A run to start. Everything but name, rows and layers has a default. */
-export interface RunRequest extends RowsRequest, AggregationRequest {
+export interface RunRequest extends RowsRequest, AggregationRequest, CompressionRequest {
   /** Name by which others join: a-z, 0-9 and "-", at most 64 characters. */
   readonly name: string
   /** Inputs, hidden layers, outputs. */
@@ -122,6 +123,7 @@ export function completeRun(request: RunRequest): StartRunOptions {
     ...eachNumber((key) => checkNumber(key, request[key] ?? RUN_DEFAULTS[key])),
     // Checked above, so that what a rule needs is compared with a number.
     ...completeAggregation(request, request.updatesMin),
+    compression: completeCompression(request),
     seed: BigInt(request.seed ?? RUN_DEFAULTS.seed),
   }
 }

@@ -15,14 +15,19 @@
 //!
 //! All of it in `f64`, each step rounded by itself; the last one alone rounds to `f32`.
 
+use std::borrow::Cow;
+
 use super::average::{Average, Error, changed, check_length, check_samples, values};
+use super::delta;
 use crate::aggregation::{Settings, Updates};
 use crate::dag::RunSpec;
+use crate::{compression, neural};
 
 /// An aggregate under way; give the updates in the order of their vertex ids.
 #[derive(Debug, Clone)]
 pub struct Aggregator {
     kind: Kind,
+    compression: Option<(compression::Settings, Vec<compression::Tensor>)>,
     /// The share of the last round's change that is added; 0 for none.
     momentum: f64,
 }
@@ -41,14 +46,27 @@ impl Aggregator {
             None => Kind::Mean(Average::new(parameters)),
             Some(settings) => Kind::Rule(settings, Updates::with_room(parameters, updates)),
         };
-        Self { kind, momentum: spec.server_momentum.map_or(0.0, f64::from) }
+        let compression = spec.compression.map(|settings| (settings, delta::tensors(spec)));
+        Self { kind, compression, momentum: spec.server_momentum.map_or(0.0, f64::from) }
     }
 
-    /// Adds one update, whose delta is raw little-endian f32.
+    /// Adds one update by its blob.
     ///
     /// # Errors
-    /// Those of [`Average::add`] and [`Updates::push`]; nothing is added then.
-    pub fn add(&mut self, samples: u32, delta: &[u8]) -> Result<(), Error> {
+    /// Those of [`compression::decompress`], [`Average::add`] and [`Updates::push`]; nothing is
+    /// added then.
+    pub fn add(&mut self, samples: u32, blob: &[u8]) -> Result<(), Error> {
+        let delta = match &self.compression {
+            None => Cow::Borrowed(blob),
+            Some((settings, tensors)) => {
+                let values = compression::decompress(*settings, tensors, blob)?;
+                Cow::Owned(neural::bytes_of_weights(&values))
+            }
+        };
+        self.add_values(samples, &delta)
+    }
+
+    fn add_values(&mut self, samples: u32, delta: &[u8]) -> Result<(), Error> {
         match &mut self.kind {
             Kind::Mean(average) => average.add(samples, delta),
             Kind::Rule(_, updates) => {

@@ -16,7 +16,7 @@
 //! `n_k * d_k` is exact (20 + 24 bits into 53). `O(parameters)` memory whatever the number of
 //! updates. It bounds no hostile member: [`super::aggregator`] has the rules that do.
 
-use crate::{aggregation, limits};
+use crate::{aggregation, compression, limits};
 
 /// Why weights, a delta or an average is refused.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
@@ -51,6 +51,9 @@ pub enum Error {
     /// The run's rule cannot be applied to the updates.
     #[error("the rule of the run does not take the updates: {0}")]
     Rule(#[from] aggregation::Error),
+    /// The bytes of an update are not what its run sends.
+    #[error(transparent)]
+    Compression(#[from] compression::Error),
 }
 
 impl Error {
@@ -62,6 +65,7 @@ impl Error {
             Error::Samples { .. } => "update-samples",
             Error::Empty => "update-none",
             Error::Rule(error) => error.code(),
+            Error::Compression(error) => error.code(),
         }
     }
 }

@@ -10,6 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::delta;
 use super::tree::{Inserted, Tree};
 use crate::crypto::hash::Digest;
 use crate::dag::{Aggregate, BlobId, RunSpec, Update, VertexId};
@@ -317,7 +318,7 @@ impl Run {
         changes: &mut Vec<Change>,
     ) {
         let keeps_rules = (1..=self.spec.rounds).contains(&update.round)
-            && self.is_size(update.delta_bytes)
+            && delta::is_size(&self.spec, update.delta_bytes)
             && (update.round == 1) == (update.base == self.id);
         if !keeps_rules {
             return;

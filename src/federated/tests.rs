@@ -134,6 +134,7 @@ fn spec() -> RunSpec {
         deadline_ms: 1_000,
         aggregation: None,
         server_momentum: None,
+        compression: None,
     }
 }
 

@@ -8,6 +8,7 @@
 )]
 
 mod bounds;
+mod compressed;
 mod exports;
 mod finality;
 mod groups;

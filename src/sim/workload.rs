@@ -55,6 +55,7 @@ pub fn tiny_run(name: String, rounds: u32, quorum: u32, deadline_ms: u32) -> Run
         deadline_ms,
         aggregation: None,
         server_momentum: None,
+        compression: None,
     }
 }
 

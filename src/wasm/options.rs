@@ -199,6 +199,10 @@ pub(crate) fn run(options: &JsValue) -> Result<(RunSpec, u32), Problem> {
             Some(_) => Some(reader.real("serverMomentum")?),
             None => None,
         },
+        compression: match reader.get("compression")? {
+            Some(_) => Some(deserialised(&reader, "compression")?),
+            None => None,
+        },
     };
     Ok((spec, reader.whole("samples")?))
 }

@@ -4,6 +4,7 @@ use js_sys::{Array, Float32Array};
 use wasm_bindgen::JsValue;
 
 use crate::aggregation::Settings;
+use crate::compression;
 use crate::dag::RunSpec;
 use crate::effect::Job;
 use crate::event::{Event, LinkInfo, ModelView, PeerView, RoundView, RunChange, RunState, RunView};
@@ -130,6 +131,7 @@ pub(crate) fn run(view: &RunView) -> JsValue {
         ("momentum", view.spec.momentum.into()),
         ("aggregation", aggregation(view.spec.aggregation)),
         ("serverMomentum", view.spec.server_momentum.unwrap_or(0.0).into()),
+        ("compression", compression(view.spec.compression)),
     ])
 }
 
@@ -141,6 +143,12 @@ pub(crate) fn aggregation(settings: Option<Settings>) -> JsValue {
         ("byzantine", settings.byzantine.into()),
         ("radius", settings.radius.into()),
     ])
+}
+
+/// A `Compression`, or null for none.
+pub(crate) fn compression(settings: Option<compression::Settings>) -> JsValue {
+    let Some(settings) = settings else { return JsValue::NULL };
+    object([("bits", settings.bits.into()), ("keep", settings.keep.into())])
 }
 
 /// An array of `RunView`.

@@ -2,6 +2,7 @@
 import * as path from 'node:path'
 import { aggregationText, type RuleChoice } from '../aggregation.js'
 import { ControlClient } from '../client.js'
+import { type CompressionChoice, compressionText } from '../compression.js'
 import type { Context } from '../context.js'
 import type { Score } from '../training/protocol.js'
 import type { Activation, RunView, Task } from '../wasm.js'
@@ -34,6 +35,8 @@ export interface RunStartOptions extends RowsOptions {
   readonly rule?: RuleChoice
   readonly byzantine?: number
   readonly radius?: number
+  readonly compression?: CompressionChoice
+  readonly keep?: number
   readonly deadline: number
   readonly seed?: bigint
 }
@@ -58,6 +61,8 @@ export async function run(context: Context, options: RunStartOptions, name: stri
     rule: options.rule,
     byzantine: options.byzantine,
     radius: options.radius,
+    compression: options.compression,
+    keep: options.keep,
     deadlineMs: Math.round(options.deadline * 1_000),
     seed: (options.seed ?? 1n).toString(),
   }
@@ -69,6 +74,7 @@ export async function run(context: Context, options: RunStartOptions, name: stri
       `started run ${paint('bold', name)} with ${joined.samples} rows of yours`,
       ...aloneLines(joined),
       `updates become one by: ${aggregationText(joined.aggregation)}`,
+      `updates are sent:      ${compressionText(joined.compression)}`,
       `others take part with: ${paint('cyan', `synaptic-mesh run join ${name} --data their.csv`)}`,
       `watch it with:         ${paint('cyan', `synaptic-mesh run watch ${name}`)}`,
     ].join('\n'),

@@ -898,5 +898,6 @@ pub(super) fn tiny_run(rounds: u32, quorum: u32) -> RunSpec {
         deadline_ms: 3_000,
         aggregation: None,
         server_momentum: None,
+        compression: None,
     }
 }
