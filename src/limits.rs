@@ -294,8 +294,11 @@ pub const DELTA_ABS_MAX: f32 = 1.0e6;
 /// Updates of one author for one base that are fetched and proposed from (count): an honest author
 /// has one; a second, for one whose blob was lost.
 pub const UPDATES_PER_AUTHOR_MAX: usize = 2;
-/// Time between two averages computed for authors whose aggregates were wrong (milliseconds): a
-/// liar gets a hundredth of one core.
+/// Aggregates of one author on one base that are computed at once (count): an honest author
+/// proposes one, a second after a restart, and one more on what came late.
+pub const AGGREGATES_PER_AUTHOR_MAX: usize = 3;
+/// Time between two aggregates computed for authors whose aggregates were wrong, or who have had
+/// [`AGGREGATES_PER_AUTHOR_MAX`] (milliseconds): a mean for all of them is a hundredth of a core.
 pub const LIAR_PAUSE_MS: u64 = 2_000;
 /// Time between two members' turns to propose an aggregate (milliseconds): enough for the first
 /// proposal to reach the others on a slow link, little enough to hide one absent member.
