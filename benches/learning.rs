@@ -177,7 +177,7 @@ fn run(task: &Task, setting: Setting) -> Vec<f64> {
 }
 
 /// The same, where something happens to updates on their way.
-fn run_sent(task: &Task, setting: Setting, mut send: impl FnMut(&mut [Vec<f32>])) -> Vec<f64> {
+fn run_sent(task: &Task, setting: Setting, mut deliver: impl FnMut(&mut [Vec<f32>])) -> Vec<f64> {
     let members = task.shares.len();
     let specification = specification();
     let mut network = Network::new(&specification, setting.seed).expect("a network");
@@ -208,7 +208,7 @@ fn run_sent(task: &Task, setting: Setting, mut send: impl FnMut(&mut [Vec<f32>])
         if matches!(setting.defence, Defence::Momentum(_)) {
             updates.iter_mut().zip(&mut momentum).for_each(|(update, held)| smooth(update, held));
         }
-        send(&mut updates);
+        deliver(&mut updates);
         attack(&mut updates, hostile, setting.attack, &mut rng);
         let trusted = || local(&task.trusted, members);
         let Some(change) = defend(&updates, task, setting, trusted) else { break };

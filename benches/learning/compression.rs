@@ -158,6 +158,7 @@ fn disco() -> String {
 }
 
 /// An update of a network of nearly a million parameters.
+#[allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 fn large() -> String {
     let dense = |units, activation| Layer::dense(units, activation);
     let (hidden, out) = (Activation::Relu, Activation::Softmax);

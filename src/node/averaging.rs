@@ -157,10 +157,10 @@ impl Node {
         true
     }
 
-    /// The next aggregate whose updates are all here. Computing costs more than claiming, so who was
-    /// computed for least on a base comes first, and authors that have had enough there, or have
-    /// lied before, come last and rarely. Which aggregates count is the same for everybody; when
-    /// each of them is looked at need not be.
+    /// The next aggregate whose updates are all here. Computing costs more than claiming, so who
+    /// was computed for least on a base comes first, and authors that have had enough there, or
+    /// have lied before, come last and rarely. Which aggregates count is the same for everybody;
+    /// when each of them is looked at need not be.
     fn next_to_judge(&mut self, id: &VertexId, now: Now) -> Option<VertexId> {
         let (run, following) = (self.runs.get(id)?, self.following.get_mut(id)?);
         let blobs = &self.blobs;

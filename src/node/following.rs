@@ -171,8 +171,8 @@ impl Following {
         self.dirty = true;
     }
 
-    /// How often the author of an aggregate was computed for on the same base already; nothing where
-    /// it is not trusted to be computed for at once, because it lied or has had enough.
+    /// How often the author of an aggregate was computed for on the same base already; nothing
+    /// where it is not computed for at once, because it lied or has had enough.
     pub(super) fn turns(&self, record: &AggregateRecord) -> Option<usize> {
         let had = self.judged.get(&(record.base, record.author)).copied().unwrap_or(0);
         let is_due =
