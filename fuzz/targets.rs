@@ -6,6 +6,7 @@
 
 mod aggregation;
 mod channel;
+mod compression;
 mod finality;
 mod groups;
 mod snapshots;
@@ -16,6 +17,7 @@ use std::sync::OnceLock;
 
 pub(crate) use aggregation::aggregate;
 pub(crate) use channel::channel;
+pub(crate) use compression::compression;
 pub(crate) use finality::{consensus_state, genesis, proof_verify, sampling_state};
 pub(crate) use groups::group_state;
 pub(crate) use snapshots::snapshot;
@@ -50,6 +52,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("aggregate", aggregate),
     ("car_read", car_read),
     ("channel", channel),
+    ("compression", compression),
     ("consensus_state", consensus_state),
     ("dag_insert", dag_insert),
     ("dataset_parse", dataset_parse),
@@ -251,6 +254,7 @@ pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
             vec![negentropy::initiate(&timeline), everything, list]
         }
         "channel" => channel::conversations(),
+        "compression" => compression::updates(),
         "consensus_state" => vec![finality::votes(), finality::payments()],
         "genesis" => finality::beginnings(),
         "sampling_state" => vec![finality::poll_messages()],

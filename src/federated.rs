@@ -25,6 +25,7 @@
 
 pub mod aggregator;
 pub mod average;
+pub mod delta;
 pub mod policy;
 pub mod replay;
 pub mod run;

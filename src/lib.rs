@@ -31,6 +31,8 @@ pub mod neural;
 
 pub mod aggregation;
 
+pub mod compression;
+
 // Floor 3, shared truth: who speaks, what was said, and how it spreads.
 #[cfg(feature = "truth")]
 pub mod identity;

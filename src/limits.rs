@@ -285,14 +285,20 @@ const _: () = assert!(CAR_VERTICES_MAX >= GRAPH_VERTICES_MAX);
 
 // ---- federated --------------------------------------------------------------------------------
 
+/// Values of updates that are read and checked in one go (count): an eighth of a second for
+/// compressed ones, after which the node does other things first.
+pub const CHECKED_VALUES_MAX: usize = 8 << 20;
 /// Largest absolute value in an update (no unit). Far beyond sane training; keeps every average
 /// finite for [`RUN_ROUNDS_MAX`] rounds.
 pub const DELTA_ABS_MAX: f32 = 1.0e6;
 /// Updates of one author for one base that are fetched and proposed from (count): an honest author
 /// has one; a second, for one whose blob was lost.
 pub const UPDATES_PER_AUTHOR_MAX: usize = 2;
-/// Time between two averages computed for authors whose aggregates were wrong (milliseconds): a
-/// liar gets a hundredth of one core.
+/// Aggregates of one author on one base that are computed at once (count): an honest author
+/// proposes one, a second after a restart, and one more on what came late.
+pub const AGGREGATES_PER_AUTHOR_MAX: usize = 3;
+/// Time between two aggregates computed for authors whose aggregates were wrong, or who have had
+/// [`AGGREGATES_PER_AUTHOR_MAX`] (milliseconds): a mean for all of them is a hundredth of a core.
 pub const LIAR_PAUSE_MS: u64 = 2_000;
 /// Time between two members' turns to propose an aggregate (milliseconds): enough for the first
 /// proposal to reach the others on a slow link, little enough to hide one absent member.

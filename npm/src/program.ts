@@ -8,6 +8,7 @@ import { BYZANTINE_MAX, RULE_CHOICES } from './aggregation.js'
 import { addAgreementCommands } from './agreement.js'
 import * as read from './arguments.js'
 import { addConnectionCommands } from './connections.js'
+import { COMPRESSION_CHOICES, KEEP_PERCENT_MIN } from './compression.js'
 import { aborted, type CommandModule, type Context } from './context.js'
 import { DTYPES } from './formats/storage.js'
 import { FANN_ACTIVATIONS } from './neural/fann/activations.js'
@@ -437,7 +438,13 @@ function startRunCommand(run: Command): Command {
     .option('--epochs <n>', 'passes over the own rows per round', read.integer(1, 1_000), epochs)
     .option('--batch <n>', 'rows per step', read.integer(1, BATCH_MAX), batch)
     .option('--lr <rate>', 'learning rate', read.number(1e-12, 100), learningRate)
-    .option('--momentum <share>', 'momentum', read.share, momentum)
+    .option('--momentum <share>', 'momentum of the local training', read.share, momentum)
+    .option(
+      '--server-momentum <share>',
+      "share of a round's change that the next one goes on with",
+      read.share,
+      RUN_DEFAULTS.serverMomentum,
+    )
     .option(
       '--quorum <n>',
       'updates that close a round (default: all active members)',
@@ -463,6 +470,16 @@ function startRunCommand(run: Command): Command {
       '--radius <length>',
       'shorten updates to it (default: by their own lengths)',
       read.number(1e-12, 1e30),
+    )
+    .addOption(
+      new Option('--compression <bits>', 'of each value of an update (default: none)').choices(
+        COMPRESSION_CHOICES,
+      ),
+    )
+    .option(
+      '--keep <percent>',
+      'send the largest values of an update only (default: all)',
+      read.number(KEEP_PERCENT_MIN, 100),
     )
     .option(
       '--deadline <seconds>',

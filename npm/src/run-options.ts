@@ -5,6 +5,7 @@
  * one place for defaults and bounds.
  */
 import { type AggregationRequest, completeAggregation, UPDATES_MIN } from './aggregation.js'
+import { type CompressionRequest, completeCompression } from './compression.js'
 import { usageError } from './errors.js'
 import type { JoinRunOptions, Rows, StartRunOptions } from './host/runs.js'
 import type { ScalingChoice, Source } from './training/protocol.js'
@@ -24,7 +25,7 @@ export interface RowsRequest {
 }
 
 /** A run to start. Everything but name, rows and layers has a default. */
-export interface RunRequest extends RowsRequest, AggregationRequest {
+export interface RunRequest extends RowsRequest, AggregationRequest, CompressionRequest {
   /** Name by which others join: a-z, 0-9 and "-", at most 64 characters. */
   readonly name: string
   /** Inputs, hidden layers, outputs. */
@@ -40,6 +41,8 @@ export interface RunRequest extends RowsRequest, AggregationRequest {
   readonly batch?: number
   readonly learningRate?: number
   readonly momentum?: number
+  /** Share of the last round's change that is added to this one's; 0 unless given. */
+  readonly serverMomentum?: number
   /** Updates that close a round early; never more than there are active members. */
   readonly quorum?: number
   /** Updates without which no round closes; 2, or as many as the rule needs. */
@@ -57,6 +60,7 @@ export const RUN_DEFAULTS = {
   batch: 32,
   learningRate: 0.3,
   momentum: 0,
+  serverMomentum: 0,
   /** As many as there are active members: the core takes the smaller of the two. */
   quorum: 256,
   /** A run of one is no run: the founder waits for somebody. A rule may need more. */
@@ -72,6 +76,7 @@ const BOUNDS = {
   batch: [1, 4_096],
   learningRate: [Number.MIN_VALUE, 100],
   momentum: [0, 1 - Number.EPSILON],
+  serverMomentum: [0, 1 - Number.EPSILON],
   quorum: [1, 256],
   updatesMin: [1, 256],
   deadlineMs: [100, 86_400_000],
@@ -118,6 +123,7 @@ export function completeRun(request: RunRequest): StartRunOptions {
     ...eachNumber((key) => checkNumber(key, request[key] ?? RUN_DEFAULTS[key])),
     // Checked above, so that what a rule needs is compared with a number.
     ...completeAggregation(request, request.updatesMin),
+    compression: completeCompression(request),
     seed: BigInt(request.seed ?? RUN_DEFAULTS.seed),
   }
 }

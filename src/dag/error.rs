@@ -2,6 +2,7 @@
 
 use super::{VertexId, cbor, operation};
 use crate::aggregation;
+use crate::compression;
 use crate::crypto::{hash, sign};
 use crate::identity::{self, AuthorId, NetworkId};
 use crate::neural;
@@ -110,6 +111,9 @@ pub enum Error {
     /// A run's aggregation rule whose numbers are out of bounds.
     #[error("the run's aggregation is refused: {0}")]
     Aggregation(#[source] aggregation::Error),
+    /// A run's compression that is out of bounds, or does not go with its rule.
+    #[error("the run's compression is refused: {0}")]
+    Compression(#[source] compression::Error),
     /// A run that names the mean as its rule.
     #[error("a run that names no aggregation rule takes the mean: leave it out")]
     Mean,
@@ -301,6 +305,7 @@ impl Error {
             Self::Order { .. } => "vertex-order",
             Self::Model(_) | Self::Classes { .. } => "run-model",
             Self::Aggregation(_) | Self::Mean => "run-aggregation",
+            Self::Compression(_) => "run-compression",
             Self::Identity { .. } | Self::ForeignKey { .. } => "vertex-identity",
             Self::Prev { .. } | Self::Seq { .. } | Self::PrevForeign { .. } => "vertex-chain",
             Self::WrongNetwork { .. } => "vertex-wrong-network",
@@ -332,6 +337,7 @@ impl Error {
             | Self::Order { .. }
             | Self::Model(_)
             | Self::Aggregation(_)
+            | Self::Compression(_)
             | Self::Mean
             | Self::Classes { .. }
             | Self::Identity { .. }

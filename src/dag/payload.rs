@@ -10,6 +10,7 @@ use super::operation::Operation;
 use super::vote::{Seats, Votes};
 use super::{BlobId, EquivocationProof, Error, VertexId};
 use crate::aggregation::{self, Rule};
+use crate::compression;
 use crate::identity::{Binding, NetworkId};
 use crate::limits;
 use crate::neural::{Layer, Scaling, Specification, specification};
@@ -103,6 +104,13 @@ pub struct RunSpec {
     /// How a round's updates become one; if absent, by their mean, weighed by samples.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aggregation: Option<aggregation::Settings>,
+    /// The share of the last round's change that is added to this round's, over 0 and under 1; if
+    /// absent, none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_momentum: Option<f32>,
+    /// How updates are compressed; if absent, not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compression: Option<compression::Settings>,
 }
 
 /// One author's contribution to a round: a difference of weights, as a blob.
@@ -117,7 +125,7 @@ pub struct Update {
     pub round: u32,
     /// Samples it was trained on.
     pub samples: u32,
-    /// Trained weights minus base weights, raw little-endian `f32`.
+    /// Trained weights minus base weights, raw little-endian `f32` or as the run compresses them.
     pub delta: BlobId,
     /// Bytes of that blob.
     pub delta_bytes: u32,
@@ -188,8 +196,8 @@ impl RunSpec {
     /// Checks every bound. A vertex that carries a specification which does not pass is refused.
     ///
     /// # Errors
-    /// [`Error::Range`], [`Error::Text`], [`Error::Model`], [`Error::Classes`] or
-    /// [`Error::Aggregation`] names the first field that is wrong.
+    /// [`Error::Range`], [`Error::Text`], [`Error::Model`], [`Error::Classes`],
+    /// [`Error::Compression`] or [`Error::Aggregation`] names the first field that is wrong.
     pub fn validate(&self) -> Result<(), Error> {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if self.name.is_empty()
@@ -239,7 +247,37 @@ impl RunSpec {
                 expected: "from 0, under 1",
             });
         }
+        // None has one encoding: no field.
+        if let Some(momentum) = self.server_momentum
+            && !(momentum > 0.0 && momentum < 1.0)
+        {
+            return Err(Error::Number {
+                field: "server_momentum",
+                found: momentum,
+                expected: "over 0 and under 1, or left out",
+            });
+        }
+        self.validate_compression()?;
         self.validate_aggregation()
+    }
+
+    /// A rule that takes the middle of each value makes nothing of updates that leave most values
+    /// out.
+    fn validate_compression(&self) -> Result<(), Error> {
+        let Some(settings) = self.compression else { return Ok(()) };
+        settings.validate().map_err(Error::Compression)?;
+        let takes_middle = self.aggregation.is_some_and(|settings| {
+            matches!(settings.rule, Rule::Median | Rule::TrimmedMean | Rule::Bulyan)
+        });
+        if settings.is_dense() || !takes_middle {
+            return Ok(());
+        }
+        Err(Error::Compression(compression::Error::Setting {
+            what: "what is kept of a million values",
+            found: settings.keep,
+            expected: "1,000,000, or another rule: this one takes the middle of each value, and of \
+                most only few members would send any",
+        }))
     }
 
     /// Nothing may be aggregated that the rule does not hold for, so the least that closes a round
@@ -285,7 +323,8 @@ impl Update {
     fn validate(&self) -> Result<(), Error> {
         within("round", self.round, 1, limits::RUN_ROUNDS_MAX)?;
         within("samples", self.samples, 1, limits::RUN_SAMPLES_MAX)?;
-        weights_bytes("delta_bytes", self.delta_bytes)
+        // How many exactly, its run says.
+        within("delta_bytes", self.delta_bytes, 1, WEIGHTS_BYTES_MAX)
     }
 }
 
@@ -330,9 +369,11 @@ pub(super) fn ascending<T: Ord>(field: &'static str, entries: &[T]) -> Result<()
     }
 }
 
+#[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "4 MiB")]
+const WEIGHTS_BYTES_MAX: u32 = limits::NEURAL_WEIGHTS_BYTES_MAX as u32;
+
 fn weights_bytes(field: &'static str, bytes: u32) -> Result<(), Error> {
-    let max = u32::try_from(limits::NEURAL_WEIGHTS_BYTES_MAX).unwrap_or(u32::MAX);
-    within(field, bytes, 4, max)?;
+    within(field, bytes, 4, WEIGHTS_BYTES_MAX)?;
     if bytes.is_multiple_of(4) {
         return Ok(());
     }

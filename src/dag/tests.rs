@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::aggregation::{Rule, Settings};
 use crate::clock::Now;
+use crate::compression;
 use crate::crypto::sign::{Signature, SigningKey};
 use crate::identity::{AuthorId, Secrets, Terms, TransportId};
 use crate::limits;
@@ -107,6 +108,8 @@ pub(crate) fn spec() -> RunSpec {
         updates_min: 2,
         deadline_ms: 10_000,
         aggregation: None,
+        server_momentum: None,
+        compression: None,
     }
 }
 
@@ -251,7 +254,7 @@ type Change = fn(&mut Vertex);
 #[test]
 fn every_local_rule_is_held_against_a_hostile_author() {
     let author = Author::new(1);
-    let table: [(Change, &str); 22] = [
+    let table: [(Change, &str); 23] = [
         (|v| v.version = 2, "vertex-version"),
         (|v| v.seq = 0, "vertex-identity"),
         (|v| v.seq = 1 << 53, "vertex-range"),
@@ -274,7 +277,8 @@ fn every_local_rule_is_held_against_a_hostile_author() {
             |v| v.payloads.push(Payload::RunJoin { run: VertexId::of(b""), samples: 0 }),
             "vertex-range",
         ),
-        (|v| change_update(v, |u| u.delta_bytes = 6), "vertex-weights-bytes"),
+        (|v| change_update(v, |u| u.delta_bytes = 0), "vertex-range"),
+        (|v| change_aggregate(v, |a| a.weights_bytes = 6), "vertex-weights-bytes"),
         (|v| change_update(v, |u| u.delta_bytes = u32::MAX), "vertex-range"),
         (|v| change_update(v, |u| u.round = 0), "vertex-range"),
         (|v| change_aggregate(v, |a| a.updates.reverse()), "vertex-order"),
@@ -327,19 +331,35 @@ fn two_classes_of_one_output(spec: &mut RunSpec) {
     spec.model.loss = Loss::Mse;
 }
 
+fn compression(bits: u32, keep: u32) -> compression::Settings {
+    compression::Settings { bits, keep }
+}
+
+fn sparse_medians(spec: &mut RunSpec) {
+    spec.updates_min = 3;
+    spec.aggregation = Some(rule(Rule::Median, 1, 0.0));
+    spec.compression = Some(compression(4, 1_000_000));
+    assert_eq!(spec.validate(), Ok(()), "all values have a middle");
+    spec.compression = Some(compression(4, 999_999));
+}
+
 fn rule(rule: Rule, byzantine: u32, radius: f32) -> Settings {
     Settings { rule, byzantine, radius }
 }
 
 /// Runs of before there were rules are read as they were written, and written the same.
 #[test]
-fn a_run_without_a_rule_says_nothing_of_rules() {
+fn a_run_without_options_says_nothing_of_them() {
     let bounds = cbor::Bounds { bytes_max: 65_536, items_max: 16_384, depth_max: 8 };
     let encoded = |spec: RunSpec| cbor::encode(&Payload::RunStart(spec)).unwrap();
-    let names = |bytes: &[u8]| bytes.windows(11).any(|name| name == b"aggregation");
+    let says = |bytes: &[u8], name: &[u8]| bytes.windows(name.len()).any(|part| part == name);
+    let options: [&[u8]; 3] = [b"aggregation", b"server_momentum", b"compression"];
+    let names = |bytes: &[u8]| options.iter().any(|name| says(bytes, name));
     let plain = encoded(spec());
     let mut ruled = spec();
     ruled.updates_min = 3;
+    ruled.server_momentum = Some(0.7);
+    ruled.compression = Some(compression(8, 10_000));
     ruled.aggregation = Some(rule(Rule::CenteredClipping, 1, 0.5));
     assert_eq!(ruled.validate(), Ok(()));
     let with_rule = encoded(ruled.clone());
@@ -357,7 +377,7 @@ fn a_run_without_a_rule_says_nothing_of_rules() {
 
 #[test]
 fn every_bound_of_a_run_is_checked() {
-    let table: [(Spoil, &str); 27] = [
+    let table: [(Spoil, &str); 34] = [
         (|s| s.name.clear(), "vertex-range"),
         (|s| s.name = "a".repeat(65), "vertex-range"),
         (|s| s.name = "Iris".to_owned(), "vertex-range"),
@@ -380,6 +400,15 @@ fn every_bound_of_a_run_is_checked() {
         (|s| s.quorum = 257, "vertex-range"),
         (|s| s.updates_min = 4, "vertex-range"),
         (|s| s.deadline_ms = 1, "vertex-range"),
+        // No server momentum has one encoding, too: no field.
+        (|s| s.server_momentum = Some(0.0), "vertex-range"),
+        (|s| s.server_momentum = Some(1.0), "vertex-range"),
+        (|s| s.server_momentum = Some(f32::NAN), "vertex-range"),
+        (|s| s.compression = Some(compression(0, 10_000)), "run-compression"),
+        (|s| s.compression = Some(compression(9, 10_000)), "run-compression"),
+        (|s| s.compression = Some(compression(8, 0)), "run-compression"),
+        // The middle of what most members leave out is nothing.
+        (sparse_medians, "run-compression"),
         // The mean has one encoding, and holds against nobody.
         (|s| s.aggregation = Some(rule(Rule::Mean, 0, 0.0)), "run-aggregation"),
         (|s| s.aggregation = Some(rule(Rule::Median, 1, -1.0)), "run-aggregation"),

@@ -2,16 +2,35 @@
 //!
 //! The mean ([`super::average`]) weighs by samples and reads updates one after the other. A rule
 //! ([`crate::aggregation`]) takes them as equals, because numbers of samples are claims, and has
-//! all of them side by side: [`crate::limits::AGGREGATION_VALUES_MAX`] bounds what that takes. Both
-//! end with `w' = f32(w + change)`, the only place where anything is rounded to `f32`.
+//! all of them side by side: [`crate::limits::AGGREGATION_VALUES_MAX`] bounds what that takes.
+//!
+//! Server momentum (`FedAvgM`: Hsu, Qi and Brown, 2019) adds to a round's change a share of the
+//! last one's, which is the difference of two weights that everybody has: `v` are the weights
+//! before `w`. In the first round there are none, and nothing is added. Nobody has to remember
+//! anything.
+//!
+//! ```text
+//! change = change + momentum * (w - v)      w' = f32(w + change)
+//! ```
+//!
+//! All of it in `f64`, each step rounded by itself; the last one alone rounds to `f32`.
 
-use super::average::{Average, Error, check_length, check_samples, values};
+use std::borrow::Cow;
+
+use super::average::{Average, Error, changed, check_length, check_samples, values};
+use super::delta;
 use crate::aggregation::{Settings, Updates};
 use crate::dag::RunSpec;
+use crate::{compression, neural};
 
 /// An aggregate under way; give the updates in the order of their vertex ids.
 #[derive(Debug, Clone)]
-pub struct Aggregator(Kind);
+pub struct Aggregator {
+    kind: Kind,
+    compression: Option<(compression::Settings, Vec<compression::Tensor>)>,
+    /// The share of the last round's change that is added; 0 for none.
+    momentum: f64,
+}
 
 #[derive(Debug, Clone)]
 enum Kind {
@@ -23,18 +42,32 @@ impl Aggregator {
     /// No updates yet; a rule has room for so many.
     pub fn new(spec: &RunSpec, updates: usize) -> Self {
         let parameters = spec.model.parameter_count();
-        Self(match spec.aggregation {
+        let kind = match spec.aggregation {
             None => Kind::Mean(Average::new(parameters)),
             Some(settings) => Kind::Rule(settings, Updates::with_room(parameters, updates)),
-        })
+        };
+        let compression = spec.compression.map(|settings| (settings, delta::tensors(spec)));
+        Self { kind, compression, momentum: spec.server_momentum.map_or(0.0, f64::from) }
     }
 
-    /// Adds one update, whose delta is raw little-endian f32.
+    /// Adds one update by its blob.
     ///
     /// # Errors
-    /// Those of [`Average::add`] and [`Updates::push`]; nothing is added then.
-    pub fn add(&mut self, samples: u32, delta: &[u8]) -> Result<(), Error> {
-        match &mut self.0 {
+    /// Those of [`compression::decompress`], [`Average::add`] and [`Updates::push`]; nothing is
+    /// added then.
+    pub fn add(&mut self, samples: u32, blob: &[u8]) -> Result<(), Error> {
+        let delta = match &self.compression {
+            None => Cow::Borrowed(blob),
+            Some((settings, tensors)) => {
+                let values = compression::decompress(*settings, tensors, blob)?;
+                Cow::Owned(neural::bytes_of_weights(&values))
+            }
+        };
+        self.add_values(samples, &delta)
+    }
+
+    fn add_values(&mut self, samples: u32, delta: &[u8]) -> Result<(), Error> {
+        match &mut self.kind {
             Kind::Mean(average) => average.add(samples, delta),
             Kind::Rule(_, updates) => {
                 check_samples(samples)?;
@@ -45,24 +78,27 @@ impl Aggregator {
         }
     }
 
-    /// The new weights from the old ones, both raw little-endian f32.
+    /// The new weights from the old ones and from those before them, all raw little-endian f32. The
+    /// last are `None` in the first round, and do not matter without server momentum.
     ///
     /// # Errors
-    /// Those of [`Average::finish`] and [`Settings::aggregate`].
-    #[expect(
-        clippy::as_conversions,
-        clippy::cast_possible_truncation,
-        reason = "rounding to f32 is the last step of the rule"
-    )]
-    pub fn finish(self, base: &[u8]) -> Result<Vec<u8>, Error> {
-        let (settings, updates) = match self.0 {
-            Kind::Mean(average) => return average.finish(base),
-            Kind::Rule(settings, updates) => (settings, updates),
+    /// Those of [`Average::change`] and [`Settings::aggregate`]; [`Error::Length`] for weights of
+    /// another model.
+    pub fn finish(self, base: &[u8], before: Option<&[u8]>) -> Result<Vec<u8>, Error> {
+        let mut change = match self.kind {
+            Kind::Mean(average) => average.change()?,
+            Kind::Rule(settings, updates) => settings.aggregate(updates)?,
         };
-        check_length(base, updates.parameters())?;
-        let change = settings.aggregate(updates)?;
-        let weight = |(base, change): (f32, f64)| (f64::from(base) + change) as f32;
-        Ok(values(base).zip(change).map(weight).flat_map(f32::to_le_bytes).collect())
+        if let Some(before) = before.filter(|_| self.momentum > 0.0) {
+            check_length(base, change.len())?;
+            check_length(before, change.len())?;
+            for ((change, base), before) in change.iter_mut().zip(values(base)).zip(values(before))
+            {
+                let last = f64::from(base) - f64::from(before);
+                *change += self.momentum * last;
+            }
+        }
+        changed(base, &change)
     }
 }
 

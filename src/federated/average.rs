@@ -16,7 +16,7 @@
 //! `n_k * d_k` is exact (20 + 24 bits into 53). `O(parameters)` memory whatever the number of
 //! updates. It bounds no hostile member: [`super::aggregator`] has the rules that do.
 
-use crate::{aggregation, limits};
+use crate::{aggregation, compression, limits};
 
 /// Why weights, a delta or an average is refused.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
@@ -51,6 +51,9 @@ pub enum Error {
     /// The run's rule cannot be applied to the updates.
     #[error("the rule of the run does not take the updates: {0}")]
     Rule(#[from] aggregation::Error),
+    /// The bytes of an update are not what its run sends.
+    #[error(transparent)]
+    Compression(#[from] compression::Error),
 }
 
 impl Error {
@@ -62,6 +65,7 @@ impl Error {
             Error::Samples { .. } => "update-samples",
             Error::Empty => "update-none",
             Error::Rule(error) => error.code(),
+            Error::Compression(error) => error.code(),
         }
     }
 }
@@ -97,29 +101,22 @@ impl Average {
         Ok(())
     }
 
-    /// The new weights from the old ones, both raw little-endian f32.
+    /// What the updates come to: the change of each weight.
     ///
     /// # Errors
-    /// [`Error::Empty`] without updates, [`Error::Length`] for weights of another model.
+    /// [`Error::Empty`] without updates.
     #[expect(
         clippy::as_conversions,
-        clippy::cast_possible_truncation,
         clippy::cast_precision_loss,
-        reason = "rounding to f32 is the last step of the rule; a sample sum is below 2^53"
+        reason = "a sample sum is below 2^53"
     )]
-    pub fn finish(&self, base: &[u8]) -> Result<Vec<u8>, Error> {
+    pub fn change(mut self) -> Result<Vec<f64>, Error> {
         if self.samples == 0 {
             return Err(Error::Empty);
         }
-        check_length(base, self.sum.len())?;
         let total = self.samples as f64;
-        let mut weights = Vec::with_capacity(base.len());
-        for (sum, base) in self.sum.iter().zip(values(base)) {
-            let change = sum / total;
-            let weight = (f64::from(base) + change) as f32;
-            weights.extend_from_slice(&weight.to_le_bytes());
-        }
-        Ok(weights)
+        self.sum.iter_mut().for_each(|sum| *sum /= total);
+        Ok(self.sum)
     }
 }
 
@@ -146,6 +143,21 @@ pub fn check_samples(samples: u32) -> Result<(), Error> {
     } else {
         Err(Error::Samples { samples })
     }
+}
+
+/// The weights after a change, raw little-endian f32 like those before it.
+///
+/// # Errors
+/// [`Error::Length`] for weights of another model.
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    reason = "rounding to f32 is the last step of every rule"
+)]
+pub(super) fn changed(base: &[u8], change: &[f64]) -> Result<Vec<u8>, Error> {
+    check_length(base, change.len())?;
+    let weight = |(base, change): (f32, &f64)| (f64::from(base) + change) as f32;
+    Ok(values(base).zip(change).map(weight).flat_map(f32::to_le_bytes).collect())
 }
 
 pub(super) fn check_length(bytes: &[u8], parameters: usize) -> Result<(), Error> {

@@ -66,7 +66,7 @@ pub struct Mismatch {
 
 /// Recomputes an exported run from its CAR file. Total: whatever the bytes are, there is a report.
 pub fn replay(file: &[u8]) -> Report {
-    let mut replay = Replay { report: empty(), runs: Runs::new() };
+    let mut replay = Replay { report: empty(), runs: Runs::new(), before: Vec::new() };
     replay.report.first_mismatch = match car::read(file) {
         Ok(car) => replay.check(&car).err(),
         Err(error) => Some(unreadable(&error)),
@@ -81,6 +81,8 @@ type Known = BTreeMap<(VertexId, Vec<VertexId>), Option<BlobId>>;
 struct Replay {
     report: Report,
     runs: Runs,
+    /// The weights before the report's; none before the first round.
+    before: Vec<u8>,
 }
 
 impl Replay {
@@ -125,7 +127,7 @@ impl Replay {
                 return wrong("replay-void", what);
             }
         }
-        let weights = average(car, run, record, &self.report.weights_bytes)
+        let weights = average(car, run, record, &self.report.weights_bytes, &self.before)
             .map_err(|failed| failed.into_mismatch(car, &aggregate, round))?;
         if BlobId::of(&weights) != record.weights {
             return Err(differs(car, &aggregate, record, &weights));
@@ -133,7 +135,7 @@ impl Replay {
         self.report.rounds = round;
         self.report.updates += u64::try_from(record.updates.len()).unwrap_or(u64::MAX);
         self.report.weights = Some(record.weights);
-        self.report.weights_bytes = weights;
+        self.before = std::mem::replace(&mut self.report.weights_bytes, weights);
         self.runs.judge(&car.run, aggregate, true);
         Ok(())
     }
@@ -154,7 +156,11 @@ impl Replay {
                     return Some((*id, *weights == Some(record.weights)));
                 }
                 let base = weights_of(car, run, &record.base)?;
-                let weights = match average(car, run, record, &base) {
+                let before = match run.before(&record.base) {
+                    Some(before) => weights_of(car, run, &before)?,
+                    None => Vec::new(),
+                };
+                let weights = match average(car, run, record, &base, &before) {
                     Ok(weights) => Some(BlobId::of(&weights)),
                     Err(Failed::Missing(_)) => return None,
                     Err(Failed::Update { .. }) => None,
@@ -273,6 +279,7 @@ fn average(
     run: &Run,
     record: &AggregateRecord,
     base: &[u8],
+    before: &[u8],
 ) -> Result<Vec<u8>, Failed> {
     let mut aggregator = Aggregator::new(run.spec(), record.updates.len());
     let mut last = record.base;
@@ -284,7 +291,8 @@ fn average(
             .add(update.samples, delta.value)
             .map_err(|error| Failed::Update { update: *id, error })?;
     }
-    aggregator.finish(base).map_err(|error| Failed::Update { update: last, error })
+    let before = run.before(&record.base).map(|_| before);
+    aggregator.finish(base, before).map_err(|error| Failed::Update { update: last, error })
 }
 
 /// The weights after a valid aggregate, or the initial ones.

@@ -10,6 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::delta;
 use super::tree::{Inserted, Tree};
 use crate::crypto::hash::Digest;
 use crate::dag::{Aggregate, BlobId, RunSpec, Update, VertexId};
@@ -209,6 +210,13 @@ impl Run {
         })
     }
 
+    /// The vertex whose weights came before those of `base`, where an aggregate on it needs them:
+    /// nothing without server momentum, and nothing before the run's first vertex.
+    pub fn before(&self, base: &VertexId) -> Option<VertexId> {
+        self.spec.server_momentum?;
+        self.aggregates.get(base).map(|record| record.base)
+    }
+
     /// Every blob that an update or an aggregate names; some several times.
     pub fn blobs(&self) -> impl Iterator<Item = BlobId> {
         let deltas = self.updates.values().map(|update| update.delta);
@@ -310,7 +318,7 @@ impl Run {
         changes: &mut Vec<Change>,
     ) {
         let keeps_rules = (1..=self.spec.rounds).contains(&update.round)
-            && self.is_size(update.delta_bytes)
+            && delta::is_size(&self.spec, update.delta_bytes)
             && (update.round == 1) == (update.base == self.id);
         if !keeps_rules {
             return;

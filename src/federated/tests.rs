@@ -133,6 +133,8 @@ fn spec() -> RunSpec {
         updates_min: 2,
         deadline_ms: 1_000,
         aggregation: None,
+        server_momentum: None,
+        compression: None,
     }
 }
 

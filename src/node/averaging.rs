@@ -5,8 +5,9 @@
 //! member that withholds a blob holds up nothing but the aggregate that names it.
 //!
 //! A rule takes a second and 128 MiB where a mean takes a moment, and strangers may propose as many
-//! aggregates as they like. So what the same updates came to before is never computed again, one
-//! rule is under way at a time over all runs, and after it the node does other things first.
+//! aggregates as they like. So what the same updates came to before is never computed again, an
+//! author's aggregates on one base are computed at once up to a bound and rarely then, one rule is
+//! under way at a time over all runs, and after it the node does other things first.
 
 use std::collections::BTreeSet;
 
@@ -156,29 +157,39 @@ impl Node {
         true
     }
 
-    /// The next aggregate whose updates are all here. Those of authors that have lied before come
-    /// last and rarely: computing costs more than claiming.
+    /// The next aggregate whose updates are all here. Computing costs more than claiming, so who
+    /// was computed for least on a base comes first, and authors that have had enough there, or
+    /// have lied before, come last and rarely. Which aggregates count is the same for everybody;
+    /// when each of them is looked at need not be.
     fn next_to_judge(&mut self, id: &VertexId, now: Now) -> Option<VertexId> {
         let (run, following) = (self.runs.get(id)?, self.following.get_mut(id)?);
         let blobs = &self.blobs;
         let is_here = |update: &VertexId| {
             run.update(update).is_some_and(|update| blobs.is_local(&update.delta))
         };
-        let mut lied = None;
-        for (_, aggregate) in &following.sound {
+        let (mut next, mut rare) = (None, None);
+        for (round, aggregate) in &following.sound {
             let Some(record) = run.aggregate(aggregate) else { continue };
-            if !record.updates.iter().all(is_here) {
+            let turns = following.turns(record);
+            let is_wanted = match turns {
+                Some(turns) => next.is_none_or(|next| (*round, turns, *aggregate) < next),
+                None => rare.is_none(),
+            };
+            if !is_wanted || !record.updates.iter().all(is_here) {
                 continue;
             }
-            if !following.liars.contains(&record.author) {
-                return Some(*aggregate);
+            match turns {
+                Some(turns) => next = Some((*round, turns, *aggregate)),
+                None => rare = Some(*aggregate),
             }
-            lied = lied.or(Some(*aggregate));
         }
-        let lied = lied?;
+        if let Some((_, _, aggregate)) = next {
+            return Some(aggregate);
+        }
+        let rare = rare?;
         if following.liars_next_ms <= now.mono_ms {
             following.liars_next_ms = now.mono_ms.saturating_add(limits::LIAR_PAUSE_MS);
-            return Some(lied);
+            return Some(rare);
         }
         following.look_again(following.liars_next_ms);
         None
@@ -271,9 +282,17 @@ impl Node {
         let Some(base) = self.blobs.get(&base) else {
             return self.await_blob(base, out);
         };
+        let before = run.before(&work.base).and_then(|before| following.weights(run, &before));
+        let before = match before {
+            None => None,
+            Some(before) => match self.blobs.get(&before) {
+                None => return self.await_blob(before, out),
+                bytes => bytes,
+            },
+        };
         let empty = Aggregator::new(run.spec(), 0);
         let aggregator = std::mem::replace(&mut work.aggregator, empty);
-        aggregator.finish(&base).map_or(Averaged::Failed, Averaged::Done)
+        aggregator.finish(&base, before.as_deref()).map_or(Averaged::Failed, Averaged::Done)
     }
 
     fn await_blob(&mut self, blob: BlobId, out: &mut Vec<Effect>) -> Averaged {
@@ -321,8 +340,10 @@ impl Node {
             return;
         };
         let claimed = record.weights;
+        let turn = (record.base, record.author);
         let computed = weights.map(|bytes| (BlobId::of(&bytes), bytes));
         if let Some(following) = self.following.get_mut(id) {
+            *following.judged.entry(turn).or_default() += 1;
             following.computed = Some(Computed {
                 base: record.base,
                 updates: record.updates.clone(),

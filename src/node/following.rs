@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::compression::Feedback;
 use crate::dag::{BlobId, VertexId};
 use crate::federated::aggregator::Aggregator;
 use crate::federated::run::AggregateRecord;
@@ -33,6 +34,8 @@ pub(super) struct Following {
     pub(super) checked: BTreeMap<BlobId, bool>,
     /// Aggregates that wait to be recomputed, by round.
     pub(super) sound: BTreeSet<(u32, VertexId)>,
+    /// How many aggregates of an author on a base were computed.
+    pub(super) judged: BTreeMap<(VertexId, AuthorId), usize>,
     /// Authors of aggregates that were wrong, and when the next of theirs may be computed.
     pub(super) liars: BTreeSet<AuthorId>,
     pub(super) liars_next_ms: u64,
@@ -49,6 +52,8 @@ pub(super) struct Following {
     /// When training may be tried again after a failure.
     pub(super) train_next_ms: u64,
     pub(super) train_failures: u32,
+    /// What the updates of this node lost so far; a restart begins with nothing.
+    pub(super) feedback: Feedback,
     /// The base from which this node's training gave nothing usable.
     pub(super) hopeless: Option<VertexId>,
     /// What everything that the run names was found here and in order for.
@@ -132,6 +137,7 @@ impl Following {
             asked: false,
             checked: BTreeMap::new(),
             sound,
+            judged: BTreeMap::new(),
             liars: BTreeSet::new(),
             liars_next_ms: 0,
             work: None,
@@ -141,6 +147,7 @@ impl Following {
             job: None,
             train_next_ms: 0,
             train_failures: 0,
+            feedback: Feedback::new(),
             hopeless: None,
             settled: None,
             dirty: true,
@@ -162,6 +169,15 @@ impl Following {
         let round = run.round();
         self.joined.retain(|_, joined| joined.saturating_add(1) >= round);
         self.dirty = true;
+    }
+
+    /// How often the author of an aggregate was computed for on the same base already; nothing
+    /// where it is not computed for at once, because it lied or has had enough.
+    pub(super) fn turns(&self, record: &AggregateRecord) -> Option<usize> {
+        let had = self.judged.get(&(record.base, record.author)).copied().unwrap_or(0);
+        let is_due =
+            had < limits::AGGREGATES_PER_AUTHOR_MAX && !self.liars.contains(&record.author);
+        is_due.then_some(had)
     }
 
     /// Whether an aggregate claims what its updates come to, if that is known: from an aggregate

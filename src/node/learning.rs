@@ -14,7 +14,7 @@ use crate::clock::Now;
 use crate::dag::{BlobId, VertexId};
 use crate::effect::Effect;
 use crate::event::{Event, Problem, RoundView, RunChange};
-use crate::federated::{Change, Run, average};
+use crate::federated::{Change, Run, delta};
 use crate::identity::{AuthorId, TransportId};
 use crate::{federated, limits};
 
@@ -242,12 +242,16 @@ impl Node {
             for update in record.updates.iter().filter_map(|update| run.update(update)) {
                 need(update.delta, &[record.author, update.author]);
             }
-            if let Some(weights) = following.weights(run, &record.base) {
-                need(weights, &[record.author]);
+            for vertex in [Some(record.base), run.before(&record.base)].into_iter().flatten() {
+                if let Some(weights) = following.weights(run, &vertex) {
+                    need(weights, &[record.author]);
+                }
             }
         }
-        if let Some(weights) = following.weights(run, &following.head) {
-            need(weights, &[]);
+        for vertex in [Some(following.head), run.before(&following.head)].into_iter().flatten() {
+            if let Some(weights) = following.weights(run, &vertex) {
+                need(weights, &[]);
+            }
         }
         self.blobs.need(*id, &needs);
         needs.is_empty()
@@ -261,13 +265,17 @@ impl Node {
         if run.is_finished() {
             return true;
         }
-        let (mut bad, mut unchecked) = (Vec::new(), 0);
+        let (mut bad, mut unchecked, mut values) = (Vec::new(), 0, 0);
         for (_, update) in run.candidates(&following.head) {
             if following.checked.contains_key(&update.delta) {
                 continue;
             }
-            if let Some(bytes) = self.blobs.get(&update.delta) {
-                let good = average::check_delta(&bytes, run.parameters()).is_ok();
+            if values >= limits::CHECKED_VALUES_MAX {
+                unchecked += 1;
+                following.next_ms = Some(now.mono_ms);
+            } else if let Some(bytes) = self.blobs.get(&update.delta) {
+                values += run.parameters();
+                let good = delta::check(run.spec(), &bytes).is_ok();
                 following.checked.insert(update.delta, good);
                 if !good && update.author != self.me {
                     bad.push(update.author);

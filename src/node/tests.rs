@@ -9,6 +9,7 @@
 
 mod bounds;
 mod calling;
+mod compressed;
 mod exports;
 mod finality;
 mod groups;

@@ -3,11 +3,12 @@
 use super::Node;
 use super::following::{Following, Training};
 use crate::clock::Now;
+use crate::compression::Feedback;
 use crate::dag::{BlobId, Payload, Update, VertexId};
 use crate::effect::{Effect, Job, TrainedUpdate};
 use crate::event::Problem;
 use crate::federated::Run;
-use crate::federated::average;
+use crate::federated::{average, delta};
 
 impl Node {
     /// Starts a training job if this node owes the round an update.
@@ -70,12 +71,19 @@ impl Node {
         if !is_wanted || !following.training || run.is_finished() {
             return self.counters.count("training-stale");
         }
-        match result.map_err(TrainingFailed::Host).and_then(|update| checked(update, run)) {
-            Ok(update) => self.publish_update(&id, training, update, now),
+        let ready = result
+            .map_err(TrainingFailed::Host)
+            .and_then(|update| ready(&update, run, &following.feedback));
+        match ready {
+            Ok(ready) => self.publish_update(&id, training, ready, now),
             Err(failed) => {
                 match failed {
                     TrainingFailed::Host(_) => following.training_failed(now.mono_ms),
-                    TrainingFailed::Unusable(_) => following.hopeless = Some(training.base),
+                    TrainingFailed::Unusable(_) => {
+                        following.hopeless = Some(training.base);
+                        // It may be what was lost before that makes the next one unusable, too.
+                        following.feedback = Feedback::new();
+                    }
                 }
                 let name = run.spec().name.clone();
                 self.warn(failed.problem(&name, training.round), now, out);
@@ -83,21 +91,15 @@ impl Node {
         }
     }
 
-    fn publish_update(
-        &mut self,
-        id: &VertexId,
-        training: Training,
-        update: TrainedUpdate,
-        now: Now,
-    ) {
-        let delta = BlobId::of(&update.delta);
+    fn publish_update(&mut self, id: &VertexId, training: Training, ready: Ready, now: Now) {
+        let delta = BlobId::of(&ready.blob);
         let payload = Payload::Update(Update {
             run: *id,
             base: training.base,
             round: training.round,
-            samples: update.samples,
+            samples: ready.samples,
             delta,
-            delta_bytes: u32::try_from(update.delta.len()).unwrap_or(u32::MAX),
+            delta_bytes: u32::try_from(ready.blob.len()).unwrap_or(u32::MAX),
         });
         let is_queued = self.writer.queue(payload, None, true, now.mono_ms);
         let Some(following) = self.following.get_mut(id) else { return };
@@ -106,7 +108,8 @@ impl Node {
         }
         following.train_failures = 0;
         following.updated = Some(training.base);
-        self.keep_blob(delta, update.delta.into());
+        following.feedback = ready.feedback;
+        self.keep_blob(delta, ready.blob.into());
     }
 }
 
@@ -135,8 +138,18 @@ impl TrainingFailed {
     }
 }
 
-fn checked(update: TrainedUpdate, run: &Run) -> Result<TrainedUpdate, TrainingFailed> {
-    average::check_samples(update.samples).map_err(TrainingFailed::Unusable)?;
-    average::check_delta(&update.delta, run.parameters()).map_err(TrainingFailed::Unusable)?;
-    Ok(update)
+/// An update that can be published.
+struct Ready {
+    samples: u32,
+    blob: Vec<u8>,
+    /// What it lost, which counts once it is published.
+    feedback: Feedback,
+}
+
+fn ready(update: &TrainedUpdate, run: &Run, lost: &Feedback) -> Result<Ready, TrainingFailed> {
+    let samples = update.samples;
+    average::check_samples(samples).map_err(TrainingFailed::Unusable)?;
+    let written = delta::write(run.spec(), &update.delta, lost);
+    let (blob, feedback) = written.map_err(TrainingFailed::Unusable)?;
+    Ok(Ready { samples, blob, feedback })
 }

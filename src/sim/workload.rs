@@ -54,6 +54,8 @@ pub fn tiny_run(name: String, rounds: u32, quorum: u32, deadline_ms: u32) -> Run
         updates_min: quorum.min(2),
         deadline_ms,
         aggregation: None,
+        server_momentum: None,
+        compression: None,
     }
 }
 

@@ -195,6 +195,14 @@ pub(crate) fn run(options: &JsValue) -> Result<(RunSpec, u32), Problem> {
             Some(_) => Some(deserialised(&reader, "aggregation")?),
             None => None,
         },
+        server_momentum: match reader.get("serverMomentum")? {
+            Some(_) => Some(reader.real("serverMomentum")?),
+            None => None,
+        },
+        compression: match reader.get("compression")? {
+            Some(_) => Some(deserialised(&reader, "compression")?),
+            None => None,
+        },
     };
     Ok((spec, reader.whole("samples")?))
 }

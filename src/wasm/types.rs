@@ -150,6 +150,14 @@ export interface Aggregation {
   readonly radius: number;
 }
 
+/** How the updates of a run are compressed. */
+export interface Compression {
+  /** Of a value: 1 for its sign, 2 to 8 for whole numbers of steps. */
+  readonly bits: number;
+  /** Values kept of a million, the largest. */
+  readonly keep: number;
+}
+
 /** What a run is started with. */
 export interface RunOptions {
   /** 1 to 64 of `a-z`, `0-9` and `-`. */
@@ -173,6 +181,10 @@ export interface RunOptions {
   readonly deadlineMs: number;
   /** How updates become one; if absent, by their mean, weighed by samples. */
   readonly aggregation?: Aggregation;
+  /** Share of the last round's change that is added to this one's, over 0 and under 1. */
+  readonly serverMomentum?: number;
+  /** How updates are compressed; if absent, not at all. */
+  readonly compression?: Compression;
   /** How many samples this node trains on; 0 starts the run without joining it. */
   readonly samples: number;
 }
@@ -199,6 +211,10 @@ export interface RunView {
   readonly momentum: number;
   /** How updates become one; null: by their mean, weighed by samples. */
   readonly aggregation: Aggregation | null;
+  /** Share of the last round's change that is added to this one's; 0 for none. */
+  readonly serverMomentum: number;
+  /** How updates are compressed; null: not at all. */
+  readonly compression: Compression | null;
 }
 
 /** The current model of a run. */

@@ -4,6 +4,7 @@ use js_sys::{Array, Float32Array};
 use wasm_bindgen::JsValue;
 
 use crate::aggregation::Settings;
+use crate::compression;
 use crate::dag::RunSpec;
 use crate::effect::Job;
 use crate::event::{
@@ -131,6 +132,8 @@ pub(crate) fn run(view: &RunView) -> JsValue {
         ("learningRate", view.spec.learning_rate.into()),
         ("momentum", view.spec.momentum.into()),
         ("aggregation", aggregation(view.spec.aggregation)),
+        ("serverMomentum", view.spec.server_momentum.unwrap_or(0.0).into()),
+        ("compression", compression(view.spec.compression)),
     ])
 }
 
@@ -142,6 +145,12 @@ pub(crate) fn aggregation(settings: Option<Settings>) -> JsValue {
         ("byzantine", settings.byzantine.into()),
         ("radius", settings.radius.into()),
     ])
+}
+
+/// A `Compression`, or null for none.
+pub(crate) fn compression(settings: Option<compression::Settings>) -> JsValue {
+    let Some(settings) = settings else { return JsValue::NULL };
+    object([("bits", settings.bits.into()), ("keep", settings.keep.into())])
 }
 
 /// An array of `RunView`.

@@ -198,6 +198,8 @@ test('a run has the rule it was started with, and verify goes by it', async () =
     [['--rule', 'bulyan', '--byzantine', '2', '--min-updates', '10'], /too small for bulyan/],
     [['--rule', 'average'], /./],
     [['--radius', '0'], /./],
+    [['--compression', 'none', '--keep', '1'], /sent whole/],
+    [['--compression', 'int3'], /./],
   ]) {
     const refused = await json([...begin, ...options, ...home], at)
     assert.deepEqual([refused.ok, refused.error.code], [false, 'usage'], options.join(' '))
@@ -205,8 +207,11 @@ test('a run has the rule it was started with, and verify goes by it', async () =
   }
   const own = { rule: 'centered-clipping', byzantine: 0, radius: 1.5 }
   const given = ['--rule', own.rule, '--byzantine', '0', '--radius', '1.5']
-  const started = await founder.data(...begin, ...given)
+  const sent = ['--compression', 'int4', '--keep', '10', '--server-momentum', '0.5']
+  const started = await founder.data(...begin, ...given, ...sent)
   assert.deepEqual(started.aggregation, own)
+  assert.deepEqual(started.compression, { bits: 4, keep: 100_000 })
+  assert.equal(started.serverMomentum, 0.5)
   const ruled = async (node) =>
     (await node.data('run', 'list')).find(({ name }) => name === 'ruled')
   await until(async () => (await ruled(member)) !== undefined, 'the run arrives')
@@ -221,7 +226,8 @@ test('a run has the rule it was started with, and verify goes by it', async () =
   assert.deepEqual([report.ok, report.rounds, report.aggregation], [true, 2, own])
   // Who expects four members need not name a rule.
   const auto = ['run', 'start', 'four', '--data', files.low, ...shape, ...classes]
-  const { aggregation } = await founder.data(...auto, '--min-updates', '4')
+  const { aggregation, compression } = await founder.data(...auto, '--min-updates', '4')
+  assert.equal(compression, null)
   assert.deepEqual(aggregation, { rule: 'centered-clipping', byzantine: 1, radius: 0 })
 })
 

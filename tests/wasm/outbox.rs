@@ -47,6 +47,8 @@ fn job(job: u64) -> Notice {
         updates_min: 1,
         deadline_ms: 1_000,
         aggregation: None,
+        server_momentum: None,
+        compression: None,
     };
     let run = id(0);
     Notice::Train(Box::new(Job { job, run, round: 1, spec, base_weights: vec![], seed: 0 }))

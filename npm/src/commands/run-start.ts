@@ -2,6 +2,7 @@
 import * as path from 'node:path'
 import { aggregationText, type RuleChoice } from '../aggregation.js'
 import { ControlClient } from '../client.js'
+import { type CompressionChoice, compressionText } from '../compression.js'
 import type { Context } from '../context.js'
 import type { Score } from '../training/protocol.js'
 import type { Activation, RunView, Task } from '../wasm.js'
@@ -28,11 +29,14 @@ export interface RunStartOptions extends RowsOptions {
   readonly batch: number
   readonly lr: number
   readonly momentum: number
+  readonly serverMomentum: number
   readonly quorum?: number
   readonly minUpdates?: number
   readonly rule?: RuleChoice
   readonly byzantine?: number
   readonly radius?: number
+  readonly compression?: CompressionChoice
+  readonly keep?: number
   readonly deadline: number
   readonly seed?: bigint
 }
@@ -51,11 +55,14 @@ export async function run(context: Context, options: RunStartOptions, name: stri
     ...rowsBody(context, options),
     ...{ name, layers, activation, task, classes, range, rounds, epochs, batch, momentum },
     learningRate: options.lr,
+    serverMomentum: options.serverMomentum,
     quorum: options.quorum,
     updatesMin: options.minUpdates,
     rule: options.rule,
     byzantine: options.byzantine,
     radius: options.radius,
+    compression: options.compression,
+    keep: options.keep,
     deadlineMs: Math.round(options.deadline * 1_000),
     seed: (options.seed ?? 1n).toString(),
   }
@@ -67,6 +74,7 @@ export async function run(context: Context, options: RunStartOptions, name: stri
       `started run ${paint('bold', name)} with ${joined.samples} rows of yours`,
       ...aloneLines(joined),
       `updates become one by: ${aggregationText(joined.aggregation)}`,
+      `updates are sent:      ${compressionText(joined.compression)}`,
       `others take part with: ${paint('cyan', `synaptic-mesh run join ${name} --data their.csv`)}`,
       `watch it with:         ${paint('cyan', `synaptic-mesh run watch ${name}`)}`,
     ].join('\n'),

@@ -7,6 +7,7 @@
 import * as path from 'node:path'
 import type { RuleChoice } from '../aggregation.js'
 import type { RelayStatus } from '../commands/relay-status.js'
+import type { CompressionChoice } from '../compression.js'
 import { SynapticError, usageError } from '../errors.js'
 import { given } from '../given.js'
 import { decodeJoinLink } from '../link.js'
@@ -297,6 +298,8 @@ function runRequest(body: Body): RunRequest {
     rule: optional(body, 'rule', isText) as RuleChoice | undefined,
     byzantine: optional(body, 'byzantine', isNumber),
     radius: optional(body, 'radius', isNumber),
+    compression: optional(body, 'compression', isText) as CompressionChoice | undefined,
+    keep: optional(body, 'keep', isNumber),
     ...eachNumber((key) => optional(body, key, isNumber)),
     seed: seed === undefined ? undefined : BigInt(seed),
   })

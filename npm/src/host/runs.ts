@@ -14,6 +14,7 @@ import type { WorkerPool } from '../training/workers.js'
 import type {
   Activation,
   Aggregation,
+  Compression,
   MeshNode,
   RunView,
   Scaling,
@@ -47,11 +48,14 @@ export interface StartRunOptions extends Rows {
   readonly batch: number
   readonly learningRate: number
   readonly momentum: number
+  readonly serverMomentum: number
   readonly quorum: number
   readonly updatesMin: number
   readonly deadlineMs: number
   /** How updates become one; if absent, by their mean, weighed by samples. */
   readonly aggregation: Aggregation | undefined
+  /** How updates are compressed; if absent, not at all. */
+  readonly compression: Compression | undefined
   readonly seed: bigint
   /** Train on the own rows only first, to have something to compare with. */
   readonly alone: boolean
@@ -156,11 +160,13 @@ export class Runs {
     const schema = { specification, classes, scaling: info.scaling }
     const member = await this.#load(group, options.name, schema, options)
     const { name, rounds, epochs, batch, learningRate, momentum, seed, alone } = options
-    const { quorum, updatesMin, deadlineMs, aggregation } = options
+    const { quorum, updatesMin, deadlineMs, aggregation, compression } = options
+    // None is left out: the history has one way to say it.
+    const serverMomentum = options.serverMomentum > 0 ? options.serverMomentum : undefined
     const score = alone ? await this.#trainAlone(member, { ...options, specification }) : null
     const training = { rounds, epochs, batch, learningRate, momentum, seed }
     const rules = { quorum, updatesMin, deadlineMs, samples: member.samples }
-    const how = given({ aggregation })
+    const how = given({ aggregation, serverMomentum, compression })
     return this.#settle(async () => {
       // Preparing may have taken a while, in which another member can have taken the name.
       requireFreeName(await this.#node.runs(), name)

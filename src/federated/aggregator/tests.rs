@@ -24,7 +24,9 @@ fn aggregated(spec: &RunSpec, updates: &[(u32, f32)]) -> Result<Vec<f32>, Error>
     for (samples, value) in updates {
         aggregator.add(*samples, &bytes(&vec![*value; parameters])).unwrap();
     }
-    aggregator.finish(&bytes(&vec![0.5; parameters])).map(|weights| values(&weights).collect())
+    aggregator
+        .finish(&bytes(&vec![0.5; parameters]), None)
+        .map(|weights| values(&weights).collect())
 }
 
 #[test]
@@ -66,6 +68,47 @@ fn updates_that_a_rule_cannot_take_have_a_code() {
     for _ in 0..3 {
         aggregator.add(1, &good).unwrap();
     }
-    assert_eq!(aggregator.clone().finish(&good[4..]).unwrap_err().code(), "update-length");
-    assert_eq!(aggregator.finish(&good), Ok(bytes(&vec![2.0; parameters])));
+    assert_eq!(aggregator.clone().finish(&good[4..], None).unwrap_err().code(), "update-length");
+    assert_eq!(aggregator.finish(&good, None), Ok(bytes(&vec![2.0; parameters])));
+}
+
+/// `FedAvgM` as its authors write it, with a velocity that is remembered, against the difference of
+/// two weights that nobody has to remember.
+#[test]
+fn server_momentum_is_that_of_a_server_that_remembers() {
+    let share = 0.7_f32;
+    for aggregation in [None, ruled(Rule::Median).0.aggregation] {
+        let spec = RunSpec { aggregation, server_momentum: Some(share), ..spec() };
+        let parameters = spec.model.parameter_count();
+        let (mut velocity, mut exact) = (0.0_f64, 0.5_f64);
+        let (mut base, mut before) = (bytes(&vec![0.5; parameters]), None);
+        for (round, change) in [0.25_f32, -0.5, 0.125, 1.0, -0.75].into_iter().enumerate() {
+            let mut aggregator = Aggregator::new(&spec, 3);
+            for _ in 0..3 {
+                aggregator.add(1, &bytes(&vec![change; parameters])).unwrap();
+            }
+            let weights = aggregator.finish(&base, before.as_deref()).unwrap();
+            velocity = f64::from(share) * velocity + f64::from(change);
+            exact += velocity;
+            let found: Vec<f32> = values(&weights).collect();
+            let close = |weight: &f32| (f64::from(*weight) - exact).abs() < 1.0e-6;
+            assert!(found.iter().all(close), "round {round}: {exact} {}", found[0]);
+            before = Some(std::mem::replace(&mut base, weights));
+        }
+    }
+}
+
+#[test]
+fn weights_before_those_of_another_model_are_refused_where_they_count() {
+    let spec = RunSpec { server_momentum: Some(0.5), ..spec() };
+    let good = bytes(&vec![1.0; spec.model.parameter_count()]);
+    let aggregator = |spec: &RunSpec| {
+        let mut aggregator = Aggregator::new(spec, 1);
+        aggregator.add(1, &good).unwrap();
+        aggregator
+    };
+    let refused = aggregator(&spec).finish(&good, Some(&good[4..])).unwrap_err();
+    assert_eq!(refused.code(), "update-length");
+    let plain = RunSpec { server_momentum: None, ..spec };
+    assert_eq!(aggregator(&plain).finish(&good, Some(&[])), aggregator(&plain).finish(&good, None));
 }

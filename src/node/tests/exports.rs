@@ -9,6 +9,7 @@ use crate::effect::{Command, Effect, Input};
 use crate::event::Reply;
 use crate::federated::Standing;
 use crate::federated::aggregator::Aggregator;
+use crate::federated::initial_weights;
 use crate::federated::replay;
 use crate::federated::replay::Report;
 use crate::rng::Rng;
@@ -208,12 +209,13 @@ fn averaged(mesh: &Mesh, run: &VertexId, file: &[u8]) -> (Vec<u8>, Aggregate) {
     let known = mesh.node(0).runs().get(run).unwrap();
     let record = known.aggregate(&known.head()).unwrap();
     let car = car::read(file).unwrap();
-    let mut mean = Aggregator::new(&RunSpec { aggregation: None, ..known.spec().clone() }, 0);
+    let plain = RunSpec { aggregation: None, server_momentum: None, ..known.spec().clone() };
+    let mut mean = Aggregator::new(&plain, 0);
     for update in record.updates.iter().map(|id| known.update(id).unwrap()) {
         mean.add(update.samples, car.blobs[&update.delta].value).unwrap();
     }
     let base = known.aggregate(&record.base).unwrap().weights;
-    let bytes = mean.finish(car.blobs[&base].value).unwrap();
+    let bytes = mean.finish(car.blobs[&base].value, None).unwrap();
     let aggregate = Aggregate {
         run: *run,
         base: record.base,
@@ -227,8 +229,18 @@ fn averaged(mesh: &Mesh, run: &VertexId, file: &[u8]) -> (Vec<u8>, Aggregate) {
 
 #[test]
 fn an_aggregate_by_another_rule_than_the_runs_is_found() {
+    check_other_rule(median_run(3));
+}
+
+#[test]
+fn an_aggregate_without_the_momentum_of_its_run_is_found() {
+    check_other_rule(RunSpec { server_momentum: Some(0.5), ..tiny_run(3, 3) });
+}
+
+/// A run whose last aggregate is exchanged for the mean, signed by its author.
+fn check_other_rule(spec: RunSpec) {
     let mut mesh = Mesh::running(84, 3);
-    let run = mesh.start_run(0, median_run(3));
+    let run = mesh.start_run(0, spec);
     mesh.run_for(500);
     mesh.join(1, &run);
     mesh.join(2, &run);
@@ -331,6 +343,47 @@ fn copies_of_an_aggregate_are_computed_once() {
     assert!((1..=8).contains(&computed), "{computed} in six rounds");
     let report = replay(&export(&mut mesh, 0, &run));
     assert!(report.ok && report.rounds == 6, "{:?}", report.first_mismatch);
+}
+
+/// Each aggregate of another set of updates is another computation, and there are more sets than
+/// anybody can compute: who proposes right ones without end has a few of them computed at once.
+#[test]
+fn different_aggregates_of_one_author_are_computed_a_few_at_once() {
+    let mut mesh = Mesh::running(87, 8);
+    mesh.train_for(300);
+    let run = mesh.start_run(0, RunSpec { updates_min: 3, quorum: 8, ..median_run(4) });
+    mesh.run_for(500);
+    (1..8).for_each(|member| drop(mesh.join(member, &run)));
+    let known = |mesh: &Mesh| mesh.node(0).runs().get(&run).unwrap().clone();
+    assert!(mesh.run_until(60_000, |mesh| known(mesh).round() >= 1));
+    mesh.run_for(1_000);
+    let state = known(&mesh);
+    let updates: Vec<_> = state.updates_of(&run).map(|(id, update)| (id, *update)).collect();
+    assert_eq!(updates.len(), 8);
+    let base = initial_weights(state.spec()).unwrap();
+    let weights_bytes = u32::try_from(base.len()).unwrap();
+    let before = mesh.node(0).rules.computed;
+    let now_ms = mesh.now_ms;
+    let node = mesh.members[7].node.as_mut().unwrap();
+    let sets = (0..8).flat_map(|a| (0..a).flat_map(move |b| (0..b).map(move |c| [c, b, a])));
+    for set in sets.take(40) {
+        let mut aggregator = Aggregator::new(state.spec(), 3);
+        for place in set {
+            let (_, update) = updates[place];
+            aggregator.add(update.samples, &node.blobs.get(&update.delta).unwrap()).unwrap();
+        }
+        let weights = BlobId::of(&aggregator.finish(&base, None).unwrap());
+        let updates = set.iter().map(|place| updates[*place].0).collect();
+        let right = Aggregate { run, base: run, round: 1, updates, weights, weights_bytes };
+        node.writer.queue(Payload::Aggregate(right), None, true, now_ms);
+    }
+    mesh.run_for(1_500);
+    let aggregates = known(&mesh).aggregates().count();
+    assert!(aggregates > 40, "{aggregates} came");
+    let computed = mesh.node(0).rules.computed - before;
+    assert!((3..=10).contains(&computed), "{computed} computed of {aggregates}");
+    mesh.finish(&run, &[0, 1, 2, 3], 120_000);
+    assert_eq!(mesh.node(0).counters.snapshot().get("aggregate-wrong"), None);
 }
 
 #[test]

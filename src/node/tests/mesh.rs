@@ -905,5 +905,7 @@ pub(super) fn tiny_run(rounds: u32, quorum: u32) -> RunSpec {
         updates_min: quorum.min(2),
         deadline_ms: 3_000,
         aggregation: None,
+        server_momentum: None,
+        compression: None,
     }
 }

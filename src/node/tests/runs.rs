@@ -177,6 +177,26 @@ fn a_diverging_member_warns_its_user_and_harms_nobody() {
     assert_eq!(last.contributors(&last.head()).len(), 2);
 }
 
+/// Who comes late has the weights of no round, and needs those of two for the next one.
+#[test]
+fn a_run_with_server_momentum_is_followed_by_who_comes_late() {
+    let mut mesh = Mesh::running(11, 3);
+    mesh.train_for(300);
+    let spec = RunSpec { server_momentum: Some(0.5), ..tiny_run(30, 4) };
+    let run = mesh.start_run(0, spec);
+    all_join(&mut mesh, &run, &[1, 2]);
+    assert!(mesh.run_until(60_000, |mesh| run_of(mesh, 1, &run).round() >= 3));
+    mesh.add_member(3);
+    let address = mesh.address(0);
+    mesh.start_with(3, vec![address]);
+    mesh.run_for(2_000);
+    mesh.join(3, &run);
+    mesh.finish(&run, &[0, 1, 2, 3], 120_000);
+    let last = run_of(&mesh, 3, &run);
+    assert_eq!(last.contributors(&last.head()).len(), 4);
+    assert!((0..4).all(|member| run_of(&mesh, member, &run).head() == last.head()));
+}
+
 /// How well the last weights of a run of five, in which one lies, read points of everybody.
 fn accuracy_with_a_liar(aggregation: Option<Settings>) -> f64 {
     let mut mesh = Mesh::running(10, 5);
