@@ -12,7 +12,7 @@ use std::time::Instant;
 use serde_bytes::Bytes;
 use synaptic_mesh::clock::Now;
 use synaptic_mesh::crypto::sign::SIGNATURE_BYTES;
-use synaptic_mesh::dag::{Graph, NetworkId, Payload, SignedVertex, Vertex, VertexId};
+use synaptic_mesh::dag::{Citation, Graph, NetworkId, Payload, SignedVertex, Vertex, VertexId};
 use synaptic_mesh::identity::{AuthorId, Binding, Secrets, Terms};
 use synaptic_mesh::rng::Rng;
 
@@ -82,7 +82,7 @@ fn clocks(graph: &Graph) -> Clocks {
         let next = clocks.number.len();
         let own = *clocks.number.entry(fields.author).or_insert(next);
         let mut clock = vec![0; clocks.number.len()];
-        for parent in fields.parents.iter().filter_map(|parent| clocks.of.get(parent)) {
+        for parent in fields.parent_ids().filter_map(|parent| clocks.of.get(&parent)) {
             clock.iter_mut().zip(parent).for_each(|(to, from)| *to = (*from).max(*to));
         }
         if let Some(own) = clock.get_mut(own) {
@@ -125,11 +125,12 @@ fn history(count: usize, rng: &mut Rng) -> Graph {
         }
         parents.sort_unstable();
         parents.dedup();
-        let lamport = |id: &VertexId| graph.get(id).map_or(0, |signed| signed.vertex().lamport);
+        let cited = |id: &VertexId| graph.get(id).map(SignedVertex::citation);
+        let parents: Vec<Citation> = parents.iter().filter_map(cited).collect();
         let vertex = Vertex {
             seq: before.seq + 1,
             prev: Some(prev),
-            lamport: 1 + parents.iter().map(lamport).max().unwrap_or(0),
+            lamport: 1 + parents.iter().map(|parent| parent.lamport).max().unwrap_or(0),
             parents,
             payloads: vec![Payload::RunLeave { run: prev }],
             ..before

@@ -154,7 +154,7 @@ fn payments(vertex: usize, from: std::ops::Range<usize>, accounts: usize) -> Rec
         Item { id: ItemId(id, index), author: by, keys, seats: None, operation: Some(operation) }
     };
     let items = (0..).zip(from).map(item).collect();
-    Record { id, author: author(ACCOUNTS), items, votes: Vec::new() }
+    Record { id, author: author(ACCOUNTS), seq: 0, lamport: 1, items, votes: Vec::new() }
 }
 
 /// Microseconds that one member takes for a vote of another.
@@ -175,7 +175,7 @@ fn one_vote_us(waiting: usize) -> f64 {
         .map(|(decision, number)| {
             let id = VertexId::of(&[&b"vote"[..], &number.to_be_bytes()].concat());
             let votes = vec![Votes { epoch: 0, votes: vec![Vote::Lock(*decision)] }];
-            Record { id, author: author(1), items: Vec::new(), votes }
+            Record { id, author: author(1), seq: 0, lamport: 1, items: Vec::new(), votes }
         })
         .collect();
     let start = Instant::now();
@@ -217,7 +217,8 @@ fn decided(members: usize, count: usize) -> (f64, f64) {
                     names += 1;
                     let id = VertexId::of(&names.to_be_bytes());
                     let votes = vec![Votes { epoch: 0, votes: some.to_vec() }];
-                    round.push(Record { id, author: author(place), items: Vec::new(), votes });
+                    let (author, items) = (author(place), Vec::new());
+                    round.push(Record { id, author, seq: 0, lamport: 1, items, votes });
                 }
             }
             inputs.clear();

@@ -45,7 +45,7 @@ pub(crate) fn consensus_state(data: &[u8]) {
         let keys = operation.as_ref().map_or_else(plain, |operation| operation.keys(&by));
         let items = vec![Item { id: ItemId(id, 0), author: by, keys, seats: None, operation }];
         let votes = cbor::decode(bytes, &VOTES_BOUNDS).into_iter().collect();
-        let record = Record { id, author: by, items, votes };
+        let record = Record { id, author: by, seq: 0, lamport: 1, items, votes };
         let mut out = Vec::new();
         state.handle(now, consensus::Input::Record(record), &mut out);
         for output in out {

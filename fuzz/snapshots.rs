@@ -1,13 +1,13 @@
-//! What is fuzzed of snapshots: certificates, manifests, chunks, and the stubs in them.
+//! What is fuzzed of snapshots: certificates, manifests, chunks, and the layers in them.
 
 use synaptic_mesh::consensus::{Onward, Sealed};
-use synaptic_mesh::dag::{Graph, SignedVertex, Source, VertexId};
+use synaptic_mesh::dag::{Citation, Coverage, Graph, SignedVertex, Source};
 use synaptic_mesh::snapshot::{Entry, Log, Manifest, check_chain, entries_of};
 
 use super::{NETWORK, NOW, fixture};
 
 /// A part of a snapshot. What is read is written as the same bytes; a certificate that verifies is
-/// the sound one; stubs of whatever kind leave a graph that still takes vertices.
+/// the sound one; layers of whatever kind leave a graph that still takes vertices.
 pub(crate) fn snapshot(data: &[u8]) {
     let fixture = fixture();
     if let Ok(sealed) = Sealed::decode(data) {
@@ -28,15 +28,11 @@ pub(crate) fn snapshot(data: &[u8]) {
     }
     for entry in &entries {
         let mut graph = filled(fixture.history.get(..2).expect("two identities"));
-        let before = graph.timeline().len();
-        if graph.adopt_stubs(&entry.layer.stubs).is_err() {
-            assert_eq!(graph.timeline().len(), before);
-        }
-        assert!(entry.layer.lasting().count() <= entry.layer.stubs.len());
+        graph.adopt_coverage(Coverage::of([&entry.layer].into_iter()));
         for vertex in &fixture.history {
             let _ = graph.insert(vertex.clone(), &Source::Own, NOW);
         }
-        graph.cover(&[&graph.heads()]);
+        graph.cover(&[&heads(&graph)]);
     }
 }
 
@@ -48,13 +44,18 @@ fn filled(history: &[SignedVertex]) -> Graph {
     graph
 }
 
+fn heads(graph: &Graph) -> Vec<Citation> {
+    let heads = graph.heads();
+    heads.iter().filter_map(|id| graph.get(id)).map(SignedVertex::citation).collect()
+}
+
 /// A certificate, an entry, a chunk, and a manifest of them.
 pub(super) fn parts() -> Vec<Vec<u8>> {
     let fixture = fixture();
     let mut graph = filled(&fixture.history);
-    let (first, heads) =
-        (vec![fixture.history.first().expect("two identities").id()], graph.heads());
-    let frontiers: [&[VertexId]; 2] = [&first, &heads];
+    let first = vec![fixture.history.first().expect("two identities").citation()];
+    let heads = heads(&graph);
+    let frontiers: [&[Citation]; 2] = [&first, &heads];
     let layers = graph.cover(&frontiers);
     let onward = Onward {
         slot: 1,
@@ -65,11 +66,11 @@ pub(super) fn parts() -> Vec<Vec<u8>> {
     };
     let mut log = Log::default();
     let mut manifests = Vec::new();
-    for (layer, tips) in layers {
+    for layer in layers {
         let checkpoint = fixture.proof.last.checkpoint.clone();
         let decisions = vec![fixture.proof.decision];
         log.push(&Entry { checkpoint, decisions, items: Vec::new(), layer });
-        manifests.push(log.manifest(tips, onward.clone()));
+        manifests.push(log.manifest(onward.clone()));
     }
     let tails = manifests.iter().filter_map(|manifest| manifest.tail.last());
     let mut all: Vec<Vec<u8>> = tails.map(|entry| entry.to_vec()).collect();

@@ -358,7 +358,7 @@ impl Fixture {
         let blob = BlobId::of(b"blob");
         let requests = [
             Request::Heads(Heads { heads: ids.clone(), peers: Vec::new() }),
-            Request::Vertices(WantVertices { ids: ids.clone() }),
+            Request::Vertices(WantVertices { ids: ids.clone(), height: 3 }),
             Request::Ancestors(WantAncestors { of: ids.clone(), known: Vec::new() }),
             Request::Ranges(Ranges { message: negentropy::initiate(&small_timeline()) }),
             Request::Blob(WantBlob { blob, offset: 0 }),

@@ -47,6 +47,7 @@ pub mod mmr;
 mod past;
 mod pending;
 mod proof;
+mod record;
 mod slow;
 mod state;
 mod step;
@@ -59,8 +60,9 @@ pub use error::Error;
 pub use mmr::Mmr;
 pub use past::Past;
 pub use proof::{Certificate, Genesis, Proof, Sealed, verify_proof};
+pub use record::Record;
 use state::leaf;
-pub use state::{Finality, Input, Item, Output, Record, State};
+pub use state::{Finality, Input, Item, Output, State};
 pub use step::{Onward, Step};
 
 use crate::dag::Payload;

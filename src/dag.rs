@@ -42,13 +42,13 @@ pub use crate::identity::{Binding, NetworkId};
 pub use crate::neural::Scaling;
 pub use equivocation::EquivocationProof;
 pub use error::{Error, Fault};
-pub use graph::{Chain, Graph, Insert, Layer, Notice, Source, Stubs};
+pub use graph::{Chain, Coverage, Graph, Insert, Layer, Notice, Source, settled_height};
 pub use id::{BlobId, VertexId};
 pub use payload::{Aggregate, Payload, RunSpec, Update};
 pub use timeline::{Key, Sum, Timeline};
 #[cfg(feature = "sim")]
 pub(crate) use vertex::forget_decoded;
-pub use vertex::{SignedVertex, VERSION, Vertex};
+pub use vertex::{Citation, SignedVertex, VERSION, Vertex};
 
 #[cfg(test)]
 pub(crate) mod tests;

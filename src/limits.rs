@@ -79,11 +79,8 @@ pub const HISTORY_VERTICES_KEPT: usize = GRAPH_VERTICES_MAX / 2;
 pub const PRUNE_VERTICES_MAX: usize = GRAPH_VERTICES_MAX / 4;
 /// Milliseconds between two attempts to drop vertices: each walks the history.
 pub const PRUNE_INTERVAL_MS: u64 = 10_000;
-/// Vertices that a node remembers without holding them (count): 100 MiB of memory and 36 MiB of a
-/// store. A network of members that talk as in an hour's soak, 330 vertices, fills it in 66 days.
-pub const GRAPH_STUBS_MAX: usize = 1 << 19;
-/// Bytes of entries that close a chunk of a snapshot: some 250 vertices. All nodes of a network
-/// close the same ones; half a million stubs make 2,000, whose ids fit an answer several times.
+/// Bytes of entries that close a chunk of a snapshot: some 40 decisions. All nodes of a network
+/// close the same ones; the ids of 2,000 fit an answer several times.
 pub const SNAPSHOT_CHUNK_BYTES: usize = 16 << 10;
 /// Manifests that are kept (count): members sign within seconds, and one checkpoint takes ten.
 pub const SNAPSHOT_MANIFESTS_MAX: usize = 4;
@@ -117,7 +114,8 @@ pub const AUTHOR_BYTES_MAX: usize = GRAPH_BYTES_MAX / 2;
 /// and that an own one may be ahead because a parent is: a clock set by hand is as good.
 pub const TIME_AHEAD_MS_MAX: u64 = 10_000;
 /// How far ahead of everything known a parked vertex's Lamport time may be (count): more than one
-/// exchange with a peer that was away brings.
+/// exchange with a peer that was away brings. Half as far beyond the greatest covered time may be
+/// what is said of a covered parent: who makes up times needs 2^38 checkpoints to use them all up.
 pub const LAMPORT_WINDOW: u64 = 1 << 16;
 /// Parked vertices of all peers together (count); the oldest of the fullest peer leaves first.
 pub const ORPHANS_MAX: usize = 1_024;

@@ -31,7 +31,7 @@ const ITEM_HEAD_BYTES: usize = 5;
 const HEADS_BYTES: usize = 64;
 
 /// The request-response protocol between two nodes.
-pub const SYNC_PROTOCOL: &str = "/synaptic-mesh/sync/4";
+pub const SYNC_PROTOCOL: &str = "/synaptic-mesh/sync/5";
 
 /// The request-response protocol between members of a group: a [`crate::group::Packet`] each way
 /// there, a [`crate::group::Receipt`] each way back.
@@ -130,6 +130,9 @@ pub struct Heads {
 pub struct WantVertices {
     /// Their ids, sorted, at most [`limits::REQUEST_VERTICES_MAX`].
     pub ids: Vec<VertexId>,
+    /// The height of the asker's last checkpoint, 0 without one. Who dropped vertices that later
+    /// ones cover, and lacks one of these, says so.
+    pub height: u64,
 }
 
 /// A request for the causal past of some vertices.

@@ -64,7 +64,7 @@ use std::sync::Arc;
 
 pub use config::{Config, History, Restored};
 pub use error::Error;
-pub use pruning::{chunks_of, stubs_of};
+pub use pruning::{chunks_of, coverage_of};
 
 use crate::clock::Now;
 use crate::crypto::sign::SigningKey;
@@ -162,7 +162,7 @@ impl Node {
         genesis.map_or(Ok(()), |genesis| genesis.check_network(&network))?;
         let deciding = deciding::Deciding::new(genesis, network, me, &mut rng, now)?;
         let (history, pruned) = pruning::restore(network, &me, &vertices, &meta, &chunks)?;
-        let writing::History { graph, skipped, leftover, cut } = history;
+        let writing::History { graph, skipped, cut } = history;
         let identity = match writing::own_identity(&graph, &me) {
             Some(identity) => identity.clone(),
             None => writing::new_identity(&config.network, &key, &transport, &mut rng, now)?,
@@ -212,7 +212,7 @@ impl Node {
         (0..skipped).for_each(|_| node.counters.count("store-vertex-skipped"));
         node.blobs.restore(blobs);
         node.restore_runs(&meta, now);
-        node.restore_past(pruned, leftover, now)?;
+        node.restore_past(pruned, now)?;
         node.restore_deciding(&meta, now);
         node.wallet = wallet::Wallet::restore(&meta);
         node.restore_peers(&meta, now);

@@ -2,9 +2,9 @@
 //!
 //! Members drop old vertices ([`crate::dag::Graph::prune`]), and who comes late cannot fetch them
 //! from anybody. It can be handed what the dropped ones amounted to. Each checkpoint adds an
-//! [`Entry`]: the checkpoint, its decisions with their items, and the stubs of the vertices that
-//! are behind its frontier and behind no earlier one. All of it follows from decided blocks and
-//! named vertices, so every honest node has the same entries.
+//! [`Entry`]: the checkpoint, its decisions with their items, and how far its frontier covers the
+//! chains of authors. All of it follows from decided blocks and named vertices, so every honest
+//! node has the same entries.
 //!
 //! ```text
 //!  entries     1 2 3 4 | 5 6 7 | 8 9 10 11 | 12 13      a chunk is closed at 16 KiB, for ever
@@ -30,7 +30,7 @@ use crate::consensus::{Checkpoint, Item, Onward};
 use crate::crypto::hash::Digest;
 use crate::dag::cbor::{self, Bounds};
 use crate::dag::vote::Decision;
-use crate::dag::{BlobId, Layer, VertexId};
+use crate::dag::{BlobId, Layer};
 use crate::limits;
 
 /// Domain of the digests of manifests.
@@ -107,7 +107,7 @@ pub struct Entry {
     pub decisions: Vec<Decision>,
     /// What was decided, each item once.
     pub items: Vec<Item>,
-    /// The vertices that it covers beyond those before it.
+    /// How far it covers chains beyond those before it.
     pub layer: Layer,
 }
 
@@ -121,8 +121,6 @@ pub struct Manifest {
     pub chunks: Vec<BlobId>,
     /// Encoded entries after them.
     pub tail: Vec<ByteBuf>,
-    /// Covered vertices that are no covered one's parent, ascending.
-    pub tips: Vec<VertexId>,
     /// Where deciding goes on.
     pub onward: Onward,
 }
@@ -218,9 +216,9 @@ impl Log {
     }
 
     /// What there is to hand out now.
-    pub fn manifest(&self, tips: Vec<VertexId>, onward: Onward) -> Manifest {
+    pub fn manifest(&self, onward: Onward) -> Manifest {
         let (height, chunks, tail) = (self.height, self.chunks.clone(), self.tail.clone());
-        Manifest { height, chunks, tail, tips, onward }
+        Manifest { height, chunks, tail, onward }
     }
 
     /// The log of who was handed a manifest with all its chunks.

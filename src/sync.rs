@@ -455,8 +455,8 @@ fn sketch(graph: &Graph, common: &VecDeque<VertexId>) -> Vec<VertexId> {
 /// The accepted vertices among `ids` that are no parent of another one of them.
 fn frontier(ids: &[VertexId], graph: &Graph) -> Vec<VertexId> {
     let accepted: Vec<_> = ids.iter().filter_map(|id| graph.get(id)).collect();
-    let parents: BTreeSet<&VertexId> =
-        accepted.iter().flat_map(|signed| &signed.vertex().parents).collect();
+    let parents: BTreeSet<VertexId> =
+        accepted.iter().flat_map(|signed| signed.vertex().parent_ids()).collect();
     accepted.iter().map(|signed| signed.id()).filter(|id| !parents.contains(id)).collect()
 }
 

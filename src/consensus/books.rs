@@ -209,7 +209,6 @@ impl State {
         };
         self.checkpoints.push(checkpoint.clone());
         self.cut_ms = now.mono_ms;
-        self.note_frontier(&cut.frontier);
         let step = self.step(checkpoint, cut, leader);
         out.push(Output::Checkpoint(Box::new(step)));
         self.certify(cut, now);

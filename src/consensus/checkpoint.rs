@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::{Context, PublicKey, Signature, SigningKey};
 use crate::dag::vote::Seats;
-use crate::dag::{VertexId, cbor};
+use crate::dag::{Citation, cbor};
 use crate::identity::NetworkId;
 
 /// Domain of the names of checkpoints.
@@ -79,9 +79,9 @@ impl Checkpoint {
         key.verify(Context::Checkpoint, &self.encode(), signature)
     }
 
-    /// The hash that [`Checkpoint::frontier_root`] is of these ids, which are ascending.
-    pub fn root_of_frontier(frontier: &[VertexId]) -> [u8; 32] {
-        let bytes: Vec<u8> = frontier.iter().flat_map(VertexId::to_cid_bytes).collect();
+    /// The hash that [`Checkpoint::frontier_root`] is of the ids of these, which are ascending.
+    pub fn root_of_frontier(frontier: &[Citation]) -> [u8; 32] {
+        let bytes: Vec<u8> = frontier.iter().flat_map(|cited| cited.id.to_cid_bytes()).collect();
         Digest::derive(FRONTIER_DOMAIN, &[&bytes]).0
     }
 }

@@ -6,19 +6,18 @@
 //! open is needed, whatever its age: so what a member said is never forgotten while it could be
 //! contradicted, and nothing here depends on how old a key may get.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::state::leaf;
 use super::{Checkpoint, Committee, Error, Item, Onward, Record, State};
 use crate::clock::Now;
-use crate::dag::VertexId;
 use crate::dag::vote::{ConflictKey, Decision, ItemId, Seats, Vote};
+use crate::dag::{Citation, VertexId};
 
 /// Checkpoints whose signatures are kept (count): as many as are tried for a certificate.
 const CHECKPOINTS_SIGNED: u64 = 8;
-/// Checkpoints after which what is behind a frontier may be dropped (count): then a quorum has all
-/// of it, and had time to be asked for it.
-const CHECKPOINTS_BACK: usize = 3;
 
 /// What an engine knows from vertices that it need not see again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +38,7 @@ pub struct Past {
     /// The place of who leads view 0 of it.
     first_leader: u64,
     /// The last vertex of each member.
-    tips: Vec<(u64, VertexId)>,
+    tips: Vec<(u64, Citation)>,
 }
 
 impl Past {
@@ -84,21 +83,6 @@ impl State {
                 .all(|votes| votes.votes.iter().all(|vote| self.is_vote_past(votes.epoch, vote)))
     }
 
-    /// Vertices whose past may be dropped as far as it [is past](State::is_past): the frontier of a
-    /// checkpoint a few checkpoints ago. `None` before there is one.
-    pub fn old_frontier(&self) -> Option<&[VertexId]> {
-        let frontier = self.frontiers.first().filter(|_| self.frontiers.len() > CHECKPOINTS_BACK);
-        frontier.map(Vec::as_slice)
-    }
-
-    /// Remembers the frontier of a new checkpoint.
-    pub(super) fn note_frontier(&mut self, frontier: &[VertexId]) {
-        self.frontiers.push(frontier.to_vec());
-        if self.frontiers.len() > CHECKPOINTS_BACK + 1 {
-            self.frontiers.remove(0);
-        }
-    }
-
     /// What is to be stored before vertices are dropped, without the first few checkpoints and
     /// decisions, which were stored before.
     pub fn past(&self, checkpoints: usize, certified: usize) -> Past {
@@ -116,17 +100,21 @@ impl State {
         }
     }
 
-    /// Forgets what dropped vertices said, as far as it takes room. That they were seen it does not
-    /// forget: a block of who lags behind names them in its frontier, and may be the one that
-    /// everybody is bound to.
-    pub fn forget(&mut self) {
+    /// Forgets what dropped vertices said, as far as it takes room.
+    pub fn forget(&mut self, dropped: &[VertexId]) {
         let checkpoints = &self.checkpoints;
         self.signatures.retain(|height, _| !is_signed_enough(checkpoints, *height));
+        let dropped: BTreeSet<&VertexId> = dropped.iter().collect();
+        self.seen.retain(|cited| !dropped.contains(&cited.id));
     }
 
-    /// Remembers on a start that these vertices were seen, those that were dropped among them.
-    pub fn note_seen(&mut self, vertices: impl Iterator<Item = VertexId>) {
-        self.seen.extend(vertices);
+    /// Remembers that checkpoints cover the chains of these vertices up to them. The frontier of a
+    /// block may name what is there, whether or not it is still here.
+    pub fn note_covered<'a>(&mut self, tips: impl Iterator<Item = &'a Citation>) {
+        for tip in tips {
+            let covered = self.covered.entry(tip.author).or_default();
+            *covered = tip.seq.saturating_add(1).max(*covered);
+        }
     }
 
     /// Goes on from what an engine knew: on a new one, with every item of the past and of the

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use super::{Committee, Output, State};
 use crate::clock::Now;
 use crate::crypto::hash::Digest;
+use crate::dag::Citation;
 use crate::dag::vote::{Block, ConflictKey, Cut, Decision, ItemId, Locked, Vote};
 use crate::identity::AuthorId;
 use crate::limits;
@@ -315,7 +316,11 @@ impl State {
     }
 
     fn allows_cut(&self, cut: &Cut, block: &Block) -> bool {
-        cut.frontier.iter().all(|id| self.seen.contains(id)) && self.is_judged_right(block.id())
+        let is_known = |cited: &Citation| {
+            self.covered.get(&cited.author).is_some_and(|covered| cited.seq < *covered)
+                || self.seen.contains(cited)
+        };
+        cut.frontier.iter().all(is_known) && self.is_judged_right(block.id())
     }
 
     /// Says when time alone will make a difference.

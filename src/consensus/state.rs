@@ -10,11 +10,11 @@ use super::committee::Voters;
 use super::latency::Latency;
 use super::pending::Pending;
 use super::tally::{self, Key, Slot};
-use super::{Checkpoint, Committee, Config, Mmr, Step, conflict_keys};
+use super::{Checkpoint, Committee, Config, Mmr, Record, Step};
 use crate::clock::Now;
 use crate::crypto::sign::Signature;
+use crate::dag::Citation;
 use crate::dag::vote::{BlockId, ConflictKey, Decision, ItemId, Locked, Seats, Vote, Votes};
-use crate::dag::{Payload, SignedVertex, VertexId};
 use crate::identity::{AuthorId, NetworkId};
 use crate::ledger;
 
@@ -32,19 +32,6 @@ pub struct Item {
     pub seats: Option<Seats>,
     /// What it does to credits or names; takes effect with its first key.
     pub operation: Option<ledger::Operation>,
-}
-
-/// What a vertex means here.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Record {
-    /// The vertex.
-    pub id: VertexId,
-    /// Who wrote it.
-    pub author: AuthorId,
-    /// Items among its payloads.
-    pub items: Vec<Item>,
-    /// Votes among its payloads.
-    pub votes: Vec<Votes>,
 }
 
 /// What happens to the engine.
@@ -191,8 +178,10 @@ pub struct State {
     pub(super) my_keys: BTreeMap<ConflictKey, MyKey>,
     pub(super) my_slots: BTreeMap<u64, MySlot>,
     pub(super) seen: tally::Seen,
+    /// Positions of each author that checkpoints cover (count).
+    pub(super) covered: BTreeMap<AuthorId, u64>,
     /// The last vertex of each member.
-    pub(super) tips: BTreeMap<usize, VertexId>,
+    pub(super) tips: BTreeMap<usize, Citation>,
     pub(super) latency: Latency,
     /// When this member last locked a key or block that is not decided.
     pub(super) asked_ms: BTreeMap<ConflictKey, u64>,
@@ -201,35 +190,8 @@ pub struct State {
     pub(super) leaves: Vec<Decision>,
     pub(super) checkpoints: Vec<Checkpoint>,
     pub(super) signatures: BTreeMap<u64, BTreeMap<AuthorId, Signature>>,
-    /// Frontiers of the last checkpoints.
-    pub(super) frontiers: Vec<Vec<VertexId>>,
     #[cfg(test)]
     pub(super) mutant: Option<Mutant>,
-}
-
-impl Record {
-    /// What a vertex means here; nothing for most.
-    pub fn of(vertex: &SignedVertex) -> Self {
-        let (id, fields) = (vertex.id(), vertex.vertex());
-        let (mut items, mut votes) = (Vec::new(), Vec::new());
-        for (index, payload) in (0..).zip(&fields.payloads) {
-            let author = fields.author;
-            let mut keys = conflict_keys(&author, payload);
-            if !keys.is_empty() {
-                keys.sort_unstable();
-                let (seats, operation) = match payload {
-                    Payload::Committee(seats) => (Some(seats.clone()), None),
-                    Payload::Ledger(operation) => (None, Some(operation.clone())),
-                    _ => (None, None),
-                };
-                items.push(Item { id: ItemId(id, index), author, keys, seats, operation });
-            }
-            if let Payload::Votes(said) = payload {
-                votes.push(said.clone());
-            }
-        }
-        Self { id, author: fields.author, items, votes }
-    }
 }
 
 impl State {
@@ -273,6 +235,7 @@ impl State {
             my_keys: BTreeMap::new(),
             my_slots: BTreeMap::new(),
             seen: BTreeSet::new(),
+            covered: BTreeMap::new(),
             tips: BTreeMap::new(),
             latency: Latency::default(),
             asked_ms: BTreeMap::new(),
@@ -280,7 +243,6 @@ impl State {
             leaves: Vec::new(),
             checkpoints: Vec::new(),
             signatures: BTreeMap::new(),
-            frontiers: Vec::new(),
             #[cfg(test)]
             mutant: None,
         }
@@ -389,7 +351,7 @@ impl State {
 
     /// Enters what one vertex says.
     fn fold(&mut self, record: &Record, committee: &Committee, now: Now) {
-        self.seen.insert(record.id);
+        self.seen.insert(record.citation());
         for item in &record.items {
             self.enter(item.clone(), committee, now);
         }
@@ -397,7 +359,7 @@ impl State {
             self.fold_votes(record.author, votes, committee, now);
         }
         let Some(place) = committee.place(&record.author) else { return };
-        self.tips.insert(place, record.id);
+        self.tips.insert(place, record.citation());
     }
 
     fn fold_votes(&mut self, author: AuthorId, votes: &Votes, committee: &Committee, now: Now) {

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Checkpoint, Item, State};
-use crate::dag::VertexId;
+use crate::dag::Citation;
 use crate::dag::vote::{Cut, Decision, Seats};
 
 /// A checkpoint with what it holds and what comes after it.
@@ -21,7 +21,7 @@ pub struct Step {
     /// What was decided, each item once.
     pub items: Vec<Item>,
     /// Vertices whose causal past is what was seen.
-    pub frontier: Vec<VertexId>,
+    pub frontier: Vec<Citation>,
     /// Where deciding goes on.
     pub onward: Onward,
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Committee;
 use super::committee::Voters;
-use crate::dag::VertexId;
+use crate::dag::Citation;
 use crate::dag::vote::{Block, BlockId, ItemId, Locked};
 use crate::identity::AuthorId;
 
@@ -155,5 +155,5 @@ fn union(sets: impl Iterator<Item = Voters>) -> Voters {
     sets.fold(Voters::default(), Voters::or)
 }
 
-/// Vertices that were folded, for who asks whether a frontier is known.
-pub(super) type Seen = BTreeSet<VertexId>;
+/// Vertices that were folded, and are here, for who asks whether a frontier is known.
+pub(super) type Seen = BTreeSet<Citation>;

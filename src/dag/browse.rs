@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Error, Graph, Key, NetworkId, SignedVertex, Stubs, VertexId};
+use super::{Coverage, Error, Graph, Key, NetworkId, SignedVertex, VertexId};
 use crate::identity::AuthorId;
 use crate::limits;
 
@@ -172,16 +172,13 @@ impl Unknown {
     }
 }
 
-/// The history in the records of a store, in any order, and the records that are not a part of it;
-/// `stubs` are what stays of vertices that were dropped.
+/// The history in the records of a store, in any order, and the records that are not a part of it.
+/// `coverage` says which positions need no vertex, because that may have been dropped.
 ///
 /// Signatures are taken on trust, as [`Graph::restore`] does; [`Query::Verify`] looks at them.
-pub fn read(network: NetworkId, records: &[Vec<u8>], stubs: &[Stubs]) -> (Graph, Vec<Damaged>) {
+pub fn read(network: NetworkId, records: &[Vec<u8>], coverage: Coverage) -> (Graph, Vec<Damaged>) {
     let mut graph = Graph::new(network);
-    // Where they are damaged, so is what builds on them, which is told below.
-    for stubs in stubs {
-        let _ = graph.restore_stubs(stubs);
-    }
+    graph.restore_coverage(coverage);
     let mut damaged = Vec::new();
     let mut vertices = Vec::with_capacity(records.len());
     let broken = |record: usize, id: Option<VertexId>, error: &Error| Damaged {
@@ -192,7 +189,6 @@ pub fn read(network: NetworkId, records: &[Vec<u8>], stubs: &[Stubs]) -> (Graph,
     };
     for (record, bytes) in records.iter().enumerate() {
         match SignedVertex::decode(bytes) {
-            Ok(signed) if graph.is_dropped(&signed.id()) => {}
             Ok(signed) => vertices.push((record, signed)),
             Err(error) => damaged.push(broken(record, None, &error)),
         }
@@ -263,7 +259,7 @@ fn show(graph: &Graph, text: &str) -> Result<Shown, Unknown> {
             .ok_or_else(|| Unknown::Vertex(text.to_owned()))?,
     };
     let vertex = graph.get(&id).ok_or_else(|| Unknown::Vertex(text.to_owned()))?;
-    let named = graph.iter().filter(|child| child.vertex().parents.contains(&id));
+    let named = graph.iter().filter(|child| child.vertex().parent_ids().any(|parent| parent == id));
     Ok(Shown {
         vertex: vertex.clone(),
         children: named.map(SignedVertex::id).take(limits::DAG_PAGE_VERTICES_MAX).collect(),
@@ -319,28 +315,9 @@ fn check(graph: &Graph, signed: &SignedVertex) -> Result<(), (&'static str, Stri
         return Err(("hash-differs", "its bytes have another hash than its id".to_owned()));
     }
     graph.verify(signed).map_err(broken)?;
-    let vertex = signed.vertex();
-    let mut lamport = 0;
-    for parent in &vertex.parents {
-        let Some((_, _, time)) = graph.place_of(parent) else {
-            return Err(("parent-missing", format!("its parent {parent} is not there")));
-        };
-        lamport = lamport.max(time);
-    }
-    if vertex.lamport != lamport + 1 {
-        let message = format!("its time is {}, after parents of {lamport}", vertex.lamport);
-        return Err(("lamport", message));
-    }
-    let previous = vertex.prev.and_then(|prev| graph.place_of(&prev));
-    let follows = match (vertex.seq.checked_sub(1), previous) {
-        (None, None) => vertex.prev.is_none(),
-        (Some(seq), Some((author, before, _))) => author == vertex.author && before == seq,
-        _ => false,
-    };
-    if follows {
-        Ok(())
-    } else {
-        Err(("chain-broken", format!("position {} does not follow its prev", vertex.seq)))
+    match graph.missing_parents(signed).first() {
+        Some(parent) => Err(("parent-missing", format!("its parent {parent} is not there"))),
+        None => Ok(()),
     }
 }
 

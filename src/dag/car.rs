@@ -37,7 +37,7 @@ use crate::limits;
 pub use error::{Cause, Error, Place};
 
 /// The version of manifest this program writes and reads.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
 const HEADER_BOUNDS: Bounds =
     Bounds { bytes_max: limits::CAR_HEADER_BYTES_MAX, items_max: 6, depth_max: 2 };

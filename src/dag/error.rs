@@ -20,9 +20,10 @@ pub enum Fault {
     BadSignature,
     /// The vertex belongs to another network.
     WrongNetwork,
-    /// A binding that is not newer than what the author said before.
-    Replay,
-    /// The vertex claims a Lamport time far beyond everything known.
+    /// The vertex belongs behind a checkpoint, or says of a parent what only who knows a later
+    /// checkpoint takes. Whoever forwards it may know another one.
+    Old,
+    /// The vertex claims a Lamport time far beyond everything known; who knows more may take it.
     FutureLamport,
     /// The author equivocated. Its vertices are refused, but whoever forwards one may not know.
     Ended,
@@ -33,7 +34,7 @@ pub enum Fault {
 impl Fault {
     /// Whether the peer that sent the vertex broke the protocol by sending it.
     pub const fn blames_sender(self) -> bool {
-        !matches!(self, Self::Ended | Self::Full)
+        !matches!(self, Self::Ended | Self::Old | Self::FutureLamport | Self::Full)
     }
 }
 
@@ -209,27 +210,34 @@ pub enum Error {
         /// Why.
         source: identity::Error,
     },
-    /// A binding that is not newer than the author's last.
-    #[error("the binding has epoch {found}; after epoch {known} it must be higher")]
-    BindingEpoch {
-        /// What the binding says.
-        found: u32,
-        /// The author's greatest epoch before.
-        known: u32,
-    },
     /// An equivocation proof that proves nothing.
     #[error("the equivocation proof is refused: {reason}")]
     Proof {
         /// The rule that was broken.
         reason: &'static str,
     },
-    /// The author equivocated, and this vertex comes after the proof, or nobody honest cites it.
+    /// The author equivocated, and nobody else cites this vertex.
     #[error("author {author} equivocated at seq {seq}; nothing new of it is accepted")]
     Ended {
         /// The author.
         author: AuthorId,
         /// The position it filled twice.
         seq: u64,
+    },
+    /// The position is behind a checkpoint: the vertex was dropped, or is without effect.
+    #[error("seq {seq} of author {author} is behind a checkpoint; nothing new is taken there")]
+    Covered {
+        /// The author.
+        author: AuthorId,
+        /// The position.
+        seq: u64,
+    },
+    /// What the vertex says of a parent is not what is in that. It may be taken later: behind a
+    /// checkpoint nobody looks at it.
+    #[error("what it says of its parent {id} is not what is in that")]
+    Citation {
+        /// The parent.
+        id: VertexId,
     },
     /// The vertex cannot be kept until its parents arrive.
     #[error("{what} holds {held} parked vertices or bytes, its limit is {max}; ask again later")]
@@ -276,12 +284,6 @@ pub enum Error {
         /// How many parents are not there.
         missing: usize,
     },
-    /// What was stored about dropped vertices cannot be read.
-    #[error("the record of dropped vertices is damaged: {reason}; restore the store from a backup")]
-    Stubs {
-        /// What is wrong with it.
-        reason: &'static str,
-    },
     /// An operation outside its bounds.
     #[error("the operation is refused: {0}")]
     Operation(#[from] operation::Error),
@@ -313,13 +315,14 @@ impl Error {
             Self::Lamport { .. } => "vertex-lamport",
             Self::FutureLamport { .. } => "vertex-future-lamport",
             Self::Binding { source, .. } => source.code(),
-            Self::BindingEpoch { .. } => "binding-epoch",
             Self::Proof { .. } => "equivocation-proof",
             Self::Ended { .. } => "author-ended",
+            Self::Covered { .. } => "vertex-covered",
+            Self::Citation { .. } => "vertex-citation",
             Self::OrphansFull { .. } => "orphans-full",
             Self::GraphFull { .. } => "graph-full",
             Self::AuthorFull { .. } => "author-full",
-            Self::Restore { .. } | Self::Stubs { .. } => "store-damaged",
+            Self::Restore { .. } => "store-damaged",
             Self::Operation(source) => source.code(),
             Self::Id(source) => source.code(),
         }
@@ -352,13 +355,12 @@ impl Error {
             Self::Signature { .. } | Self::Binding { .. } => Fault::BadSignature,
             Self::WrongNetwork { .. } => Fault::WrongNetwork,
             Self::FutureLamport { .. } => Fault::FutureLamport,
-            Self::BindingEpoch { .. } => Fault::Replay,
             Self::Ended { .. } => Fault::Ended,
+            Self::Covered { .. } | Self::Citation { .. } => Fault::Old,
             Self::OrphansFull { .. }
             | Self::GraphFull { .. }
             | Self::AuthorFull { .. }
-            | Self::Restore { .. }
-            | Self::Stubs { .. } => Fault::Full,
+            | Self::Restore { .. } => Fault::Full,
         }
     }
 }

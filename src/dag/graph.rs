@@ -8,9 +8,10 @@
 //!                                                            Parked, bounded, until they arrive
 //! ```
 //!
-//! A vertex is *valid* by its own fields and its causal past alone, so the accepted set does not
-//! depend on the order of arrival. Everything else is policy towards peers: the pool of parked
-//! vertices is bounded, and so is the graph.
+//! A vertex is *valid* by its own fields alone: it states of each parent whose it is, its position
+//! and its time. It is accepted when its parents are, or when checkpoints cover their positions
+//! ([`Coverage`]), so the accepted set does not depend on the order of arrival. Everything else is
+//! policy towards peers: the pool of parked vertices is bounded, and so is the graph.
 //!
 //! # Equivocation
 //! Two vertices of one author for one position *end* the author. From the moment a node knows, it
@@ -18,14 +19,14 @@
 //! vertex cites is fetched and accepted, because that other author may have cited it before it
 //! knew, and because its own vertex would be cut off otherwise. And what a peer hands out when it
 //! is asked for a past is accepted, because that peer may have accepted it before it knew: answers
-//! come in causal order, so what cites such a vertex comes after it. A vertex of the author whose
-//! causal past contains a proof is invalid everywhere and for ever. So honest nodes converge: what
-//! honest authors cited stays, and nobody honest cites anything after the proof. This is the rule
-//! of the blocklace (Almog, Shapiro et al., 2024).
+//! come in causal order, so what cites such a vertex comes after it. So honest nodes converge: what
+//! honest authors cited stays, and nobody honest cites anything new of an ended author. Who goes on
+//! citing it lends it a place among its own vertices, at its own rate. In the blocklace (Almog,
+//! Shapiro et al., 2024) what comes after a proof is invalid for ever; that asks for the whole past
+//! of each vertex, which nobody keeps here.
 //!
 //! # Cost
-//! Insertion is O(log n) per parent, plus one signature check. Asking whether an ended author's
-//! vertex comes after a proof walks its causal past down to the proof.
+//! Insertion is O(log n) per parent, plus one signature check.
 //!
 //! # Policy
 //! One author may fill half of what a node holds ([`limits::AUTHOR_VERTICES_MAX`]); what it writes
@@ -38,12 +39,9 @@
 //! clock than [`limits::TIME_AHEAD_MS_MAX`]. So times grow along a chain of honest causes, and who
 //! lies about the time drags nobody along. Validity does not depend on it.
 
-mod accused;
 mod chain;
-mod cover;
-mod floor;
+mod covered;
 mod orphans;
-mod packed;
 mod past;
 mod room;
 
@@ -51,19 +49,17 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::mutant::{self, Check};
 use super::{
-    EquivocationProof, Error, Key, Payload, SignedVertex, Timeline, VERSION, Vertex, VertexId,
+    Citation, EquivocationProof, Error, Key, Payload, SignedVertex, Timeline, VERSION, Vertex,
+    VertexId,
 };
 use crate::clock::Now;
 use crate::identity::{AuthorId, NetworkId, TransportId};
 use crate::limits;
 use chain::Keyed;
-use cover::Cover;
-use floor::Floor;
 use orphans::{Orphan, Orphans};
 
 pub use chain::Chain;
-pub use cover::Layer;
-pub use floor::Stubs;
+pub use covered::{Coverage, Layer, settled_height};
 
 /// Where a vertex came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +79,8 @@ pub enum Insert {
     Accepted(Vec<VertexId>),
     /// It was there already, accepted or parked.
     Duplicate,
-    /// It waits for parents.
+    /// It waits for parents; or they have to be asked for first, because its time is too far ahead
+    /// of all that is known here to let it wait.
     Parked {
         /// The parents to ask for: neither accepted nor parked. May be empty.
         missing: Vec<VertexId>,
@@ -99,6 +96,14 @@ pub enum Notice {
     /// An author was found to equivocate; the history should carry the proof, unless that is where
     /// it was found.
     Equivocation(EquivocationProof),
+    /// A vertex of a peer cites this one, which is not here, at a position of which another one is
+    /// here and covered.
+    Fork {
+        /// The peer that sent the citing vertex.
+        peer: TransportId,
+        /// The vertex that is cited.
+        id: VertexId,
+    },
     /// A parked vertex turned out to be invalid when its parents arrived.
     Rejected {
         /// The peer that sent it.
@@ -120,10 +125,12 @@ pub struct Graph {
     /// Places of each one's parents: walks take ten times as long by name.
     parents: Vec<Box<[usize]>>,
     timeline: Timeline,
-    /// What stays of vertices that were dropped.
-    floor: Floor,
+    /// Those of them that no checkpoint covers.
+    uncovered: Timeline,
     /// What is behind checkpoints.
-    cover: Cover,
+    coverage: Coverage,
+    /// What was when a stored vertex was accepted whose parents are not here.
+    foreseen: Coverage,
     /// Oldest first.
     heads: BTreeSet<Key>,
     chains: BTreeMap<AuthorId, Chain>,
@@ -137,6 +144,8 @@ pub struct Graph {
     /// Greatest accepted Lamport time.
     lamport_max: u64,
     bytes: usize,
+    /// Vertices accepted so far.
+    accepted: usize,
     /// [`limits::GRAPH_VERTICES_MAX`]; less in tests.
     vertices_max: usize,
     notices: VecDeque<Notice>,
@@ -151,8 +160,9 @@ impl Graph {
             index: BTreeMap::new(),
             parents: Vec::new(),
             timeline: Timeline::new(),
-            floor: Floor::new(),
-            cover: Cover::default(),
+            uncovered: Timeline::new(),
+            coverage: Coverage::default(),
+            foreseen: Coverage::default(),
             heads: BTreeSet::new(),
             chains: BTreeMap::new(),
             ended: BTreeMap::new(),
@@ -160,6 +170,7 @@ impl Graph {
             orphans: Orphans::default(),
             lamport_max: 0,
             bytes: 0,
+            accepted: 0,
             vertices_max: limits::GRAPH_VERTICES_MAX,
             author_vertices_max: limits::AUTHOR_VERTICES_MAX,
             notices: VecDeque::new(),
@@ -202,6 +213,7 @@ impl Graph {
         {
             return Err(Error::Ended { author: fields.author, seq: *seq });
         }
+        self.check_covered(&vertex, from)?;
         self.check_room(&vertex, from)?;
         let keyed = self.check_signature(&vertex)?;
         if keyed != Keyed::Unknown
@@ -213,10 +225,8 @@ impl Graph {
                 return Ok(Insert::Equivocated(proof));
             }
         }
-        if keyed != Keyed::Unknown {
-            self.check_dropped(&vertex, from)?;
-        }
         self.check_share(&vertex)?;
+        self.check_citations(&vertex)?;
         let missing = self.missing_parents(&vertex);
         if !missing.is_empty() && !mutant::skips(Check::Parents) {
             return self.park(vertex, from, keyed, missing, now);
@@ -255,14 +265,14 @@ impl Graph {
         if fields.network != self.network {
             return Err(Error::WrongNetwork { expected: self.network, found: fields.network });
         }
-        let missing = self.missing_parents(&vertex).len();
+        let missing = self.lost_parents(&vertex);
         if missing > 0 {
             return Err(Error::Restore { id: vertex.id(), missing });
         }
         if let Some(proof) = self.conflict(&vertex) {
             self.end(&proof);
         }
-        self.check_past(&vertex)?;
+        Self::check_accused(&vertex)?;
         self.accept(vertex, &Source::Own, &mut Vec::new())
     }
 
@@ -298,14 +308,14 @@ impl Graph {
         }
         self.check_own_share(&author, chain)?;
         let parents = self.next_parents(chain.tip, self.accused_by(&payloads)?);
-        let lamport = 1 + parents.iter().map(|id| self.lamport(id)).max().unwrap_or(0);
+        let lamport = 1 + parents.iter().map(|parent| parent.lamport).max().unwrap_or(0);
         let time_ms = self.time_after(&parents, now);
         Ok(Vertex {
             version: VERSION,
             network: self.network,
             author,
             seq: chain.next_seq,
-            prev: Some(chain.tip),
+            prev: Some(chain.tip.id),
             parents,
             lamport,
             time_ms,
@@ -323,9 +333,9 @@ impl Graph {
         self.index.get(id).and_then(|place| self.order.get(*place))
     }
 
-    /// Whether a vertex is accepted, dropped or not.
+    /// Whether a vertex is accepted and was not dropped.
     pub fn contains(&self, id: &VertexId) -> bool {
-        self.index.contains_key(id) || self.is_dropped(id)
+        self.index.contains_key(id)
     }
 
     /// Accepted vertices that are no other's parent, ascending.
@@ -365,11 +375,22 @@ impl Graph {
         self.order.iter()
     }
 
-    /// The names of the accepted vertices, dropped or not, in the causal order that is the same on
-    /// every node that has the same vertices, whatever order they came in: by Lamport time, then
-    /// by id.
+    /// The names of the accepted vertices that were not dropped, in the causal order that is the
+    /// same on every node that has the same vertices, whatever order they came in: by Lamport time,
+    /// then by id.
     pub fn timeline(&self) -> &Timeline {
         &self.timeline
+    }
+
+    /// Those of the timeline that no checkpoint covers: what nodes in step have alike, whatever
+    /// they dropped.
+    pub fn uncovered(&self) -> &Timeline {
+        &self.uncovered
+    }
+
+    /// Number of vertices that were accepted since this graph was made, dropped ones among them.
+    pub fn accepted(&self) -> usize {
+        self.accepted
     }
 
     /// Number of accepted vertices that were not dropped.
@@ -392,48 +413,30 @@ impl Graph {
         self.orphans.len()
     }
 
-    /// Forgets what a peer had parked; for a peer that was disconnected for a fault.
-    pub fn forget_peer(&mut self, peer: &TransportId) {
-        self.orphans.forget_peer(peer);
-    }
-
-    /// Forgets what has been parked for too long; gives the number of vertices forgotten.
-    pub fn expire(&mut self, now: Now) -> usize {
-        self.orphans.expire(now.mono_ms)
-    }
-
     /// What insertions brought to light since the last call, oldest first.
     pub fn drain_notices(&mut self) -> Vec<Notice> {
         self.notices.drain(..).collect()
     }
 
-    fn lamport(&self, id: &VertexId) -> u64 {
-        self.place_of(id).map_or(0, |(_, _, lamport)| lamport)
-    }
-
     /// Parents of a vertex on top of `tip`: that, the ones it has to have, and the oldest heads.
-    fn next_parents(&self, tip: VertexId, needed: BTreeSet<VertexId>) -> Vec<VertexId> {
-        let mut parents = needed;
-        parents.insert(tip);
+    fn next_parents(&self, tip: Citation, needed: Vec<Citation>) -> Vec<Citation> {
+        let mut parents: BTreeMap<VertexId, Citation> =
+            needed.into_iter().chain([tip]).map(|cited| (cited.id, cited)).collect();
         for key in &self.heads {
             if parents.len() >= limits::VERTEX_PARENTS_MAX {
                 break;
             }
-            parents.insert(key.id);
+            parents.extend(self.get(&key.id).map(|head| (key.id, head.citation())));
         }
-        parents.into_iter().collect()
+        parents.into_values().collect()
     }
 
     /// The hybrid clock: this host's, or that of a parent which is a little ahead of it.
-    fn time_after(&self, parents: &[VertexId], now: Now) -> u64 {
-        let parents = parents.iter().filter_map(|id| self.get(id));
+    fn time_after(&self, parents: &[Citation], now: Now) -> u64 {
+        let parents = parents.iter().filter_map(|parent| self.get(&parent.id));
         let ahead_ms = parents.map(|signed| signed.vertex().time_ms).max().unwrap_or(0);
         let most_ms = now.unix_ms.saturating_add(limits::TIME_AHEAD_MS_MAX);
         ahead_ms.clamp(now.unix_ms, most_ms).min(limits::VERTEX_NUMBER_MAX)
-    }
-
-    fn missing_parents(&self, vertex: &SignedVertex) -> BTreeSet<VertexId> {
-        vertex.vertex().parents.iter().filter(|id| !self.contains(id)).copied().collect()
     }
 
     fn park(
@@ -447,15 +450,14 @@ impl Graph {
         let (Source::Peer(peer) | Source::Answer(peer)) = from else {
             return Err(Error::Restore { id: vertex.id(), missing: missing.len() });
         };
-        let found = vertex.vertex().lamport;
-        if found > self.lamport_max.saturating_add(limits::LAMPORT_WINDOW) {
-            return Err(Error::FutureLamport {
-                found,
-                known: self.lamport_max,
-                window: limits::LAMPORT_WINDOW,
-            });
-        }
         let wanted = missing.iter().filter(|id| !self.orphans.contains(id)).copied().collect();
+        let (found, known) = (vertex.vertex().lamport, self.lamport_max);
+        if found > known.saturating_add(limits::LAMPORT_WINDOW) {
+            if matches!(from, Source::Answer(_)) {
+                return Ok(Insert::Parked { missing: wanted });
+            }
+            return Err(Error::FutureLamport { found, known, window: limits::LAMPORT_WINDOW });
+        }
         self.orphans.expire(now.mono_ms);
         self.orphans.park(Orphan {
             vertex,
@@ -468,23 +470,28 @@ impl Graph {
         Ok(Insert::Parked { missing: wanted })
     }
 
-    /// Checks a vertex with a verified signature against its causal past, all of which is accepted,
-    /// and accepts it. When it is invalid, so is everything that waits for it.
+    /// Checks what a vertex with a verified signature states, and accepts it: its parents are
+    /// accepted or covered. When it is invalid, so is everything that waits for it.
     fn check_and_accept(
         &mut self,
         vertex: SignedVertex,
         from: &Source,
         accepted: &mut Vec<VertexId>,
     ) -> Result<(), Error> {
-        let valid = self.check_past(&vertex).and_then(|()| self.check_statements(&vertex));
+        let valid = Self::check_accused(&vertex).and_then(|()| self.check_statements(&vertex));
         if let Err(error) = valid {
             self.orphans.drop_dependents(&vertex.id());
             return Err(error);
         }
+        if let Source::Peer(peer) | Source::Answer(peer) = from {
+            for id in self.forks_cited(&vertex) {
+                self.notice(Notice::Fork { peer: peer.clone(), id });
+            }
+        }
         self.accept(vertex, from, accepted)
     }
 
-    /// Enters a checked vertex whose parents are all accepted.
+    /// Enters a checked vertex.
     fn accept(
         &mut self,
         vertex: SignedVertex,
@@ -494,21 +501,26 @@ impl Graph {
         self.check_room(&vertex, from)?;
         let id = vertex.id();
         self.extend_chain(&vertex)?;
-        let parents = &vertex.vertex().parents;
+        let (key, parents) = (vertex.citation().key(), &vertex.vertex().parents);
+        let mut places = Vec::with_capacity(parents.len());
         for parent in parents {
-            self.heads.remove(&Key { lamport: self.lamport(parent), id: *parent });
+            if self.has_cited(parent) {
+                self.heads.remove(&parent.key());
+                places.extend(self.index.get(&parent.id));
+            }
         }
-        self.parents.push(parents.iter().filter_map(|id| self.index.get(id)).copied().collect());
-        if !self.floor.is_cited(&id) {
-            self.heads.insert(Key { lamport: vertex.vertex().lamport, id });
+        self.parents.push(places.into());
+        // What is covered was cited, and be it by what was dropped; or its author writes on.
+        if !self.is_covered(&vertex) {
+            self.heads.insert(key);
+            self.uncovered.insert(key);
         }
-        self.lamport_max = self.lamport_max.max(vertex.vertex().lamport);
+        self.lamport_max = self.lamport_max.max(key.lamport);
         self.bytes += vertex.size_bytes();
-        self.timeline.insert(Key { lamport: vertex.vertex().lamport, id });
-        self.floor.note(self.order.len(), &vertex.vertex().parents);
+        self.timeline.insert(key);
         self.index.insert(id, self.order.len());
         self.order.push(vertex);
-        self.cover.extend();
+        self.accepted += 1;
         accepted.push(id);
         Ok(())
     }
@@ -550,13 +562,16 @@ impl Graph {
         if let Some(proof) = self.conflict(&vertex) {
             self.end(&proof);
         }
-        self.check_dropped(&vertex, &from)?;
+        self.check_covered(&vertex, &from)?;
         if let Some(seq) = self.ended.get(&author)
             && !self.is_backed(&vertex, &from)
         {
             return Err(Error::Ended { author, seq: *seq });
         }
         self.check_share(&vertex)?;
+        if let Some(id) = self.missing_parents(&vertex).pop_first() {
+            return Err(Error::Citation { id });
+        }
         self.check_and_accept(vertex, &from, accepted)
     }
 

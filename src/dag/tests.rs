@@ -145,6 +145,21 @@ fn every_payload() -> Vec<Payload> {
     ]
 }
 
+/// Citations of these vertices, as a vertex has them for parents.
+pub(crate) fn cite(parents: &[&SignedVertex]) -> Vec<Citation> {
+    let mut cited: Vec<Citation> = parents.iter().map(|signed| signed.citation()).collect();
+    cited.sort_unstable();
+    cited
+}
+
+/// Puts a vertex on top of these, the first of which is its author's.
+pub(crate) fn put_on(vertex: &mut Vertex, parents: &[&SignedVertex]) {
+    vertex.parents = cite(parents);
+    vertex.prev = parents.first().map(|signed| signed.id());
+    vertex.seq = parents.first().map_or(0, |signed| signed.vertex().seq + 1);
+    vertex.lamport = 1 + vertex.parents.iter().map(|cited| cited.lamport).max().unwrap_or(0);
+}
+
 /// One of several vertices for position 1 of an author's chain.
 pub(crate) fn fork(author: &Author, number: u8) -> SignedVertex {
     let graph = graph_of(&[author]);
@@ -158,11 +173,11 @@ fn rich() -> SignedVertex {
 }
 
 /// Signs a vertex without the checks of the honest path; for what a hostile author can send.
-fn sign_anything(author: &Author, vertex: &Vertex) -> Vec<u8> {
+pub(crate) fn sign_anything(key: &SigningKey, vertex: &Vertex) -> Vec<u8> {
     let bytes = cbor::encode(vertex).unwrap();
     let claim =
         vertex::Claim(vertex.network, vertex.author, vertex.seq, VertexId::of(&bytes)).encode();
-    let signature = author.key.sign(crate::crypto::sign::Context::Vertex, &claim, [0; 32]);
+    let signature = key.sign(crate::crypto::sign::Context::Vertex, &claim, [0; 32]);
     cbor::encode_pair(&bytes, signature.as_bytes())
 }
 
@@ -185,11 +200,11 @@ fn names_never_change() {
     );
     assert_eq!(
         Author::new(1).identity().id().to_string(),
-        "bafyr4ibgcrzha4ndbvhzgoteepzrhretb2dqugf3txxdmdtojg2rqwaeb4"
+        "bafyr4icdyz3qck52hepavwniczhoq6st3agg3phlpkkaf562xpujmepmte"
     );
     assert_eq!(
         rich().id().to_string(),
-        "bafyr4idpvt7jfivhibitmjqf46bqz2n2a5d3vjkj57httbbqvzumuvbnwa"
+        "bafyr4ie5v7djwydrb6xgz6gtngzvjpojtpa7ycborekzeqgr4ovwjwzt2q"
     );
 }
 
@@ -254,8 +269,8 @@ type Change = fn(&mut Vertex);
 #[test]
 fn every_local_rule_is_held_against_a_hostile_author() {
     let author = Author::new(1);
-    let table: [(Change, &str); 23] = [
-        (|v| v.version = 2, "vertex-version"),
+    let table: [(Change, &str); 30] = [
+        (|v| v.version = 1, "vertex-version"),
         (|v| v.seq = 0, "vertex-identity"),
         (|v| v.seq = 1 << 53, "vertex-range"),
         (|v| v.lamport = 0, "vertex-range"),
@@ -264,9 +279,32 @@ fn every_local_rule_is_held_against_a_hostile_author() {
         (|v| v.prev = None, "vertex-chain"),
         (|v| v.prev = Some(VertexId::of(b"elsewhere")), "vertex-chain"),
         (|v| v.parents.clear(), "vertex-chain"),
+        (
+            |v| v.prev = v.parents.iter().map(|p| p.id).find(|id| Some(*id) != v.prev),
+            "vertex-chain",
+        ),
+        (|v| v.seq += 1, "vertex-chain"),
+        (|v| v.lamport += 1, "vertex-lamport"),
+        (|v| v.parents[0].lamport += 1, "vertex-lamport"),
+        (|v| v.parents[0].lamport = u64::MAX, "vertex-range"),
+        (|v| v.parents[0].seq = u64::MAX, "vertex-range"),
+        (
+            |v| {
+                let prev = v.prev;
+                let own = v.parents.iter_mut().find(|parent| Some(parent.id) == prev);
+                own.unwrap().author = Author::new(2).id;
+            },
+            "vertex-chain",
+        ),
         (|v| v.parents.reverse(), "vertex-order"),
         (|v| v.parents.push(v.parents[1]), "vertex-order"),
-        (|v| v.parents = (0..17).map(|n| VertexId::of(&[n])).collect(), "vertex-range"),
+        (
+            |v| {
+                let cited = v.parents[0];
+                v.parents = (0..17).map(|n| Citation { id: VertexId::of(&[n]), ..cited }).collect();
+            },
+            "vertex-range",
+        ),
         (|v| v.payloads.clear(), "vertex-range"),
         (|v| v.payloads = vec![note(0); 129], "vertex-range"),
         (
@@ -288,7 +326,7 @@ fn every_local_rule_is_held_against_a_hostile_author() {
     for (index, (change, code)) in table.into_iter().enumerate() {
         let mut vertex = rich().vertex().clone();
         change(&mut vertex);
-        let error = SignedVertex::decode(&sign_anything(&author, &vertex)).unwrap_err();
+        let error = SignedVertex::decode(&sign_anything(&author.key, &vertex)).unwrap_err();
         assert_eq!(error.code(), code, "row {index}: {error}");
         assert!(error.fault().blames_sender());
         let own = SignedVertex::sign(&vertex, &author.key, [0; 32]).unwrap_err();

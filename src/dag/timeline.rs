@@ -8,7 +8,7 @@
 //! with the sum of its ids. New vertices mostly go to the end, where insertion is O(1); anywhere
 //! else it moves one leaf. A place, a rank or a sum over any range costs one pass over the leaves
 //! and one over two of them, some hundred additions for 10^5 vertices, where the plain vector of
-//! the reference adds up the whole range. Nothing is ever taken out.
+//! the reference adds up the whole range. Taking out moves one leaf as well.
 
 use std::ops::Range;
 
@@ -48,12 +48,24 @@ struct Leaf {
 impl Sum {
     /// Adds 32 bytes, least significant first.
     pub fn add(&mut self, bytes: &[u8; 32]) {
+        self.add_sum(Self::of(bytes));
+    }
+
+    /// Takes 32 bytes away again, least significant first.
+    fn subtract(&mut self, bytes: &[u8; 32]) {
+        // Two's complement: minus a number is all its bits turned round, and one.
+        let Self(words) = Self::of(bytes);
+        self.add_sum(Self(words.map(|word| !word)));
+        self.add_sum(Self([1, 0, 0, 0]));
+    }
+
+    fn of(bytes: &[u8; 32]) -> Self {
         let (words, _) = bytes.as_chunks::<8>();
-        let mut other = [0; 4];
-        for (word, bytes) in other.iter_mut().zip(words) {
+        let mut sum = [0; 4];
+        for (word, bytes) in sum.iter_mut().zip(words) {
             *word = u64::from_le_bytes(*bytes);
         }
-        self.add_sum(Self(other));
+        Self(sum)
     }
 
     /// The 32 bytes, least significant first.
@@ -97,6 +109,21 @@ impl Timeline {
         self.len += 1;
         if leaf.keys.len() > LEAF_KEYS_MAX {
             self.halve(place, within);
+        }
+        true
+    }
+
+    /// Takes a vertex out; `false` when it is not there.
+    pub fn remove(&mut self, key: &Key) -> bool {
+        let after = self.leaves.partition_point(|leaf| leaf.first() <= Some(*key));
+        let Some(place) = after.checked_sub(1) else { return false };
+        let Some(leaf) = self.leaves.get_mut(place) else { return false };
+        let Ok(within) = leaf.keys.binary_search(key) else { return false };
+        leaf.keys.remove(within);
+        leaf.sum.subtract(&key.id.0.0);
+        self.len -= 1;
+        if leaf.keys.is_empty() {
+            self.leaves.remove(place);
         }
         true
     }
@@ -265,7 +292,14 @@ mod tests {
             for _ in 0..count {
                 let key = key(u64::from(rng.below(spread)), &mut rng);
                 prop_assert_eq!(timeline.insert(key), plain.insert(key));
+                if rng.below(4) == 0 {
+                    let key = *plain.range(key..).next_back().unwrap_or(&key);
+                    prop_assert_eq!(timeline.remove(&key), plain.remove(&key));
+                    prop_assert!(!timeline.remove(&key));
+                }
             }
+            prop_assert_eq!(timeline.len(), plain.len());
+            let count = plain.len();
             let plain: Vec<Key> = plain.into_iter().collect();
             prop_assert!(timeline.iter().eq(plain.iter().copied()));
             for _ in 0..20 {

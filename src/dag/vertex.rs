@@ -28,7 +28,7 @@ use crate::identity::{AuthorId, Binding, NetworkId};
 use crate::limits;
 
 /// The version of vertex this program writes and reads.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// Bounds of the encoded fields.
 const VERTEX_BOUNDS: cbor::Bounds = cbor::Bounds {
@@ -40,6 +40,24 @@ const VERTEX_BOUNDS: cbor::Bounds = cbor::Bounds {
 /// Bounds of the list around them.
 const ENVELOPE_BOUNDS: cbor::Bounds =
     cbor::Bounds { bytes_max: limits::SIGNED_VERTEX_BYTES_MAX, items_max: 3, depth_max: 1 };
+
+/// What a vertex says of another one: enough to go on from it without having it.
+///
+/// In DAG-CBOR the list `[link to the vertex, author, seq, lamport]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "CitationFields", into = "CitationFields")]
+pub struct Citation {
+    /// Its name.
+    pub id: VertexId,
+    /// Who wrote it.
+    pub author: AuthorId,
+    /// Its position in the author's chain.
+    pub seq: u64,
+    /// Its Lamport time.
+    pub lamport: u64,
+}
+
+type CitationFields = (VertexId, AuthorId, u64, u64);
 
 /// The fields of a vertex, as they stand in its DAG-CBOR map.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,9 +73,9 @@ pub struct Vertex {
     pub seq: u64,
     /// The author's vertex before this one; `None` at position 0 only.
     pub prev: Option<VertexId>,
-    /// What the author had seen: at most 16 ids, strictly ascending, `prev` among them. Empty at
+    /// What the author had seen: at most 16, ids strictly ascending, `prev` among them. Empty at
     /// position 0 only.
-    pub parents: Vec<VertexId>,
+    pub parents: Vec<Citation>,
     /// One more than the greatest Lamport time of the parents; 1 at position 0.
     pub lamport: u64,
     /// The author's clock, milliseconds since 1970. Advisory: nothing depends on it.
@@ -111,6 +129,18 @@ impl Claim {
     }
 }
 
+impl From<CitationFields> for Citation {
+    fn from((id, author, seq, lamport): CitationFields) -> Self {
+        Self { id, author, seq, lamport }
+    }
+}
+
+impl From<Citation> for CitationFields {
+    fn from(Citation { id, author, seq, lamport }: Citation) -> Self {
+        (id, author, seq, lamport)
+    }
+}
+
 impl Vertex {
     /// The first vertex of an author's chain: its key and its first binding.
     pub fn identity(network: NetworkId, key: &PublicKey, binding: Binding, time_ms: u64) -> Vertex {
@@ -139,8 +169,17 @@ impl Vertex {
         range("time_ms", self.time_ms, 0, limits::VERTEX_NUMBER_MAX)?;
         count("payloads", self.payloads.len(), 1, limits::VERTEX_PAYLOADS_MAX)?;
         count("parents", self.parents.len(), 0, limits::VERTEX_PARENTS_MAX)?;
-        ascending("parents", &self.parents)?;
+        let ids: Vec<VertexId> = self.parent_ids().collect();
+        ascending("parents", &ids)?;
+        for parent in &self.parents {
+            range("seq", parent.seq, 0, limits::VERTEX_NUMBER_MAX)?;
+            range("lamport", parent.lamport, 1, limits::VERTEX_NUMBER_MAX)?;
+        }
         self.validate_position()?;
+        let lamport = 1 + self.parents.iter().map(|parent| parent.lamport).max().unwrap_or(0);
+        if self.lamport != lamport && !mutant::skips(Check::Lamport) {
+            return Err(Error::Lamport { found: self.lamport, expected: lamport });
+        }
         self.payloads.iter().try_for_each(|payload| payload.validate(&self.network))
     }
 
@@ -153,7 +192,6 @@ impl Vertex {
                 (1, 1) if self.prev.is_some() || !self.parents.is_empty() => {
                     "it has neither prev nor parents"
                 }
-                (1, 1) if self.lamport != 1 => "its lamport is 1",
                 (1, 1) => return Ok(()),
                 _ => "position 0 holds the identity payload and no other",
             };
@@ -162,15 +200,28 @@ impl Vertex {
         if identities.count() > 0 {
             return Err(Error::Identity { reason: "the identity payload is for position 0 only" });
         }
-        match &self.prev {
-            None => Err(Error::Prev { seq: self.seq, reason: "only position 0 has no prev" }),
-            Some(prev)
-                if self.parents.binary_search(prev).is_err() && !mutant::skips(Check::Prev) =>
-            {
-                Err(Error::Prev { seq: self.seq, reason: "prev must be one of the parents" })
-            }
-            Some(_) => Ok(()),
+        let Some(prev) = self.prev else {
+            return Err(Error::Prev { seq: self.seq, reason: "only position 0 has no prev" });
+        };
+        if mutant::skips(Check::Prev) {
+            return Ok(());
         }
+        let Some(cited) = self.parents.iter().find(|parent| parent.id == prev) else {
+            return Err(Error::Prev { seq: self.seq, reason: "prev must be one of the parents" });
+        };
+        if cited.author != self.author {
+            return Err(Error::PrevForeign { prev, found: cited.author, author: self.author });
+        }
+        let expected = cited.seq.saturating_add(1);
+        if self.seq != expected {
+            return Err(Error::Seq { found: self.seq, expected });
+        }
+        Ok(())
+    }
+
+    /// The names of the parents.
+    pub fn parent_ids(&self) -> impl Iterator<Item = VertexId> {
+        self.parents.iter().map(|parent| parent.id)
     }
 }
 
@@ -240,6 +291,12 @@ impl SignedVertex {
     /// The name.
     pub fn id(&self) -> VertexId {
         self.0.id
+    }
+
+    /// What another one says of it as a parent.
+    pub fn citation(&self) -> Citation {
+        let Vertex { author, seq, lamport, .. } = self.0.vertex;
+        Citation { id: self.0.id, author, seq, lamport }
     }
 
     /// The exact bytes that the name is the hash of.

@@ -12,7 +12,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::payload::{ascending, count, range, within};
-use super::{Error, VertexId};
+use super::{Citation, Error, VertexId};
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::Signature;
 use crate::identity::AuthorId;
@@ -151,8 +151,9 @@ pub struct Block {
 pub struct Cut {
     /// Decisions that no checkpoint holds yet, ascending, at most [`limits::CUT_DECISIONS_MAX`].
     pub decisions: Vec<Decision>,
-    /// What the leader had seen: vertices, ascending, at most [`limits::VERTEX_PARENTS_MAX`].
-    pub frontier: Vec<VertexId>,
+    /// What the leader had seen: vertices, ascending by id, at most
+    /// [`limits::VERTEX_PARENTS_MAX`].
+    pub frontier: Vec<Citation>,
     /// Root of the state that the decisions lead to.
     #[serde(with = "serde_bytes")]
     pub state_root: [u8; 32],
@@ -208,7 +209,8 @@ impl Block {
         count("decisions", cut.decisions.len(), least, limits::CUT_DECISIONS_MAX)?;
         ascending("decisions", &cut.decisions)?;
         count("frontier", cut.frontier.len(), 1, limits::VERTEX_PARENTS_MAX)?;
-        ascending("frontier", &cut.frontier)
+        let ids: Vec<VertexId> = cut.frontier.iter().map(|cited| cited.id).collect();
+        ascending("frontier", &ids)
     }
 }
 

@@ -59,7 +59,7 @@ fn requests() -> Vec<(&'static str, Request)> {
         ("request-hello", Request::Hello(hello(None))),
         ("request-hello-binding", Request::Hello(hello(Some(binding())))),
         ("request-heads", Request::Heads(heads())),
-        ("request-vertices", Request::Vertices(WantVertices { ids: vec![id] })),
+        ("request-vertices", Request::Vertices(WantVertices { ids: vec![id], height: 300 })),
         ("request-ancestors", Request::Ancestors(WantAncestors { of: vec![id], known: vec![] })),
         ("request-ranges", Request::Ranges(Ranges { message: vec![0x61, 0, 0, 2, 0] })),
         ("request-blob", Request::Blob(WantBlob { blob: BlobId::of(b"blob"), offset: 300_000 })),
@@ -156,7 +156,7 @@ fn lists_and_addresses_have_limits() {
     let address = |text: String| Heads { heads: vec![], peers: vec![text] };
     let polls = |count, bytes| Polls { questions: vec![ByteBuf::from(vec![0; bytes]); count] };
     let rows = [
-        (Request::Vertices(WantVertices { ids: many(65) }), "message-too-many"),
+        (Request::Vertices(WantVertices { ids: many(65), height: 0 }), "message-too-many"),
         (Request::Ancestors(WantAncestors { of: many(65), known: vec![] }), "message-too-many"),
         (Request::Ancestors(WantAncestors { of: vec![], known: many(65) }), "message-too-many"),
         (Request::Heads(Heads { heads: many(65), peers: vec![] }), "message-too-many"),

@@ -217,7 +217,7 @@ impl Node {
         } else if self.deciding.wake_ms.is_some_and(|wake_ms| wake_ms <= now.mono_ms) {
             self.tell_engine(Input::Tick, now, out);
         }
-        self.cover_checkpoints();
+        self.cover_checkpoints(now, out);
         self.sign_checkpoints(now);
         self.look_at_finality(now, out);
     }

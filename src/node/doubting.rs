@@ -61,7 +61,8 @@ impl Node {
             ..Doubt::default()
         };
         for other in others {
-            let message = Request::Vertices(WantVertices { ids: ids.to_vec() });
+            let want = WantVertices { ids: ids.to_vec(), height: self.snapshots.log.height };
+            let message = Request::Vertices(want);
             if self.request(&other, Asked::Dropped { ids: ids.to_vec() }, &message, now, out) {
                 doubt.asked.insert(other);
             } else {

@@ -208,7 +208,11 @@ impl Node {
     ) -> Taken {
         self.counters.count(error.code());
         let fault = error.fault();
-        if fault != dag::Fault::BadSignature && fault != dag::Fault::Full {
+        let is_for_now = matches!(
+            fault,
+            dag::Fault::BadSignature | dag::Fault::Full | dag::Fault::FutureLamport
+        );
+        if !is_for_now {
             self.sync.on_refused(id);
         }
         if let dag::Error::GraphFull { .. } = error {
@@ -223,7 +227,8 @@ impl Node {
 
     /// Makes an accepted vertex durable with the next write.
     pub(super) fn remember_vertex(&mut self, id: &VertexId) {
-        if let Some(signed) = self.graph.get(id) {
+        if let Some(signed) = self.graph.get(id).cloned() {
+            self.remember_coverage_for(&signed);
             self.writer.add_vertex(*id, signed.encode());
         }
     }
@@ -257,6 +262,7 @@ impl Node {
                         following.dirty = true;
                     }
                 }
+                Notice::Fork { peer, id } => self.sync.on_missing(&peer, &[id]),
                 Notice::Rejected { peer, id, error } => {
                     self.on_refused(&peer, id, &error, now, out);
                 }
@@ -292,6 +298,7 @@ impl Node {
         self.graph.expire(now);
         self.mix(now, out);
         let Some(peer) = self.peers.random(&mut self.rng) else { return };
+        self.sync.on_missing(&peer, &self.lacking_for_checkpoint());
         if !self.peers.is_asked(&peer, |asked| *asked == Asked::Heads) {
             let heads = Request::Heads(self.own_heads(&peer));
             self.request(&peer, Asked::Heads, &heads, now, out);
@@ -304,7 +311,8 @@ impl Node {
             let Some(sync::Ask { peer, want }) = self.sync.next(&self.graph, now) else { return };
             let (asked, message) = match want {
                 Want::Vertices { ids } => {
-                    let message = Request::Vertices(WantVertices { ids: ids.clone() });
+                    let height = self.snapshots.log.height;
+                    let message = Request::Vertices(WantVertices { ids: ids.clone(), height });
                     (Asked::Vertices { ids: Some(ids) }, message)
                 }
                 Want::Ancestors { of, known } => {

@@ -36,7 +36,7 @@ impl Export {
         let mut past = graph.ancestors(&[run.head()], &[]).0;
         // A causal order that is the same for everybody, with the head last.
         past.sort_by_key(|signed| (signed.vertex().lamport, signed.id()));
-        if past.iter().any(|signed| signed.vertex().parents.iter().any(|id| graph.is_dropped(id))) {
+        if !past.iter().all(|signed| graph.has_parents(signed)) {
             return Err(dropped_problem());
         }
         let vertices: Vec<VertexId> = past.iter().map(|signed| signed.id()).collect();

@@ -119,17 +119,16 @@ impl Node {
             None => (text, None),
         };
         let vertex: VertexId = vertex.parse().map_err(|_| item_malformed(text))?;
-        let mut items: Vec<u32> = match self.graph.get(&vertex) {
-            Some(signed) => {
-                let record = crate::consensus::Record::of(signed);
-                record.items.iter().map(|item| item.id.1).collect()
-            }
-            None if !self.graph.is_dropped(&vertex) => return Err(item_unknown(text)),
-            None => {
-                let engine = self.deciding.engine.quorum().into_iter();
-                engine.flat_map(|engine| engine.items_of(&vertex)).map(|item| item.id.1).collect()
-            }
+        let mut items: Vec<u32> = if let Some(signed) = self.graph.get(&vertex) {
+            let record = crate::consensus::Record::of(signed);
+            record.items.iter().map(|item| item.id.1).collect()
+        } else {
+            let engine = self.deciding.engine.quorum().into_iter();
+            engine.flat_map(|engine| engine.items_of(&vertex)).map(|item| item.id.1).collect()
         };
+        if items.is_empty() && !self.graph.contains(&vertex) {
+            return Err(item_unknown(text));
+        }
         let place = if let Some(place) = place {
             place.parse().map_err(|_| item_malformed(text))?
         } else {

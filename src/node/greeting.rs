@@ -9,7 +9,7 @@ use super::offence::Offence;
 use super::peers::Asked;
 use super::{Node, book};
 use crate::clock::Now;
-use crate::dag::{Fault, Insert, Payload, SignedVertex, Source};
+use crate::dag::{Fault, Insert, Payload, SignedVertex, Source, VertexId};
 use crate::effect::Effect;
 use crate::event::{Channel, Event, Problem};
 use crate::identity::{AuthorId, Binding, TransportId};
@@ -224,7 +224,11 @@ impl Node {
     /// Takes note of a peer's heads and of the addresses it tells.
     pub(super) fn on_heads(&mut self, peer: &TransportId, heads: &Heads, now: Now) {
         self.sync.on_heads(peer, &heads.heads, &self.graph);
-        self.unshared.take_if(|own| self.graph.is_behind(own, &heads.heads));
+        // What was dropped is covered, and so known to others.
+        let is_shared = |own: &mut VertexId| {
+            !self.graph.contains(own) || self.graph.is_behind(own, &heads.heads)
+        };
+        self.unshared.take_if(is_shared);
         let own = those_of(peer, &heads.peers);
         if let Some(known) = self.peers.get_mut(peer).filter(|_| !own.is_empty()) {
             known.listens = own;

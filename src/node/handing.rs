@@ -1,13 +1,13 @@
 //! From a verified snapshot to a node that goes on from it.
 //!
-//! What is handed becomes records as a pruning leaves them, and vertices, beside the chunks, which
+//! What is handed becomes a record as a pruning leaves it, and vertices, beside the chunks, which
 //! are stored as they come; so a start reads them as it reads those, and a crash finds either all
 //! of it or nothing. Before anything is written, an engine computes the ledger from it and compares
-//! every root. When the write is durable, the running node does what a start would do: takes the
-//! stubs in, and shows the vertices it has to that engine.
+//! every root. When the write is durable, the running node does what a start would do: goes on from
+//! what is covered, and shows the vertices it has to that engine.
 //!
-//! While the write is under way nothing else is accepted: a vertex that it leaves a stub of would
-//! be one after a restart, and what the node said because of it would be forgotten.
+//! While the write is under way nothing else is accepted: what a vertex said that came in between
+//! would be taken for part of what was handed, and forgotten by the next start.
 //!
 //! A member must never contradict itself. What it said and did not lose is in vertices that it has.
 //! When others have vertices of its own that it has not, it lost what it said: it then says
@@ -25,7 +25,7 @@ use super::{Node, sync};
 use crate::clock::Now;
 use crate::consensus::{Checkpoint, Committee, Onward, Past, State};
 use crate::dag::vote::{Decision, ItemId};
-use crate::dag::{SignedVertex, Stubs, VertexId};
+use crate::dag::{Chain, Coverage, SignedVertex};
 use crate::effect::Effect;
 use crate::event::Event;
 use crate::limits;
@@ -34,17 +34,12 @@ use crate::snapshot::{Entry, Error};
 /// The unit of the write that holds the records.
 const UNIT: u64 = u64::MAX - 1;
 
-/// Bytes of entries that share a record: an eighth of what one may have.
-const RECORD_BYTES: usize = limits::STORE_VALUE_BYTES_MAX / 8;
-
 /// Everything that the node goes on from when it is durable.
 #[derive(Debug)]
 pub(super) struct Handed {
     deciding: Deciding,
     snapshots: Snapshots,
-    stubs: Stubs,
-    cited: Vec<VertexId>,
-    tips: Vec<VertexId>,
+    coverage: Coverage,
     vertices: Vec<SignedVertex>,
     checkpoints: Vec<Checkpoint>,
     /// What became final since this node was last there.
@@ -77,17 +72,19 @@ impl Node {
             }
             return Ok(None);
         }
-        let Filling { offer, entries, got, .. } = filling;
-        let got_ids: BTreeSet<VertexId> = got.keys().copied().collect();
+        let Filling { offer, entries, got, lasting, .. } = filling;
+        let (height, known) = (offer.sealed.height, self.snapshots.log.height);
+        if height <= known {
+            return Err(Error::Stale { height, known });
+        }
         self.check_fits(&entries, got.len())?;
         let (deciding, finalised) = self.engine_of(&entries, &offer.manifest.onward, now)?;
-        let is_whole = |id: &VertexId| got_ids.contains(id) || self.graph.get(id).is_some();
-        let is_wanted = |id: &VertexId| !is_whole(id) && !self.graph.is_dropped(id);
-        let tips: BTreeSet<VertexId> = offer.manifest.tips.iter().copied().collect();
-        let names = || entries.iter().flat_map(|entry| entry.layer.stubs.names());
-        let cited = names().map(|(id, _)| id).filter(|id| is_whole(id) && !tips.contains(id));
-        let cited: Vec<VertexId> = cited.collect();
-        let forgot = names().any(|(id, author)| author == self.me && is_wanted(&id));
+        let coverage = Coverage::of(entries.iter().map(|entry| &entry.layer));
+        let own = self.graph.author(&self.me);
+        let forgot = coverage.tip(&self.me).is_some_and(|tip| {
+            let is_other = |chain: &Chain| chain.at(tip.seq).is_some_and(|id| id != tip.id);
+            own.is_none_or(|own| own.next_seq <= tip.seq || is_other(own))
+        });
         let ends: Vec<u64> = entries
             .iter()
             .filter(|e| e.checkpoint.next.is_some())
@@ -96,29 +93,29 @@ impl Node {
         let mut snapshots = self.snapshots.handed(&offer.manifest, &ends, &offer.sealed);
         self.joining.ends.iter().for_each(|sealed| snapshots.note_end(sealed));
         let mute = forgot.then_some(offer.sealed.epoch).or(self.pruning.mute);
-        let mut stubs = Stubs::empty();
-        for entry in &entries {
-            stubs.extend(&entry.layer.stubs, is_wanted).map_err(Error::broken)?;
-        }
         let onward = &offer.manifest.onward;
-        let last = Batch {
-            stubs: Stubs::empty(),
+        let batch = Batch {
             ended: self.graph.ended().collect(),
             items: onward.items.clone(),
             past: Past::handed(Vec::new(), Vec::new(), onward),
             finalised: self.unstored_finalised().iter().chain(&finalised).copied().collect(),
-            cover: Some(snapshots.cover(offer.manifest.tips.clone())),
+            cover: Some(snapshots.cover(coverage.clone())),
             mute,
         };
-        let mut vertices: Vec<SignedVertex> = got.into_values().map(|(_, signed)| signed).collect();
+        // Of what is open a peer may have said anything, and nobody looked at what is stated there.
+        let is_taken = |signed: &SignedVertex| {
+            let fields = signed.vertex();
+            let is_open = coverage.has(&fields.author, fields.seq) && !signed.is_lasting();
+            lasting.contains(&signed.id()) || is_open
+        };
+        let mut vertices: Vec<SignedVertex> =
+            got.into_values().map(|(_, signed)| signed).filter(is_taken).collect();
         vertices.sort_by_key(|signed| (signed.vertex().lamport, signed.id()));
-        let records = self.write_handed(&entries, last, &cited, is_wanted_of(&stubs), &vertices)?;
+        let records = self.write_handed(batch, &vertices)?;
         Ok(Some(Handed {
             deciding,
             snapshots,
-            stubs,
-            cited,
-            tips: offer.manifest.tips,
+            coverage,
             vertices,
             checkpoints: entries.into_iter().map(|entry| entry.checkpoint).collect(),
             finalised,
@@ -129,10 +126,7 @@ impl Node {
 
     /// Whether this node has room, and knows nothing else of the same heights.
     fn check_fits(&self, entries: &[Entry], vertices: usize) -> Result<(), Error> {
-        let stubs: usize = entries.iter().map(|entry| entry.layer.stubs.len()).sum();
-        if self.graph.len() + vertices >= limits::GRAPH_VERTICES_MAX
-            || stubs > limits::GRAPH_STUBS_MAX
-        {
+        if self.graph.len() + vertices >= limits::GRAPH_VERTICES_MAX {
             return Err(Error::broken("the history has no room for it"));
         }
         let own = self.deciding.engine.quorum().map(State::checkpoints);
@@ -172,28 +166,9 @@ impl Node {
         Ok((deciding, finalised))
     }
 
-    /// Queues the vertices, and records of stubs that are not known here; gives their number.
-    fn write_handed(
-        &mut self,
-        entries: &[Entry],
-        mut last: Batch,
-        cited: &[VertexId],
-        is_wanted: impl Fn(&VertexId) -> bool,
-        vertices: &[SignedVertex],
-    ) -> Result<usize, Error> {
-        let mut records: Vec<Vec<u8>> = Vec::new();
-        let (mut batch, mut bytes) = (Batch::default(), 0);
-        for entry in entries {
-            if bytes > RECORD_BYTES {
-                records.extend(std::mem::take(&mut batch).into_records());
-                bytes = 0;
-            }
-            bytes += 60 * entry.layer.stubs.len();
-            batch.stubs.extend(&entry.layer.stubs, &is_wanted).map_err(Error::broken)?;
-        }
-        records.extend(batch.into_records());
-        last.stubs.cite(cited.to_vec());
-        records.extend(last.into_records());
+    /// Queues the vertices and the records; gives the number of those.
+    fn write_handed(&mut self, batch: Batch, vertices: &[SignedVertex]) -> Result<usize, Error> {
+        let records = batch.into_records();
         // The rest may be there before, and is fetched again if it is all that is. An own vertex
         // whose past is not there is taken for a damaged store.
         let is_own = |signed: &&SignedVertex| signed.vertex().author == self.me;
@@ -228,13 +203,7 @@ impl Node {
     }
 
     fn go_on_from(&mut self, handed: Handed, now: Now, out: &mut Vec<Effect>) {
-        let mut stubs = Stubs::empty();
-        let graph = &self.graph;
-        let fits = stubs.extend(&handed.stubs, |id| !graph.contains(id));
-        stubs.cite(handed.cited);
-        if fits.and_then(|()| self.graph.adopt_stubs(&stubs)).is_err() {
-            return self.counters.count("snapshot-not-taken");
-        }
+        self.graph.adopt_coverage(handed.coverage);
         let mut accepted = Vec::with_capacity(handed.vertices.len());
         for signed in handed.vertices {
             let id = signed.id();
@@ -243,11 +212,10 @@ impl Node {
                 Err(error) => self.counters.count(error.code()),
             }
         }
-        self.graph.restore_ended(&[]);
-        self.graph.restore_cover(&handed.tips);
         self.sync = sync::State::new();
         self.writer.drop_votes();
-        self.pruning.handed(handed.records, handed.mute);
+        let height = handed.checkpoints.last().map_or(0, |last| last.height);
+        self.pruning.handed(handed.records, height, handed.mute);
         let before = std::mem::replace(&mut self.deciding, handed.deciding);
         self.snapshots = handed.snapshots;
         for item in before.finalised.iter().chain(&handed.finalised) {
@@ -257,7 +225,9 @@ impl Node {
         for checkpoint in handed.checkpoints {
             self.on_checkpoint(checkpoint);
         }
-        self.note_seen();
+        if let Some(engine) = self.deciding.engine.quorum_mut() {
+            engine.note_covered(self.graph.coverage().tips());
+        }
         for signed in self.graph.iter() {
             self.deciding.restore(signed, now);
         }
@@ -283,10 +253,4 @@ impl Node {
     fn unstored_finalised(&self) -> &[ItemId] {
         self.deciding.finalised.get(self.pruning.finalised..).unwrap_or_default()
     }
-}
-
-/// Whether a vertex is among these stubs.
-fn is_wanted_of(stubs: &Stubs) -> impl Fn(&VertexId) -> bool + use<> {
-    let ids: BTreeSet<VertexId> = stubs.names().map(|(id, _)| id).collect();
-    move |id| ids.contains(id)
 }

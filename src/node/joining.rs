@@ -11,8 +11,9 @@
 //! ```
 //!
 //! Nothing that a peer says is believed: a manifest is what a quorum signed, chunks are named in it
-//! by their hashes, and a vertex is taken only if the chunks name it. Only the list of what is open
-//! is a peer's own word. Who leaves something out of it keeps votes from this node, which can then
+//! by their hashes, and they name what is needed whole. Only the list of what is open is a peer's
+//! own word, and of what is on it only covered vertices with votes and items are taken. Who leaves
+//! something out of it keeps votes from this node, which can then
 //! decide later than others, at the next checkpoint, and never differently.
 //!
 //! Chunks are stored as they come. So after a crash, or when a peer is gone, only what was under
@@ -101,7 +102,7 @@ pub(super) struct Filling {
     asked: BTreeMap<TransportId, Vec<VertexId>>,
     pub(super) got: BTreeMap<VertexId, (TransportId, SignedVertex)>,
     /// Those without which nothing goes on.
-    lasting: BTreeSet<VertexId>,
+    pub(super) lasting: BTreeSet<VertexId>,
     /// Who gave nothing of what it was asked for: its word about what is open counts no more.
     failed: BTreeSet<TransportId>,
 }
@@ -238,10 +239,9 @@ impl Node {
         }
     }
 
-    /// The height of the last checkpoint here.
+    /// The height of the last checkpoint here whose past is here.
     fn height_here(&self) -> u64 {
-        let here = self.deciding.engine.quorum().and_then(|engine| engine.checkpoints().last());
-        here.map_or(0, |last| last.height)
+        self.snapshots.log.height
     }
 
     fn joining_committee(&self) -> Option<&Committee> {
@@ -354,15 +354,13 @@ impl Node {
         }
         snapshot::check_chain(&entries, &offer.sealed)?;
         let mut needs: BTreeMap<VertexId, Need> = BTreeMap::new();
-        let lasting = entries.iter().flat_map(|entry| entry.layer.lasting());
-        let lasting: BTreeSet<VertexId> =
-            lasting.chain(offer.manifest.tips.iter().copied()).collect();
+        let lasting = entries.iter().flat_map(|entry| &entry.layer.lasting);
+        let lasting: BTreeSet<VertexId> = lasting.copied().collect();
         for id in &lasting {
             needs.entry(*id).or_default().lasting = true;
         }
-        let names = entries.iter().flat_map(|entry| entry.layer.stubs.names());
-        for (id, _) in names.filter(|(id, _)| self.joining.open.contains_key(id)) {
-            needs.entry(id).or_default();
+        for id in self.joining.open.keys() {
+            needs.entry(*id).or_default();
         }
         needs.retain(|id, _| self.graph.get(id).is_none());
         let (asked, got, failed) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
@@ -382,7 +380,8 @@ impl Node {
             if ids.is_empty() {
                 continue;
             }
-            let message = Request::Vertices(WantVertices { ids: ids.clone() });
+            let height = filling.offer.sealed.height;
+            let message = Request::Vertices(WantVertices { ids: ids.clone(), height });
             let asked = Asked::Filling { ids: ids.clone() };
             if self.request(peer, asked, &message, now, out) {
                 filling.asked.insert(peer.clone(), ids);

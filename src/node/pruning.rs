@@ -1,24 +1,26 @@
 //! Dropping old vertices, so that a history may go on for ever with the room that there is.
 //!
 //! ```text
-//!  too many vertices -> [ what is behind the frontier of an old checkpoint, is not among the
-//!                         newest, and is settled ] -> dropped from the graph
-//!                       |  one write: stubs, and how far deciding is     ("pruned/<n>", ...)
+//!  too many vertices -> [ what an old checkpoint covers, is not among the newest, and is
+//!                         settled ] -> dropped from the graph
+//!                       |  one write: how far chains are covered, and    ("pruned/<n>", ...)
+//!                       |  where deciding is
 //!                       |  acknowledged
 //!                       `-> writes that remove the vertices
 //! ```
 //!
 //! Vertices that only carry votes, committees and operations are dropped once the engine says that
-//! all of it is settled ([`State::is_past`]). What a run or a binding states stays. A graph with
-//! stubs judges new vertices as one that has everything, so nodes that prune and nodes that do not
-//! agree for ever. Who never saw what was dropped is handed a snapshot ([`super::joining`]).
-//! Without a committee there are no checkpoints, and nothing is dropped.
+//! all of it is settled ([`State::is_past`]). What a run or a binding states stays. Of other
+//! vertices nothing stays but that their positions are covered ([`crate::dag::Coverage`]), and
+//! nodes that drop nothing do not ask for more either, so both agree for ever. Who never saw what
+//! was dropped is handed a snapshot ([`super::joining`]). Without a committee there are no
+//! checkpoints, and nothing is dropped.
 //!
 //! What checkpoints decided is stored once, as what is handed to those that come late: chunks,
 //! which are blobs, and the entries after them, in the last record ([`crate::snapshot`]).
 //!
 //! A crash is harmless at any write: either the record is there or nothing was removed, and what
-//! was not removed yet is recognised by its stub at the next start.
+//! was not removed yet is dropped again.
 
 use std::cell::Cell;
 
@@ -27,28 +29,45 @@ use super::snapshots::Snapshots;
 use super::{Error, History, Node, Phase, writing};
 use crate::clock::Now;
 use crate::consensus::{Item, Past, Record, State};
-use crate::dag::{BlobId, Graph, SignedVertex, Stubs, VertexId};
+use crate::dag::cbor::{self, Bounds};
+use crate::dag::{BlobId, Coverage, Graph, SignedVertex, VertexId, settled_height};
 use crate::identity::{AuthorId, NetworkId};
 use crate::limits;
 use crate::snapshot::Entry;
 
 /// The first part of the names of records in the store.
 const NAME: &str = "pruned/";
+/// The name of how far chains were covered when a vertex was accepted whose parents are not here;
+/// after all records.
+const COVERED: &str = "pruned/covered";
 /// The unit of a write that holds a record; groups count theirs from 0.
 const UNIT: u64 = u64::MAX;
 
-/// What a stored record says about dropped vertices, for who reads a store beside its node.
-///
-/// # Errors
-/// [`Error::Pruned`] when it cannot be read.
-pub fn stubs_of(record: &[u8]) -> Result<Stubs, Error> {
-    Ok(Batch::decode(record)?.stubs)
+/// How far chains are covered by what these values say whose names begin with `pruned/`, for who
+/// reads a store beside its node. What cannot be read says nothing.
+pub fn coverage_of(values: &[Vec<u8>]) -> Coverage {
+    let of_record = |bytes: &Vec<u8>| Some(Batch::decode(bytes).ok()?.cover?.coverage);
+    let all = values.iter().filter_map(|bytes| of_record(bytes).or_else(|| read_coverage(bytes)));
+    all.max_by_key(Coverage::positions).unwrap_or_default()
+}
+
+fn read_coverage(bytes: &[u8]) -> Option<Coverage> {
+    let bytes_max = limits::STORE_VALUE_BYTES_MAX;
+    let bounds = Bounds { bytes_max, items_max: bytes_max, depth_max: cbor::DEPTH_MAX };
+    cbor::decode(bytes, &bounds).ok()
+}
+
+/// The records among named values, in their order.
+fn records_in(meta: &[(String, Vec<u8>)]) -> Vec<&(String, Vec<u8>)> {
+    let is_record = |name: &str| name.starts_with(NAME) && name != COVERED;
+    let mut found: Vec<_> = meta.iter().filter(|(name, _)| is_record(name)).collect();
+    found.sort_unstable();
+    found
 }
 
 /// The blobs that a start needs whole, by what the records among named values say.
 pub fn chunks_of(meta: &[(String, Vec<u8>)]) -> Vec<BlobId> {
-    let records = meta.iter().filter(|(name, _)| name.starts_with(NAME));
-    let last = records.max().and_then(|(_, bytes)| Batch::decode(bytes).ok());
+    let last = records_in(meta).pop().and_then(|(_, bytes)| Batch::decode(bytes).ok());
     let cover = last.and_then(|last| last.cover);
     cover.map(|cover| cover.log().chunks().to_vec()).unwrap_or_default()
 }
@@ -59,6 +78,10 @@ pub(super) struct Pruning {
     /// Records in the store, and what they hold of the list of what is final.
     pub(super) batches: usize,
     pub(super) finalised: usize,
+    /// The height up to which checkpoints may cover vertices that are not here.
+    pub(super) dropped_to: u64,
+    /// Covered positions in the store, beside those of records (count).
+    covered: u64,
     /// The epoch in which nothing more may be said.
     pub(super) mute: Option<u64>,
     /// Vertices to remove when the record is durable.
@@ -73,10 +96,10 @@ impl Pruning {
         self.under_way.is_some()
     }
 
-    /// So many records of a snapshot were added.
-    pub(super) fn handed(&mut self, records: usize, mute: Option<u64>) {
+    /// So many records of a snapshot of this height were added.
+    pub(super) fn handed(&mut self, records: usize, height: u64, mute: Option<u64>) {
         self.batches += records;
-        self.mute = mute;
+        (self.dropped_to, self.mute) = (height, mute);
     }
 }
 
@@ -91,9 +114,7 @@ pub(super) struct Pruned {
 impl Pruned {
     /// Reads the records of a store.
     fn read(meta: &[(String, Vec<u8>)], chunks: &[Vec<u8>]) -> Result<Self, Error> {
-        let mut found: Vec<&(String, Vec<u8>)> =
-            meta.iter().filter(|(name, _)| name.starts_with(NAME)).collect();
-        found.sort_unstable();
+        let found = records_in(meta);
         let mut batches = Vec::with_capacity(found.len());
         for (place, (name, bytes)) in found.into_iter().enumerate() {
             if *name != name_of(place) {
@@ -107,25 +128,15 @@ impl Pruned {
         Ok(Self { batches, entries })
     }
 
-    /// Lets an empty graph know what was dropped.
-    fn restore_stubs(&self, graph: &mut Graph) -> Result<(), Error> {
-        for batch in &self.batches {
-            let restored = graph.restore_stubs(&batch.stubs);
-            restored.map_err(|error| Error::Pruned(error.to_string()))?;
-        }
-        Ok(())
-    }
-
-    /// Lets a restored graph know who equivocated.
-    fn restore_ended(&self, graph: &mut Graph) {
-        if let Some(last) = self.batches.last() {
-            graph.restore_ended(&last.ended);
-            graph.restore_cover(last.cover.as_ref().map_or(&[], |cover| &cover.tips));
+    /// Lets an empty graph know how far it is covered.
+    fn restore_coverage(&self, graph: &mut Graph) {
+        if let Some(cover) = self.batches.last().and_then(|last| last.cover.as_ref()) {
+            graph.restore_coverage(cover.coverage.clone());
         }
     }
 }
 
-/// Rebuilds the graph from a store, with what stays of vertices that were dropped.
+/// Rebuilds the graph from a store, without the vertices that were dropped.
 pub(super) fn restore(
     network: NetworkId,
     me: &AuthorId,
@@ -135,22 +146,32 @@ pub(super) fn restore(
 ) -> Result<(writing::History, Pruned), Error> {
     let pruned = Pruned::read(meta, chunks)?;
     let mut empty = Graph::new(network);
-    pruned.restore_stubs(&mut empty)?;
+    pruned.restore_coverage(&mut empty);
+    if let Some((_, bytes)) = meta.iter().find(|(name, _)| name == COVERED) {
+        let damaged = || Error::Pruned("how far chains are covered cannot be read".to_owned());
+        empty.foresee_coverage(read_coverage(bytes).ok_or_else(damaged)?);
+    }
     let mut history = writing::restore(empty, me, vertices)?;
-    pruned.restore_ended(&mut history.graph);
+    if let Some(last) = pruned.batches.last() {
+        history.graph.restore_ended(&last.ended);
+    }
     Ok((history, pruned))
 }
 
 impl Node {
-    /// Lets a new engine know what dropped vertices led to, and removes those that have not left
-    /// the store.
-    pub(super) fn restore_past(
-        &mut self,
-        pruned: Pruned,
-        leftover: Vec<VertexId>,
-        now: Now,
-    ) -> Result<(), Error> {
-        self.writer.remove_vertices(leftover);
+    /// Makes it durable that the parents of a vertex which are not here are covered: the next start
+    /// finds checkpoints again after the vertices.
+    pub(super) fn remember_coverage_for(&mut self, signed: &SignedVertex) {
+        let positions = self.graph.coverage().positions();
+        if positions > self.pruning.covered && !self.graph.has_parents(signed) {
+            self.pruning.covered = positions;
+            let bytes = cbor::encode(self.graph.coverage());
+            self.writer.add_meta(COVERED, bytes.expect("lists, bytes and numbers always encode"));
+        }
+    }
+
+    /// Lets a new engine know what dropped vertices led to.
+    pub(super) fn restore_past(&mut self, pruned: Pruned, now: Now) -> Result<(), Error> {
         if pruned.batches.is_empty() {
             return Ok(());
         }
@@ -160,6 +181,7 @@ impl Node {
         self.pruning.batches = pruned.batches.len();
         if let Some(last) = pruned.batches.last() {
             self.snapshots = last.cover.as_ref().map(Snapshots::restore).unwrap_or_default();
+            self.pruning.dropped_to = self.snapshots.log.height;
             self.pruning.mute = last.mute;
         }
         for entry in pruned.entries {
@@ -175,22 +197,13 @@ impl Node {
             }
         }
         self.pruning.finalised = self.deciding.finalised.len();
-        self.note_seen();
         let Some(engine) = self.deciding.engine.quorum_mut() else { return Ok(()) };
+        engine.note_covered(self.graph.coverage().tips());
         engine.resume(past, items, now).map_err(|error| Error::Pruned(error.to_string()))?;
         for checkpoint in engine.checkpoints().to_vec() {
             self.on_checkpoint(checkpoint);
         }
         Ok(())
-    }
-
-    /// Tells the engine of every vertex that the graph knows, and be it as a stub: the frontier of
-    /// a block may name it.
-    pub(super) fn note_seen(&mut self) {
-        let timeline = self.graph.timeline();
-        if let Some(engine) = self.deciding.engine.quorum_mut() {
-            engine.note_seen(timeline.range(0..timeline.len()).map(|key| key.id));
-        }
     }
 
     /// Drops old vertices when there are too many.
@@ -209,7 +222,6 @@ impl Node {
             return;
         }
         let Some(engine) = self.deciding.engine.quorum() else { return };
-        let Some(frontier) = engine.old_frontier() else { return };
         let uncut = engine.decisions().len().saturating_sub(engine.certified_decisions().len());
         let height = engine.checkpoints().last().map_or(0, |last| last.height);
         let log = &self.snapshots.log;
@@ -219,33 +231,35 @@ impl Node {
         }
         let room = Room::default();
         let keep = keep.min(self.graph.len() / 3 * 2);
-        let dropped = self.graph.prune(frontier, keep, |signed| room.takes(signed, engine));
-        let Some((stubs, ids)) = dropped else { return };
+        let ids = self.graph.prune(keep, |signed| room.takes(signed, engine));
+        if ids.is_empty() {
+            return;
+        }
         self.counters.count("history-pruned");
-        let Some(batch) = self.batch(stubs, &ids) else { return };
+        self.pruning.dropped_to = settled_height(self.snapshots.log.height);
+        let Some(batch) = self.batch(&ids) else { return };
         self.pruning.finalised += batch.finalised.len();
         let names = (self.pruning.batches..).map(name_of);
         let records = batch.into_records();
         self.pruning.batches += records.len();
         self.writer.add_unit(UNIT, names.zip(records).collect(), Vec::new());
         if let Some(engine) = self.deciding.engine.quorum_mut() {
-            engine.forget();
+            engine.forget(&ids);
         }
         self.pruning.under_way = Some(ids);
     }
 
-    fn batch(&self, stubs: Stubs, ids: &[VertexId]) -> Option<Batch> {
+    fn batch(&self, ids: &[VertexId]) -> Option<Batch> {
         let engine = self.deciding.engine.quorum()?;
         let finalised = self.deciding.finalised.get(self.pruning.finalised..);
         // The others are in the entries of their checkpoints.
         let lost = |item: &&Item| item.keys.iter().any(|key| engine.decided(key) != Some(item.id));
         Some(Batch {
-            stubs,
             ended: self.graph.ended().collect(),
             items: ids.iter().flat_map(|id| engine.items_of(id)).filter(lost).cloned().collect(),
             past: engine.past(engine.checkpoints().len(), engine.certified_decisions().len()),
             finalised: finalised.unwrap_or_default().to_vec(),
-            cover: Some(self.snapshots.cover(self.graph.covered_tips())),
+            cover: Some(self.snapshots.cover(self.graph.coverage().clone())),
             mute: self.pruning.mute,
         })
     }

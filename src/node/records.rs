@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use super::snapshots::Cover;
 use crate::consensus::{Item, Past};
-use crate::dag::Stubs;
 use crate::dag::cbor::{self, Bounds};
 use crate::dag::vote::ItemId;
 use crate::identity::AuthorId;
@@ -16,9 +15,6 @@ use crate::limits;
 
 /// Bytes of lists that share a record: an eighth of what one may have.
 const RECORD_BYTES: usize = limits::STORE_VALUE_BYTES_MAX / 8;
-/// Stubs that share a record (count): a quarter of a megabyte, and two with as many proofs of
-/// equivocation behind each as there can be.
-const RECORD_STUBS: usize = 4_096;
 /// Decisions that no checkpoint holds and that the last record can (count): half of what it may
 /// have. Blocks take 256 at a time, so there are as many only while nothing is decided at all.
 pub(super) const UNCUT_MAX: usize = 32_768;
@@ -27,7 +23,6 @@ pub(super) const UNCUT_MAX: usize = 32_768;
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Batch {
-    pub(super) stubs: Stubs,
     /// Who was known to have equivocated; in the last of several.
     pub(super) ended: Vec<(AuthorId, u64)>,
     /// Items that lost; those that were decided are in entries.
@@ -60,11 +55,9 @@ impl Batch {
             let first = self.part();
             if self.has_no_lists() {
                 let past = first.past.then(self.past);
-                let mut stubs = first.stubs;
-                stubs.cite(self.stubs.into_cited());
                 let (items, finalised) = (first.items, first.finalised);
                 let Self { ended, cover, mute, .. } = self;
-                let last = Self { stubs, ended, items, past, finalised, cover, mute };
+                let last = Self { ended, items, past, finalised, cover, mute };
                 records.push(last.encode());
                 return records;
             }
@@ -73,7 +66,7 @@ impl Batch {
     }
 
     fn has_no_lists(&self) -> bool {
-        let lists = self.past.checkpoints.len() + self.past.certified.len() + self.stubs.len();
+        let lists = self.past.checkpoints.len() + self.past.certified.len();
         lists + self.items.len() + self.finalised.len() == 0
     }
 
@@ -85,7 +78,6 @@ impl Batch {
         take(&mut self.past.certified, &mut first.past.certified, &mut room);
         take(&mut self.items, &mut first.items, &mut room);
         take(&mut self.finalised, &mut first.finalised, &mut room);
-        first.stubs = self.stubs.take(RECORD_STUBS);
         first
     }
 

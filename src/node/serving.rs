@@ -10,7 +10,7 @@ use super::Node;
 use super::offence::Offence;
 use super::peers::Asked;
 use crate::clock::Now;
-use crate::dag::BlobId;
+use crate::dag::{BlobId, VertexId};
 use crate::effect::Effect;
 use crate::identity::TransportId;
 use crate::limits;
@@ -105,7 +105,12 @@ impl Node {
                 respond(token, &Response::Heads(own), out);
                 self.on_heads(peer, &heads, now);
             }
-            Request::Vertices(WantVertices { ids }) => {
+            Request::Vertices(WantVertices { ids, height }) => {
+                let is_missing = |id: &VertexId| !self.graph.contains(id);
+                if height < self.pruning.dropped_to && ids.iter().any(is_missing) {
+                    self.counters.count("asked-for-dropped");
+                    return refuse(token, Refusal::Dropped, out);
+                }
                 self.serve_vertices(peer, token, &Want::Vertices { ids }, now, out);
             }
             Request::Ancestors(WantAncestors { of, known }) => {
@@ -174,12 +179,6 @@ impl Node {
         if !self.may_walk(peer, token, now, out) {
             return;
         }
-        if let Want::Vertices { ids } = want
-            && ids.iter().any(|id| self.graph.is_dropped(id))
-        {
-            self.counters.count("asked-for-dropped");
-            return refuse(token, Refusal::Dropped, out);
-        }
         let served = sync::serve(&self.graph, want);
         let (walked, more) = (served.walked, served.more);
         let vertices = served.vertices.iter().map(|signed| signed.encode().into()).collect();
@@ -200,7 +199,7 @@ impl Node {
             return;
         }
         let frame = Some(limits::RANGES_BYTES_MAX);
-        match negentropy::answer(self.graph.timeline(), &ranges.message, frame) {
+        match negentropy::answer(self.graph.uncovered(), &ranges.message, frame) {
             Ok((message, cost)) => {
                 self.has_walked(peer, cost);
                 respond(token, &Response::Ranges(Ranges { message }), out);

@@ -15,7 +15,7 @@ use super::Node;
 use super::serving::{refuse, respond};
 use crate::clock::Now;
 use crate::consensus::{Checkpoint, Record, Sealed, Step};
-use crate::dag::VertexId;
+use crate::dag::{Citation, Coverage, VertexId};
 use crate::effect::Effect;
 use crate::identity::TransportId;
 use crate::limits;
@@ -47,8 +47,8 @@ pub(super) struct Snapshots {
 #[serde(deny_unknown_fields)]
 pub(super) struct Cover {
     log: Log,
-    /// Covered vertices that are no covered one's parent.
-    pub(super) tips: Vec<VertexId>,
+    /// How far it covers the chains of authors.
+    pub(super) coverage: Coverage,
     /// Height, digest, and whether the checkpoint ends an epoch.
     digests: Vec<(u64, ByteBuf, bool)>,
 }
@@ -67,12 +67,12 @@ impl Snapshots {
     }
 
     /// What has to be stored when vertices are dropped.
-    pub(super) fn cover(&self, tips: Vec<VertexId>) -> Cover {
+    pub(super) fn cover(&self, coverage: Coverage) -> Cover {
         let digest = |(height, (digest, ends)): (&u64, &([u8; 32], bool))| {
             (*height, ByteBuf::from(digest.to_vec()), *ends)
         };
         let digests = self.digests.iter().map(digest).collect();
-        Cover { log: self.log.clone(), tips, digests }
+        Cover { log: self.log.clone(), coverage, digests }
     }
 
     /// Goes on from what was stored.
@@ -117,18 +117,41 @@ impl Node {
         Some(checkpoint.sealed(*digest))
     }
 
-    /// Makes entries of the checkpoints whose past is here.
-    pub(super) fn cover_checkpoints(&mut self) {
+    /// Makes entries of the checkpoints whose past is here, and accepts what waited for one.
+    pub(super) fn cover_checkpoints(&mut self, now: Now, out: &mut Vec<Effect>) {
         if self.snapshots.pending.is_empty() {
             return;
         }
+        if !self.note_layers() {
+            return;
+        }
+        for id in self.graph.release_covered() {
+            self.remember_vertex(&id);
+            self.fold(&id, now, out);
+        }
+        self.on_notices(now, out);
+    }
+
+    /// Vertices without which the next checkpoint cannot be covered.
+    pub(super) fn lacking_for_checkpoint(&self) -> Vec<VertexId> {
+        let frontier = self.snapshots.pending.front().map(|step| &step.frontier);
+        let missing = frontier.into_iter().flatten().filter(|cited| !self.graph.is_known(cited));
+        missing.map(|cited| cited.id).collect()
+    }
+
+    /// Whether any checkpoint was covered.
+    fn note_layers(&mut self) -> bool {
         let pending = &self.snapshots.pending;
-        let frontiers: Vec<&[VertexId]> =
+        let frontiers: Vec<&[Citation]> =
             pending.iter().map(|step| step.frontier.as_slice()).collect();
         let layers = self.graph.cover(&frontiers);
         let newest = pending.back().map_or(0, |step| step.checkpoint.height);
-        for (layer, tips) in layers {
-            let Some(step) = self.snapshots.pending.pop_front() else { return };
+        let is_any = !layers.is_empty();
+        for layer in layers {
+            let Some(step) = self.snapshots.pending.pop_front() else { break };
+            if let Some(engine) = self.deciding.engine.quorum_mut() {
+                engine.note_covered(layer.tips.iter());
+            }
             let Step { checkpoint, decisions, items, onward, .. } = step;
             let (height, ends) = (checkpoint.height, checkpoint.next.is_some());
             let entry = Entry { checkpoint, decisions, items, layer };
@@ -142,10 +165,11 @@ impl Node {
             }
             // Of long ago nobody asks for any other.
             if ends || height.saturating_add(limits::SNAPSHOT_DIGESTS_MAX) > newest {
-                let manifest = self.snapshots.log.manifest(tips, onward);
+                let manifest = self.snapshots.log.manifest(onward);
                 self.snapshots.note(height, ends, &manifest);
             }
         }
+        is_any
     }
 
     /// Answers who asks for a snapshot.

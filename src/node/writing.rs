@@ -28,8 +28,6 @@ pub(super) struct History {
     /// Vertices of others that were left out because their parents are not there. They can be
     /// fetched again.
     pub(super) skipped: usize,
-    /// Vertices that were dropped and have not left the store.
-    pub(super) leftover: Vec<VertexId>,
     /// Why the rest was left out, if the graph could not take all. The own chain may go on in that
     /// rest, so nothing may be signed.
     pub(super) cut: Option<dag::Error>,
@@ -41,14 +39,10 @@ pub(super) fn restore(
     me: &AuthorId,
     stored: &[Vec<u8>],
 ) -> Result<History, Error> {
-    let (mut vertices, mut leftover) = (Vec::with_capacity(stored.len()), Vec::new());
+    let mut vertices = Vec::with_capacity(stored.len());
     for (index, bytes) in stored.iter().enumerate() {
         let signed =
             SignedVertex::decode(bytes).map_err(|source| Error::Store { index, source })?;
-        if graph.is_dropped(&signed.id()) {
-            leftover.push(signed.id());
-            continue;
-        }
         vertices.push((index, signed));
     }
     // A parent has a smaller Lamport time than its child, so this is a causal order.
@@ -69,7 +63,7 @@ pub(super) fn restore(
             Err(_) => skipped += 1,
         }
     }
-    Ok(History { graph, skipped, leftover, cut })
+    Ok(History { graph, skipped, cut })
 }
 
 /// The own identity vertex in a restored graph.

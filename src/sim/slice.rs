@@ -50,7 +50,7 @@ fn past(graph: &Graph, from: Vec<VertexId>) -> Vec<&SignedVertex> {
         }
         let Some(vertex) = graph.get(&id) else { continue };
         found.push(vertex);
-        open.extend(vertex.vertex().parents.iter().copied());
+        open.extend(vertex.vertex().parent_ids());
     }
     found.sort_by_key(|signed| (signed.vertex().lamport, signed.id()));
     found
@@ -84,9 +84,9 @@ fn draw(world: &World, title: &str, shown: &[&SignedVertex], about: Option<Verte
     }
     for signed in shown {
         let (x, y) = places[&signed.id()];
-        for parent in &signed.vertex().parents {
-            let Some((from_x, from_y)) = places.get(parent) else { continue };
-            let dark = signed.vertex().prev == Some(*parent);
+        for parent in signed.vertex().parent_ids() {
+            let Some((from_x, from_y)) = places.get(&parent) else { continue };
+            let dark = signed.vertex().prev == Some(parent);
             let colour = if dark { "#333" } else { "#bbd" };
             push(format!(
                 "<line x1=\"{from_x}\" y1=\"{from_y}\" x2=\"{x}\" y2=\"{y}\" stroke=\"{colour}\"/>"

@@ -363,7 +363,7 @@ impl World {
         }
         // What is new comes last, and is never dropped at once.
         let graph = state.graph();
-        let accepted = graph.len() + graph.dropped();
+        let accepted = graph.accepted();
         let new = accepted - std::mem::replace(&mut host.looked_at, accepted);
         for vertex in graph.iter().skip(graph.len().saturating_sub(new)) {
             let fact = Fact::Accepted { node, vertex, state };

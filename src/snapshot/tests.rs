@@ -3,7 +3,6 @@
 use super::*;
 use crate::consensus::{Certificate, Committee, Sealed};
 use crate::crypto::sign::SigningKey;
-use crate::dag::Stubs;
 use crate::identity::{AuthorId, NetworkId};
 
 const NETWORK: NetworkId = NetworkId::from_bytes([7; 32]);
@@ -25,7 +24,7 @@ fn entries(count: u64) -> Vec<Entry> {
             snapshot: [0; 32],
         };
         prev = checkpoint.id();
-        let layer = Layer { stubs: Stubs::empty(), lasting: Vec::new() };
+        let layer = Layer { tips: Vec::new(), lasting: Vec::new() };
         Entry { checkpoint, decisions: Vec::new(), items: Vec::new(), layer }
     };
     (1..=count).map(entry).collect()
@@ -50,7 +49,7 @@ fn logged(entries: &[Entry]) -> (Log, Vec<Vec<u8>>) {
 fn chunks_and_tail_are_all_entries_in_their_order() {
     let entries = entries(200);
     let (log, chunks) = logged(&entries);
-    let manifest = log.manifest(Vec::new(), onward());
+    let manifest = log.manifest(onward());
     assert!(chunks.len() > 2 && chunks.len() == manifest.chunks.len());
     let size = |chunk: &Vec<u8>| chunk.len();
     assert!(chunks.iter().map(size).all(|bytes| bytes >= limits::SNAPSHOT_CHUNK_BYTES));
@@ -62,7 +61,7 @@ fn chunks_and_tail_are_all_entries_in_their_order() {
     assert_eq!(again, entries);
     // Chunks of long ago are closed for good, and whoever is handed a manifest goes on from it.
     let (earlier, _) = logged(&entries[..120]);
-    let mut handed = Log::of(&earlier.manifest(Vec::new(), onward()));
+    let mut handed = Log::of(&earlier.manifest(onward()));
     assert!(manifest.chunks.starts_with(&handed.chunks));
     for entry in &entries[120..] {
         handed.push(entry);
@@ -74,7 +73,7 @@ fn chunks_and_tail_are_all_entries_in_their_order() {
 fn a_manifest_is_the_one_that_was_signed_or_none() {
     let entries = entries(3);
     let (log, _) = logged(&entries);
-    let bytes = log.manifest(Vec::new(), onward()).encode();
+    let bytes = log.manifest(onward()).encode();
     let last = &entries[2].checkpoint;
     let sealed = last.sealed(Manifest::digest_of(&bytes));
     assert_eq!(sealed.id(), last.id(), "the name does not depend on the snapshot");

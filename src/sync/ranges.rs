@@ -34,7 +34,7 @@ impl Session {
     fn new(peer: TransportId, graph: &Graph, now: Now) -> Self {
         Self {
             peer,
-            next: Some(negentropy::initiate(graph.timeline())),
+            next: Some(negentropy::initiate(graph.uncovered())),
             rounds: 0,
             since_mono_ms: now.mono_ms,
             needs: BTreeMap::new(),
@@ -64,7 +64,7 @@ impl Session {
         now: Now,
     ) -> Result<(), negentropy::Error> {
         let frame = Some(limits::RANGES_BYTES_MAX);
-        let found = negentropy::reconcile(graph.timeline(), message, frame)?;
+        let found = negentropy::reconcile(graph.uncovered(), message, frame)?;
         for need in found.need {
             let id = VertexId(Digest(need.id));
             let room = self.names.len() < limits::RANGES_NEEDED_MAX;

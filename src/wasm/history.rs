@@ -7,7 +7,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::dag::browse::{self, Answer, Damaged, Fault, Query, Shown, Stats, Unknown};
-use crate::dag::{Graph, Payload, SignedVertex, Stubs};
+use crate::dag::{Graph, Payload, SignedVertex};
 use crate::event::Problem;
 use crate::wasm::number::count;
 use crate::wasm::object::{self, Reader, bad, bytes, object, texts};
@@ -102,10 +102,8 @@ impl History {
         #[wasm_bindgen(unchecked_param_type = "readonly Uint8Array[]")] pruned: &JsValue,
     ) -> Result<History, JsValue> {
         let network = network.parse().map_err(|_| thrown(&bad("this is no network id".into())))?;
-        let pruned = bytes_of(pruned)?;
-        let stubs: Vec<Stubs> =
-            pruned.iter().filter_map(|bytes| node::stubs_of(bytes).ok()).collect();
-        let (graph, damaged) = browse::read(network, &bytes_of(records)?, &stubs);
+        let coverage = node::coverage_of(&bytes_of(pruned)?);
+        let (graph, damaged) = browse::read(network, &bytes_of(records)?, coverage);
         Ok(Self { graph, damaged })
     }
 
@@ -194,7 +192,7 @@ fn entry(signed: &SignedVertex) -> JsValue {
         ("author", vertex.author.to_string().into()),
         ("seq", count(vertex.seq)),
         ("prev", vertex.prev.map_or(JsValue::NULL, |prev| prev.to_string().into())),
-        ("parents", texts(&vertex.parents)),
+        ("parents", texts(vertex.parent_ids())),
         ("lamport", count(vertex.lamport)),
         ("timeMs", count(vertex.time_ms)),
         ("kinds", texts(vertex.payloads.iter().map(Payload::kind))),

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use synaptic_mesh::clock::Now;
 use synaptic_mesh::consensus::{Committee, Config, Input, Item, Output, Record, State};
 use synaptic_mesh::dag::vote::{Decision, Vote, Votes};
-use synaptic_mesh::dag::{Payload, SignedVertex, Vertex, VertexId, cbor};
+use synaptic_mesh::dag::{Citation, Payload, SignedVertex, Vertex, VertexId, cbor};
 use synaptic_mesh::identity::AuthorId;
 use synaptic_mesh::ledger;
 use synaptic_mesh::rng::Rng;
@@ -43,12 +43,14 @@ fn author(node: usize) -> AuthorId {
 /// Bytes of a vertex with these payloads and two parents besides its own last one.
 fn vertex_bytes(payloads: Vec<Payload>) -> usize {
     let id = |number: u8| VertexId::of(&[number]);
-    let mut parents = vec![id(0), id(1), id(2)];
+    let author = AuthorId::of(signing_key(0).public());
+    let cited = |number| Citation { id: id(number), author, seq: 999, lamport: 99_999 };
+    let mut parents = vec![cited(0), cited(1), cited(2)];
     parents.sort_unstable();
     let vertex = Vertex {
         version: synaptic_mesh::dag::VERSION,
         network: NETWORK,
-        author: AuthorId::of(signing_key(0).public()),
+        author,
         seq: 1_000,
         prev: Some(id(0)),
         parents,
@@ -107,7 +109,9 @@ impl<'a> Quorum<'a> {
         let number = self.names;
         let id = VertexId::of(&u64::try_from(number).unwrap().to_be_bytes());
         let bytes = bytes_of(&votes);
-        Rc::new(Sent { number, record: Record { id, author: author(by), items, votes }, bytes })
+        // Its place in the graph is of no consequence here.
+        let record = Record { id, author: author(by), seq: 0, lamport: 1, items, votes };
+        Rc::new(Sent { number, record, bytes })
     }
 
     /// Whether the node sees this vertex for the first time.

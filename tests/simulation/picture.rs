@@ -19,7 +19,7 @@ fn read(world: &World) -> BTreeSet<VertexId> {
     let holds = |id: &&VertexId| graphs.iter().find_map(|graph| graph.get(id));
     let vertices: Vec<_> = shown.iter().filter_map(|id| holds(&id)).collect();
     assert_eq!(vertices.len(), shown.len(), "what is shown is in a history");
-    let parents = vertices.iter().flat_map(|signed| &signed.vertex().parents);
+    let parents = vertices.iter().flat_map(|signed| signed.vertex().parent_ids());
     let lines = parents.filter(|parent| shown.contains(parent)).count();
     let votes = |payload: &Payload| matches!(payload, Payload::Votes(_));
     let voting = vertices.iter().filter(|signed| signed.vertex().payloads.iter().any(votes));

@@ -10,8 +10,8 @@ use crate::clock::Now;
 use crate::consensus::state::Mutant;
 use crate::consensus::{Committee, Config, Input, Item, Output, Record, State};
 use crate::crypto::hash::Digest;
-use crate::dag::VertexId;
 use crate::dag::vote::{Block, ConflictKey, Cut, Decision, ItemId, Locked, Seats, Vote, Votes};
+use crate::dag::{Citation, VertexId};
 use crate::identity::{AuthorId, NetworkId};
 use crate::ledger::{self, Operation};
 use crate::rng::Rng;
@@ -100,6 +100,16 @@ pub(super) fn seats(epoch: u64, weights: &[u32]) -> Seats {
     Seats { epoch, members: members.filter(|(_, weight)| *weight > 0).collect() }
 }
 
+/// What a vertex says; its place in the graph is of no consequence here.
+pub(super) fn record(
+    id: VertexId,
+    author: AuthorId,
+    items: Vec<Item>,
+    votes: Vec<Votes>,
+) -> Record {
+    Record { id, author, seq: 0, lamport: 1, items, votes }
+}
+
 pub(super) fn vertex_id(number: u64) -> VertexId {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&number.to_be_bytes());
@@ -178,7 +188,7 @@ impl Network {
         keys.sort_unstable();
         let item = Item { id: ItemId(vertex, 0), author, keys, seats: None, operation };
         self.candidates.push(item.clone());
-        let record = Record { id: vertex, author, items: vec![item], votes: vec![] };
+        let record = record(vertex, author, vec![item], vec![]);
         let record = Rc::new(record);
         self.log.push(record.clone());
         for place in 0..self.engines.len() {
@@ -202,7 +212,7 @@ impl Network {
             let seats = Some(next.clone());
             let (id, author) = (ItemId(id, 0), author(place));
             let item = Item { id, author, keys, seats, operation: None };
-            self.publish(place, Record { id: item.id.0, author, items: vec![item], votes: vec![] });
+            self.publish(place, record(item.id.0, author, vec![item], vec![]));
         }
     }
 
@@ -274,7 +284,7 @@ impl Network {
         if !votes.is_empty() {
             let votes = votes.into_iter().map(|(epoch, votes)| Votes { epoch, votes }).collect();
             let (id, author) = (self.name(), author(place));
-            self.publish(place, Record { id, author, items: vec![], votes });
+            self.publish(place, record(id, author, vec![], votes));
         }
     }
 
@@ -324,7 +334,7 @@ impl Network {
         }
         for vote in record.votes.iter().flat_map(|votes| &votes.votes) {
             if let (Vote::Commit(decision), true) = (vote, forges) {
-                self.forge(place, *decision, record.id);
+                self.forge(place, *decision, record.citation());
             }
             match vote {
                 // When some may have decided and others not.
@@ -397,12 +407,12 @@ impl Network {
         ];
         let votes = vec![Votes { epoch: self.epoch, votes: said }];
         let (id, author) = (self.name(), author(place));
-        self.publish(place, Record { id, author, items: vec![], votes });
+        self.publish(place, record(id, author, vec![], votes));
     }
 
     /// As if it led view 0: a checkpoint of this decision alone, whatever it builds on, and as
     /// often as not with a state that it does not lead to.
-    fn forge(&mut self, place: usize, decision: Decision, seen: VertexId) {
+    fn forge(&mut self, place: usize, decision: Decision, seen: Citation) {
         let (decisions, frontier) = (vec![decision], vec![seen]);
         let honest = &self.engines[self.honest()[0]];
         let state_root = match self.rng.below(2) {
@@ -451,7 +461,7 @@ impl Network {
     fn whisper(&mut self, place: usize, votes: Vec<Vote>) {
         let epoch = self.epoch - self.epoch.min(u64::from(self.rng.below(2)));
         let votes = vec![Votes { epoch, votes }];
-        let record = Record { id: self.name(), author: author(place), items: vec![], votes };
+        let record = record(self.name(), author(place), vec![], votes);
         let record = Rc::new(record);
         self.log.push(record.clone());
         for to in self.honest() {

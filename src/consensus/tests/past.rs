@@ -71,8 +71,12 @@ fn who_goes_on_without_old_vertices_decides_the_same() {
         said += before.len();
         checkpoints += live.checkpoints().len();
         let mut again = resumed(&economy, me, &live, before, &kept);
-        again.note_seen(before.iter().map(|record| record.id));
-        live.forget();
+        // What is dropped is covered.
+        let seen: Vec<_> = before.iter().map(Record::citation).collect();
+        let of_all: Vec<_> = before.iter().zip(&kept).filter(|(_, kept)| !**kept).collect();
+        again.note_covered(seen.iter());
+        live.note_covered(seen.iter());
+        live.forget(&of_all.iter().map(|(record, _)| record.id).collect::<Vec<_>>());
         again.handle(Now::default(), Input::Tick, &mut out);
         assert_same(&live, &again, seed);
         for record in after {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::network::{NETWORK, Network, author, committee, key, minted, vertex_id};
+use super::network::{NETWORK, Network, author, committee, key, minted, record, vertex_id};
 use super::{Setup, quiet, random, run};
 use crate::clock::Now;
 use crate::consensus::state::Mutant;
@@ -169,8 +169,7 @@ fn three_members_are_no_committee_and_decide_nothing() {
 
     let mut state = State::new(Config::default(), NETWORK, None, author(0), minted(&[]));
     let item = item(1);
-    let record =
-        Record { id: vertex_id(1), author: author(0), items: vec![item], votes: Vec::new() };
+    let record = record(vertex_id(1), author(0), vec![item], Vec::new());
     let mut out = Vec::new();
     state.handle(Now::default(), Input::Record(record), &mut out);
     assert_eq!(out, Vec::new());
@@ -221,14 +220,9 @@ fn votes_on_second_item(shown: Option<ItemId>, mutant: Option<Mutant>) -> Vec<Vo
     }
     let said = |number, place, vote| {
         let votes = vec![Votes { epoch: 0, votes: vec![vote] }];
-        Record { id: vertex_id(number), author: author(place), items: vec![], votes }
+        record(vertex_id(number), author(place), vec![], votes)
     };
-    let outsider = |number| Record {
-        id: vertex_id(number),
-        author: author(99),
-        items: vec![item(number)],
-        votes: vec![],
-    };
+    let outsider = |number| record(vertex_id(number), author(99), vec![item(number)], vec![]);
     let (proposer, items, cut) = (author(0), vec![item(2).id], None);
     let block = Block { slot: 0, view: 0, proposer, items, cut, closers: vec![] };
     let mut records = vec![outsider(1), outsider(2), said(3, 0, Vote::Propose(0, block))];

@@ -63,7 +63,7 @@ fn a_file_never_changes_its_form() {
     // Whoever changes this changes VERSION, or breaks every file that was ever exported.
     assert_eq!(
         Digest::of(&history().write()).cid_text(crate::crypto::hash::Codec::Raw),
-        "bafkr4ih3rfbphxckbi6j7k2ta5qjqa3vmcnsvyei23n2hzxjjb4727xiay"
+        "bafkr4ie4itkfzcxhsfxphklh25zqjzwhrbdmshinilcd7ywhjnojbmtzlm"
     );
 }
 

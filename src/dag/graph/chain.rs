@@ -1,11 +1,10 @@
 //! One author's chain, and the rules a vertex has to keep towards its causal past.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{Graph, Notice, Source};
 use crate::crypto::sign::{PublicKey, SUITE};
-use crate::dag::mutant::{self, Check};
-use crate::dag::{EquivocationProof, Error, Payload, SignedVertex, VertexId};
+use crate::dag::{Citation, EquivocationProof, Error, Payload, SignedVertex, VertexId};
 use crate::identity::{AuthorId, Binding};
 
 /// What a graph knows about one author.
@@ -13,8 +12,8 @@ use crate::identity::{AuthorId, Binding};
 pub struct Chain {
     /// The author's composite key, from its identity vertex.
     pub key: PublicKey,
-    /// The author's last accepted vertex: the greatest position, then the greatest id.
-    pub tip: VertexId,
+    /// The author's last accepted or covered vertex: the greatest position, then the greatest id.
+    pub tip: Citation,
     /// The position after it.
     pub next_seq: u64,
     /// The author's binding with the greatest epoch.
@@ -33,9 +32,22 @@ impl Chain {
         self.slots.get(&seq).copied()
     }
 
-    /// Whether there was a vertex at a position that was dropped.
-    fn is_dropped_at(&self, seq: u64) -> bool {
-        seq < self.next_seq && !self.slots.contains_key(&seq)
+    /// Accepted vertices that were not dropped from a position on, with their positions.
+    pub(super) fn from(&self, seq: u64) -> impl Iterator<Item = (u64, VertexId)> {
+        self.slots.range(seq..).map(|(seq, id)| (*seq, *id))
+    }
+
+    /// Positions up to one at which there is a vertex that was not dropped (count).
+    pub(super) fn count_to(&self, seq: u64) -> usize {
+        self.slots.range(..=seq).count()
+    }
+
+    /// Goes on after what is covered, if that is further.
+    pub(super) fn go_on_from(&mut self, covered: Option<Citation>) {
+        let Some(tip) = covered else { return };
+        if (tip.seq, tip.id) > (self.tip.seq, self.tip.id) {
+            (self.tip, self.next_seq) = (tip, tip.seq + 1);
+        }
     }
 
     /// A vertex of so many bytes is dropped.
@@ -80,23 +92,42 @@ impl Graph {
         EquivocationProof::of(other, vertex, &chain.key)
     }
 
-    /// Ends the author of a vertex for a position at which another one was dropped. There is no
-    /// proof to show, so others have to find out for themselves, or hear from who kept the other.
-    pub(super) fn check_dropped(
-        &mut self,
-        vertex: &SignedVertex,
-        from: &Source,
-    ) -> Result<(), Error> {
+    /// Refuses a vertex at a covered position: it was dropped, or has no effect. Until the position
+    /// is settled it is taken if somebody else has it: it may be the other side of a fork.
+    pub(super) fn check_covered(&self, vertex: &SignedVertex, from: &Source) -> Result<(), Error> {
         let (author, seq) = (vertex.vertex().author, vertex.vertex().seq);
-        if !self.chains.get(&author).is_some_and(|chain| chain.is_dropped_at(seq)) {
+        if !self.coverage.has(&author, seq) {
             return Ok(());
         }
-        self.mark_ended(author, seq);
-        // As for any equivocation: what somebody else has is taken.
-        if self.is_backed(vertex, from) {
+        if !self.coverage.has_settled(&author, seq) && self.is_backed(vertex, from) {
             return Ok(());
         }
-        Err(Error::Ended { author, seq })
+        Err(Error::Covered { author, seq })
+    }
+
+    /// What is cited at a covered position that is not settled, and is not here: what is there may
+    /// be another vertex, and the two a proof.
+    pub(super) fn forks_cited(&self, vertex: &SignedVertex) -> Vec<VertexId> {
+        let is_fork = |cited: &&Citation| {
+            let (author, seq) = (&cited.author, cited.seq);
+            self.coverage.has(author, seq)
+                && !self.coverage.has_settled(author, seq)
+                && self.coverage.tip(author) != Some(**cited)
+                && !self.contains(&cited.id)
+        };
+        vertex.vertex().parents.iter().filter(is_fork).map(|cited| cited.id).collect()
+    }
+
+    /// Authors that are known to have equivocated, each with the position.
+    pub fn ended(&self) -> impl ExactSizeIterator<Item = (AuthorId, u64)> {
+        self.ended.iter().map(|(author, seq)| (*author, *seq))
+    }
+
+    /// Takes back who was known to have equivocated when vertices were dropped.
+    pub fn restore_ended(&mut self, ended: &[(AuthorId, u64)]) {
+        for (author, seq) in ended {
+            self.mark_ended(*author, *seq);
+        }
     }
 
     /// Ends an author: nothing of it is parked any longer unless somebody else cites it.
@@ -118,37 +149,13 @@ impl Graph {
         true
     }
 
-    /// Checks the rules that depend on the causal past, all of which is accepted.
-    pub(super) fn check_past(&self, vertex: &SignedVertex) -> Result<(), Error> {
-        let fields = vertex.vertex();
-        let lamport = 1 + fields.parents.iter().map(|id| self.lamport(id)).max().unwrap_or(0);
-        if fields.lamport != lamport && !mutant::skips(Check::Lamport) {
-            return Err(Error::Lamport { found: fields.lamport, expected: lamport });
-        }
-        if let Some(prev) = fields.prev
-            && let Some((found, seq, _)) = self.place_of(&prev)
-            && !mutant::skips(Check::Prev)
-        {
-            if found != fields.author {
-                return Err(Error::PrevForeign { prev, found, author: fields.author });
-            }
-            if fields.seq != seq + 1 {
-                return Err(Error::Seq { found: fields.seq, expected: seq + 1 });
-            }
-        }
-        self.check_epochs(vertex)?;
-        self.check_accused(vertex)?;
-        self.check_not_after_proof(vertex)
-    }
-
-    /// A proof stands behind a vertex of the accused. Anybody can make up keys and proofs against
-    /// them; what dropped vertices say of proofs has to be bounded by the authors that there are.
-    fn check_accused(&self, vertex: &SignedVertex) -> Result<(), Error> {
+    /// A proof stands behind a vertex of the accused: anybody can make up keys and proofs against
+    /// them, and who is known to be ended is remembered.
+    pub(super) fn check_accused(vertex: &SignedVertex) -> Result<(), Error> {
         let fields = vertex.vertex();
         for payload in &fields.payloads {
             let Some(proof) = proof_in(payload).transpose()? else { continue };
-            let author = |id: &VertexId| self.place_of(id).map(|(author, ..)| author);
-            if !fields.parents.iter().any(|id| author(id) == Some(proof.author())) {
+            if !fields.parents.iter().any(|cited| cited.author == proof.author()) {
                 return Err(unknown_accused());
             }
         }
@@ -156,21 +163,13 @@ impl Graph {
     }
 
     /// First vertices of those that these payloads accuse: what a vertex with them has to cite.
-    pub(super) fn accused_by(&self, payloads: &[Payload]) -> Result<BTreeSet<VertexId>, Error> {
+    pub(super) fn accused_by(&self, payloads: &[Payload]) -> Result<Vec<Citation>, Error> {
         let first = |proof: Result<EquivocationProof, Error>| {
             let chain = self.chains.get(&proof?.author());
-            chain.and_then(|chain| chain.at(0)).ok_or_else(unknown_accused)
+            let first = chain.and_then(|chain| self.get(&chain.at(0)?));
+            first.map(SignedVertex::citation).ok_or_else(unknown_accused)
         };
         payloads.iter().filter_map(proof_in).map(first).collect()
-    }
-
-    /// Whose an accepted vertex is, its position and its Lamport time, even if it was dropped.
-    pub fn place_of(&self, id: &VertexId) -> Option<(AuthorId, u64, u64)> {
-        if let Some(fields) = self.get(id).map(SignedVertex::vertex) {
-            return Some((fields.author, fields.seq, fields.lamport));
-        }
-        let stub = self.floor.get(id)?;
-        Some((self.floor.author(stub)?, stub.seq, stub.lamport))
     }
 
     /// Verifies what is signed inside the payloads: bindings and equivocation proofs.
@@ -200,48 +199,13 @@ impl Graph {
         Ok(())
     }
 
-    /// Every binding of a vertex has a greater epoch than the one before it on the same branch of
-    /// the chain.
-    fn check_epochs(&self, vertex: &SignedVertex) -> Result<(), Error> {
-        let mut found = bindings(vertex).peekable();
-        if vertex.vertex().seq == 0 || found.peek().is_none() {
-            return Ok(());
-        }
-        let mut known = self.epoch_before(vertex);
-        for binding in found {
-            if known.is_some_and(|known| binding.epoch <= known) {
-                return Err(Error::BindingEpoch {
-                    found: binding.epoch,
-                    known: known.unwrap_or_default(),
-                });
-            }
-            known = Some(binding.epoch);
-        }
-        Ok(())
-    }
-
-    /// The epoch of the last binding before a vertex, walking back along `prev`.
-    fn epoch_before(&self, vertex: &SignedVertex) -> Option<u32> {
-        let mut prev = vertex.vertex().prev;
-        while let Some(id) = prev {
-            let Some(signed) = self.get(&id) else {
-                return self.floor.get(&id).map(|stub| stub.epoch);
-            };
-            if let Some(binding) = bindings(signed).last() {
-                return Some(binding.epoch);
-            }
-            prev = signed.vertex().prev;
-        }
-        None
-    }
-
     /// Enters a vertex into its author's chain, and what its payloads say about chains.
     pub(super) fn extend_chain(&mut self, vertex: &SignedVertex) -> Result<(), Error> {
         let (fields, id) = (vertex.vertex(), vertex.id());
         if let Some((key, binding)) = identity_of(vertex)? {
             self.chains.entry(fields.author).or_insert_with(|| Chain {
                 key,
-                tip: id,
+                tip: vertex.citation(),
                 next_seq: 0,
                 binding,
                 vertices: 0,
@@ -249,7 +213,7 @@ impl Graph {
                 slots: BTreeMap::new(),
             });
         }
-        let dropped = self.floor.tip(&fields.author);
+        let covered = self.coverage.tip(&fields.author);
         let chain = self
             .chains
             .get_mut(&fields.author)
@@ -257,14 +221,9 @@ impl Graph {
         chain.vertices += 1;
         chain.bytes += vertex.size_bytes();
         chain.slots.entry(fields.seq).or_insert(id);
-        if let Some((next_seq, tip)) = dropped
-            && (next_seq, tip) >= (chain.next_seq, chain.tip)
-        {
-            (chain.next_seq, chain.tip) = (next_seq, tip);
-        }
-        if (fields.seq + 1, id) >= (chain.next_seq, chain.tip) {
-            (chain.next_seq, chain.tip) = (fields.seq + 1, id);
-        }
+        chain.next_seq = chain.next_seq.max(1);
+        chain.go_on_from(covered);
+        chain.go_on_from(Some(vertex.citation()));
         for binding in bindings(vertex) {
             if binding.epoch > chain.binding.epoch {
                 chain.binding = binding.clone();
@@ -275,18 +234,6 @@ impl Graph {
                 self.end(&proof);
                 self.proofs.entry(proof.author()).or_default().insert(id);
             }
-        }
-        Ok(())
-    }
-
-    /// An ended author's vertex is invalid when a proof is in its causal past.
-    fn check_not_after_proof(&self, vertex: &SignedVertex) -> Result<(), Error> {
-        let author = vertex.vertex().author;
-        let (Some(proofs), Some(seq)) = (self.proofs.get(&author), self.ended.get(&author)) else {
-            return Ok(());
-        };
-        if self.is_after_any(vertex, proofs, &author) {
-            return Err(Error::Ended { author, seq: *seq });
         }
         Ok(())
     }

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::dag::{Error, SignedVertex, VertexId};
+use crate::dag::{Citation, Error, SignedVertex, VertexId};
 use crate::identity::{AuthorId, TransportId};
 use crate::limits;
 
@@ -123,6 +123,29 @@ impl Orphans {
             }
         }
         released
+    }
+
+    /// Takes out what waits for no parent any more, because of what `is_satisfied` says of parents
+    /// now; ascending.
+    pub(super) fn take_ready(&mut self, is_satisfied: impl Fn(&Citation) -> bool) -> Vec<Orphan> {
+        // What one says of a parent is nothing to another that waits for the same.
+        let mut arrived: Vec<(VertexId, VertexId)> = Vec::new();
+        for (child, orphan) in &self.by_id {
+            let parents = orphan.vertex.vertex().parents.iter();
+            let waits = parents.filter(|cited| orphan.missing.contains(&cited.id));
+            let here = waits.filter(|cited| is_satisfied(cited));
+            arrived.extend(here.map(|cited| (*child, cited.id)));
+        }
+        let mut ready = BTreeSet::new();
+        for (child, parent) in arrived {
+            self.forget_wait(&parent, &child);
+            let Some(orphan) = self.by_id.get_mut(&child) else { continue };
+            orphan.missing.remove(&parent);
+            if orphan.missing.is_empty() {
+                ready.insert(child);
+            }
+        }
+        ready.iter().filter_map(|id| self.remove(id)).collect()
     }
 
     /// Drops everything that waits, directly or not, for a vertex that can never be accepted.
@@ -242,13 +265,17 @@ impl Orphans {
         let orphan = self.by_id.remove(id)?;
         self.bytes -= orphan.vertex.size_bytes();
         for parent in &orphan.missing {
-            if let Some(children) = self.waiting.get_mut(parent) {
-                children.remove(id);
-                if children.is_empty() {
-                    self.waiting.remove(parent);
-                }
-            }
+            self.forget_wait(parent, id);
         }
         Some(orphan)
+    }
+
+    fn forget_wait(&mut self, parent: &VertexId, child: &VertexId) {
+        if let Some(children) = self.waiting.get_mut(parent) {
+            children.remove(child);
+            if children.is_empty() {
+                self.waiting.remove(parent);
+            }
+        }
     }
 }

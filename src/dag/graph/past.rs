@@ -10,29 +10,14 @@ use std::collections::BTreeSet;
 
 use super::Graph;
 use crate::dag::{SignedVertex, VertexId};
-use crate::identity::AuthorId;
 
 impl Graph {
-    /// Whether any of `proofs`, the accepted ones against `author`, is in the causal past of
-    /// `vertex`, whose parents are accepted.
-    pub(super) fn is_after_any(
-        &self,
-        vertex: &SignedVertex,
-        proofs: &BTreeSet<VertexId>,
-        author: &AuthorId,
-    ) -> bool {
-        let parents = &vertex.vertex().parents;
-        let proofs = proofs.iter().filter_map(|id| self.index.get(id)).copied();
-        let targets = proofs.chain(self.floor.places_after_proof(author)).collect();
-        self.floor.is_after_proof(parents, author) || self.reaches(self.places(parents), &targets)
-    }
-
     /// Whether a replica with these heads has the accepted vertex `id`. Heads that are not
-    /// accepted here say nothing about it; a dropped vertex is old, and behind every head.
+    /// accepted here say nothing about it, and neither does anything about one that is not here.
     ///
     /// Costs a walk over what was accepted after `id`, and nothing on one author's chain.
     pub fn is_behind(&self, id: &VertexId, heads: &[VertexId]) -> bool {
-        let Some(target) = self.index.get(id).copied() else { return self.is_dropped(id) };
+        let Some(target) = self.index.get(id).copied() else { return false };
         let open = self.places(heads);
         let chained = |place: &usize| self.is_chained(target, *place);
         open.iter().any(chained) || self.reaches(open, &BTreeSet::from([target]))

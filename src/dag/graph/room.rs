@@ -3,11 +3,22 @@
 //! All of it is policy. What finds no room is not invalid, and nobody is blamed for sending it.
 
 use super::{Chain, Graph, Source};
+use crate::clock::Now;
 use crate::dag::{Error, SignedVertex};
-use crate::identity::AuthorId;
+use crate::identity::{AuthorId, TransportId};
 use crate::limits;
 
 impl Graph {
+    /// Forgets what a peer had parked; for a peer that was disconnected for a fault.
+    pub fn forget_peer(&mut self, peer: &TransportId) {
+        self.orphans.forget_peer(peer);
+    }
+
+    /// Forgets what has been parked for too long; gives the number of vertices forgotten.
+    pub fn expire(&mut self, now: Now) -> usize {
+        self.orphans.expire(now.mono_ms)
+    }
+
     /// A vertex of somebody else has to leave room for one own vertex: that may be signed already
     /// and on its way through the store.
     pub(super) fn check_room(&self, vertex: &SignedVertex, from: &Source) -> Result<(), Error> {

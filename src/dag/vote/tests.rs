@@ -1,6 +1,6 @@
 //! The bytes of every vote, as they were when this version was written, and what is refused.
 
-use super::super::{Payload, cbor};
+use super::super::{Citation, Payload, cbor};
 use super::*;
 
 const GOLDEN: &str = include_str!("../../../tests/vectors/votes.txt");
@@ -11,7 +11,12 @@ fn block() -> Block {
     let (item, key) = (ItemId(VertexId::of(b"item"), 3), ConflictKey::derive("test", &[b"key"]));
     let cut = Cut {
         decisions: vec![Decision(key, item)],
-        frontier: vec![VertexId::of(b"tip")],
+        frontier: vec![Citation {
+            id: VertexId::of(b"tip"),
+            author: AuthorId::from_bytes([4; 32]),
+            seq: 7,
+            lamport: 9,
+        }],
         state_root: [5; 32],
     };
     let proposer = AuthorId::from_bytes([6; 32]);

@@ -3,7 +3,7 @@
 use super::mesh::{Mesh, UNIX_MS};
 use crate::crypto::sign::SigningKey;
 use crate::dag::operation::Operation;
-use crate::dag::{NetworkId, Payload, SignedVertex, Vertex, VertexId};
+use crate::dag::{self, Citation, NetworkId, Payload, SignedVertex, Vertex, VertexId};
 use crate::effect::{Effect, Input, Verdict};
 use crate::event::Channel;
 use crate::identity::{AuthorId, Binding, Secrets, Terms, TransportId};
@@ -44,19 +44,18 @@ impl Stranger {
     /// A vertex after `prev`, with further parents, saying that it leaves a run nobody knows.
     pub(super) fn vertex(&self, prev: &SignedVertex, others: &[&SignedVertex], tag: u8) -> Vertex {
         let run = VertexId::of(&[tag]);
-        let mut parents: Vec<VertexId> = others.iter().map(|other| other.id()).collect();
-        parents.push(prev.id());
+        let all = others.iter().copied().chain([prev]);
+        let mut parents: Vec<Citation> = all.map(SignedVertex::citation).collect();
         parents.sort_unstable();
         parents.dedup();
-        let all = others.iter().copied().chain([prev]);
         Vertex {
-            version: 1,
+            version: dag::VERSION,
             network: self.network,
             author: self.author(),
             seq: prev.vertex().seq + 1,
             prev: Some(prev.id()),
+            lamport: 1 + parents.iter().map(|parent| parent.lamport).max().unwrap(),
             parents,
-            lamport: 1 + all.map(|parent| parent.vertex().lamport).max().unwrap(),
             time_ms: UNIX_MS,
             payloads: vec![Payload::RunLeave { run }],
         }

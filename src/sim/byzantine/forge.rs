@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::mute::phantom;
 use super::{Action, Context, Strategy};
 use crate::crypto::sign::Context as Use;
-use crate::dag::{Payload, SignedVertex, Vertex, VertexId, cbor};
+use crate::dag::{Citation, Payload, SignedVertex, Vertex, VertexId, cbor};
 use crate::effect::{Effect, Input};
 
 /// Messages that a replaying member remembers (count).
@@ -75,30 +75,47 @@ impl Strategy for BadVertices {
         let Some(prev) = vertex.prev else { return Vec::new() };
         self.turn += 1;
         let graph = context.state.graph();
-        let last = graph.iter().next_back().map(SignedVertex::id);
-        let other = graph.iter().find(|signed| signed.vertex().author != context.author);
-        match (self.turn % 5, last, other) {
+        let last = graph.iter().next_back().map(SignedVertex::citation);
+        let is_other = |signed: &&SignedVertex| signed.vertex().author != context.author;
+        let (oldest, newest) = (graph.iter().find(is_other), graph.iter().rfind(is_other));
+        match (self.turn % 7, last, oldest, newest) {
             // Its own last vertex is not among the parents.
-            (0, Some(last), Some(other)) => {
-                let id = if last == prev { other.id() } else { last };
-                vertex.parents = vec![id];
-                vertex.lamport = 1 + graph.get(&id).map_or(0, |parent| parent.vertex().lamport);
+            (0, Some(last), Some(other), _) => {
+                let cited = if last.id == prev { other.citation() } else { last };
+                (vertex.parents, vertex.lamport) = (vec![cited], cited.lamport + 1);
             }
             // The chain goes on from somebody else's vertex.
-            (1, _, Some(other)) => {
-                vertex.prev = Some(other.id());
-                vertex.seq = other.vertex().seq + 1;
-                vertex.parents = vec![other.id()];
-                vertex.lamport = other.vertex().lamport + 1;
+            (1, _, Some(other), _) => {
+                let cited = other.citation();
+                (vertex.prev, vertex.seq) = (Some(cited.id), cited.seq + 1);
+                (vertex.parents, vertex.lamport) = (vec![cited], cited.lamport + 1);
             }
-            // A parent that does not exist, and a Lamport time as if it did not matter.
-            (2, _, _) => {
-                vertex.parents = vec![prev, phantom(context)];
+            // A parent that does not exist.
+            (2, _, _, _) => {
+                let id = phantom(context);
+                vertex.parents.retain(|cited| cited.id == prev);
+                let next = vertex.parents.first().map(|cited| Citation { id, ..*cited });
+                vertex.parents.extend(next.map(|cited| Citation { seq: cited.seq + 1, ..cited }));
                 vertex.parents.sort_unstable();
-                vertex.lamport = 1 + graph.get(&prev).map_or(0, |parent| parent.vertex().lamport);
+                vertex.lamport = 1 + next.map_or(0, |cited| cited.lamport);
+            }
+            // What it says of a parent is not in that: the next position, or one of long ago.
+            (3, _, _, Some(newest)) => {
+                let cited = newest.citation();
+                vertex.parents.retain(|cited| cited.id == prev);
+                vertex.parents.push(Citation { seq: cited.seq + 1, ..cited });
+                vertex.parents.sort_unstable();
+                vertex.lamport = 1 + vertex.parents.iter().map(|p| p.lamport).max().unwrap_or(0);
+            }
+            (4, _, _, Some(newest)) => {
+                let cited = newest.citation();
+                vertex.parents.retain(|cited| cited.id == prev);
+                vertex.parents.push(Citation { seq: 0, lamport: 1, ..cited });
+                vertex.parents.sort_unstable();
+                vertex.lamport = 1 + vertex.parents.iter().map(|p| p.lamport).max().unwrap_or(0);
             }
             // A position is left out.
-            (3, _, _) => vertex.seq += 1,
+            (5, ..) => vertex.seq += 1,
             _ => vertex.lamport += 1,
         }
         let bytes = sign_anything(&vertex, context);
@@ -115,7 +132,9 @@ impl Strategy for FutureLamport {
         let Some(mut vertex) = next(context) else { return Vec::new() };
         vertex.lamport = crate::limits::VERTEX_NUMBER_MAX;
         if context.rng.below(2) == 0 {
-            vertex.parents.extend([phantom(context)]);
+            let (id, lamport) = (phantom(context), vertex.lamport - 1);
+            let cited = Citation { id, author: context.author, seq: 0, lamport };
+            vertex.parents.extend([cited]);
             vertex.parents.sort_unstable();
             vertex.parents.truncate(crate::limits::VERTEX_PARENTS_MAX);
         }
@@ -136,8 +155,10 @@ impl Strategy for OrphanFlood {
         for offset in 0..self.per_second {
             let Some(mut vertex) = next(context) else { break };
             vertex.seq += u64::from(offset);
-            vertex.prev = Some(phantom(context));
-            vertex.parents = vertex.prev.into_iter().collect();
+            let (id, lamport) = (phantom(context), vertex.lamport - 1);
+            let seq = vertex.seq - 1;
+            vertex.prev = Some(id);
+            vertex.parents = vec![Citation { id, author: context.author, seq, lamport }];
             let bytes = sign_anything(&vertex, context);
             actions.extend(to_all(context, &bytes));
         }

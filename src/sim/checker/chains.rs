@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Broken, Fact, Invariant, Setting};
-use crate::dag::{SignedVertex, VertexId};
+use crate::dag::{Citation, SignedVertex, VertexId};
 use crate::identity::AuthorId;
 
 /// An honest author never equivocates, not even through a crash (S3).
@@ -69,7 +69,7 @@ impl Setting {
 /// What an honest member sends is durable before, and is there after every start.
 #[derive(Debug, Default)]
 pub struct Durable {
-    published: BTreeMap<usize, BTreeSet<VertexId>>,
+    published: BTreeMap<usize, BTreeSet<Citation>>,
 }
 
 impl Invariant for Durable {
@@ -80,7 +80,7 @@ impl Invariant for Durable {
     fn observe(&mut self, fact: &Fact<'_>, _: &Setting) -> Result<(), Broken> {
         match fact {
             Fact::Published { node, vertex, durable } => {
-                self.published.entry(*node).or_default().insert(vertex.id());
+                self.published.entry(*node).or_default().insert(vertex.citation());
                 if *durable {
                     return Ok(());
                 }
@@ -89,8 +89,8 @@ impl Invariant for Durable {
             }
             Fact::Started { node, state } => {
                 let published = self.published.get(node).into_iter().flatten();
-                let mut lost = published.filter(|id| !state.graph().contains(id));
-                let Some(id) = lost.next() else { return Ok(()) };
+                let mut lost = published.filter(|cited| !state.graph().is_known(cited));
+                let Some(Citation { id, .. }) = lost.next() else { return Ok(()) };
                 let what = format!("it started without its own vertex {id}, which it had sent");
                 Err(Broken::about(*node, *id, what))
             }

@@ -3,17 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Broken, Fact, Invariant, Peek, Setting};
-use crate::dag::VertexId;
+use crate::dag::{Citation, VertexId};
 use crate::federated::Run;
 use crate::node::Node;
 
 /// Once faults and operations are over, every honest member has everything of honest authors that
-/// any of them had, within `converge_ms` (L1). What a dishonest author wrote has to be the same
-/// where an honest author's vertex cites it, and is then part of the claim by being its past.
+/// any of them had, within `converge_ms` (L1); what checkpoints cover and nobody needs for good may
+/// be gone. What a dishonest author wrote has to be the same where an honest author's vertex cites
+/// it, and is then part of the claim by being its past.
 #[derive(Debug, Default)]
 pub struct Converges {
-    /// What has to be everywhere; `None` before it is quiet.
-    all: Option<Vec<VertexId>>,
+    /// What has to be everywhere, and whether whole; `None` before it is quiet.
+    all: Option<Vec<(Citation, bool)>>,
     /// For each member, how much of `all` it was seen to have.
     has: BTreeMap<usize, usize>,
     /// When each member had it all.
@@ -27,7 +28,7 @@ impl Converges {
         for state in peeks.iter().filter(|peek| peek.honest).filter_map(|peek| peek.state) {
             let honest = |author| setting.is_honest(author);
             let vertices = state.graph().iter().filter(|signed| honest(&signed.vertex().author));
-            all.extend(vertices.map(crate::dag::SignedVertex::id));
+            all.extend(vertices.map(|signed| (signed.citation(), signed.is_lasting())));
         }
         self.all = Some(all.into_iter().collect());
         self.quiet_ms = setting.quiet_ms;
@@ -37,13 +38,18 @@ impl Converges {
     fn look(&mut self, node: usize, state: &Node, at_ms: u64) {
         let Some(all) = &self.all else { return };
         let has = self.has.entry(node).or_default();
-        while all.get(*has).is_some_and(|id| state.graph().contains(id)) {
+        while all.get(*has).is_some_and(|wanted| is_there(state, wanted)) {
             *has += 1;
         }
         if *has == all.len() {
             self.equal_ms.insert(node, at_ms - self.quiet_ms);
         }
     }
+}
+
+fn is_there(state: &Node, (cited, is_lasting): &(Citation, bool)) -> bool {
+    let graph = state.graph();
+    graph.contains(&cited.id) || (!is_lasting && graph.is_known(cited))
 }
 
 /// The member that wrote a vertex which somebody has.
@@ -78,9 +84,8 @@ impl Invariant for Converges {
             }
             if late && !self.equal_ms.contains_key(&node) {
                 let all = self.all.as_deref().unwrap_or_default();
-                let lacks: Vec<_> =
-                    all.iter().filter(|id| !state.graph().contains(id)).copied().collect();
-                let by = lacks.first().and_then(|id| author_of(id, peeks, setting));
+                let lacks: Vec<_> = all.iter().filter(|wanted| !is_there(state, wanted)).collect();
+                let by = lacks.first().and_then(|(cited, _)| author_of(&cited.id, peeks, setting));
                 let what = format!(
                     "{} ms after the last fault it lacks {} of {} vertices, one by member {by:?}",
                     at_ms - setting.quiet_ms,

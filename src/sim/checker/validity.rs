@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Broken, Fact, Invariant, Setting};
-use crate::dag::{Graph, SignedVertex, Vertex, VertexId};
+use crate::dag::{Citation, Graph, SignedVertex, Vertex, VertexId};
 use crate::identity::AuthorId;
 
 /// Every accepted vertex keeps the rules of `docs/wire.md`, computed here anew: parents are there,
@@ -35,8 +35,7 @@ impl Invariant for Validity {
         let graph = state.graph();
         let broken = |what: String| Err(Broken::about(*node, vertex.id(), what));
         // Whether the parents are there is a question to each history, the rest is not.
-        let missing = vertex.vertex().parents.iter().find(|parent| !graph.contains(parent));
-        if let Some(parent) = missing {
+        if let Some(parent) = graph.missing_parents(vertex).first() {
             return broken(format!("{} was accepted without its parent {parent}", vertex.id()));
         }
         if let Some(checked) = self.checked.get_mut(&vertex.id()) {
@@ -62,8 +61,16 @@ impl Validity {
     fn breach(&self, signed: &SignedVertex, graph: &Graph) -> Option<&'static str> {
         let vertex = signed.vertex();
         let of = |id: &VertexId| self.checked.get(id);
-        let lamport =
-            1 + vertex.parents.iter().filter_map(of).map(|p| p.lamport).max().unwrap_or(0);
+        // Behind a checkpoint nobody looks at what is cited.
+        let open = |cited: &&Citation| !graph.coverage().has(&cited.author, cited.seq);
+        let is_true = |cited: &Citation| {
+            let said = (cited.author, cited.seq, cited.lamport);
+            of(&cited.id).is_some_and(|known| (known.author, known.seq, known.lamport) == said)
+        };
+        if !vertex.parents.iter().filter(open).all(is_true) {
+            return Some("it says of a parent what is not in that");
+        }
+        let lamport = 1 + vertex.parents.iter().map(|parent| parent.lamport).max().unwrap_or(0);
         if vertex.lamport != lamport {
             return Some("its Lamport time does not follow from its parents");
         }
@@ -72,10 +79,9 @@ impl Validity {
             (0, _) => return Some("the first vertex of a chain has neither prev nor parents"),
             (_, None) => return Some("it has no prev"),
             (seq, Some(prev)) => {
-                if !vertex.parents.contains(&prev) {
+                let Some(before) = vertex.parents.iter().find(|parent| parent.id == prev) else {
                     return Some("its prev is none of its parents");
-                }
-                let Some(before) = of(&prev) else { return Some("its prev is not there") };
+                };
                 if before.author != vertex.author || before.seq + 1 != seq {
                     return Some("its prev is not its author's vertex before it");
                 }

@@ -236,7 +236,7 @@ impl World {
         if self.scenario.mutant == Some(Mutant::ForgetfulDisk) {
             let tip = host.state.as_ref().and_then(|state| state.graph().author(&host.author));
             if let Some(tip) = tip.map(|chain| chain.tip) {
-                host.disk.lose_vertex(&tip);
+                host.disk.lose_vertex(&tip.id);
             }
         }
         host.disk.cut(kept, &mut self.pool);
