@@ -94,13 +94,22 @@ impl Book {
         let is_news = !entry.proved;
         let teller = entry.teller.clone().filter(|_| is_news);
         entry.proved = true;
-        entry.lost_ms = None;
-        entry.failures = 0;
-        entry.why.clear();
         entry.dialling_ms = None;
         entry.next_ms = now_ms.saturating_add(limits::DIAL_RETRY_MS_MIN);
         self.tell_less(teller);
         is_news
+    }
+
+    /// The peer at this address said hello: what failed before is forgotten. Until then it may turn
+    /// this node away each time.
+    pub(super) fn met(&mut self, peer: &TransportId, address: &str) {
+        for (known, entry) in &mut self.entries {
+            if known == address || entry.peer.as_ref() == Some(peer) {
+                entry.lost_ms = None;
+                entry.failures = 0;
+                entry.why.clear();
+            }
+        }
     }
 
     /// A dial came to nothing.
@@ -420,6 +429,29 @@ mod tests {
         refused.lost(&peer, 0);
         refused.refused(&address(1), 0, &mut rng);
         assert!(dials(&mut refused, &mut rng).len() < 60, "the control");
+    }
+
+    /// Who was banned had been dialled each second, with a whole handshake, for ever.
+    #[test]
+    fn who_turns_this_node_away_each_time_is_left_in_peace_for_longer_and_longer() {
+        let mut rng = Rng::from_u64(1);
+        let peer = peer_of(&address(1)).unwrap();
+        let mut book = Book::default();
+        book.pin(&address(1), 0);
+        let (mut now_ms, mut waits) = (0, Vec::new());
+        for _ in 0..8 {
+            assert_eq!(book.due(1, now_ms, |_| false, &mut rng), vec![address(1)]);
+            book.connected(&address(1), now_ms);
+            book.refused(&address(1), now_ms, &mut rng);
+            let next_ms = book.next_ms(now_ms, |_| false).unwrap();
+            waits.push(next_ms - now_ms);
+            now_ms = next_ms;
+        }
+        assert!(waits[7] > 20 * waits[0], "{waits:?}");
+        book.met(&peer, "");
+        book.failed(&address(1), now_ms, &mut rng);
+        let wait_ms = book.next_ms(now_ms, |_| false).unwrap() - now_ms;
+        assert!(wait_ms < 2 * limits::DIAL_RETRY_MS_MIN, "{wait_ms}: a hello makes it good");
     }
 
     #[test]

@@ -9,7 +9,7 @@
 
 use super::Node;
 use super::commands::busy_problem;
-use super::peers::Asked;
+use super::peers::{Asked, Peer};
 use crate::clock::Now;
 use crate::effect::{Effect, PeerOrder};
 use crate::event::{AddressView, PeerView, Problem, Reply};
@@ -46,6 +46,12 @@ struct Ping {
     since_ms: u64,
 }
 
+impl Ping {
+    fn until_ms(&self) -> u64 {
+        self.since_ms.saturating_add(limits::DIAL_TIMEOUT_MS)
+    }
+}
+
 impl Calls {
     /// How many are waited for.
     pub(super) fn len(&self) -> usize {
@@ -58,9 +64,10 @@ impl Calls {
         self.calls.into_iter().map(|call| call.command).chain(pings).collect()
     }
 
-    /// When the next call takes too long.
+    /// When the next call or ping takes too long.
     pub(super) fn next_ms(&self) -> Option<u64> {
-        self.calls.iter().map(|call| call.until_ms).min()
+        let calls = self.calls.iter().map(|call| call.until_ms);
+        calls.chain(self.pings.iter().map(Ping::until_ms)).min()
     }
 
     /// Takes out the calls to a peer or an address.
@@ -102,6 +109,7 @@ impl Node {
     /// A peer's hello was accepted.
     pub(super) fn on_met(&mut self, peer: &TransportId, out: &mut Vec<Effect>) {
         let Some(view) = self.peer_view(peer) else { return };
+        self.book.met(peer, &view.address);
         let is_it = |call: &Call| call.peer.as_ref() == Some(peer) || call.address == view.address;
         for call in self.commands.calls.take(is_it) {
             let result = Ok(Reply::Peer(Box::new(view.clone())));
@@ -150,8 +158,13 @@ impl Node {
         }
     }
 
-    /// Ends calls that take too long.
+    /// Ends calls and pings that take too long.
     pub(super) fn give_up_calls(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let pings = self.commands.calls.pings.iter();
+        let late = pings.filter(|ping| ping.until_ms() <= now.mono_ms).map(|ping| ping.request);
+        for request in late.collect::<Vec<u64>>() {
+            self.on_pong(request, false, now, out);
+        }
         for call in self.commands.calls.take(|call| call.until_ms <= now.mono_ms) {
             let reason = "nobody said hello in time; is it a member of another network?";
             let result = Err(unreached(&call.address, reason));
@@ -192,7 +205,8 @@ impl Node {
         if author == self.me {
             return Err(no_peer("this node itself"));
         }
-        if self.penalties.banned.len() >= limits::BANS_MAX {
+        let is_new = !self.penalties.banned.contains(&author);
+        if is_new && self.penalties.banned.len() >= limits::BANS_MAX {
             return Err(Problem {
                 code: "bans-full",
                 message: format!("{} nodes are banned already", limits::BANS_MAX),
@@ -201,7 +215,9 @@ impl Node {
         }
         self.penalties.banned.insert(author);
         self.store_bans();
-        if let Some(peer) = self.peers.of_author(&author).cloned() {
+        let is_it = |(_, peer): &(&TransportId, &Peer)| peer.is_of(&author);
+        let theirs = self.peers.iter().filter(is_it).map(|(id, _)| id.clone());
+        for peer in theirs.collect::<Vec<TransportId>>() {
             self.part(&peer, "banned by the owner", now, out);
         }
         Ok(Reply::Done)

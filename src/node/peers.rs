@@ -313,6 +313,13 @@ impl Peer {
         self.author
     }
 
+    /// Whether this author is at the other end, by its hello or by what the channel proved.
+    pub(super) fn is_of(&self, author: &AuthorId) -> bool {
+        let is_proved =
+            matches!(self.channel, Channel::Hybrid { author: proved } if proved == *author);
+        is_proved || self.author == Some(*author)
+    }
+
     /// A hello that failed is not repeated at once: the connection may be about to end.
     fn shy_until_ms(&self) -> u64 {
         self.greeted_ms.saturating_add(limits::HELLO_SHY_MS)
