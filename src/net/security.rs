@@ -235,8 +235,9 @@ impl Pulse {
         Arc::new(Self(AtomicU64::new(now_ms)))
     }
 
+    /// Time only goes on, and what is cut stays so.
     fn hear(&self, now_ms: u64) {
-        self.0.store(now_ms, Ordering::Relaxed);
+        self.0.fetch_max(now_ms, Ordering::Relaxed);
     }
 
     fn heard_ms(&self) -> Option<u64> {
@@ -291,6 +292,8 @@ impl Live {
             // Those before it are cut, and this one is not.
             proved.pulse = Pulse::new(now_ms);
         }
+        // Its handshake has just been heard, on this connection if on no other.
+        proved.pulse.hear(now_ms);
         let pulse = Arc::clone(&proved.pulse);
         drop(live);
         Ok(Entry { live: self.clone(), peer, pulse })
