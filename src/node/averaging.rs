@@ -26,6 +26,8 @@ use crate::limits;
 enum Averaged {
     /// The store was asked for a blob.
     Waiting,
+    /// It goes on when the node has done other things.
+    Later,
     /// The store has lost a blob.
     Lost,
     /// It cannot be computed: an update is not in order.
@@ -83,13 +85,16 @@ impl Node {
             return self.start_work(id, now, out);
         };
         let averaged = self.average(id, &mut work, out);
-        if !matches!(averaged, Averaged::Waiting) && self.has_rule(id) {
+        if !matches!(averaged, Averaged::Waiting | Averaged::Later) && self.has_rule(id) {
             self.rules.take(*id);
         }
         match averaged {
-            Averaged::Waiting => {
+            Averaged::Waiting | Averaged::Later => {
                 if let Some(following) = self.following.get_mut(id) {
                     following.work = Some(work);
+                    if matches!(averaged, Averaged::Later) {
+                        following.look_again(now.mono_ms);
+                    }
                 }
                 false
             }
@@ -268,7 +273,12 @@ impl Node {
         let (Some(run), Some(following)) = (self.runs.get(id), self.following.get(id)) else {
             return Averaged::Failed;
         };
+        let mut values = 0;
         while let Some(update) = work.updates.get(work.done) {
+            if values >= limits::CHECKED_VALUES_MAX {
+                return Averaged::Later;
+            }
+            values += run.parameters();
             let Some(update) = run.update(update) else { return Averaged::Failed };
             let Some(delta) = self.blobs.get(&update.delta) else {
                 return self.await_blob(update.delta, out);
@@ -282,13 +292,15 @@ impl Node {
         let Some(base) = self.blobs.get(&base) else {
             return self.await_blob(base, out);
         };
-        let before = run.before(&work.base).and_then(|before| following.weights(run, &before));
-        let before = match before {
+        let before = match run.before(&work.base) {
             None => None,
-            Some(before) => match self.blobs.get(&before) {
-                None => return self.await_blob(before, out),
-                bytes => bytes,
-            },
+            Some(before) => {
+                let Some(before) = following.weights(run, &before) else { return Averaged::Failed };
+                match self.blobs.get(&before) {
+                    None => return self.await_blob(before, out),
+                    bytes => bytes,
+                }
+            }
         };
         let empty = Aggregator::new(run.spec(), 0);
         let aggregator = std::mem::replace(&mut work.aggregator, empty);
