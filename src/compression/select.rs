@@ -31,8 +31,15 @@ pub(super) fn largest(update: &[f32], kept: usize) -> Vec<f32> {
     values
 }
 
-/// The step for the values of a tensor, as the upper half of an `f32`; 0 if all of them are 0.
+/// The step for the values of a tensor, as the upper half of an `f32`; 0 if no value is any step.
 pub(super) fn step(settings: Settings, values: &[f32]) -> u32 {
+    let step = best_step(settings, values);
+    // The least numbers that there are may all round to none.
+    let is_any = numbers(settings, values, step_of(step)).iter().any(|number| *number != 0);
+    if is_any { step } else { 0 }
+}
+
+fn best_step(settings: Settings, values: &[f32]) -> u32 {
     if settings.bits == 1 {
         return rounded(mean_size(values));
     }

@@ -42,6 +42,19 @@ fn all() -> impl Iterator<Item = Settings> + Clone {
     (1..=8).flat_map(move |bits| keeps.into_iter().map(move |keep| settings(bits, keep)))
 }
 
+/// With two bits the smallest ones had a step of which none of them was a half.
+#[test]
+fn the_least_numbers_that_there_are_are_read_back() {
+    let parameters = DIGITS.iter().map(|[rows, columns]| rows * columns).sum();
+    for settings in all() {
+        for bits in [1, 0x8000, 0xffff, 0x1_0000] {
+            let values = vec![f32::from_bits(bits); parameters];
+            let bytes = compress(settings, &DIGITS, &values).unwrap();
+            assert!(decompress(settings, &DIGITS, &bytes).is_ok(), "{settings:?}, {bits}");
+        }
+    }
+}
+
 /// What is read is what the definition says, computed in another way: the largest values by a
 /// stable sort, each to the nearest multiple of the smallest value that was read of its tensor.
 #[test]
