@@ -9,9 +9,10 @@
 //!   the peer that has the history, in one round trip per answer instead of one per generation.
 //!
 //! What the asker knows is sketched as in git's and Bitcoin's exchanges: its heads, vertices it has
-//! in common with this peer, and samples of its own history at distances 1, 2, 4, 8... Because a
-//! graph is closed under "parent of", knowing a vertex means knowing everything behind it. What a
-//! peer sent counts as common from then on, so every answer moves the exchange forward.
+//! in common with this peer, and samples of its own history at distances 1, 2, 4, 8... A graph is
+//! closed under "parent of" but for what checkpoints cover, so knowing a vertex means knowing
+//! everything behind it. What a peer sent counts as common from then on, so every answer moves the
+//! exchange forward.
 //!
 //! [`State`] decides and remembers; it sends nothing and reads no clock. It asks one peer for
 //! ancestors at a time (two would send the same), backs off from a peer that answers nothing new,

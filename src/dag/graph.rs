@@ -10,8 +10,9 @@
 //!
 //! A vertex is *valid* by its own fields alone: it states of each parent whose it is, its position
 //! and its time. It is accepted when its parents are, or when checkpoints cover their positions
-//! ([`Coverage`]), so the accepted set does not depend on the order of arrival. Everything else is
-//! policy towards peers: the pool of parked vertices is bounded, and so is the graph.
+//! ([`Coverage`]), so what honest authors write is accepted by all, in whatever order it comes.
+//! Everything else is policy towards peers: the pool of parked vertices is bounded, and so is the
+//! graph.
 //!
 //! # Equivocation
 //! Two vertices of one author for one position *end* the author. From the moment a node knows, it

@@ -263,7 +263,8 @@ impl Writer {
     /// for which there is room ([`Writer::has_room_for_own`]).
     ///
     /// Vertices go first, in the order of acceptance, so that what is durable is closed under
-    /// "parent of"; named values go last, because they speak of the others.
+    /// "parent of"; named values go last, because they speak of the others. A crash between a
+    /// vertex whose parents are covered and the value that says so costs fetching it again.
     pub(super) fn start(&mut self, own: Option<Own>) -> Write {
         self.last_write += 1;
         let mut room = Room::new();
