@@ -162,8 +162,11 @@ impl Node {
     /// Makes it durable that the parents of a vertex which are not here are covered: the next start
     /// finds checkpoints again after the vertices.
     pub(super) fn remember_coverage_for(&mut self, signed: &SignedVertex) {
+        if self.graph.has_parents(signed) {
+            return;
+        }
         let positions = self.graph.coverage().positions();
-        if positions > self.pruning.covered && !self.graph.has_parents(signed) {
+        if positions > self.pruning.covered {
             self.pruning.covered = positions;
             let bytes = cbor::encode(self.graph.coverage());
             self.writer.add_meta(COVERED, bytes.expect("lists, bytes and numbers always encode"));
