@@ -405,7 +405,7 @@ export class Node {
     const { network, advertise } = this.#parts
     this.#discovery = await Discovery.start({
       network,
-      addresses: () => advertise.filter((address) => !/^\/ip4\/127\.|^\/ip6\/::1\//.test(address)),
+      addresses: () => advertise.filter((address) => !address.startsWith('/ip4/127.')),
       // Fails when the node has ended.
       found: (address) => void this.dial(address).catch(() => undefined),
       failed: (reason) =>

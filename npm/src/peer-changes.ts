@@ -5,6 +5,7 @@
  * reader that is slow, or that events were lost to, ends up with the right list all the same.
  * Nothing of Node and nothing of a page is in here.
  */
+import { toSynapticError } from './errors.js'
 import type { PeerView } from './wasm.js'
 
 /** One change: somebody is there, or not any more. */
@@ -47,7 +48,7 @@ export class PeerChanges implements AsyncIterableIterator<PeerChange> {
       if (change !== undefined) return { done: false, value: change }
       if (!this.#isFirst && !(await this.#more())) break
       this.#isFirst = false
-      if (this.#changes.length === 0) await this.#look()
+      if (this.#changes.length === 0 && !(await this.#look())) break
     }
     return { done: true, value: undefined }
   }
@@ -67,9 +68,10 @@ export class PeerChanges implements AsyncIterableIterator<PeerChange> {
     }
   }
 
-  /** Compares the list with what was told. */
-  async #look(): Promise<void> {
-    const { peers } = await this.#core.status()
+  /** Compares the list with what was told; false when the node has stopped meanwhile. */
+  async #look(): Promise<boolean> {
+    const peers = await this.#peers()
+    if (peers === undefined) return false
     const here = new Set(peers.map(({ id }) => id))
     for (const id of this.#known) {
       if (here.has(id)) continue
@@ -80,6 +82,19 @@ export class PeerChanges implements AsyncIterableIterator<PeerChange> {
       if (this.#known.has(peer.id)) continue
       this.#known.add(peer.id)
       this.#changes.push({ state: 'connected', peer })
+    }
+    return true
+  }
+
+  /** The list, unless the node has stopped. A stream that ends or fails takes no more events. */
+  async #peers(): Promise<readonly PeerView[] | undefined> {
+    try {
+      return (await this.#core.status()).peers
+    } catch (thrown) {
+      await this.return()
+      const error = toSynapticError(thrown)
+      if (error.code === 'node-stopped') return undefined
+      throw error
     }
   }
 

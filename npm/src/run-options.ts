@@ -69,14 +69,18 @@ export const RUN_DEFAULTS = {
   seed: 1,
 } as const
 
+/** The smallest number over 0, and the largest under 1, of single precision. */
+const SINGLE_MIN = 2 ** -149
+const SINGLE_UNDER_ONE = 1 - 2 ** -24
+
 /** As the core's bounds on run specifications. */
 const BOUNDS = {
   rounds: [1, 10_000],
   epochs: [1, 1_000],
   batch: [1, 4_096],
-  learningRate: [Number.MIN_VALUE, 100],
-  momentum: [0, 1 - Number.EPSILON],
-  serverMomentum: [0, 1 - Number.EPSILON],
+  learningRate: [SINGLE_MIN, 100],
+  momentum: [0, SINGLE_UNDER_ONE],
+  serverMomentum: [0, SINGLE_UNDER_ONE],
   quorum: [1, 256],
   updatesMin: [1, 256],
   deadlineMs: [100, 86_400_000],
@@ -93,6 +97,9 @@ const WHOLE: readonly RunNumber[] = [
   'updatesMin',
   'deadlineMs',
 ]
+
+/** Numbers that the core takes in single precision: what counts is what they are rounded to. */
+const SINGLE: readonly RunNumber[] = ['learningRate', 'momentum', 'serverMomentum']
 
 /** One value for each number of a run. */
 export function eachNumber<T>(value: (key: RunNumber) => T): Record<RunNumber, T> {
@@ -155,14 +162,11 @@ function sourceOf(rows: string | Uint8Array): Source {
 function checkNumber(key: RunNumber, value: number): number {
   const [min, max] = BOUNDS[key]
   const whole = WHOLE.includes(key)
-  if (
-    Number.isFinite(value) &&
-    value >= min &&
-    value <= max &&
-    (!whole || Number.isInteger(value))
-  ) {
-    return value
-  }
+  const sent = SINGLE.includes(key) ? Math.fround(value) : value
+  const isWithin = sent >= min && sent <= max
+  // What is given and rounds to nothing is not what was asked for.
+  const isLost = sent === 0 && value !== 0
+  if (isWithin && !isLost && (!whole || Number.isInteger(sent))) return value
   const kind = whole ? 'a whole number' : 'a number'
   throw usageError(`${key} is ${value}`, `give ${kind} from ${min} to ${max}`)
 }

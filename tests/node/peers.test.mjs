@@ -56,9 +56,8 @@ test('peer list, connect, ping, disconnect, ban and unban', async () => {
   assert.equal(id, nodeId, 'the beginning of an id is enough')
   assert.ok(Number.isInteger(ms) && ms >= 0 && ms < 5_000, `${ms} ms`)
 
-  const gone = (reason) => second.event('peer', (event) => event.state === 'disconnected' && reason)
   await first.data('peer', 'disconnect', nodeId)
-  await gone(true)
+  await second.event('peer', ({ state }) => state === 'disconnected')
   assert.deepEqual((await first.data('peer', 'list')).peers, [])
   const paused = await command(first, 'peer', 'connect', address)
   assert.deepEqual([paused.code, paused.error.code], [5, 'unreachable'])

@@ -1,20 +1,8 @@
 /** `relay status`: whom this node relays for, and who relays for it. */
 import { ControlClient } from '../client.js'
 import type { Context } from '../context.js'
+import type { RelayStatus } from '../host/relay-status.js'
 import { shortId } from '../output.js'
-
-/** What the command prints. */
-export interface RelayStatus {
-  /** Whether it can be a relay: it listens where others can call it. */
-  readonly serves: boolean
-  /** Peers that can be reached through this node, and connections of others that it relays. */
-  readonly reservations: number
-  readonly circuits: number
-  /** Addresses at which this node is reached through others. */
-  readonly through: readonly string[]
-  /** Peers to which it is connected through others. */
-  readonly relayed: readonly string[]
-}
 
 /** Prints it. */
 export async function run({ home, output }: Context): Promise<void> {

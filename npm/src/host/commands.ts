@@ -6,7 +6,6 @@
  */
 import * as path from 'node:path'
 import type { RuleChoice } from '../aggregation.js'
-import type { RelayStatus } from '../commands/relay-status.js'
 import type { CompressionChoice } from '../compression.js'
 import { SynapticError, usageError } from '../errors.js'
 import { given } from '../given.js'
@@ -25,6 +24,7 @@ import type {
 import type { ControlTarget } from './control.js'
 import { meet } from './meet.js'
 import { metricsOf } from './metrics.js'
+import { relayStatus } from './relay-status.js'
 import type { Membership } from './runs.js'
 
 type Body = Readonly<Record<string, unknown>>
@@ -59,11 +59,11 @@ export function controlTarget(node: Node, side: ProcessSide): ControlTarget {
       return { peers, unreached: await node.unreached(), banned }
     },
     'peer.connect': (body) => node.connect(text(body, 'address')),
-    'peer.disconnect': (body) => withPeer(node, body, (id) => node.disconnect(id)),
-    'peer.ban': (body) => withPeer(node, body, (id) => node.ban(id)),
-    'peer.unban': (body) => withPeer(node, body, (id) => node.unban(id)),
-    'peer.ping': (body) => withPeer(node, body, (id) => node.ping(id)),
-    'relay.status': () => relayStatus(node),
+    'peer.disconnect': (body) => withPeer(node, body, connected, (id) => node.disconnect(id)),
+    'peer.ban': (body) => withPeer(node, body, connected, (id) => node.ban(id)),
+    'peer.unban': (body) => withPeer(node, body, banned, (id) => node.unban(id)),
+    'peer.ping': (body) => withPeer(node, body, connected, (id) => node.ping(id)),
+    'relay.status': async () => relayStatus(await node.status()),
     metrics: async () => metricsOf(await node.status(), processFigures()),
     'run.list': async () => (await node.runs()).map(plainRun),
     'run.start': async (body) => membership(await node.startRun(runRequest(body))),
@@ -139,37 +139,29 @@ function plainTask(task: GroupTask): unknown {
   return { ...task, payload: new TextDecoder().decode(task.payload) }
 }
 
+const connected = ({ peers }: NodeStatus): readonly string[] => peers.map(({ id }) => id)
+const banned = (status: NodeStatus): readonly string[] => status.banned
+
 /**
- * Does something with a peer that is named by the beginning of its id; says which it was and, where
- * that is a number of milliseconds, what came of it.
+ * Does something with one of these peers that is named by the beginning of its id, or with whoever
+ * has the name as a whole; says which it was and, where that is a number of milliseconds, what came
+ * of it.
  */
 async function withPeer(
   node: Node,
   body: Body,
+  these: (status: NodeStatus) => readonly string[],
   work: (id: string) => Promise<unknown>,
 ): Promise<unknown> {
   const name = text(body, 'peer')
-  const { peers, banned } = await node.status()
-  const ids = [...new Set([...peers.map(({ id }) => id), ...banned])]
-  const meant = ids.filter((id) => id.startsWith(name))
+  const ids = new Set(these(await node.status()))
+  const meant = [...ids].filter((id) => id.startsWith(name))
   if (meant.length > 1) {
     throw usageError(`${meant.length} nodes begin with "${name}"`, 'give more of the id')
   }
   const [id = name] = meant
   const ms = await work(id)
   return typeof ms === 'number' ? { id, ms } : { id }
-}
-
-async function relayStatus(node: Node): Promise<RelayStatus> {
-  const { addresses, counters, peers } = await node.status()
-  const isThroughOthers = (address: string): boolean => address.includes('/p2p-circuit')
-  return {
-    serves: addresses.some((address) => !isThroughOthers(address)),
-    reservations: counters['relay-reservations'] ?? 0,
-    circuits: counters['relay-circuits'] ?? 0,
-    through: addresses.filter(isThroughOthers),
-    relayed: peers.filter(({ path }) => path === 'relayed').map(({ id }) => id),
-  }
 }
 
 function processFigures(): { memoryBytes: number; uptimeSeconds: number } {

@@ -5,14 +5,14 @@
  * network, and answers who asks with its addresses as `dnsaddr=` texts. Members of other networks
  * use other names, so they neither see nor call each other. Whoever is on the local network learns
  * that somebody is there, at which address, and which networks are in use; nothing proves who
- * answers, which the connection does.
- *
- * An answer can only lead to the machine that sent it, and a node follows so many of them and no
- * more: nobody on the local network can make a node call others.
+ * answers, which the connection does. `followed.ts` has whom a node calls for an answer. All of it
+ * is IPv4.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import type { RemoteInfo } from 'node:dgram'
+import { networkInterfaces } from 'node:os'
 import type { MulticastDNS, ResponsePacket } from 'multicast-dns'
+import { Followed, type Interfaces, isDirect, isOnLink, leadsTo } from './followed.js'
 
 /** The port that RFC 6762 gives to multicast DNS. */
 const PORT = 5_353
@@ -28,24 +28,22 @@ const ANSWER_MS = 500
 const ADDRESSES_MAX = 8
 /** A text in DNS has 255 bytes at most. */
 const TEXT_BYTES_MAX = 255
-/** Addresses that are followed in the life of a node: a full house with some that moved. */
-const FOUND_MAX = 256
 const KEY = 'dnsaddr='
-/** An address at which members call each other directly, with its host. */
-const ADDRESS = /^\/ip[46]\/([^/]+)\/tcp\/\d{1,5}\/ws\/p2p\/[1-9A-HJ-NP-Za-km-z]+$/
 
 /** What is told, and to whom what is found. */
 export interface DiscoveryOptions {
   /** Id of the network. */
   readonly network: string
-  /** Addresses at which others on the local network can call this node. */
+  /** Addresses at which others on the local network can call this node; those of IPv4 are told. */
   addresses(): readonly string[]
-  /** An address of a member that was not found before. */
+  /** An address of a member that was not found of late. */
   found(address: string): void
   /** Multicast is not possible here; nothing is found any more. */
   failed(reason: string): void
   /** The UDP port, for tests. */
   readonly port?: number
+  /** The interfaces of this machine, for tests. */
+  interfaces?(): Interfaces
 }
 
 /** The name under which the members of a network are found. */
@@ -62,7 +60,7 @@ export class Discovery {
   /** Says nothing of the node and is new each time, as the specification wants it. */
   readonly #instance: string
   readonly #timers = new Set<NodeJS.Timeout>()
-  readonly #found = new Set<string>()
+  readonly #followed = new Followed()
   #answeredMs = Number.NEGATIVE_INFINITY
   #isClosed = false
 
@@ -80,6 +78,8 @@ export class Discovery {
     // A packet that cannot be read; whoever sent it.
     dns.on('warning', () => undefined)
     dns.on('error', (error) => {
+      // A port that cannot be bound is told twice.
+      if (this.#isClosed) return
       this.close()
       options.failed(error.message)
     })
@@ -116,6 +116,7 @@ export class Discovery {
     this.#answeredMs = now
     const texts = this.#options
       .addresses()
+      .filter(isDirect)
       .map((address) => `${KEY}${address}`)
       .filter((text) => Buffer.byteLength(text) <= TEXT_BYTES_MAX)
       .slice(0, ADDRESSES_MAX)
@@ -128,27 +129,21 @@ export class Discovery {
   }
 
   #hear({ answers = [], additionals = [] }: ResponsePacket, from: RemoteInfo): void {
-    for (const record of [...answers, ...additionals]) {
-      if (record.type !== 'TXT' || !record.name.endsWith(`.${this.#service}`)) continue
-      if (record.name === this.#instance) continue
-      const texts = Array.isArray(record.data) ? record.data : [record.data]
-      for (const text of texts.slice(0, ADDRESSES_MAX)) this.#consider(String(text), from)
-    }
+    const texts = [...answers, ...additionals].flatMap((record) => {
+      if (record.type !== 'TXT' || !record.name.endsWith(`.${this.#service}`)) return []
+      if (record.name === this.#instance) return []
+      return [record.data].flat().slice(0, ADDRESSES_MAX).map(String)
+    })
+    if (texts.length === 0) return
+    const interfaces = this.#options.interfaces ?? networkInterfaces
+    if (!isOnLink(from.address, interfaces())) return
+    for (const text of texts) this.#consider(text, from.address)
   }
 
-  #consider(text: string, from: RemoteInfo): void {
+  #consider(text: string, machine: string): void {
     if (!text.startsWith(KEY)) return
     const address = text.slice(KEY.length)
-    const own = this.#options.addresses().includes(address)
-    if (own || !leadsTo(address, from.address) || this.#found.has(address)) return
-    if (this.#found.size >= FOUND_MAX) return
-    this.#found.add(address)
-    this.#options.found(address)
+    if (!leadsTo(address, machine) || this.#options.addresses().includes(address)) return
+    if (this.#followed.take(address, machine, performance.now())) this.#options.found(address)
   }
-}
-
-/** Whether an address is one of a node on this machine and of no other. */
-export function leadsTo(address: string, machine: string): boolean {
-  const host = ADDRESS.exec(address)?.[1]
-  return host !== undefined && host === machine.replace(/%.*$/, '')
 }
