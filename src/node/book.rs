@@ -25,7 +25,7 @@ pub(super) struct Book {
 struct Entry {
     /// The peer id at the end of the address, if it names one.
     peer: Option<TransportId>,
-    /// Given by the owner: never forgotten.
+    /// Given by the owner: forgotten only for another such, and never if it led to its peer.
     pinned: bool,
     /// Led to its peer once.
     proved: bool,
@@ -43,8 +43,17 @@ struct Entry {
 }
 
 impl Book {
-    /// Remembers an address given by the owner and makes it due at once.
+    /// Remembers an address given by the owner and makes it due at once. Half of the book is for
+    /// such, beyond which those go that failed most.
     pub(super) fn pin(&mut self, address: &str, now_ms: u64) {
+        let pinned = self.entries.iter().filter(|(_, entry)| entry.pinned);
+        if !self.knows(address) && pinned.clone().count() >= limits::BOOK_ENTRIES_MAX / 2 {
+            let vain = pinned.filter(|(_, entry)| !entry.proved);
+            let worst = vain.max_by_key(|(_, entry)| entry.failures);
+            if let Some(worst) = worst.map(|(address, _)| address.clone()) {
+                self.entries.remove(&worst);
+            }
+        }
         let entry = Entry::new(address, true, now_ms);
         let known = self.entries.entry(address.to_owned()).or_insert(entry);
         known.pinned = true;
@@ -452,6 +461,20 @@ mod tests {
         book.failed(&address(1), now_ms, &mut rng);
         let wait_ms = book.next_ms(now_ms, |_| false).unwrap() - now_ms;
         assert!(wait_ms < 2 * limits::DIAL_RETRY_MS_MIN, "{wait_ms}: a hello makes it good");
+    }
+
+    #[test]
+    fn pinned_addresses_that_lead_nowhere_leave_room_for_others() {
+        let (mut book, mut rng) = (Book::default(), Rng::from_u64(1));
+        book.pin(&address(0), 0);
+        book.connected(&address(0), 0);
+        for number in 1..1_000 {
+            book.pin(&address(number), 0);
+            book.failed(&address(number), 0, &mut rng);
+        }
+        assert_eq!(book.len(), limits::BOOK_ENTRIES_MAX / 2);
+        assert!(book.knows(&address(0)) && book.knows(&address(999)));
+        assert!(book.hear(&address(1_000), None, 0));
     }
 
     #[test]
