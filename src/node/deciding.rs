@@ -127,6 +127,21 @@ impl Deciding {
         number
     }
 
+    /// Puts what was found again at a start, after the first few, into the order of checkpoints:
+    /// when each became final here before is not known any more.
+    fn put_in_order(&mut self, from: usize) {
+        let certified = self.engine.quorum().map(State::certified_decisions).unwrap_or_default();
+        let mut places: BTreeMap<ItemId, usize> = BTreeMap::new();
+        for (place, Decision(_, item)) in certified.iter().enumerate() {
+            places.entry(*item).or_insert(place);
+        }
+        let mut found = self.finalised.split_off(from.min(self.finalised.len()));
+        found.sort_by_key(|item| places.get(item).copied().unwrap_or(usize::MAX));
+        for item in found {
+            self.note_final(item);
+        }
+    }
+
     /// What was last said about finality.
     pub(super) fn finality(&self) -> Finality {
         self.said
@@ -182,8 +197,9 @@ impl Node {
         if self.deciding.engine.sampled().is_some() {
             return self.resume_sampling(now);
         }
-        let mut told = Vec::new();
+        let (mut told, known) = (Vec::new(), self.deciding.finalised.len());
         self.tell_engine(Input::Tick, now, &mut told);
+        self.deciding.put_in_order(known);
         let warns = |effect: &Effect| matches!(effect, Effect::Emit(Event::Warning(_)));
         out.extend(told.into_iter().filter(warns));
     }

@@ -104,6 +104,26 @@ fn payments_follow_one_another_without_waiting_and_arrive_everywhere() {
     assert!(history(&mut mesh, 1, 0, 9).movements.is_empty(), "it neither paid nor was paid");
 }
 
+/// A start finds them again by the hashes of their keys.
+#[test]
+fn a_restarted_node_lists_payments_in_the_order_in_which_they_were_made() {
+    let mut mesh = running(208);
+    for amount in 1..=12 {
+        pay(&mut mesh, 0, 1, amount).unwrap();
+        // A checkpoint between them.
+        mesh.run_for(15_000);
+    }
+    let amounts = |mesh: &mut Mesh| -> Vec<u64> {
+        let movements = history(mesh, 1, 0, 100).movements;
+        movements.iter().map(|movement| movement.amount.0).collect()
+    };
+    assert_eq!(amounts(&mut mesh), (1..=12).collect::<Vec<u64>>());
+    mesh.crash(1);
+    mesh.start(1);
+    mesh.run_for(5_000);
+    assert_eq!(amounts(&mut mesh), (1..=12).collect::<Vec<u64>>());
+}
+
 #[test]
 fn what_cannot_be_done_is_refused_and_nothing_is_written() {
     let mut mesh = running(2);
