@@ -9,6 +9,7 @@
 import { SynapticError } from './errors.js'
 import { given } from './given.js'
 import { objectArgument } from './neural/arguments.js'
+import type { NodeEvent } from './node.js'
 import type {
   HoldRequest as CoreHoldRequest,
   Hold,
@@ -62,7 +63,7 @@ export interface LedgerCore {
   changeName(options: NameChange): Promise<ItemView>
 }
 
-type Events = () => AsyncIterableIterator<{ readonly type: string }>
+type Events = () => AsyncIterableIterator<NodeEvent>
 
 const FINAL_MS = 60_000
 const REGISTERED_MS = 120_000
@@ -257,6 +258,8 @@ async function settled(
         const next = await Promise.race([stream.next(), late])
         if (next.done === true) throw notFinal(item)
         type = next.value.type
+        if (next.value.type === 'warning' && next.value.code === 'identity-ended')
+          throw new SynapticError('identity-ended', next.value.message, next.value.hint)
       }
     }
   } finally {

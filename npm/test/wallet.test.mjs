@@ -70,6 +70,15 @@ test('a payment resolves when it is final, and not for what is final beside it',
   assert.deepEqual(core.written, [payment])
 })
 
+test('a payment of an identity that is over says so, and not to wait', async () => {
+  const { hub, wallet } = made()
+  const paid = codeOf(wallet.transfer(payment))
+  await new Promise(setImmediate)
+  hub.emit({ type: 'warning', code: 'no-quorum', message: '', hint: '' })
+  hub.emit({ type: 'warning', code: 'identity-ended', message: 'it is over', hint: 'a new one' })
+  assert.equal(await paid, 'identity-ended')
+})
+
 test('a payment that lost, or that nobody decides, says which', async () => {
   const { core, hub, wallet } = made()
   assert.equal(await codeOf(wallet.transfer(payment, { timeoutMs: 20 })), 'not-final')
