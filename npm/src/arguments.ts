@@ -26,8 +26,8 @@ export function number(min: number, max: number): (text: string) => number {
 
 /** A share below one: 0 or 0.2, not 20. */
 export function share(text: string): number {
-  const value = number(0, 1)(text)
-  if (value < 1) return value
+  const value = text.trim() === '' ? Number.NaN : Number(text)
+  if (value >= 0 && value < 1) return value
   throw new InvalidArgumentError('It must be at least 0 and less than 1.')
 }
 
