@@ -266,7 +266,7 @@ impl Graph {
         if fields.network != self.network {
             return Err(Error::WrongNetwork { expected: self.network, found: fields.network });
         }
-        let missing = self.lost_parents(&vertex);
+        let missing = self.lost_parents(&vertex).len();
         if missing > 0 {
             return Err(Error::Restore { id: vertex.id(), missing });
         }

@@ -284,15 +284,15 @@ impl Graph {
     }
 
     /// Parents of a stored vertex that are neither here nor covered, nor were when it was accepted.
-    pub(super) fn lost_parents(&self, vertex: &SignedVertex) -> usize {
+    pub fn lost_parents(&self, vertex: &SignedVertex) -> Vec<VertexId> {
         let is_lost = |cited: &&Citation| {
             !self.is_known(cited) && !self.foreseen.has(&cited.author, cited.seq)
         };
-        vertex.vertex().parents.iter().filter(is_lost).count()
+        vertex.vertex().parents.iter().filter(is_lost).map(|cited| cited.id).collect()
     }
 
     /// Parents of a vertex that are neither here nor covered.
-    pub fn missing_parents(&self, vertex: &SignedVertex) -> BTreeSet<VertexId> {
+    pub(super) fn missing_parents(&self, vertex: &SignedVertex) -> BTreeSet<VertexId> {
         let parents = vertex.vertex().parents.iter();
         parents.filter(|cited| !self.is_satisfied(cited)).map(|cited| cited.id).collect()
     }
