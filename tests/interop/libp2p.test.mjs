@@ -140,7 +140,7 @@ test(
       const identified = await js.event('identified', ({ peer }) => of.endsWith(peer))
       assert.match(identified.agentVersion, /^synaptic-mesh\/\d+\.\d+\.\d+$/)
       assert.equal(identified.protocolVersion, '/synaptic-mesh/1')
-      for (const name of ['/ipfs/ping/1.0.0', '/meshsub/1.1.0', '/synaptic-mesh/sync/4']) {
+      for (const name of ['/ipfs/ping/1.0.0', '/meshsub/1.1.0', '/synaptic-mesh/sync/5']) {
         assert.ok(identified.protocols.includes(name), `${name} in ${identified.protocols}`)
       }
       const { ms } = await js.do('ping', { address: of })

@@ -24,7 +24,7 @@ import { createLibp2p } from 'libp2p'
 
 /** Where the seed of the transport key stands in an identity file. */
 const SEED = [72, 104]
-const SYNC = '/synaptic-mesh/sync/4'
+const SYNC = '/synaptic-mesh/sync/5'
 
 const [identity, network] = process.argv.slice(2)
 const topic = `synaptic-mesh/${network}/vertices/1`
