@@ -97,8 +97,8 @@ pub enum Notice {
     /// An author was found to equivocate; the history should carry the proof, unless that is where
     /// it was found.
     Equivocation(EquivocationProof),
-    /// A vertex of a peer cites this one, which is not here, at a position of which another one is
-    /// here and covered.
+    /// A vertex of a peer cites this one, which is not here, at a covered position that is not
+    /// settled: another one may be there.
     Fork {
         /// The peer that sent the citing vertex.
         peer: TransportId,
@@ -227,8 +227,11 @@ impl Graph {
             }
         }
         self.check_share(&vertex)?;
-        self.check_citations(&vertex)?;
         let missing = self.missing_parents(&vertex);
+        if let Some(id) = missing.iter().find(|id| self.contains(id)) {
+            // It is here, and something else is said of it than is in it.
+            return Err(Error::Citation { id: *id });
+        }
         if !missing.is_empty() && !mutant::skips(Check::Parents) {
             return self.park(vertex, from, keyed, missing, now);
         }

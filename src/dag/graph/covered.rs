@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::{Graph, Key, Orphans};
-use crate::dag::{Citation, Error, Payload, SignedVertex, VertexId};
+use crate::dag::{Citation, Payload, SignedVertex, VertexId};
 use crate::identity::AuthorId;
 use crate::limits;
 
@@ -295,15 +295,6 @@ impl Graph {
     pub(super) fn missing_parents(&self, vertex: &SignedVertex) -> BTreeSet<VertexId> {
         let parents = vertex.vertex().parents.iter();
         parents.filter(|cited| !self.is_satisfied(cited)).map(|cited| cited.id).collect()
-    }
-
-    /// Refuses what says of a vertex that is here something else than is in it.
-    pub(super) fn check_citations(&self, vertex: &SignedVertex) -> Result<(), Error> {
-        let is_false = |cited: &&Citation| self.contains(&cited.id) && !self.is_satisfied(cited);
-        match vertex.vertex().parents.iter().find(is_false) {
-            Some(cited) => Err(Error::Citation { id: cited.id }),
-            None => Ok(()),
-        }
     }
 
     /// Drops accepted vertices at settled positions that are not among the `keep` that came last,

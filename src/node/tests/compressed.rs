@@ -3,23 +3,13 @@
 use std::sync::Arc;
 
 use super::mesh::{Mesh, tiny_data, tiny_run};
+use super::runs::{all_join, run_of};
 use crate::compression::Settings;
-use crate::dag::{BlobId, Payload, RunSpec, Update, VertexId, car};
+use crate::dag::{BlobId, Payload, RunSpec, Update, car};
 use crate::effect::Command;
 use crate::event::Reply;
-use crate::federated::{Run, replay};
+use crate::federated::replay;
 use crate::neural::{self, Arena, Network};
-
-fn run_of(mesh: &Mesh, member: usize, run: &VertexId) -> Run {
-    mesh.node(member).runs().get(run).expect("the member knows the run").clone()
-}
-
-fn all_join(mesh: &mut Mesh, run: &VertexId, members: &[usize]) {
-    mesh.run_for(500);
-    for member in members {
-        mesh.join(*member, run);
-    }
-}
 
 /// Half of the values, four bits each, in blobs of half of the bytes: the model is tiny.
 #[test]

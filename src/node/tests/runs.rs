@@ -9,11 +9,11 @@ use crate::federated::Run;
 use crate::neural::{self, Arena, Network};
 use crate::node::Input;
 
-fn run_of(mesh: &Mesh, member: usize, run: &VertexId) -> Run {
+pub(super) fn run_of(mesh: &Mesh, member: usize, run: &VertexId) -> Run {
     mesh.node(member).runs().get(run).expect("the member knows the run").clone()
 }
 
-fn all_join(mesh: &mut Mesh, run: &VertexId, members: &[usize]) {
+pub(super) fn all_join(mesh: &mut Mesh, run: &VertexId, members: &[usize]) {
     mesh.run_for(500);
     for member in members {
         mesh.join(*member, run);
