@@ -2,8 +2,9 @@
 //! tables of `docs/learning.md`.
 //!
 //! `cargo bench --no-default-features --bench learning` prints them, `-- --write` replaces them
-//! on the page, `-- --compression` does those of compressed updates only; some minutes on two
-//! cores. In `cargo test` a corner of them runs, so that it keeps working.
+//! on the page, `-- --compression` does those of compressed updates only, `-- --privacy` those of
+//! noise; some minutes on two cores. In `cargo test` a corner of them runs, so that it keeps
+//! working.
 //!
 //! Ten members learn the digits, 64-32-10, with a learning rate of 0.3 and five local epochs, from
 //! the same seeds under every rule and attack. The last `f` are hostile: they know every honest
@@ -19,6 +20,9 @@
 
 #[path = "learning/compression.rs"]
 mod compression;
+
+#[path = "learning/privacy.rs"]
+mod privacy;
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -276,7 +280,8 @@ fn defend(
     let result = match setting.defence {
         Defence::Mean | Defence::MeanGoesOn => return Some(weighted_mean(rows, &task.shares)),
         Defence::Rule(rule) | Defence::RuleGoesOn(rule) | Defence::Momentum(rule) => {
-            let settings = Settings { rule, byzantine: setting.byzantine as u32, radius: 0.0 };
+            let settings =
+                Settings { rule, byzantine: setting.byzantine as u32, radius: 0.0, mixing: false };
             settings.aggregate(updates)
         }
         Defence::Mixed => {
@@ -453,14 +458,19 @@ fn main() {
         return corner();
     }
     let write = has("--write");
-    if !has("--compression") {
+    if !has("--compression") && !has("--privacy") {
         let mut text = baseline();
         text += &table("Rows divided evenly, 2 of 10 hostile:", None, 2);
         text += &table("Rows divided evenly, 3 of 10 hostile:", None, 3);
         text += &table("Rows divided by Dirichlet(0.1), 2 of 10 hostile:", Some(0.1), 2);
         show("rules", &text, write);
     }
-    show("compression", &compression::tables(), write);
+    if !has("--privacy") {
+        show("compression", &compression::tables(), write);
+    }
+    if !has("--compression") {
+        show("privacy", &privacy::tables(), write);
+    }
 }
 
 /// Prints tables, and replaces them on the page.

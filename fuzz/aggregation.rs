@@ -13,6 +13,7 @@ pub(crate) fn aggregate(data: &[u8]) {
         rule: Rule::ALL.into_iter().cycle().nth(usize::from(*rule)).unwrap_or(Rule::Mean),
         byzantine: u32::from(*byzantine),
         radius: f32::from_le_bytes([*a, *b, *c, *d]),
+        mixing: *rule >= 128,
     };
     let parameters = usize::from(*parameters % 9);
     let numbers: Vec<f32> =
@@ -39,5 +40,6 @@ pub(super) fn sets() -> Vec<Vec<u8>> {
         bytes.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
         bytes
     };
-    (0..16).map(|place| set(place % 8, place / 8, f32::from(place % 3))).collect()
+    let plain = (0..16).map(|place| set(place % 8, place / 8, f32::from(place % 3)));
+    plain.chain((128..136).map(|rule| set(rule, 1, 0.0))).collect()
 }

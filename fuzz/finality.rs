@@ -42,7 +42,8 @@ pub(crate) fn consensus_state(data: &[u8]) {
         let by = member(1 + author % 3);
         let operation = cbor::decode::<Operation>(bytes, &VOTES_BOUNDS).ok();
         let plain = || vec![ConflictKey::derive("fuzz", &[&[author % 2]])];
-        let keys = operation.as_ref().map_or_else(plain, |operation| operation.keys(&by));
+        let keys =
+            operation.as_ref().map_or_else(plain, |operation| operation.keys(&by, &ItemId(id, 0)));
         let items = vec![Item { id: ItemId(id, 0), author: by, keys, seats: None, operation }];
         let votes = cbor::decode(bytes, &VOTES_BOUNDS).into_iter().collect();
         let record = Record { id, author: by, seq: 0, lamport: 1, items, votes };
@@ -168,7 +169,7 @@ pub(super) fn payments() -> Vec<u8> {
         let renew = cbor::encode(&renew).expect("an operation encodes");
         all.extend([vec![author], framed(bytes), vec![author], framed(renew)]);
         for member in 0..3 {
-            let decisions = pay.keys(&by).into_iter().map(|key| Decision(key, paid));
+            let decisions = pay.keys(&by, &paid).into_iter().map(|key| Decision(key, paid));
             let votes = decisions.flat_map(|d| [Vote::Lock(d), Vote::Commit(d)]).collect();
             let votes = cbor::encode(&Votes { epoch: 0, votes }).expect("votes encode");
             all.extend([vec![member], framed(votes)]);

@@ -1,8 +1,10 @@
-//! What is fuzzed of snapshots: certificates, manifests, chunks, and the layers in them.
+//! What is fuzzed of snapshots: certificates, manifests, starts, chunks, and the layers in them.
 
-use synaptic_mesh::consensus::{Onward, Sealed};
-use synaptic_mesh::dag::{Citation, Coverage, Graph, SignedVertex, Source};
-use synaptic_mesh::snapshot::{Entry, Log, Manifest, check_chain, entries_of};
+use synaptic_mesh::consensus::{Base, Config, Onward, Past, Sealed, State};
+use synaptic_mesh::dag::{Citation, Coverage, Graph, SignedVertex, Source, cbor};
+use synaptic_mesh::identity::AuthorId;
+use synaptic_mesh::ledger;
+use synaptic_mesh::snapshot::{Entry, Log, Manifest, Start, check_chain, entries_of};
 
 use super::{NETWORK, NOW, fixture};
 
@@ -19,20 +21,38 @@ pub(crate) fn snapshot(data: &[u8]) {
     let sealed = fixture.proof.last.checkpoint.sealed(Manifest::digest_of(data));
     if let Ok(manifest) = Manifest::open(data, &sealed) {
         assert_eq!(manifest.encode(), data);
-        assert_eq!(manifest.height, sealed.height);
+        assert_eq!(manifest.log.height, sealed.height);
+    }
+    if let Ok(start) = Start::decode(&[data.to_vec()]) {
+        assert_eq!(cbor::encode(&start).as_deref(), Ok(data));
+        go_on_from(&start);
     }
     let mut entries = entries_of(data).unwrap_or_default();
     entries.extend(Entry::decode(data));
-    if check_chain(&entries, &fixture.proof.last.checkpoint).is_ok() {
+    if check_chain(None, &entries, &fixture.proof.last.checkpoint).is_ok() {
         assert_eq!(entries.len(), 1, "one checkpoint is known");
     }
     for entry in &entries {
         let mut graph = filled(fixture.history.get(..2).expect("two identities"));
-        graph.adopt_coverage(Coverage::of([&entry.layer].into_iter()));
+        graph.adopt_coverage(Coverage::default().then([&entry.layer].into_iter()));
         for vertex in &fixture.history {
             let _ = graph.insert(vertex.clone(), &Source::Own, NOW);
         }
         graph.cover(&[&heads(&graph)]);
+    }
+}
+
+/// An engine stands on what the sound start says, and on nothing else.
+fn go_on_from(start: &Start) {
+    let genesis = ledger::State::new(&ledger::Genesis::default()).expect("nothing is minted");
+    let committee = Some(fixture().genesis.committee.clone());
+    let me = AuthorId::from_bytes([9; 32]);
+    let mut engine = State::new(Config::default(), NETWORK, committee, me, genesis);
+    let past = Past::default();
+    if engine.resume(Some(start.footing()), &[], past, Vec::new(), NOW).is_ok() {
+        let base = &start.base.checkpoint;
+        assert_eq!(engine.certified().root(), base.state_root);
+        assert_eq!(engine.mmr().root(), base.decided_root);
     }
 }
 
@@ -49,7 +69,7 @@ fn heads(graph: &Graph) -> Vec<Citation> {
     heads.iter().filter_map(|id| graph.get(id)).map(SignedVertex::citation).collect()
 }
 
-/// A certificate, an entry, a chunk, and a manifest of them.
+/// A certificate, an entry, a start, a chunk, and manifests of them.
 pub(super) fn parts() -> Vec<Vec<u8>> {
     let fixture = fixture();
     let mut graph = filled(&fixture.history);
@@ -64,25 +84,31 @@ pub(super) fn parts() -> Vec<Vec<u8>> {
         settled: vec![fixture.proof.decision],
         items: Vec::new(),
     };
-    let mut log = Log::default();
-    let mut manifests = Vec::new();
+    let (mut log, mut all) = (Log::default(), Vec::new());
     for layer in layers {
         let checkpoint = fixture.proof.last.checkpoint.clone();
         let decisions = vec![fixture.proof.decision];
-        log.push(&Entry { checkpoint, decisions, items: Vec::new(), layer });
-        manifests.push(log.manifest(onward.clone()));
+        let entry = Entry { checkpoint, decisions, items: Vec::new(), layer };
+        log.push(&entry);
+        all.push(cbor::encode(&entry).expect("byte strings encode"));
+        all.push(log.manifest(onward.clone()).encode());
     }
-    let tails = manifests.iter().filter_map(|manifest| manifest.tail.last());
-    let mut all: Vec<Vec<u8>> = tails.map(|entry| entry.to_vec()).collect();
-    all.extend(manifests.iter().map(Manifest::encode));
-    all.push(chunk(&manifests));
+    // A chunk, and what the next generation begins with.
+    all.extend(log.begin(&start(&graph)).into_iter().map(|(_, bytes)| bytes));
+    all.push(log.manifest(onward).encode());
     let (keys, certificate) = (fixture.proof.keys.clone(), fixture.proof.last.clone());
     all.push(Sealed { keys, certificate }.encode());
     all
 }
 
-/// All entries of the last manifest as a chunk.
-fn chunk(manifests: &[Manifest]) -> Vec<u8> {
-    let tail = manifests.last().map(|manifest| &manifest.tail);
-    synaptic_mesh::dag::cbor::encode(&tail.expect("two manifests")).expect("byte strings encode")
+/// What an engine that decided nothing goes on from.
+fn start(graph: &Graph) -> Start {
+    let genesis = ledger::State::new(&ledger::Genesis::default()).expect("nothing is minted");
+    let mut checkpoint = fixture().proof.last.checkpoint.clone();
+    (checkpoint.state_root, checkpoint.height, checkpoint.decided) = (genesis.root(), 0, 0);
+    checkpoint.decided_root = synaptic_mesh::consensus::Mmr::default().root();
+    checkpoint.epoch = fixture().genesis.committee.epoch();
+    let ledger = genesis.to_records();
+    let base = Base { checkpoint, ends: Vec::new(), peaks: Vec::new(), ledger };
+    Start { base, coverage: graph.coverage().clone(), lasting: Vec::new() }
 }

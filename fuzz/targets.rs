@@ -378,6 +378,7 @@ fn node(secrets: &Secrets) -> Node {
         bootstrap,
         advertise,
         history: History::default(),
+        generation_bytes: synaptic_mesh::limits::SNAPSHOT_GENERATION_BYTES,
     };
     Node::new(config, secrets, Restored::default(), [3; 32], NOW).expect("an empty store is sound")
 }

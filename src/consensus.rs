@@ -34,6 +34,7 @@
 //! What this does not do: fewer than four members decide nothing and say so. There is no
 //! throughput beyond one contested block per three delays, and no punishment of who votes twice.
 
+mod base;
 mod books;
 mod candidates;
 mod checkpoint;
@@ -53,9 +54,12 @@ mod state;
 mod step;
 mod tally;
 
+pub use base::Base;
 pub use checkpoint::Checkpoint;
 pub use committee::{Committee, Voters};
 pub use config::Config;
+#[cfg(feature = "sim")]
+pub(crate) use config::hasten_checkpoints;
 pub use error::Error;
 pub use mmr::Mmr;
 pub use past::Past;
@@ -66,13 +70,14 @@ pub use state::{Finality, Input, Item, Output, State};
 pub use step::{Onward, Step};
 
 use crate::dag::Payload;
-use crate::dag::vote::ConflictKey;
+use crate::dag::vote::{ConflictKey, ItemId};
 use crate::identity::AuthorId;
 
-/// The keys that an item with this payload of this author claims; none for what is never voted on.
-pub fn conflict_keys(author: &AuthorId, payload: &Payload) -> Vec<ConflictKey> {
+/// The keys that this item with this payload of this author claims; none for what is never voted
+/// on.
+pub fn conflict_keys(author: &AuthorId, id: &ItemId, payload: &Payload) -> Vec<ConflictKey> {
     match payload {
-        Payload::Ledger(operation) => operation.keys(author),
+        Payload::Ledger(operation) => operation.keys(author, id),
         Payload::Committee(seats) => {
             vec![ConflictKey::derive("epoch", &[&seats.epoch.to_be_bytes()])]
         }

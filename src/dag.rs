@@ -35,6 +35,7 @@ pub mod mutant;
 #[cfg(not(feature = "sim"))]
 pub(crate) mod mutant;
 mod payload;
+mod reference;
 mod timeline;
 mod vertex;
 
@@ -45,6 +46,7 @@ pub use error::{Error, Fault};
 pub use graph::{Chain, Coverage, Graph, Insert, Layer, Notice, Source, settled_height};
 pub use id::{BlobId, VertexId};
 pub use payload::{Aggregate, Payload, RunSpec, Update};
+pub use reference::Reference;
 pub use timeline::{Key, Sum, Timeline};
 #[cfg(feature = "sim")]
 pub(crate) use vertex::forget_decoded;

@@ -249,6 +249,8 @@ pub struct Write {
     pub meta: Vec<(String, Vec<u8>)>,
     /// Vertices that are not needed any more; removed, or not there already.
     pub removed: Vec<VertexId>,
+    /// Blobs that are not needed any more, and none of [`Write::blobs`].
+    pub removed_blobs: Vec<BlobId>,
 }
 
 /// Why a request has no answer.

@@ -158,6 +158,8 @@ pub struct FinalisedView {
 pub struct FinalisedPage {
     /// In the order of their numbers.
     pub items: Vec<FinalisedView>,
+    /// The number of the first that this node remembers.
+    pub first: u64,
     /// Final items in all (count).
     pub total: u64,
 }
@@ -173,6 +175,8 @@ pub enum ItemState {
     Final,
     /// Another item has one of its keys for good.
     Rejected,
+    /// It was decided, for it or for another, so long ago that this node does not remember which.
+    Forgotten,
 }
 
 /// What is known about one item.
@@ -227,11 +231,11 @@ pub struct FinalityView {
     /// Decisions that checkpoints hold (count).
     pub certified: u64,
     /// Keys that are decided (count).
-    pub decided: usize,
+    pub decided: u64,
     /// Keys that wait for a decision (count).
     pub pending: usize,
     /// Items that are final (count).
-    pub finalised: usize,
+    pub finalised: u64,
     /// More about it, where decisions are sampled.
     pub sampling: Option<SamplingView>,
 }
@@ -403,6 +407,17 @@ pub struct RunView {
     pub contributing: bool,
     /// The weights of the head; `None` until they are recomputed (round 0: the initial weights).
     pub weights: Option<BlobId>,
+    /// What the updates of this node tell about its rows; `None` in a run without noise.
+    pub privacy: Option<PrivacyView>,
+}
+
+/// What updates with noise tell about the rows of their author, at the delta of their run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PrivacyView {
+    /// The epsilon of the updates that this node has sent.
+    pub spent: f64,
+    /// The epsilon of one update in every round of the run.
+    pub epsilon: f64,
 }
 
 /// The current model of a run.
@@ -485,11 +500,11 @@ pub enum Reply {
     /// Nothing to tell beyond "done".
     Done,
     /// The run that was started, joined or left.
-    Run(RunView),
+    Run(Box<RunView>),
     /// Every run in the history.
     Runs(Vec<RunView>),
     /// The model that was asked for.
-    Model(ModelView),
+    Model(Box<ModelView>),
     /// A finished CAR file with everything needed to replay the run.
     Car(Vec<u8>),
     /// The node in numbers.

@@ -18,7 +18,8 @@
 //! against hostile members.
 //!
 //! [`Runs`] is the view of all runs; [`policy`] says who proposes when, which is a matter of
-//! manners and never of validity; [`replay`] recomputes an exported run from nothing.
+//! manners and never of validity; [`replay`] recomputes an exported run from nothing, and
+//! [`retrain`] a member's updates from its rows.
 //!
 //! Complexity: applying a vertex costs `O(log n)` plus the aggregates that waited for it; nothing
 //! is folded twice. It does not fetch, store, train or sign: that is the node.
@@ -28,6 +29,7 @@ pub mod average;
 pub mod delta;
 pub mod policy;
 pub mod replay;
+pub mod retrain;
 pub mod run;
 pub mod tree;
 

@@ -39,7 +39,7 @@ mod trie;
 pub use crate::dag::operation::{Label, Operation};
 pub use error::Error;
 pub use name::{Name, commitment};
-pub use state::{Account, Entry, Genesis, Hold, Settled, State};
+pub use state::{Account, Entry, Genesis, Hold, Records, Settled, State};
 
 #[cfg(test)]
 mod tests;

@@ -33,6 +33,8 @@ pub mod aggregation;
 
 pub mod compression;
 
+pub mod privacy;
+
 // Floor 3, shared truth: who speaks, what was said, and how it spreads.
 #[cfg(feature = "truth")]
 pub mod identity;

@@ -82,6 +82,16 @@ pub const PRUNE_INTERVAL_MS: u64 = 10_000;
 /// Bytes of entries that close a chunk of a snapshot: some 40 decisions. All nodes of a network
 /// close the same ones; the ids of 2,000 fit an answer several times.
 pub const SNAPSHOT_CHUNK_BYTES: usize = 16 << 10;
+/// Bytes of entries after which the next generation of a snapshot begins (bytes): some 7,000
+/// payments. The same for all nodes of a network. Two of them are stored, and whoever comes late
+/// fetches as much.
+pub const SNAPSHOT_GENERATION_BYTES: u64 = 4 << 20;
+/// Bytes of the state that a generation begins with (bytes): four times a ledger of
+/// [`LEDGER_ACCOUNTS_MAX`] accounts.
+pub const SNAPSHOT_START_BYTES_MAX: usize = 128 << 20;
+/// Final items about the owner that are kept beyond what a node remembers of others (count): two
+/// megabytes of payments.
+pub const OWN_ITEMS_MAX: usize = 4_096;
 /// Manifests that are kept (count): members sign within seconds, and one checkpoint takes ten.
 pub const SNAPSHOT_MANIFESTS_MAX: usize = 4;
 /// Heights whose digests are kept (count), beside those that end epochs: twice those proofs try.
@@ -289,6 +299,23 @@ pub const CHECKED_VALUES_MAX: usize = 8 << 20;
 /// Largest absolute value in an update (no unit). Far beyond sane training; keeps every average
 /// finite for [`RUN_ROUNDS_MAX`] rounds.
 pub const DELTA_ABS_MAX: f32 = 1.0e6;
+/// Trusted rows of a run with their labels (bytes): what leaves room for the rest of a vertex, and
+/// 157 rows of 64 numbers.
+pub const REFERENCE_BYTES_MAX: usize = 40 << 10;
+/// Rows, times epochs, times parameters of the training on trusted rows that every aggregate takes
+/// (count): about a second of one core in wasm.
+pub const REFERENCE_WORK_MAX: usize = 1 << 28;
+/// Least noise of a run that has some, in units of the length of an update (no unit): less hides
+/// nothing, with an epsilon of tens of thousands for one update.
+pub const PRIVACY_NOISE_MIN: f32 = 0.01;
+/// Most noise of a run, in units of the length of an update (no unit): arbitrary, sane; no million
+/// members would learn from it.
+pub const PRIVACY_NOISE_MAX: f32 = 1_000.0;
+/// Shortest length to which a run shortens updates before noise (no unit): far below what training
+/// changes, far above the smallest numbers of single precision.
+pub const PRIVACY_CLIP_MIN: f32 = 1.0e-6;
+/// Largest delta of a run with noise (no unit, a probability): a larger one promises nothing.
+pub const PRIVACY_DELTA_MAX: f32 = 0.01;
 /// Updates of one author for one base that are fetched and proposed from (count): an honest author
 /// has one; a second, for one whose blob was lost.
 pub const UPDATES_PER_AUTHOR_MAX: usize = 2;

@@ -31,7 +31,7 @@ const ITEM_HEAD_BYTES: usize = 5;
 const HEADS_BYTES: usize = 64;
 
 /// The request-response protocol between two nodes.
-pub const SYNC_PROTOCOL: &str = "/synaptic-mesh/sync/5";
+pub const SYNC_PROTOCOL: &str = "/synaptic-mesh/sync/6";
 
 /// The request-response protocol between members of a group: a [`crate::group::Packet`] each way
 /// there, a [`crate::group::Receipt`] each way back.

@@ -42,7 +42,9 @@ mod leaving;
 #[cfg(feature = "sim")]
 mod lying;
 mod mixing;
+mod numbered;
 mod offence;
+mod own;
 mod peers;
 mod polling;
 mod proving;

@@ -7,34 +7,46 @@
 //! node has the same entries.
 //!
 //! ```text
-//!  entries     1 2 3 4 | 5 6 7 | 8 9 10 11 | 12 13      a chunk is closed at 16 KiB, for ever
-//!              chunk 0   chunk 1   chunk 2     tail
-//!                 \         |        /          /
-//!                  manifest of height 13: ids of the chunks, the tail, where deciding goes on
-//!                           |
-//!                  its digest is part of what members sign of checkpoint 13
+//!  entries        1 2 3 4 | 5 6 7 | 8 9 10 11 | 12 13 | 14 15 16 17 | 18 19
+//!                 chunk     chunk   chunk       chunk   chunk         tail
+//!  generations    ------ the first ---------->| state of 11           a chunk is closed at 16 KiB,
+//!                                             |--- the second --->    a generation at 4 MiB
+//!  manifest of height 19: both generations, the tail, where deciding goes on;
+//!                         its digest is part of what members sign of checkpoint 19
 //! ```
 //!
+//! Entries are not kept for ever. When those of a generation have grown to
+//! [`limits::SNAPSHOT_GENERATION_BYTES`], the next one begins with the [`Start`] that they lead to:
+//! the ledger, the peaks over all decisions, how far chains are covered. When a third one begins,
+//! the first is forgotten, by everybody at the same height. So what is remembered is between one
+//! and two generations long, whatever happened before.
+//!
 //! So one certificate, reached from the genesis through every change of committee as in a proof,
-//! covers the manifest, and the manifest names each chunk by its hash: a part is checked when it
-//! comes, from whomever, and a wrong one shows who sent it. Chunks are blobs, fetched, stored and
+//! covers the manifest, and the manifest names each part by its hash: a part is checked when it
+//! comes, from whomever, and a wrong one shows who sent it. Parts are blobs, fetched, stored and
 //! served as any other.
 //!
-//! Cost: appending an entry hashes it once; a manifest hashes 36 bytes for each chunk.
+//! Cost: appending an entry hashes it once; a manifest hashes 36 bytes for each part; a new
+//! generation takes a walk over the ledger.
+
+use std::collections::BTreeSet;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use crate::consensus::{Checkpoint, Item, Onward};
+use crate::consensus::{Base, Checkpoint, Item, Onward};
 use crate::crypto::hash::Digest;
 use crate::dag::cbor::{self, Bounds};
 use crate::dag::vote::Decision;
-use crate::dag::{BlobId, Layer};
+use crate::dag::{BlobId, Citation, Coverage, Layer, VertexId};
 use crate::limits;
 
+/// Generations that are remembered (count): a decision is, for one more at least.
+const GENERATIONS: usize = 2;
+
 /// Domain of the digests of manifests.
-const MANIFEST_DOMAIN: &str = "synaptic-mesh 2026 snapshot v1";
+const MANIFEST_DOMAIN: &str = "synaptic-mesh 2026 snapshot v2";
 
 /// Why a snapshot was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -111,34 +123,66 @@ pub struct Entry {
     pub layer: Layer,
 }
 
+/// Everything up to a height that whoever goes on from there needs, beside vertices.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Start {
+    /// What the engine goes on from.
+    pub base: Base,
+    /// How far chains are covered.
+    pub coverage: Coverage,
+    /// Vertices that are needed whole, ascending: what layers up to there name.
+    pub lasting: Vec<VertexId>,
+}
+
+/// Entries that are forgotten together.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Generation {
+    /// The height of the last entry before them; 0 if they are the first of all.
+    pub height: u64,
+    /// Parts of the encoded [`Start`] at that height, in their order; none if they are the first.
+    pub start: Vec<BlobId>,
+    /// Closed chunks, in their order.
+    pub chunks: Vec<BlobId>,
+}
+
 /// Everything up to a height, in as many bytes as one answer takes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// The height of the last entry.
-    pub height: u64,
-    /// Closed chunks, in their order.
-    pub chunks: Vec<BlobId>,
-    /// Encoded entries after them.
-    pub tail: Vec<ByteBuf>,
+    /// What there is to hand out.
+    pub log: Log,
     /// Where deciding goes on.
     pub onward: Onward,
 }
 
-/// The entries so far, as far as they have to be remembered.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The entries that are remembered, by the names of what holds them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Log {
     /// The height of the last entry.
     pub height: u64,
-    chunks: Vec<BlobId>,
+    /// One or two.
+    generations: Vec<Generation>,
+    /// Bytes of the entries of the last generation.
+    bytes: u64,
+    /// Encoded entries after the last chunk.
     tail: Vec<ByteBuf>,
 }
+
+/// A part of what is handed out, with its name.
+pub type Part = (BlobId, Vec<u8>);
 
 impl Entry {
     /// Its canonical bytes.
     fn encode(&self) -> Vec<u8> {
         encode(self)
+    }
+
+    /// What an engine replays.
+    pub fn step(&self) -> (Checkpoint, Vec<Decision>) {
+        (self.checkpoint.clone(), self.decisions.clone())
     }
 
     /// Reads canonical bytes that were certified.
@@ -170,41 +214,111 @@ impl Manifest {
             return Err(Error::Digest { what: "a manifest" });
         }
         let manifest: Self = decode(bytes, limits::RESPONSE_BYTES_MAX)?;
-        if manifest.height != sealed.height {
+        if manifest.log.height != sealed.height {
             return Err(Error::broken("a manifest is of another height than its checkpoint"));
         }
+        manifest.log.check()?;
         Ok(manifest)
     }
 }
 
-impl Log {
-    /// Adds an entry. When that closes a chunk, gives the chunk and its bytes.
-    pub fn push(&mut self, entry: &Entry) -> Option<(BlobId, Vec<u8>)> {
-        self.height = entry.checkpoint.height;
-        self.tail.push(ByteBuf::from(entry.encode()));
-        let bytes: usize = self.tail.iter().map(|entry| entry.len()).sum();
-        if bytes < limits::SNAPSHOT_CHUNK_BYTES {
-            return None;
-        }
-        let chunk = encode(&std::mem::take(&mut self.tail));
-        let id = BlobId::of(&chunk);
-        self.chunks.push(id);
-        Some((id, chunk))
+impl Start {
+    /// What an engine goes on from, and the last covered vertices of authors there.
+    pub fn footing(&self) -> (Base, Vec<Citation>) {
+        (self.base.clone(), self.coverage.tips().copied().collect())
     }
 
-    /// Closed chunks, in their order.
-    pub fn chunks(&self) -> &[BlobId] {
-        &self.chunks
-    }
-
-    /// All entries, out of the contents of the closed chunks.
+    /// Reads the parts of one, whose names were compared.
     ///
     /// # Errors
-    /// [`Error::Broken`] when these are not the chunks.
-    pub fn entries(&self, chunks: &[Vec<u8>]) -> Result<Vec<Entry>, Error> {
-        if !self.chunks.iter().copied().eq(chunks.iter().map(|chunk| BlobId::of(chunk))) {
-            return Err(Error::broken("a chunk is missing or damaged"));
+    /// [`Error::Broken`].
+    pub fn decode(parts: &[Vec<u8>]) -> Result<Self, Error> {
+        decode(&parts.concat(), limits::SNAPSHOT_START_BYTES_MAX)
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { height: 0, generations: vec![Generation::default()], bytes: 0, tail: Vec::new() }
+    }
+}
+
+impl Log {
+    /// Adds an entry. When that closes a chunk, gives it.
+    pub fn push(&mut self, entry: &Entry) -> Option<Part> {
+        self.height = entry.checkpoint.height;
+        let entry = entry.encode();
+        self.bytes = self.bytes.saturating_add(u64::try_from(entry.len()).unwrap_or(u64::MAX));
+        self.tail.push(ByteBuf::from(entry));
+        let bytes: usize = self.tail.iter().map(|entry| entry.len()).sum();
+        (bytes >= limits::SNAPSHOT_CHUNK_BYTES).then(|| self.close_chunk())
+    }
+
+    fn close_chunk(&mut self) -> Part {
+        let chunk = encode(&std::mem::take(&mut self.tail));
+        let id = BlobId::of(&chunk);
+        if let Some(last) = self.generations.last_mut() {
+            last.chunks.push(id);
         }
+        (id, chunk)
+    }
+
+    /// Whether a generation has to begin after the entry that was added last: its own has as many
+    /// bytes as one may have, `bytes_max`.
+    pub fn is_full(&self, bytes_max: u64) -> bool {
+        self.bytes >= bytes_max
+    }
+
+    /// Begins a generation with what the entries so far lead to, and forgets the one before the
+    /// last. Gives the parts that are new.
+    pub fn begin(&mut self, start: &Start) -> Vec<Part> {
+        let mut parts = Vec::new();
+        if !self.tail.is_empty() {
+            parts.push(self.close_chunk());
+        }
+        let bytes = encode(start);
+        let pieces = bytes.chunks(limits::SNAPSHOT_CHUNK_BYTES);
+        let of_start: Vec<Part> = pieces.map(|piece| (BlobId::of(piece), piece.to_vec())).collect();
+        let (height, start) = (self.height, of_start.iter().map(|(id, _)| *id).collect());
+        self.generations.push(Generation { height, start, chunks: Vec::new() });
+        self.bytes = 0;
+        if self.generations.len() > GENERATIONS {
+            self.generations.remove(0);
+        }
+        parts.extend(of_start);
+        parts
+    }
+
+    /// The heights after which the generations begin, in their order.
+    pub fn begins(&self) -> impl Iterator<Item = u64> {
+        self.generations.iter().map(|generation| generation.height)
+    }
+
+    /// Parts that [`Log::read`] reads, in their order.
+    pub fn needed(&self) -> Vec<BlobId> {
+        let first = self.generations.iter().take(1).flat_map(|first| &first.start);
+        let chunks = self.generations.iter().flat_map(|generation| &generation.chunks);
+        first.chain(chunks).copied().collect()
+    }
+
+    /// All parts.
+    pub fn parts(&self) -> impl Iterator<Item = BlobId> {
+        let of = |generation: &Generation| [&generation.start[..], &generation.chunks].concat();
+        self.generations.iter().flat_map(of)
+    }
+
+    /// What entries go on from, and all entries, out of the contents of the parts that are
+    /// [needed](Log::needed).
+    ///
+    /// # Errors
+    /// [`Error::Broken`] when these are not the parts.
+    pub fn read(&self, parts: &[Vec<u8>]) -> Result<(Option<Start>, Vec<Entry>), Error> {
+        if !self.needed().into_iter().eq(parts.iter().map(|part| BlobId::of(part))) {
+            return Err(Error::broken("a part is missing or damaged"));
+        }
+        let count = self.generations.first().map_or(0, |first| first.start.len());
+        let (first, chunks) = parts.split_at(count.min(parts.len()));
+        let start = (!first.is_empty()).then(|| Start::decode(first)).transpose()?;
         let mut entries = Vec::new();
         for chunk in chunks {
             entries.extend(entries_of(chunk)?);
@@ -212,19 +326,27 @@ impl Log {
         for bytes in &self.tail {
             entries.push(Entry::decode(bytes)?);
         }
-        Ok(entries)
+        let of_start = start.as_ref().map_or(0, |start| start.base.checkpoint.height);
+        if self.begins().next() != Some(of_start) {
+            return Err(Error::broken("a generation begins at another height than its start"));
+        }
+        Ok((start, entries))
     }
 
     /// What there is to hand out now.
     pub fn manifest(&self, onward: Onward) -> Manifest {
-        let (height, chunks, tail) = (self.height, self.chunks.clone(), self.tail.clone());
-        Manifest { height, chunks, tail, onward }
+        Manifest { log: self.clone(), onward }
     }
 
-    /// The log of who was handed a manifest with all its chunks.
-    pub fn of(manifest: &Manifest) -> Self {
-        let Manifest { height, chunks, tail, .. } = manifest.clone();
-        Self { height, chunks, tail }
+    /// Whether generations follow one another as they do everywhere.
+    fn check(&self) -> Result<(), Error> {
+        let begins: Vec<u64> = self.begins().chain([self.height.saturating_add(1)]).collect();
+        let ascends = begins.iter().zip(begins.iter().skip(1)).all(|(left, right)| left < right);
+        let starts = self.generations.iter().all(|of| (of.height == 0) == of.start.is_empty());
+        if (1..=GENERATIONS).contains(&self.generations.len()) && ascends && starts {
+            return Ok(());
+        }
+        Err(Error::broken("its generations do not follow one another"))
     }
 }
 
@@ -237,15 +359,39 @@ pub fn entries_of(chunk: &[u8]) -> Result<Vec<Entry>, Error> {
     entries.iter().map(|bytes| Entry::decode(bytes)).collect()
 }
 
-/// Checks that entries are all those up to a certified checkpoint, each on top of the one before.
+/// How far chains are covered after these.
+pub fn coverage_of<'a>(
+    start: Option<&Start>,
+    entries: impl IntoIterator<Item = &'a Entry>,
+) -> Coverage {
+    let first = start.map(|start| start.coverage.clone()).unwrap_or_default();
+    first.then(entries.into_iter().map(|entry| &entry.layer))
+}
+
+/// Vertices that these name, and that are needed whole.
+pub fn lasting_of(start: Option<&Start>, entries: &[Entry]) -> BTreeSet<VertexId> {
+    let of_start = start.into_iter().flat_map(|start| &start.lasting);
+    let of_layers = entries.iter().flat_map(|entry| &entry.layer.lasting);
+    of_start.chain(of_layers).copied().collect()
+}
+
+/// Checks that entries are all those from a start up to a certified checkpoint, each on top of the
+/// one before.
 ///
 /// # Errors
 /// [`Error::Broken`].
-pub fn check_chain(entries: &[Entry], certified: &Checkpoint) -> Result<(), Error> {
-    let (mut prev, mut decided) = ([0; 32], 0);
-    for (entry, height) in entries.iter().zip(1..) {
+pub fn check_chain(
+    start: Option<&Start>,
+    entries: &[Entry],
+    certified: &Checkpoint,
+) -> Result<(), Error> {
+    let first = start.map(|start| &start.base.checkpoint);
+    let mut prev = first.map_or([0; 32], Checkpoint::id);
+    let (height, mut decided) = first.map_or((0, 0), |first| (first.height, first.decided));
+    for (entry, height) in entries.iter().zip(height.saturating_add(1)..) {
         let checkpoint = &entry.checkpoint;
-        decided += u64::try_from(entry.decisions.len()).unwrap_or(u64::MAX);
+        let more = u64::try_from(entry.decisions.len()).unwrap_or(u64::MAX);
+        decided = u64::saturating_add(decided, more);
         if (checkpoint.height, checkpoint.prev, checkpoint.decided) != (height, prev, decided) {
             return Err(Error::broken("a checkpoint does not follow from the one before"));
         }

@@ -149,7 +149,7 @@ fn every_platform_computes_the_same_bits() {
         for rule in Rule::ALL {
             let byzantine = if rule == Rule::Mean { 0 } else { byzantine };
             for radius in [0.0, 1.5] {
-                let settings = Settings { rule, byzantine, radius };
+                let settings = Settings { rule, byzantine, radius, mixing: false };
                 let result = settings.aggregate(updates(&rows)).unwrap();
                 bytes.extend(result.iter().flat_map(|value| value.to_le_bytes()));
             }
@@ -180,19 +180,19 @@ fn robust_rules_hold_where_the_mean_does_not() {
         for _ in 0..20 {
             let mut rows = besieged(&mut rng, count);
             rng.shuffle(&mut rows);
-            let settings = Settings { rule, byzantine, radius: 0.0 };
+            let settings = Settings { rule, byzantine, radius: 0.0, mixing: false };
             let held = far(settings.aggregate(updates(&rows)).unwrap());
             assert!(held < 1.6, "{}: {held}", rule.name());
-            let plain = Settings { rule: Rule::Mean, byzantine: 0, radius: 0.0 };
+            let plain = Settings { rule: Rule::Mean, byzantine: 0, radius: 0.0, mixing: false };
             assert!(far(plain.aggregate(updates(&rows)).unwrap()) > 4.0, "the control");
         }
     }
     // Without a word about hostile updates the bounded rules hold no better.
     let rows = besieged(&mut rng, 3);
-    let blind = Settings { rule: Rule::TrimmedMean, byzantine: 0, radius: 0.0 };
+    let blind = Settings { rule: Rule::TrimmedMean, byzantine: 0, radius: 0.0, mixing: false };
     assert!(far(blind.aggregate(updates(&rows)).unwrap()) > 4.0);
     // And more than were bargained for break them.
-    let more = Settings { rule: Rule::Median, byzantine: 3, radius: 0.0 };
+    let more = Settings { rule: Rule::Median, byzantine: 3, radius: 0.0, mixing: false };
     assert!(far(more.aggregate(updates(&besieged(&mut rng, 6))).unwrap()) > 4.0);
 }
 
@@ -207,7 +207,7 @@ fn updates_of_zeros_hold_no_rule_at_no_change() {
             let mut rows = besieged(&mut rng, count);
             rows[..count].fill(vec![0.0; 20]);
             rng.shuffle(&mut rows);
-            let settings = Settings { rule, byzantine: lazy, radius: 0.0 };
+            let settings = Settings { rule, byzantine: lazy, radius: 0.0, mixing: false };
             let result = settings.aggregate(updates(&rows)).unwrap();
             let mean = result.iter().sum::<f64>() / 20.0;
             assert!(mean > 0.6, "{}: {mean} with {lazy} of zeros", rule.name());
@@ -240,7 +240,7 @@ fn what_cannot_be_aggregated_has_a_code() {
     for empty in [Updates::new(0), Updates::new(3)] {
         assert_eq!((empty.len(), empty.is_empty(), mean(&empty).is_err()), (0, true, true));
         for rule in Rule::ALL {
-            let settings = Settings { rule, byzantine: 0, radius: 0.0 };
+            let settings = Settings { rule, byzantine: 0, radius: 0.0, mixing: false };
             assert_eq!(settings.aggregate(empty.clone()).unwrap_err().code(), "aggregation-few");
         }
     }
@@ -255,7 +255,7 @@ fn what_cannot_be_aggregated_has_a_code() {
         let code = centered_clipping(&given, None, steps).unwrap_err().code();
         assert_eq!(code, "aggregation-setting");
     }
-    let settings = Settings { rule: Rule::Median, byzantine: 0, radius: 0.0 };
+    let settings = Settings { rule: Rule::Median, byzantine: 0, radius: 0.0, mixing: false };
     for bad in [
         Settings { rule: Rule::Mean, byzantine: 1, ..settings },
         Settings { radius: -1.0, ..settings },
@@ -276,14 +276,14 @@ fn each_rule_asks_for_the_updates_it_needs() {
         (Rule::CenteredClipping, 5),
         (Rule::Bulyan, 11),
     ] {
-        let settings = Settings { rule, byzantine: 2, radius: 0.0 };
+        let settings = Settings { rule, byzantine: 2, radius: 0.0, mixing: false };
         assert_eq!(settings.needs(), Ok(needed));
         let rows = |n: usize| Draw::new("few").rows(n, 3);
         assert!(settings.aggregate(updates(&rows(needed))).is_ok());
         let refused = settings.aggregate(updates(&rows(needed - 1))).unwrap_err();
         assert_eq!(refused, Error::TooFew { found: needed - 1, needed, byzantine: 2 });
     }
-    let most = Settings { rule: Rule::Bulyan, byzantine: u32::MAX, radius: 0.0 };
+    let most = Settings { rule: Rule::Bulyan, byzantine: u32::MAX, radius: 0.0, mixing: false };
     let given = updates(&[vec![1.0]]);
     assert!(most.aggregate(given.clone()).is_err());
     for bound in [1, usize::MAX / 2, usize::MAX] {
@@ -313,11 +313,37 @@ fn there_is_a_bound_on_updates() {
 fn updates_without_length_change_nothing() {
     let zeros = updates(&[vec![0.0; 3], vec![0.0; 3], vec![0.0; 3]]);
     for rule in Rule::ALL {
-        let settings = Settings { rule, byzantine: 0, radius: 0.0 };
+        let settings = Settings { rule, byzantine: 0, radius: 0.0, mixing: false };
         assert_eq!(settings.aggregate(zeros.clone()).unwrap(), [0.0; 3], "{}", rule.name());
     }
     assert_eq!(fltrust(&zeros, &[1.0, 0.0, 0.0]).unwrap(), [0.0; 3]);
     // Nor does trust when everything points away from what is trusted.
     let away = updates(&[vec![-1.0, 0.5]]);
     assert_eq!(fltrust(&away, &[1.0, 0.0]).unwrap(), [0.0; 2]);
+}
+
+/// A run's mixing is what byzfl's is, between clipping and the rule; against nobody it is refused.
+#[test]
+fn a_rule_with_mixing_is_the_rule_of_mixed_updates() {
+    let mut draw = Draw::new("mixing");
+    for rule in Rule::ALL.into_iter().filter(|rule| *rule != Rule::Mean) {
+        let rows = draw.rows(11, 6);
+        let settings = Settings { rule, byzantine: 2, radius: 0.0, mixing: true };
+        let mut mixed = updates(&rows);
+        mixed.clip_adaptively(2).unwrap();
+        mixed.mix_nearest(2).unwrap();
+        // Longer than any update, so that nothing is shortened once more.
+        let plain = Settings { radius: 1.0e6, mixing: false, ..settings };
+        let expected = plain.aggregate(mixed).unwrap();
+        assert_eq!(settings.aggregate(updates(&rows)), Ok(expected.clone()), "{}", rule.name());
+        let without = Settings { mixing: false, ..settings }.aggregate(updates(&rows)).unwrap();
+        assert_ne!(without, expected, "{}: the control", rule.name());
+        let nobody = Settings { byzantine: 0, ..settings };
+        assert_eq!(nobody.needs().unwrap_err().code(), "aggregation-setting");
+    }
+    let settings = Settings { rule: Rule::Median, byzantine: 1, radius: 0.0, mixing: true };
+    let plain = Settings { mixing: false, ..settings };
+    let large = limits::NEURAL_PARAMETERS_MAX;
+    assert_eq!((plain.updates_max(large), settings.updates_max(large)), (32, 16));
+    assert_eq!(settings.updates_max(1), limits::AGGREGATION_COMPARED_MAX);
 }

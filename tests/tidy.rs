@@ -11,7 +11,7 @@ use std::{fs, path::Path};
 const FLOORS: &[&[&str]] = &[
     &["limits", "clock", "math", "rng", "rate", "units", "simd"],
     &["crypto", "tensor"],
-    &["neural", "aggregation", "compression"],
+    &["neural", "aggregation", "compression", "privacy"],
     &["identity", "dag", "sync", "ledger", "consensus", "sampling", "genesis", "snapshot"],
     &["federated", "group"],
     &["message", "event", "effect", "node"],

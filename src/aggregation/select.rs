@@ -82,11 +82,13 @@ impl Updates {
             places.sort_unstable();
             places
         };
-        let mixed: Vec<Vec<f64>> =
-            self.distances().iter().map(|line| self.mean_of(&nearest(line))).collect();
-        for (row, mixed) in self.rows_mut().zip(mixed) {
-            super::clip::write(row, mixed);
+        let mut mixed = Self::with_room(self.parameters(), self.len());
+        let mut row = vec![0.0; self.parameters()];
+        for line in self.distances() {
+            super::clip::write(&mut row, self.mean_of(&nearest(&line)));
+            mixed.push(&row)?;
         }
+        *self = mixed;
         Ok(())
     }
 }

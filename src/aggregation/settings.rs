@@ -91,6 +91,16 @@ pub struct Settings {
     /// The length from which updates are shortened to it first; 0 lets the updates' own lengths
     /// decide, by [`Updates::clip_adaptively`].
     pub radius: f32,
+    /// Whether each update becomes the mean of its `n - byzantine` nearest before the rule sees it,
+    /// by [`Updates::mix_nearest`]: where members' rows differ, honest updates become alike.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub mixing: bool,
+}
+
+/// None has one encoding: no field.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_off(mixing: &bool) -> bool {
+    !mixing
 }
 
 impl Settings {
@@ -98,12 +108,17 @@ impl Settings {
     ///
     /// # Errors
     /// [`Error::Setting`] for hostile updates under a mean, or more than can be counted, and for a
-    /// radius that is negative or not finite.
+    /// radius that is negative or not finite, and for mixing against nobody.
     pub fn needs(&self) -> Result<usize, Error> {
         if !(self.radius >= 0.0 && self.radius.is_finite()) {
             let expected = "a finite number over 0, or 0 for the updates' own lengths";
             let value = f64::from(self.radius);
             return Err(Error::Setting { what: "the clipping radius", value, expected });
+        }
+        if self.mixing && (self.rule == Rule::Mean || self.byzantine == 0) {
+            let expected = "1 or more where updates are mixed, and a rule other than the mean";
+            let value = f64::from(self.byzantine);
+            return Err(Error::Setting { what: "the number of hostile updates", value, expected });
         }
         let byzantine = usize::try_from(self.byzantine).ok();
         let needed = byzantine.and_then(|byzantine| self.rule.needs(byzantine));
@@ -118,12 +133,16 @@ impl Settings {
         let most = match self.rule {
             Rule::Mean => return limits::AGGREGATE_UPDATES_MAX,
             Rule::Krum | Rule::MultiKrum | Rule::Bulyan => limits::AGGREGATION_COMPARED_MAX,
+            _ if self.mixing => limits::AGGREGATION_COMPARED_MAX,
             _ => limits::AGGREGATE_UPDATES_MAX,
         };
-        most.min(limits::AGGREGATION_VALUES_MAX / parameters.max(1))
+        // What is mixed stands beside what it is mixed of.
+        let copies = if self.mixing { 2 } else { 1 };
+        most.min(limits::AGGREGATION_VALUES_MAX / copies / parameters.max(1))
     }
 
-    /// Clips the updates and aggregates them. The mean is taken of the updates as they are.
+    /// Clips the updates, mixes them if they shall be, and aggregates them. The mean is
+    /// taken of the updates as they are.
     ///
     /// # Errors
     /// As [`Settings::needs`], and [`Error::TooFew`].
@@ -138,6 +157,9 @@ impl Settings {
             updates.clip(f64::from(self.radius))?;
         } else {
             updates.clip_adaptively(byzantine)?;
+        }
+        if self.mixing {
+            updates.mix_nearest(byzantine)?;
         }
         match self.rule {
             Rule::Mean => mean(&updates),

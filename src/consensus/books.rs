@@ -193,13 +193,14 @@ impl State {
             self.settled.insert(decision.0);
             self.uncut.remove(decision);
             self.mmr.append(&leaf(decision));
-            self.leaves.push(*decision);
+            self.leaves.push_back(*decision);
         }
+        let last = self.last_checkpoint();
         let checkpoint = Checkpoint {
             network: self.network,
             epoch: self.epoch(),
-            height: self.checkpoints.last().map_or(1, |last| last.height + 1),
-            prev: self.checkpoints.last().map_or([0; 32], Checkpoint::id),
+            height: last.map_or(1, |last| last.height + 1),
+            prev: last.map_or([0; 32], Checkpoint::id),
             state_root: cut.state_root,
             decided: self.mmr.len(),
             decided_root: self.mmr.root(),
@@ -207,16 +208,16 @@ impl State {
             next,
             snapshot: [0; 32],
         };
-        self.checkpoints.push(checkpoint.clone());
+        self.checkpoints.insert(checkpoint.height, checkpoint.clone());
         self.cut_ms = now.mono_ms;
+        self.books.certified = self.books.after(&cut.decisions, &self.items);
         let step = self.step(checkpoint, cut, leader);
         out.push(Output::Checkpoint(Box::new(step)));
-        self.certify(cut, now);
+        self.go_on_from_certified(cut, now);
     }
 
-    /// Moves the certified state on, and the current one with it.
-    fn certify(&mut self, cut: &Cut, now: Now) {
-        self.books.certified = self.books.after(&cut.decisions, &self.items);
+    /// Moves the current state on to what follows from the certified one.
+    fn go_on_from_certified(&mut self, cut: &Cut, now: Now) {
         self.books.current = self.books.certified.clone();
         self.books.judged.clear();
         let order = std::mem::take(&mut self.books.order);

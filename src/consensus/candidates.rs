@@ -7,7 +7,7 @@
 //! possible; or a vote for it. Honest members with the same decisions find the same items possible,
 //! so what nobody can ever vote for holds up nobody.
 
-use super::{Committee, Item, State};
+use super::{Committee, Item, Record, State};
 use crate::clock::Now;
 use crate::crypto::hash::Digest;
 use crate::dag::VertexId;
@@ -16,10 +16,32 @@ use crate::identity::AuthorId;
 use crate::{ledger, limits};
 
 impl State {
-    /// Takes in an item of a vertex.
-    pub(super) fn enter(&mut self, item: Item, committee: &Committee, now: Now) {
+    /// Takes in an item of the vertex at this position of its author.
+    pub(super) fn enter(&mut self, item: Item, seq: u64, committee: &Committee, now: Now) {
+        let open = item.keys.iter().all(|key| self.decided(key).is_none());
+        if open && !self.reopened.remove(&item.id) && self.is_over(&item, seq) {
+            return;
+        }
+        self.admit(item, seq, committee, now);
+    }
+
+    /// Takes in an item that a decided block names, whatever is known of it here.
+    pub fn supply(&mut self, record: &Record, now: Now) {
+        let Some(committee) = self.committee.clone() else { return };
+        let lacking = self.lacking();
+        for item in record.items.iter().filter(|_| lacking.contains(&record.id)) {
+            if !self.items.contains_key(&item.id) {
+                self.admit(item.clone(), record.seq, &committee, now);
+            }
+        }
+    }
+
+    fn admit(&mut self, item: Item, seq: u64, committee: &Committee, now: Now) {
         let (id, keys) = (item.id, item.keys.clone());
         let open = keys.iter().all(|key| self.decided(key).is_none());
+        if open {
+            self.positions.insert(id, seq);
+        }
         if item.author == self.me && item.operation.is_some() && open {
             self.mine.push(id);
         }

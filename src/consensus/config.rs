@@ -25,8 +25,33 @@ impl Default for Config {
             timeout_ms_max: 4_000,
             timeout_ms_first: 300,
             checkpoint_decisions: 128,
-            checkpoint_ms: 10_000,
+            checkpoint_ms: checkpoint_ms(),
             stalled_ms: 5_000,
         }
     }
+}
+
+/// Time after which a checkpoint is due, unless somebody says otherwise (milliseconds).
+const CHECKPOINT_MS: u64 = 10_000;
+
+#[cfg(feature = "sim")]
+thread_local! {
+    static HASTENED: std::cell::Cell<Option<u64>> = const { std::cell::Cell::new(None) };
+}
+
+/// Lets checkpoints be due sooner in engines that are made on this thread from now on, for
+/// simulations that are too short for the time of the product; or not any more.
+#[cfg(feature = "sim")]
+pub(crate) fn hasten_checkpoints(checkpoint_ms: Option<u64>) {
+    HASTENED.set(checkpoint_ms);
+}
+
+#[cfg(feature = "sim")]
+fn checkpoint_ms() -> u64 {
+    HASTENED.get().unwrap_or(CHECKPOINT_MS)
+}
+
+#[cfg(not(feature = "sim"))]
+const fn checkpoint_ms() -> u64 {
+    CHECKPOINT_MS
 }

@@ -9,7 +9,7 @@ use crate::dag::vote::{ConflictKey, Decision, ItemId, Vote};
 impl State {
     /// Counts a vote for a key that is not decided.
     pub(super) fn count_fast(&mut self, key: &ConflictKey, vote: &Vote, place: usize, now: Now) {
-        if self.decided(key).is_some() {
+        if self.decided(key).is_some() || self.is_of_forgotten(key, vote) {
             return;
         }
         let said = self.keys.entry(*key).or_default();
@@ -28,6 +28,18 @@ impl State {
             // Who locks it may know more, and what a quorum locked is possible.
             self.reconsider(item, now);
         }
+    }
+
+    /// Whether a vote is about what was decided before what is remembered: who voted had an item
+    /// that claims the key in its past, so that was here.
+    fn is_of_forgotten(&self, key: &ConflictKey, vote: &Vote) -> bool {
+        let is_known = match vote {
+            Vote::Lock(Decision(_, item)) | Vote::Commit(Decision(_, item)) => {
+                self.items.contains_key(item)
+            }
+            _ => self.keys.get(key).is_some_and(Key::is_claimed),
+        };
+        self.forgotten > 0 && !is_known
     }
 
     /// Leaves a key to the slow path, if a quorum has reported it.

@@ -4,7 +4,8 @@
 //! number, largest first; the root hashes the number and the peaks. Appending costs O(log n)
 //! hashes. Idea: P. Todd, *Merkle Mountain Ranges* (opentimestamps-server, 2012). Leaf, node and
 //! root have domains of their own, so that none passes for another (RFC 6962, section 2.1), and
-//! the number in the root fixes the shape. Nothing is ever removed.
+//! the number in the root fixes the shape. Leaves are never removed from the list; who needs no
+//! more proofs of the first ones may forget their hashes, all but the peaks over them.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,11 +19,34 @@ const ROOT_DOMAIN: &str = "synaptic-mesh 2026 mmr root v1";
 /// One hash of the range.
 pub type Hash = [u8; 32];
 
-/// A list of leaves with all the hashes over them: 64 bytes a leaf.
+/// A list of leaves with the hashes over them: 64 bytes for each leaf that can be proven.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mmr {
-    /// Hashes by height, each row from the left.
-    rows: Vec<Vec<Hash>>,
+    /// Hashes by height.
+    rows: Vec<Row>,
+}
+
+/// The hashes of one height, from the left.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Row {
+    /// Hashes that are not kept (count), an even number: whatever is kept has its sibling.
+    forgotten: u64,
+    kept: Vec<Hash>,
+}
+
+impl Row {
+    fn len(&self) -> u64 {
+        self.forgotten + u64::try_from(self.kept.len()).unwrap_or(u64::MAX)
+    }
+
+    fn get(&self, at: u64) -> Option<&Hash> {
+        self.kept.get(usize::try_from(at.checked_sub(self.forgotten)?).ok()?)
+    }
+
+    /// The last hash, if it is the left one of its pair.
+    fn peak(&self) -> Option<&Hash> {
+        self.kept.last().filter(|_| self.len() % 2 == 1)
+    }
 }
 
 /// Why a leaf is in a list: the hashes beside its path, from the leaf to the root.
@@ -42,9 +66,25 @@ pub struct Path {
 }
 
 impl Mmr {
+    /// A list of so many leaves of which nothing but the peaks is known, from the left.
+    ///
+    /// `None` when these are not as many peaks as the list has.
+    pub fn of_peaks(leaves: u64, peaks: &[Hash]) -> Option<Self> {
+        if usize::try_from(leaves.count_ones()) != Ok(peaks.len()) {
+            return None;
+        }
+        let mut left = peaks.iter().rev();
+        let row = |height| {
+            let len = leaves >> height;
+            let kept = (len % 2 == 1).then(|| left.next().copied()).flatten();
+            Row { forgotten: len & !1, kept: kept.into_iter().collect() }
+        };
+        Some(Self { rows: (0..u64::BITS - leaves.leading_zeros()).map(row).collect() })
+    }
+
     /// Leaves (count).
     pub fn len(&self) -> u64 {
-        self.rows.first().map_or(0, |row| u64::try_from(row.len()).unwrap_or(u64::MAX))
+        self.rows.first().map_or(0, Row::len)
     }
 
     /// Whether it has no leaves.
@@ -57,15 +97,14 @@ impl Mmr {
         let mut hash = leaf_hash(leaf);
         for height in 0.. {
             if self.rows.len() == height {
-                self.rows.push(Vec::new());
+                self.rows.push(Row::default());
             }
             let Some(row) = self.rows.get_mut(height) else { return };
-            row.push(hash);
+            row.kept.push(hash);
             // A pair is complete: its parent is the next of the row above.
-            let [.., left, right] = row.as_slice() else { return };
-            if row.len() % 2 == 1 {
+            let (false, [.., left, right]) = (row.len() % 2 == 1, row.kept.as_slice()) else {
                 return;
-            }
+            };
             hash = node_hash(left, right);
         }
     }
@@ -76,20 +115,42 @@ impl Mmr {
     }
 
     /// The tops of the mountains, from the left.
-    fn peaks(&self) -> Vec<Hash> {
-        let tops = self.rows.iter().rev().filter(|row| row.len() % 2 == 1);
-        tops.filter_map(|row| row.last()).copied().collect()
+    pub fn peaks(&self) -> Vec<Hash> {
+        self.rows.iter().rev().filter_map(Row::peak).copied().collect()
     }
 
-    /// Proves that the leaf at `index` is there; `None` if there is no such leaf.
+    /// The list of the first leaves, with nothing but its peaks; `None` if those are forgotten.
+    pub fn first(&self, leaves: u64) -> Option<Self> {
+        let rows = (0..).zip(&self.rows).filter(|(height, _)| (leaves >> height) & 1 == 1);
+        let peak = |(height, row): (u32, &Row)| row.get((leaves >> height) - 1).copied();
+        let mut peaks = rows.map(peak).collect::<Option<Vec<Hash>>>()?;
+        peaks.reverse();
+        Self::of_peaks(leaves, &peaks)
+    }
+
+    /// Forgets what only proofs of the first `leaves` leaves need.
+    pub fn forget(&mut self, leaves: u64) {
+        let leaves = leaves.min(self.len());
+        for (height, row) in self.rows.iter_mut().enumerate() {
+            let forgotten = (leaves >> height) & !1;
+            let more = usize::try_from(forgotten.saturating_sub(row.forgotten)).unwrap_or(0);
+            row.kept.drain(..more.min(row.kept.len()));
+            row.forgotten = row.forgotten.max(forgotten);
+        }
+    }
+
+    /// Proves that the leaf at `index` is there; `None` if there is no such leaf, or it is
+    /// forgotten.
     pub fn prove(&self, index: u64) -> Option<Path> {
         if index >= self.len() {
             return None;
         }
-        let (mut at, mut beside) = (usize::try_from(index).ok()?, Vec::new());
+        let (mut at, mut beside) = (index, Vec::new());
         for row in &self.rows {
-            let Some(sibling) = row.get(at ^ 1) else { break };
-            beside.push(*sibling);
+            if (at ^ 1) >= row.len() {
+                break;
+            }
+            beside.push(*row.get(at ^ 1)?);
             at /= 2;
         }
         let own = self.rows.get(beside.len())?.get(at)?;
@@ -146,16 +207,21 @@ fn root_hash(leaves: u64, peaks: &[Hash]) -> Hash {
 }
 
 /// Hashes as one byte string: fewer bytes, and fewer items to bound.
-mod hashes {
+pub(super) mod hashes {
     use serde::{Deserialize, Deserializer, Serializer};
 
     use super::Hash;
 
-    pub(super) fn serialize<S: Serializer>(hashes: &[Hash], out: S) -> Result<S::Ok, S::Error> {
+    pub(in super::super) fn serialize<S: Serializer>(
+        hashes: &[Hash],
+        out: S,
+    ) -> Result<S::Ok, S::Error> {
         out.serialize_bytes(&hashes.concat())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Hash>, D::Error> {
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Vec<Hash>, D::Error> {
         let bytes = serde_bytes::ByteBuf::deserialize(from)?;
         let (hashes, rest) = bytes.as_chunks::<32>();
         if rest.is_empty() {

@@ -29,7 +29,8 @@ impl Record {
         let (mut items, mut votes) = (Vec::new(), Vec::new());
         for (index, payload) in (0..).zip(&fields.payloads) {
             let author = fields.author;
-            let mut keys = conflict_keys(&author, payload);
+            let item = ItemId(id, index);
+            let mut keys = conflict_keys(&author, &item, payload);
             if !keys.is_empty() {
                 keys.sort_unstable();
                 let (seats, operation) = match payload {
@@ -37,7 +38,7 @@ impl Record {
                     Payload::Ledger(operation) => (None, Some(operation.clone())),
                     _ => (None, None),
                 };
-                items.push(Item { id: ItemId(id, index), author, keys, seats, operation });
+                items.push(Item { id: item, author, keys, seats, operation });
             }
             if let Payload::Votes(said) = payload {
                 votes.push(said.clone());

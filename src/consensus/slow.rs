@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 use super::{Committee, Output, State};
 use crate::clock::Now;
 use crate::crypto::hash::Digest;
-use crate::dag::Citation;
 use crate::dag::vote::{Block, ConflictKey, Cut, Decision, ItemId, Locked, Vote};
+use crate::dag::{Citation, VertexId};
 use crate::identity::AuthorId;
 use crate::limits;
 
@@ -62,7 +62,11 @@ impl State {
                 self.settled.insert(key);
                 self.decide(Decision(key, *item), now, out);
             }
+            // A block of an earlier epoch is allowed again, as all that it names is decided; and
+            // the committee in it must not begin its epoch, with its votes, a second time.
+            let next = committee.epoch().checked_add(1);
             let seats = self.items.get(item).and_then(|item| item.seats.clone());
+            let seats = seats.filter(|seats| next == Some(seats.epoch));
             self.closing = seats.or(self.closing.take());
         }
         if let Some(cut) = &block.cut {
@@ -84,6 +88,17 @@ impl State {
         self.my_slots.remove(&self.slot);
         self.slot += 1;
         true
+    }
+
+    /// Vertices of items that a decided block names and that are not known here: it is executed
+    /// when they are.
+    pub fn lacking(&self) -> Vec<VertexId> {
+        let slot = self.slots.get(&self.slot).zip(self.committee());
+        let block = slot.and_then(|(slot, committee)| slot.blocks.get(&slot.committed(committee)?));
+        let cut = block.iter().flat_map(|block| &block.cut).flat_map(|cut| &cut.decisions);
+        let of_cut = cut.map(|Decision(_, item)| item);
+        let items = block.iter().flat_map(|block| &block.items).chain(of_cut);
+        items.filter(|id| !self.items.contains_key(id)).map(|id| id.0).collect()
     }
 
     /// The keys of an item that is known.
@@ -307,7 +322,9 @@ impl State {
 
     fn allows_item(&self, key: &ConflictKey, item: ItemId, committee: &Committee) -> bool {
         if let Some(decided) = self.decided(key) {
-            return decided == item;
+            // What a checkpoint holds no leader of this slot had to put forward, and somebody may
+            // have forgotten.
+            return decided == item && !self.is_certified(key);
         }
         let reported = self.is_any_block_good()
             || self.keys.get(key).is_some_and(|said| said.allows(item, committee));

@@ -1,6 +1,6 @@
 //! The engine: folds what members said, casts the own votes, reports decisions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -150,6 +150,10 @@ pub struct State {
     /// Whether this member said it.
     pub(super) closed: bool,
     pub(super) items: BTreeMap<ItemId, Item>,
+    /// Positions of the vertices of those that are not decided.
+    pub(super) positions: BTreeMap<ItemId, u64>,
+    /// Items that were open before a restart, and come again.
+    pub(super) reopened: BTreeSet<ItemId>,
     /// Own operations that are not decided, in the order of the own chain.
     pub(super) mine: Vec<ItemId>,
     /// What was said about keys that are not decided yet.
@@ -158,6 +162,7 @@ pub struct State {
     pub(super) pending: Pending,
     /// Keys about which something new was said.
     pub(super) touched: BTreeSet<ConflictKey>,
+    /// Who has which key, as far as it is remembered.
     pub(super) decided: BTreeMap<ConflictKey, ItemId>,
     /// Credits and names.
     pub(super) books: Books,
@@ -180,15 +185,19 @@ pub struct State {
     pub(super) seen: tally::Seen,
     /// Positions of each author that checkpoints cover (count).
     pub(super) covered: BTreeMap<AuthorId, u64>,
+    /// The same up to the checkpoint before which decisions are forgotten.
+    pub(super) old: BTreeMap<AuthorId, u64>,
     /// The last vertex of each member.
     pub(super) tips: BTreeMap<usize, Citation>,
     pub(super) latency: Latency,
     /// When this member last locked a key or block that is not decided.
     pub(super) asked_ms: BTreeMap<ConflictKey, u64>,
     pub(super) mmr: Mmr,
-    /// The leaves of the mountain range.
-    pub(super) leaves: Vec<Decision>,
-    pub(super) checkpoints: Vec<Checkpoint>,
+    /// The leaves of the mountain range that are remembered, and how many came before them.
+    pub(super) leaves: VecDeque<Decision>,
+    pub(super) forgotten: u64,
+    /// By height; of those before what is remembered the ones that end an epoch.
+    pub(super) checkpoints: BTreeMap<u64, Checkpoint>,
     pub(super) signatures: BTreeMap<u64, BTreeMap<AuthorId, Signature>>,
     #[cfg(test)]
     pub(super) mutant: Option<Mutant>,
@@ -218,6 +227,8 @@ impl State {
             closes: BTreeMap::new(),
             closed: false,
             items: BTreeMap::new(),
+            positions: BTreeMap::new(),
+            reopened: BTreeSet::new(),
             mine: Vec::new(),
             keys: BTreeMap::new(),
             pending: Pending::default(),
@@ -236,12 +247,14 @@ impl State {
             my_slots: BTreeMap::new(),
             seen: BTreeSet::new(),
             covered: BTreeMap::new(),
+            old: BTreeMap::new(),
             tips: BTreeMap::new(),
             latency: Latency::default(),
             asked_ms: BTreeMap::new(),
             mmr: Mmr::default(),
-            leaves: Vec::new(),
-            checkpoints: Vec::new(),
+            leaves: VecDeque::new(),
+            forgotten: 0,
+            checkpoints: BTreeMap::new(),
             signatures: BTreeMap::new(),
             #[cfg(test)]
             mutant: None,
@@ -285,14 +298,19 @@ impl State {
         self.committee.as_deref()
     }
 
-    /// Who has a key.
+    /// Who has a key, if that is remembered.
     pub fn decided(&self, key: &ConflictKey) -> Option<ItemId> {
         self.decided.get(key).copied()
     }
 
-    /// Every decision, ascending by key.
+    /// Every decision that is remembered, ascending by key.
     pub fn decisions(&self) -> impl ExactSizeIterator<Item = Decision> {
         self.decided.iter().map(|(key, item)| Decision(*key, *item))
+    }
+
+    /// Decisions that are not remembered: the first ones that checkpoints hold (count).
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     /// Keys that wait for a decision (count).
@@ -300,9 +318,20 @@ impl State {
         self.pending.len()
     }
 
-    /// Every checkpoint, by height from 1.
-    pub fn checkpoints(&self) -> &[Checkpoint] {
-        &self.checkpoints
+    /// Checkpoints by height: all since the first decision that is remembered, and of those before
+    /// the ones that end an epoch.
+    pub fn checkpoints(&self) -> impl DoubleEndedIterator<Item = &Checkpoint> {
+        self.checkpoints.values()
+    }
+
+    /// The checkpoint of a height, if it is remembered.
+    pub fn checkpoint(&self, height: u64) -> Option<&Checkpoint> {
+        self.checkpoints.get(&height)
+    }
+
+    /// The checkpoint that everything is certified up to.
+    pub fn last_checkpoint(&self) -> Option<&Checkpoint> {
+        self.checkpoints.last_key_value().map(|(_, last)| last)
     }
 
     /// Signatures that members wrote for the checkpoint of a height. They are as claimed: who
@@ -316,9 +345,9 @@ impl State {
         &self.mmr
     }
 
-    /// The leaves of [`State::mmr`], in its order.
-    pub fn certified_decisions(&self) -> &[Decision] {
-        &self.leaves
+    /// The leaves of [`State::mmr`] that are remembered, in its order.
+    pub fn certified_decisions(&self) -> impl ExactSizeIterator<Item = &Decision> {
+        self.leaves.iter()
     }
 
     /// Whether there is finality at this time.
@@ -353,7 +382,7 @@ impl State {
     fn fold(&mut self, record: &Record, committee: &Committee, now: Now) {
         self.seen.insert(record.citation());
         for item in &record.items {
-            self.enter(item.clone(), committee, now);
+            self.enter(item.clone(), record.seq, committee, now);
         }
         for votes in &record.votes {
             self.fold_votes(record.author, votes, committee, now);
@@ -392,6 +421,8 @@ impl State {
         self.endorsed.clear();
         self.tips.clear();
         self.asked_ms.clear();
+        let uncut: BTreeSet<ConflictKey> = self.uncut.iter().map(|decision| decision.0).collect();
+        self.settled.retain(|key| uncut.contains(key));
         let keys = std::mem::take(&mut self.keys);
         let open = keys.into_iter().filter(|(_, said)| said.is_claimed());
         self.keys = open.map(|(key, said)| (key, said.unsaid())).collect();
@@ -522,6 +553,7 @@ impl State {
         self.pending.end(&key);
         self.asked_ms.remove(&key);
         self.my_keys.remove(&key);
+        self.positions.remove(&item);
         self.drop_losers(&key, item);
         let items = &self.items;
         self.mine.retain(|id| items.get(id).is_none_or(|mine| !mine.keys.contains(&key)));

@@ -7,9 +7,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Checkpoint, Item, State};
+use super::{Checkpoint, Item, State, mmr};
 use crate::dag::Citation;
 use crate::dag::vote::{Cut, Decision, Seats};
+use crate::ledger;
 
 /// A checkpoint with what it holds and what comes after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,10 @@ pub struct Step {
     pub frontier: Vec<Citation>,
     /// Where deciding goes on.
     pub onward: Onward,
+    /// Credits and names at the checkpoint. A copy costs nothing.
+    pub ledger: ledger::State,
+    /// The peaks of the mountain range of decisions.
+    pub peaks: Vec<mmr::Hash>,
 }
 
 /// Where deciding goes on after a checkpoint.
@@ -57,7 +62,8 @@ impl State {
         };
         let items = self.items_of_decisions(&cut.decisions);
         let (decisions, frontier) = (cut.decisions.clone(), cut.frontier.clone());
-        Step { checkpoint, decisions, items, frontier, onward }
+        let (ledger, peaks) = (self.certified().clone(), self.mmr.peaks());
+        Step { checkpoint, decisions, items, frontier, onward, ledger, peaks }
     }
 
     fn items_of_decisions(&self, decisions: &[Decision]) -> Vec<Item> {

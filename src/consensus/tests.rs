@@ -148,7 +148,7 @@ fn no_two_honest_members_decide_differently_and_everything_is_decided() {
             decisions += network.decided_ms[place].len();
             let epoch = u64::from(network.setup.next.is_some());
             assert_eq!(network.engines[place].epoch(), epoch, "SEED={seed}: member {place}");
-            let checkpoints = network.engines[place].checkpoints();
+            let checkpoints: Vec<_> = network.engines[place].checkpoints().collect();
             assert_eq!(checkpoints, first_checkpoints(&network), "SEED={seed}: member {place}");
         }
         messages += network.messages;
@@ -157,8 +157,8 @@ fn no_two_honest_members_decide_differently_and_everything_is_decided() {
 }
 
 /// Those of the first honest member; what is written of them never differs.
-fn first_checkpoints(network: &Network) -> &[super::Checkpoint] {
-    network.engines[network.honest()[0]].checkpoints()
+fn first_checkpoints(network: &Network) -> Vec<&super::Checkpoint> {
+    network.engines[network.honest()[0]].checkpoints().collect()
 }
 
 /// The first seed at which members disagree.

@@ -6,6 +6,7 @@ use crate::compression;
 use crate::crypto::{hash, sign};
 use crate::identity::{self, AuthorId, NetworkId};
 use crate::neural;
+use crate::privacy;
 
 /// Whose fault a refusal is, so that a node can count and penalise by cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -115,6 +116,12 @@ pub enum Error {
     /// A run's compression that is out of bounds, or does not go with its rule.
     #[error("the run's compression is refused: {0}")]
     Compression(#[source] compression::Error),
+    /// A run's noise that is out of bounds.
+    #[error("the run's noise is refused: {0}")]
+    Privacy(#[source] privacy::Error),
+    /// Trusted rows of a run that do not fit it.
+    #[error("the run's trusted rows are refused: {0}")]
+    Reference(&'static str),
     /// A run that names the mean as its rule.
     #[error("a run that names no aggregation rule takes the mean: leave it out")]
     Mean,
@@ -308,6 +315,8 @@ impl Error {
             Self::Model(_) | Self::Classes { .. } => "run-model",
             Self::Aggregation(_) | Self::Mean => "run-aggregation",
             Self::Compression(_) => "run-compression",
+            Self::Privacy(_) => "run-privacy",
+            Self::Reference(_) => "run-reference",
             Self::Identity { .. } | Self::ForeignKey { .. } => "vertex-identity",
             Self::Prev { .. } | Self::Seq { .. } | Self::PrevForeign { .. } => "vertex-chain",
             Self::WrongNetwork { .. } => "vertex-wrong-network",
@@ -341,6 +350,8 @@ impl Error {
             | Self::Model(_)
             | Self::Aggregation(_)
             | Self::Compression(_)
+            | Self::Privacy(_)
+            | Self::Reference(_)
             | Self::Mean
             | Self::Classes { .. }
             | Self::Identity { .. }

@@ -157,16 +157,17 @@ impl Error {
 }
 
 impl Operation {
-    /// The keys it claims when `author` says it: of two operations with a common key at most one
-    /// is decided.
-    pub fn keys(&self, author: &AuthorId) -> Vec<ConflictKey> {
+    /// The keys it claims when `author` says it as this item: of two operations with a common key
+    /// at most one is decided. A commitment conflicts with nothing, and has a key of its own.
+    pub fn keys(&self, author: &AuthorId, id: &ItemId) -> Vec<ConflictKey> {
         vec![match self {
             Self::Transfer { sequence, .. } | Self::Hold { sequence, .. } => {
                 account_key(author, *sequence)
             }
             Self::Release { hold } | Self::Refund { hold } => hold_key(hold),
-            Self::NameCommit { commitment } => {
-                ConflictKey::derive("name commitment", &[commitment.as_slice()])
+            Self::NameCommit { .. } => {
+                let ItemId(vertex, place) = id;
+                ConflictKey::derive("name commitment", &[&vertex.0.0, &place.to_be_bytes()])
             }
             Self::NameRegister { label, version, .. }
             | Self::NameUpdate { label, version, .. }

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::operation::Operation;
+use super::reference::Reference;
 use super::vote::{Seats, Votes};
 use super::{BlobId, EquivocationProof, Error, VertexId};
 use crate::aggregation::{self, Rule};
@@ -14,6 +15,7 @@ use crate::compression;
 use crate::identity::{Binding, NetworkId};
 use crate::limits;
 use crate::neural::{Layer, Scaling, Specification, specification};
+use crate::privacy;
 
 /// One typed statement of an author.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -111,6 +113,16 @@ pub struct RunSpec {
     /// How updates are compressed; if absent, not at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compression: Option<compression::Settings>,
+    /// How members hide their rows in their updates; if absent, not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privacy: Option<privacy::Settings>,
+    /// The share of its last update that a member's next one keeps, over 0 and under 1; if absent,
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker_momentum: Option<f32>,
+    /// Rows that everybody trusts, in the place of a rule; if absent, none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Reference>,
 }
 
 /// One author's contribution to a round: a difference of weights, as a blob.
@@ -197,7 +209,8 @@ impl RunSpec {
     ///
     /// # Errors
     /// [`Error::Range`], [`Error::Text`], [`Error::Model`], [`Error::Classes`],
-    /// [`Error::Compression`] or [`Error::Aggregation`] names the first field that is wrong.
+    /// [`Error::Compression`], [`Error::Privacy`] or [`Error::Aggregation`] names the first field
+    /// that is wrong.
     pub fn validate(&self) -> Result<(), Error> {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if self.name.is_empty()
@@ -247,18 +260,19 @@ impl RunSpec {
                 expected: "from 0, under 1",
             });
         }
-        // None has one encoding: no field.
-        if let Some(momentum) = self.server_momentum
-            && !(momentum > 0.0 && momentum < 1.0)
-        {
-            return Err(Error::Number {
-                field: "server_momentum",
-                found: momentum,
-                expected: "over 0 and under 1, or left out",
-            });
+        let momenta =
+            [("server_momentum", self.server_momentum), ("worker_momentum", self.worker_momentum)];
+        for (field, momentum) in momenta {
+            // None has one encoding: no field.
+            if let Some(found) = momentum.filter(|share| !(*share > 0.0 && *share < 1.0)) {
+                let expected = "over 0 and under 1, or left out";
+                return Err(Error::Number { field, found, expected });
+            }
         }
+        self.privacy.map_or(Ok(()), |settings| settings.validate()).map_err(Error::Privacy)?;
         self.validate_compression()?;
-        self.validate_aggregation()
+        self.validate_aggregation()?;
+        self.reference.as_ref().map_or(Ok(()), |reference| reference.validate(self))
     }
 
     /// A rule that takes the middle of each value makes nothing of updates that leave most values
@@ -296,6 +310,9 @@ impl RunSpec {
     pub fn updates_max(&self) -> usize {
         let parameters = self.model.parameter_count();
         let most = limits::AGGREGATE_UPDATES_MAX;
+        if self.reference.is_some() {
+            return most.min(limits::AGGREGATION_VALUES_MAX / parameters.max(1));
+        }
         self.aggregation.map_or(most, |settings| settings.updates_max(parameters))
     }
 

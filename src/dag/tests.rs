@@ -11,6 +11,7 @@ use crate::crypto::sign::{Signature, SigningKey};
 use crate::identity::{AuthorId, Secrets, Terms, TransportId};
 use crate::limits;
 use crate::neural::{Activation, Layer, Loss, Shape, Specification};
+use crate::privacy;
 
 /// The network of every fixture.
 pub(crate) const NETWORK: NetworkId = NetworkId::from_bytes([7; 32]);
@@ -110,6 +111,9 @@ pub(crate) fn spec() -> RunSpec {
         aggregation: None,
         server_momentum: None,
         compression: None,
+        privacy: None,
+        worker_momentum: None,
+        reference: None,
     }
 }
 
@@ -382,7 +386,23 @@ fn sparse_medians(spec: &mut RunSpec) {
 }
 
 fn rule(rule: Rule, byzantine: u32, radius: f32) -> Settings {
-    Settings { rule, byzantine, radius }
+    Settings { rule, byzantine, radius, mixing: false }
+}
+
+/// Trusted rows of zeros, of the first class.
+fn reference(rows: usize) -> Reference {
+    Reference { inputs: vec![0; rows * 16], labels: vec![0; rows * 4] }
+}
+
+/// A second of everybody's time is what a round's trusted update may take.
+fn endless_reference(spec: &mut RunSpec) {
+    spec.epochs = limits::NEURAL_EPOCHS_MAX;
+    spec.model.layers.insert(0, Layer::dense(1_000, Activation::Relu));
+    spec.reference = Some(reference(1_000));
+}
+
+fn privacy(clip: f32, noise: f32, delta: f32) -> privacy::Settings {
+    privacy::Settings { clip, noise, delta }
 }
 
 /// Runs of before there were rules are read as they were written, and written the same.
@@ -391,13 +411,29 @@ fn a_run_without_options_says_nothing_of_them() {
     let bounds = cbor::Bounds { bytes_max: 65_536, items_max: 16_384, depth_max: 8 };
     let encoded = |spec: RunSpec| cbor::encode(&Payload::RunStart(spec)).unwrap();
     let says = |bytes: &[u8], name: &[u8]| bytes.windows(name.len()).any(|part| part == name);
-    let options: [&[u8]; 3] = [b"aggregation", b"server_momentum", b"compression"];
+    let options: [&[u8]; 7] = [
+        b"aggregation",
+        b"mixing",
+        b"server_momentum",
+        b"compression",
+        b"privacy",
+        b"worker_momentum",
+        b"reference",
+    ];
     let names = |bytes: &[u8]| options.iter().any(|name| says(bytes, name));
     let plain = encoded(spec());
     let mut ruled = spec();
     ruled.updates_min = 3;
     ruled.server_momentum = Some(0.7);
     ruled.compression = Some(compression(8, 10_000));
+    ruled.privacy = Some(privacy(1.0, 0.5, 1.0e-5));
+    ruled.worker_momentum = Some(0.9);
+    let mut trusting = ruled.clone();
+    trusting.reference = Some(reference(3));
+    assert_eq!(trusting.validate(), Ok(()));
+    let beside_a_rule = Some(rule(Rule::CenteredClipping, 1, 0.5));
+    let both = RunSpec { aggregation: beside_a_rule, ..trusting.clone() };
+    assert_eq!(both.validate().unwrap_err().code(), "run-reference");
     ruled.aggregation = Some(rule(Rule::CenteredClipping, 1, 0.5));
     assert_eq!(ruled.validate(), Ok(()));
     let with_rule = encoded(ruled.clone());
@@ -405,6 +441,7 @@ fn a_run_without_options_says_nothing_of_them() {
     let read = |bytes: &[u8]| cbor::decode::<Payload>(bytes, &bounds).unwrap();
     assert_eq!(read(&plain), Payload::RunStart(spec()));
     assert_eq!(read(&with_rule), Payload::RunStart(ruled));
+    assert_eq!(read(&encoded(trusting.clone())), Payload::RunStart(trusting));
     // A null is another way to say nothing, and refused like every second encoding.
     let mut null = plain.clone();
     null[0] += 1;
@@ -415,7 +452,7 @@ fn a_run_without_options_says_nothing_of_them() {
 
 #[test]
 fn every_bound_of_a_run_is_checked() {
-    let table: [(Spoil, &str); 34] = [
+    let table: [(Spoil, &str); 45] = [
         (|s| s.name.clear(), "vertex-range"),
         (|s| s.name = "a".repeat(65), "vertex-range"),
         (|s| s.name = "Iris".to_owned(), "vertex-range"),
@@ -447,6 +484,24 @@ fn every_bound_of_a_run_is_checked() {
         (|s| s.compression = Some(compression(8, 0)), "run-compression"),
         // The middle of what most members leave out is nothing.
         (sparse_medians, "run-compression"),
+        (|s| s.worker_momentum = Some(0.0), "vertex-range"),
+        (|s| s.worker_momentum = Some(1.0), "vertex-range"),
+        (|s| s.reference = Some(reference(0)), "run-reference"),
+        // 20 bytes each, of 40 KiB.
+        (|s| s.reference = Some(reference(2_100)), "run-reference"),
+        (
+            |s| s.reference = Some(Reference { labels: vec![9, 0, 0, 0], ..reference(1) }),
+            "run-reference",
+        ),
+        (|s| s.reference = Some(Reference { inputs: vec![0; 7], ..reference(1) }), "run-reference"),
+        (
+            |s| s.reference = Some(Reference { inputs: vec![0xff; 16], ..reference(1) }),
+            "run-reference",
+        ),
+        (endless_reference, "run-reference"),
+        (|s| s.privacy = Some(privacy(0.0, 1.0, 1.0e-5)), "run-privacy"),
+        (|s| s.privacy = Some(privacy(1.0, 0.0, 1.0e-5)), "run-privacy"),
+        (|s| s.privacy = Some(privacy(1.0, 1.0, 1.0)), "run-privacy"),
         // The mean has one encoding, and holds against nobody.
         (|s| s.aggregation = Some(rule(Rule::Mean, 0, 0.0)), "run-aggregation"),
         (|s| s.aggregation = Some(rule(Rule::Median, 1, -1.0)), "run-aggregation"),

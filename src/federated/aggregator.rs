@@ -4,6 +4,10 @@
 //! ([`crate::aggregation`]) takes them as equals, because numbers of samples are claims, and has
 //! all of them side by side: [`crate::limits::AGGREGATION_VALUES_MAX`] bounds what that takes.
 //!
+//! A run with trusted rows ([`Reference`]) has `FLTrust` in the place of a rule (Cao and others,
+//! 2021): everybody trains on these rows from the round's base, and updates count by how far they
+//! point the same way.
+//!
 //! Server momentum (`FedAvgM`: Hsu, Qi and Brown, 2019) adds to a round's change a share of the
 //! last one's, which is the difference of two weights that everybody has: `v` are the weights
 //! before `w`. In the first round there are none, and nothing is added. Nobody has to remember
@@ -17,10 +21,11 @@
 
 use std::borrow::Cow;
 
-use super::average::{Average, Error, changed, check_length, check_samples, values};
+use super::average::{Average, Error, changed, check_delta, check_length, check_samples, values};
 use super::delta;
-use crate::aggregation::{Settings, Updates};
-use crate::dag::RunSpec;
+use crate::aggregation::{Settings, Updates, fltrust};
+use crate::dag::{Reference, RunSpec};
+use crate::neural::{Dataset, LocalTraining, Specification, train_update};
 use crate::{compression, neural};
 
 /// An aggregate under way; give the updates in the order of their vertex ids.
@@ -36,15 +41,45 @@ pub struct Aggregator {
 enum Kind {
     Mean(Average),
     Rule(Settings, Updates),
+    Trusted(Box<Trusted>, Updates),
+}
+
+/// What the update of the trusted rows follows from, besides the base.
+#[derive(Debug, Clone)]
+struct Trusted {
+    model: Specification,
+    training: LocalTraining,
+    /// Nothing where they do not fit the run, which an accepted vertex never has.
+    rows: Option<Dataset>,
+}
+
+impl Trusted {
+    fn new(spec: &RunSpec, reference: &Reference) -> Self {
+        let (model, training) = (spec.model.clone(), Reference::training(spec));
+        Self { model, training, rows: reference.dataset(spec).ok() }
+    }
+
+    /// The update of the trusted rows from these weights. Where training leads nowhere it is no
+    /// change, with which nothing counts: a round then ends where it began, and the run goes on.
+    fn update(&self, base: &[u8], parameters: usize) -> Vec<f32> {
+        let base: Vec<f32> = values(base).collect();
+        let train = |rows| train_update(&self.model, &base, rows, self.training).ok();
+        let trained = self.rows.as_ref().and_then(train).map(|trained| trained.delta);
+        let is_sane =
+            |delta: &Vec<f32>| check_delta(&neural::bytes_of_weights(delta), parameters).is_ok();
+        trained.filter(is_sane).unwrap_or_else(|| vec![0.0; parameters])
+    }
 }
 
 impl Aggregator {
     /// No updates yet; a rule has room for so many.
     pub fn new(spec: &RunSpec, updates: usize) -> Self {
         let parameters = spec.model.parameter_count();
-        let kind = match spec.aggregation {
-            None => Kind::Mean(Average::new(parameters)),
-            Some(settings) => Kind::Rule(settings, Updates::with_room(parameters, updates)),
+        let room = || Updates::with_room(parameters, updates);
+        let kind = match (spec.aggregation, &spec.reference) {
+            (_, Some(reference)) => Kind::Trusted(Trusted::new(spec, reference).into(), room()),
+            (Some(settings), None) => Kind::Rule(settings, room()),
+            (None, None) => Kind::Mean(Average::new(parameters)),
         };
         let compression = spec.compression.map(|settings| (settings, delta::tensors(spec)));
         Self { kind, compression, momentum: spec.server_momentum.map_or(0.0, f64::from) }
@@ -69,7 +104,7 @@ impl Aggregator {
     fn add_values(&mut self, samples: u32, delta: &[u8]) -> Result<(), Error> {
         match &mut self.kind {
             Kind::Mean(average) => average.add(samples, delta),
-            Kind::Rule(_, updates) => {
+            Kind::Rule(_, updates) | Kind::Trusted(_, updates) => {
                 check_samples(samples)?;
                 check_length(delta, updates.parameters())?;
                 let row: Vec<f32> = values(delta).collect();
@@ -82,12 +117,16 @@ impl Aggregator {
     /// last are `None` in the first round, and do not matter without server momentum.
     ///
     /// # Errors
-    /// Those of [`Average::change`] and [`Settings::aggregate`]; [`Error::Length`] for weights of
-    /// another model.
+    /// Those of [`Average::change`], [`Settings::aggregate`] and [`fltrust`]; [`Error::Length`] for
+    /// weights of another model.
     pub fn finish(self, base: &[u8], before: Option<&[u8]>) -> Result<Vec<u8>, Error> {
         let mut change = match self.kind {
             Kind::Mean(average) => average.change()?,
             Kind::Rule(settings, updates) => settings.aggregate(updates)?,
+            Kind::Trusted(trusted, updates) => {
+                check_length(base, updates.parameters())?;
+                fltrust(&updates, &trusted.update(base, updates.parameters()))?
+            }
         };
         if let Some(before) = before.filter(|_| self.momentum > 0.0) {
             check_length(base, change.len())?;

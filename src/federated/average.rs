@@ -16,7 +16,7 @@
 //! `n_k * d_k` is exact (20 + 24 bits into 53). `O(parameters)` memory whatever the number of
 //! updates. It bounds no hostile member: [`super::aggregator`] has the rules that do.
 
-use crate::{aggregation, compression, limits};
+use crate::{aggregation, compression, limits, privacy};
 
 /// Why weights, a delta or an average is refused.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
@@ -54,6 +54,9 @@ pub enum Error {
     /// The bytes of an update are not what its run sends.
     #[error(transparent)]
     Compression(#[from] compression::Error),
+    /// The noise of the run cannot be added.
+    #[error(transparent)]
+    Privacy(#[from] privacy::Error),
 }
 
 impl Error {
@@ -66,6 +69,7 @@ impl Error {
             Error::Empty => "update-none",
             Error::Rule(error) => error.code(),
             Error::Compression(error) => error.code(),
+            Error::Privacy(error) => error.code(),
         }
     }
 }

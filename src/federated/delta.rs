@@ -1,5 +1,7 @@
 //! The blob of an update: every value, or what the compression of its run leaves of them.
 //!
+//! A member that hides its rows ([`crate::privacy`]) adds noise before anything else.
+//!
 //! Whatever a run's updates are sent as, aggregates are computed from the values that everybody
 //! reads, so that members, replays and `verify` agree to the bit on updates that lost much.
 
@@ -9,6 +11,8 @@ use super::average::{Error, check_delta};
 use crate::compression::{self, Feedback, Tensor};
 use crate::dag::RunSpec;
 use crate::neural::{self, Layer};
+use crate::privacy;
+use crate::rng::Rng;
 use crate::tensor::index;
 
 /// The tensors of a run's model in canonical order: of each layer the weights, then the biases. A
@@ -53,24 +57,62 @@ pub fn check(spec: &RunSpec, blob: &[u8]) -> Result<(), Error> {
     check_delta(&read(spec, blob)?, spec.model.parameter_count())
 }
 
-/// The blob of an update of raw little-endian f32, with what the updates before it lost, and what
-/// is lost now.
+/// What a member's updates leave to its next one. It is not part of the run: who loses it, by a
+/// restart, begins with nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Carried {
+    /// What compression took from them.
+    feedback: Feedback,
+    /// Their mean that forgets, in a run with worker momentum.
+    momentum: Vec<f32>,
+}
+
+impl Carried {
+    /// Worker momentum (Karimireddy, He and Jaggi, 2021): `share` of what was sent last, and the
+    /// rest of this update. The first update stands for those before it.
+    fn smooth(&self, share: f32, update: &mut [f32]) {
+        if self.momentum.len() == update.len() {
+            for (update, held) in update.iter_mut().zip(&self.momentum) {
+                *update = share * held + (1.0 - share) * *update;
+            }
+        }
+    }
+}
+
+/// The blob of an update of raw little-endian f32, with what the updates before it left, and what
+/// is left now.
+///
+/// First comes the run's worker momentum, then its noise, so that nothing of the update is anywhere
+/// without it, and then its compression. `source` is asked for nothing in a run without noise.
 ///
 /// # Errors
-/// Those of [`check_delta`], and [`Error::Compression`].
+/// Those of [`check_delta`], [`Error::Compression`], and [`Error::Privacy`] for a run with noise
+/// and no source of it.
 pub fn write(
     spec: &RunSpec,
     delta: &[u8],
-    feedback: &Feedback,
-) -> Result<(Vec<u8>, Feedback), Error> {
+    carried: &Carried,
+    source: Option<&mut Rng>,
+) -> Result<(Vec<u8>, Carried), Error> {
     let parameters = spec.model.parameter_count();
     check_delta(delta, parameters)?;
-    let Some(settings) = spec.compression else { return Ok((delta.to_vec(), Feedback::new())) };
-    let values: Vec<f32> = super::average::values(delta).collect();
-    let (blob, lost) = feedback.compress(settings, &tensors(spec), &values)?;
+    let mut left = Carried::default();
+    let mut values: Vec<f32> = super::average::values(delta).collect();
+    if let Some(share) = spec.worker_momentum {
+        carried.smooth(share, &mut values);
+        left.momentum.clone_from(&values);
+    }
+    if let Some(settings) = spec.privacy {
+        values = settings.hide(&values, source.ok_or(privacy::Error::NoSource)?);
+    }
+    let whole = neural::bytes_of_weights(&values);
+    check_delta(&whole, parameters)?;
+    let Some(settings) = spec.compression else { return Ok((whole, left)) };
+    let (blob, lost) = carried.feedback.compress(settings, &tensors(spec), &values)?;
+    left.feedback = lost;
     // What was lost before may have made it too large.
     check(spec, &blob)?;
-    Ok((blob, lost))
+    Ok((blob, left))
 }
 
 #[cfg(test)]

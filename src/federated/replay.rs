@@ -13,8 +13,8 @@
 //!    the claimed head.
 //!
 //! The first thing that does not fit is reported with its vertex, its round and its byte in the
-//! file. What this cannot show: that an update was really trained on somebody's data, and that the
-//! file holds the newest head there is.
+//! file. What this cannot show: that an update was really trained on somebody's rows, which
+//! [`super::retrain`] shows to whoever has them, and that the file holds the newest head there is.
 
 use std::collections::BTreeMap;
 
@@ -66,13 +66,19 @@ pub struct Mismatch {
 
 /// Recomputes an exported run from its CAR file. Total: whatever the bytes are, there is a report.
 pub fn replay(file: &[u8]) -> Report {
+    replay_with(file).0
+}
+
+/// The same, with what the history folds to and the file as it was read, if it was.
+pub(super) fn replay_with(file: &[u8]) -> (Report, Runs, Option<Car<'_>>) {
     let mut replay = Replay { report: empty(), runs: Runs::new(), before: Vec::new() };
-    replay.report.first_mismatch = match car::read(file) {
-        Ok(car) => replay.check(&car).err(),
-        Err(error) => Some(unreadable(&error)),
+    let read = car::read(file);
+    replay.report.first_mismatch = match &read {
+        Ok(car) => replay.check(car).err(),
+        Err(error) => Some(unreadable(error)),
     };
     replay.report.ok = replay.report.first_mismatch.is_none();
-    replay.report
+    (replay.report, replay.runs, read.ok())
 }
 
 /// The weights that updates on a base come to; nothing if one of them is not in order.
@@ -296,7 +302,7 @@ fn average(
 }
 
 /// The weights after a valid aggregate, or the initial ones.
-fn weights_of(car: &Car<'_>, run: &Run, vertex: &VertexId) -> Option<Vec<u8>> {
+pub(super) fn weights_of(car: &Car<'_>, run: &Run, vertex: &VertexId) -> Option<Vec<u8>> {
     if *vertex == run.id() {
         return initial_weights(run.spec()).ok();
     }

@@ -177,6 +177,11 @@ impl Run {
         self.updates.get(id)
     }
 
+    /// All valid updates, by id.
+    pub fn updates(&self) -> impl Iterator<Item = (&VertexId, &UpdateRecord)> {
+        self.updates.iter()
+    }
+
     /// An aggregate, whatever its standing.
     pub fn aggregate(&self, id: &VertexId) -> Option<&AggregateRecord> {
         self.aggregates.get(id)

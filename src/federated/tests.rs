@@ -135,6 +135,9 @@ fn spec() -> RunSpec {
         aggregation: None,
         server_momentum: None,
         compression: None,
+        privacy: None,
+        worker_momentum: None,
+        reference: None,
     }
 }
 
@@ -197,7 +200,7 @@ fn an_aggregate_has_no_more_updates_than_its_rule_takes() {
     let most = limits::AGGREGATION_COMPARED_MAX;
     for (rule, counts) in [(Rule::MultiKrum, false), (Rule::TrimmedMean, true)] {
         let mut bench = Bench::new(u8::try_from(most).unwrap() + 1);
-        let aggregation = Some(Settings { rule, byzantine: 0, radius: 0.0 });
+        let aggregation = Some(Settings { rule, byzantine: 0, radius: 0.0, mixing: false });
         let run = bench.say(0, vec![Payload::RunStart(RunSpec { aggregation, ..spec() })]);
         for author in 0..=most {
             bench.join(author, run);

@@ -1,6 +1,6 @@
 //! Balances and holds: every unit is in exactly one of them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Error;
 use super::trie::{Hash, Trie};
@@ -10,7 +10,8 @@ use crate::limits;
 use crate::units::MicroCredits;
 
 /// The credits of one author.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Account {
     /// What it can spend.
     pub balance: MicroCredits,
@@ -19,7 +20,8 @@ pub struct Account {
 }
 
 /// Credits set aside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Hold {
     /// Whose they were.
     pub from: AuthorId,
@@ -43,6 +45,14 @@ pub(super) struct Book {
 impl Book {
     pub(super) const fn new() -> Self {
         Self { accounts: Trie::new("account"), holds: Trie::new("hold") }
+    }
+
+    pub(super) fn of(accounts: Vec<(AuthorId, Account)>, holds: Vec<(ItemId, Hold)>) -> Self {
+        Self { accounts: Trie::of("account", accounts), holds: Trie::of("hold", holds) }
+    }
+
+    pub(super) fn accounts(&self) -> impl Iterator<Item = (&AuthorId, &Account)> {
+        self.accounts.iter()
     }
 
     pub(super) fn account(&self, author: &AuthorId) -> Option<&Account> {

@@ -4,7 +4,7 @@
 //! salt and author, then, some heights later, the label itself. Whoever sees the label first in the
 //! second step is too late to register it: its own commitment would be too young.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_bytes::ByteArray;
 
 use super::trie::{Hash, Trie};
@@ -22,7 +22,8 @@ pub fn commitment(label: &Label, salt: &[u8; 32], author: &AuthorId) -> [u8; 32]
 }
 
 /// A registered name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Name {
     /// Who has it.
     pub owner: AuthorId,
@@ -47,6 +48,10 @@ impl Names {
         Self { names: Trie::new("name"), commitments: Trie::new("commitment") }
     }
 
+    pub(super) fn of(names: Vec<(Label, Name)>, commitments: Vec<(ByteArray<32>, u64)>) -> Self {
+        Self { names: Trie::of("name", names), commitments: Trie::of("commitment", commitments) }
+    }
+
     /// A name, expired or not.
     pub(super) fn get(&self, label: &Label) -> Option<&Name> {
         self.names.get(label)
@@ -55,6 +60,11 @@ impl Names {
     /// All names in no order, the expired ones included.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Label, &Name)> {
         self.names.iter()
+    }
+
+    /// All commitments, with the heights at which they were decided.
+    pub(super) fn commitments(&self) -> impl Iterator<Item = (&ByteArray<32>, &u64)> {
+        self.commitments.iter()
     }
 
     /// Names and commitments as the bytes that are hashed.

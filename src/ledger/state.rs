@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteArray;
+
 use super::account::Book;
 use super::name::Names;
 use super::{Error, Label, Name, Operation};
@@ -18,7 +21,8 @@ pub use super::account::{Account, Hold};
 const ROOT_DOMAIN: &str = "synaptic-mesh 2026 ledger root v1";
 
 /// An operation in the history.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Entry {
     /// Where it stands.
     pub id: ItemId,
@@ -59,6 +63,20 @@ pub struct State {
     minted: u64,
     height: u64,
     waiting: BTreeMap<Place, Vec<(Entry, u64)>>,
+}
+
+/// Everything that a state is made of, for who goes on from it. What it is worth says
+/// [`State::root`] of the state that it makes; operations that wait are in no root.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Records {
+    height: u64,
+    minted: u64,
+    accounts: Vec<(AuthorId, Account)>,
+    holds: Vec<(ItemId, Hold)>,
+    names: Vec<(Label, Name)>,
+    commitments: Vec<(ByteArray<32>, u64)>,
+    waiting: Vec<(Entry, u64)>,
 }
 
 /// What a decided operation waits for.
@@ -111,6 +129,39 @@ impl State {
         Ok(Self { book, names: Names::new(), minted, height: 0, waiting: BTreeMap::new() })
     }
 
+    /// The state that these are of; `None` if their credits are not what they say was minted.
+    pub fn of(records: Records) -> Option<Self> {
+        let Records { height, minted, accounts, holds, names, commitments, waiting } = records;
+        let (book, names) = (Book::of(accounts, holds), Names::of(names, commitments));
+        let mut state = Self { book, names, minted, height, waiting: BTreeMap::new() };
+        for (entry, since) in waiting {
+            if let Standing::Early(place) = state.standing(&entry.author, &entry.operation) {
+                state.waiting.entry(place).or_default().push((entry, since));
+            }
+        }
+        (state.total() == u128::from(minted)).then_some(state)
+    }
+
+    /// Everything that it is made of. Equal states give equal records.
+    pub fn to_records(&self) -> Records {
+        let (book, names) = (&self.book, &self.names);
+        Records {
+            height: self.height,
+            minted: self.minted,
+            accounts: book.accounts().map(|(author, account)| (*author, *account)).collect(),
+            holds: book.holds().map(|(id, hold)| (*id, *hold)).collect(),
+            names: names.iter().map(|(label, name)| (label.clone(), name.clone())).collect(),
+            commitments: names.commitments().map(|(hash, made)| (*hash, *made)).collect(),
+            waiting: self.waiting.values().flatten().cloned().collect(),
+        }
+    }
+
+    /// Whether what an operation claims was taken before, by it or another one: a position of an
+    /// account, or a version of a name. It never takes effect from now on.
+    pub fn is_late(&self, author: &AuthorId, operation: &Operation) -> bool {
+        matches!(self.standing(author, operation), Standing::Late)
+    }
+
     /// Whether a voter may vote for an operation of an author: local rules, and what is settled
     /// here.
     ///
@@ -156,7 +207,7 @@ impl State {
     /// [`Error::Full`] when [`limits::LEDGER_WAITING_MAX`] wait already; nothing has changed then,
     /// and the same operation can be settled later.
     pub fn settle(&mut self, entry: Entry, height: u64) -> Result<Settled, Error> {
-        match self.standing(&entry) {
+        match self.standing(&entry.author, &entry.operation) {
             Standing::Late => return Ok(Settled::Void),
             Standing::Early(place) => {
                 self.wait(place, entry, height)?;
@@ -167,7 +218,7 @@ impl State {
         let (mut items, mut opened) = (Vec::new(), Vec::new());
         let mut ready = vec![(entry, height)];
         while let Some((entry, height)) = ready.pop() {
-            match self.standing(&entry) {
+            match self.standing(&entry.author, &entry.operation) {
                 Standing::Ready => {}
                 Standing::Early(place) => {
                     self.waiting.entry(place).or_default().push((entry, height));
@@ -284,15 +335,15 @@ impl State {
     }
 
     /// Whether a decided operation can take effect now.
-    fn standing(&self, entry: &Entry) -> Standing {
-        match &entry.operation {
+    fn standing(&self, author: &AuthorId, operation: &Operation) -> Standing {
+        match operation {
             Operation::Transfer { sequence, amount, .. }
             | Operation::Hold { sequence, amount, .. } => {
-                let account = self.book.account(&entry.author).copied().unwrap_or_default();
+                let account = self.book.account(author).copied().unwrap_or_default();
                 if *sequence < account.next_sequence {
                     Standing::Late
                 } else if *sequence > account.next_sequence || account.balance < *amount {
-                    Standing::Early(Place::Account(entry.author, *sequence))
+                    Standing::Early(Place::Account(*author, *sequence))
                 } else {
                     Standing::Ready
                 }

@@ -8,6 +8,7 @@ use serde_bytes::ByteArray;
 use super::*;
 use crate::crypto::hash::Digest;
 use crate::dag::VertexId;
+use crate::dag::cbor::{self, Bounds};
 use crate::dag::vote::ItemId;
 use crate::identity::AuthorId;
 use crate::limits;
@@ -110,9 +111,13 @@ fn what_cannot_be_paid_gets_no_vote() {
 #[test]
 fn two_payments_from_one_position_claim_one_key() {
     let (first, second) = (pay(0, 2, 10), pay(0, 3, 10));
-    assert_eq!(first.keys(&author(1)), second.keys(&author(1)));
-    assert_ne!(first.keys(&author(1)), first.keys(&author(2)), "another account");
-    assert_ne!(first.keys(&author(1)), pay(1, 2, 10).keys(&author(1)), "another position");
+    assert_eq!(first.keys(&author(1), &id(1)), second.keys(&author(1), &id(1)));
+    assert_ne!(first.keys(&author(1), &id(1)), first.keys(&author(2), &id(1)), "another account");
+    assert_ne!(
+        first.keys(&author(1), &id(1)),
+        pay(1, 2, 10).keys(&author(1), &id(1)),
+        "another position"
+    );
 }
 
 #[test]
@@ -141,7 +146,11 @@ fn a_hold_is_ended_once_by_those_who_may() {
         assert_eq!(balance(&state, paid), before + 30);
         assert_eq!(code(check(&state, &entry(3, 9, exit))), "hold-unknown");
     }
-    assert_eq!(release.keys(&author(1)), refund.keys(&author(2)), "one exit per hold");
+    assert_eq!(
+        release.keys(&author(1), &id(1)),
+        refund.keys(&author(2), &id(1)),
+        "one exit per hold"
+    );
 }
 
 #[test]
@@ -261,13 +270,13 @@ fn a_name_is_taken_until_it_expires_and_then_free() {
 #[test]
 fn an_operation_has_one_encoding_and_strangers_fields_are_refused() {
     let operation = register("mesh", 1);
-    let bytes = crate::dag::cbor::encode(&operation).unwrap();
-    let bounds = crate::dag::cbor::Bounds { bytes_max: 4_096, items_max: 64, depth_max: 4 };
-    assert_eq!(crate::dag::cbor::decode::<Operation>(&bytes, &bounds).unwrap(), operation);
+    let bytes = cbor::encode(&operation).unwrap();
+    let bounds = Bounds { bytes_max: 4_096, items_max: 64, depth_max: 4 };
+    assert_eq!(cbor::decode::<Operation>(&bytes, &bounds).unwrap(), operation);
     let find = bytes.windows(4).position(|window| window == b"mesh").unwrap();
     let mut wrong = bytes;
     *wrong.get_mut(find).unwrap() = b'M';
-    assert!(crate::dag::cbor::decode::<Operation>(&wrong, &bounds).is_err(), "no label");
+    assert!(cbor::decode::<Operation>(&wrong, &bounds).is_err(), "no label");
 }
 
 /// The root of some records by its definition in `docs/wire.md`.
@@ -295,7 +304,7 @@ fn naive_root(state: &State) -> [u8; 32] {
     for record in state.records() {
         let fields: (String, ipld_core::ipld::Ipld, ipld_core::ipld::Ipld) =
             serde_ipld_dagcbor::from_slice(&record).unwrap();
-        let key = crate::dag::cbor::encode(&fields.1).unwrap();
+        let key = cbor::encode(&fields.1).unwrap();
         let path =
             Digest::derive("synaptic-mesh 2026 ledger path v1", &[fields.0.as_bytes(), &key]).0;
         let leaf = Digest::derive("synaptic-mesh 2026 ledger record v1", &[&record]).0;
@@ -415,6 +424,13 @@ proptest! {
         for entry in shuffled {
             state.settle(entry, 0).unwrap();
             prop_assert_eq!(state.total(), 4_000);
+            // Whoever is handed its records goes on from it, with what waits.
+            let bytes = cbor::encode(&state.to_records()).unwrap();
+            let bounds = Bounds { bytes_max: bytes.len(), items_max: 1 << 20, depth_max: 16 };
+            let handed = State::of(cbor::decode(&bytes, &bounds).unwrap()).unwrap();
+            prop_assert_eq!(&handed, &state);
+            prop_assert_eq!(handed.root(), state.root());
+            state = handed;
         }
         prop_assert_eq!(state.waiting(), 0);
         prop_assert!(state.records().eq(in_order.records()));
@@ -440,6 +456,21 @@ fn what_waits_is_bounded_and_nothing_is_lost_at_the_bound() {
     assert_eq!(applied.len(), limits::LEDGER_WAITING_MAX + 1);
     assert!(matches!(state.settle(over, 0).unwrap(), Settled::Applied { .. }));
     assert_eq!(balance(&state, 2), u64::from(last) + 2);
+}
+
+#[test]
+fn names_and_commitments_are_handed_on_and_credits_out_of_nothing_are_not() {
+    let mut state = named();
+    carry_out(&mut state, entry(9, 2, commit("other", 2))).unwrap();
+    state.advance(state.height() + 1);
+    let handed = State::of(state.to_records()).unwrap();
+    assert_eq!(handed, state);
+    assert_eq!(handed.root(), state.root());
+    let mut rich = cbor::encode(&ledger(&[(1, 1_000), (2, 1)]).to_records()).unwrap();
+    let at = rich.windows(3).rposition(|bytes| bytes == [0x19, 0x03, 0xe8]).unwrap();
+    rich[at + 2] += 1;
+    let bounds = Bounds { bytes_max: 1 << 10, items_max: 100, depth_max: 16 };
+    assert_eq!(State::of(cbor::decode(&rich, &bounds).unwrap()), None);
 }
 
 #[test]

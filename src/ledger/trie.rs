@@ -67,6 +67,13 @@ where
         (found == key).then_some(value)
     }
 
+    /// A map of these entries.
+    pub(super) fn of(kind: &'static str, entries: impl IntoIterator<Item = (K, V)>) -> Self {
+        let mut map = Self::new(kind);
+        entries.into_iter().for_each(|(key, value)| map.insert(key, value));
+        map
+    }
+
     /// Adds or replaces an entry.
     pub(super) fn insert(&mut self, key: K, value: V) {
         let path = self.path(&key);

@@ -15,7 +15,7 @@ use super::Node;
 use super::following::{Computed, Proposed, Purpose, Work};
 use super::offence::Offence;
 use crate::clock::Now;
-use crate::dag::{Aggregate, BlobId, Payload, VertexId};
+use crate::dag::{Aggregate, BlobId, Payload, RunSpec, VertexId};
 use crate::effect::Effect;
 use crate::federated::Standing;
 use crate::federated::aggregator::Aggregator;
@@ -313,7 +313,8 @@ impl Node {
     }
 
     fn has_rule(&self, id: &VertexId) -> bool {
-        self.runs.get(id).is_some_and(|run| run.spec().aggregation.is_some())
+        let takes_long = |spec: &RunSpec| spec.aggregation.is_some() || spec.reference.is_some();
+        self.runs.get(id).is_some_and(|run| takes_long(run.spec()))
     }
 
     /// Whether the run may go on with its average; if not, it is looked at again.

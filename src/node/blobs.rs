@@ -142,6 +142,16 @@ impl Blobs {
         self.evict();
     }
 
+    /// Forgets a blob, which is about to be removed from the store.
+    pub(super) fn remove(&mut self, blob: &BlobId) {
+        let stored = self.stored.remove(blob).unwrap_or(0);
+        self.stored_bytes = self.stored_bytes.saturating_sub(stored);
+        if let Some(cached) = self.cache.remove(blob) {
+            self.cache_bytes = self.cache_bytes.saturating_sub(cached.bytes.len());
+            cached.used.map(|used| self.by_use.remove(&used));
+        }
+    }
+
     /// Whether the store should be asked for a blob now: it has it, and was not asked yet.
     pub(super) fn start_load(&mut self, blob: &BlobId) -> bool {
         self.stored.contains_key(blob) && self.loading.insert(*blob)

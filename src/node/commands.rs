@@ -212,7 +212,7 @@ impl Node {
         if as_before.is_some_and(|member| member.joined && member.samples == samples) {
             let view = self.run_view(known);
             self.start_training(&id, now);
-            return Some(Ok(Reply::Run(view)));
+            return Some(Ok(Reply::Run(view.into())));
         }
         if let Err(problem) = self.check_room_for_run() {
             return Some(Err(problem));
@@ -231,7 +231,7 @@ impl Node {
         }
         let known = self.runs.get(&id)?;
         if !known.is_member(&self.me) {
-            return Some(Ok(Reply::Run(self.run_view(known))));
+            return Some(Ok(Reply::Run(self.run_view(known).into())));
         }
         let payload = Payload::RunLeave { run: id };
         self.write(command, payload, Intent::Leave { run: id }, now).err().map(Err)
@@ -314,7 +314,7 @@ impl Node {
                 continue;
             }
             let result = match self.runs.get(&run) {
-                Some(known) => Ok(Reply::Run(self.run_view(known))),
+                Some(known) => Ok(Reply::Run(self.run_view(known).into())),
                 None => Err(unknown_run(&run.to_string())),
             };
             out.push(Effect::Reply { command: *command, result });
@@ -395,7 +395,7 @@ impl Node {
                 let weights = self.following.get(run)?.weights(known, &head)?;
                 if let Some(bytes) = self.blobs.get(&weights) {
                     let model = ModelView { run: *run, spec, round, weights: bytes.to_vec() };
-                    return Some((*command, Ok(Reply::Model(model))));
+                    return Some((*command, Ok(Reply::Model(model.into()))));
                 }
                 if self.blobs.start_load(&weights) {
                     out.push(Effect::LoadBlob { blob: weights });

@@ -20,6 +20,9 @@ pub struct Config {
     pub advertise: Vec<String>,
     /// How much of the history to keep.
     pub history: History,
+    /// [`limits::SNAPSHOT_GENERATION_BYTES`]. A node with another value than the others of its
+    /// network signs other checkpoints than they do, and counts for nothing.
+    pub generation_bytes: u64,
 }
 
 /// How much of the history a node keeps.

@@ -16,6 +16,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::engine::Engine;
+use super::numbered::Numbered;
+use super::own::OwnItems;
 use super::sampled::Sampled;
 use super::{Node, Phase};
 use crate::clock::Now;
@@ -38,9 +40,9 @@ pub(super) struct Deciding {
     /// Every committee so far, by epoch.
     pub(super) committees: BTreeMap<u64, Committee>,
     /// What is final, in the order in which it became so here.
-    pub(super) finalised: Vec<ItemId>,
-    /// The place of each in that order.
-    pub(super) numbers: BTreeMap<ItemId, u64>,
+    pub(super) finalised: Numbered,
+    /// What is about the owner of it, from before what is remembered.
+    pub(super) own: OwnItems,
     /// Who wants which next committee.
     pub(super) wishes: BTreeMap<Seats, BTreeSet<AuthorId>>,
     /// Votes that are in no payload yet, with their epochs.
@@ -87,8 +89,8 @@ impl Deciding {
         Ok(Self {
             engine,
             committees,
-            finalised: Vec::new(),
-            numbers: BTreeMap::new(),
+            finalised: Numbered::default(),
+            own: OwnItems::default(),
             wishes: BTreeMap::new(),
             votes: Vec::new(),
             due_ms: None,
@@ -119,26 +121,26 @@ impl Deciding {
         }
     }
 
-    /// Numbers an item that became final.
-    pub(super) fn note_final(&mut self, id: ItemId) -> u64 {
-        let number = u64::try_from(self.finalised.len()).unwrap_or(u64::MAX);
-        self.finalised.push(id);
-        self.numbers.insert(id, number);
-        number
+    /// What is final from a number on, with its numbers: of what is not remembered, what is about
+    /// the owner.
+    pub(super) fn final_since(&self, number: u64) -> impl Iterator<Item = (u64, ItemId)> {
+        let first = self.finalised.first();
+        let own = self.own.since(number).map(|(number, item)| (number, item.id));
+        own.take_while(move |(number, _)| *number < first).chain(self.finalised.since(number))
     }
 
     /// Puts what was found again at a start, after the first few, into the order of checkpoints:
     /// when each became final here before is not known any more.
-    fn put_in_order(&mut self, from: usize) {
-        let certified = self.engine.quorum().map(State::certified_decisions).unwrap_or_default();
+    fn put_in_order(&mut self, from: u64) {
+        let certified = self.engine.quorum().into_iter().flat_map(State::certified_decisions);
         let mut places: BTreeMap<ItemId, usize> = BTreeMap::new();
-        for (place, Decision(_, item)) in certified.iter().enumerate() {
+        for (place, Decision(_, item)) in certified.enumerate() {
             places.entry(*item).or_insert(place);
         }
-        let mut found = self.finalised.split_off(from.min(self.finalised.len()));
+        let mut found = self.finalised.split_off(from);
         found.sort_by_key(|item| places.get(item).copied().unwrap_or(usize::MAX));
         for item in found {
-            self.note_final(item);
+            self.finalised.push(item);
         }
     }
 
@@ -197,7 +199,7 @@ impl Node {
         if self.deciding.engine.sampled().is_some() {
             return self.resume_sampling(now);
         }
-        let (mut told, known) = (Vec::new(), self.deciding.finalised.len());
+        let (mut told, known) = (Vec::new(), self.deciding.finalised.total());
         self.tell_engine(Input::Tick, now, &mut told);
         self.deciding.put_in_order(known);
         let warns = |effect: &Effect| matches!(effect, Effect::Emit(Event::Warning(_)));
@@ -281,27 +283,29 @@ impl Node {
     pub(super) fn on_decided(&mut self, id: ItemId, out: &mut Vec<Effect>) {
         let Some(item) = self.item(&id) else { return };
         let has = |key| self.deciding.engine.decided(key) == Some(id);
-        if !item.keys.iter().all(has) || self.deciding.numbers.contains_key(&id) {
+        if !item.keys.iter().all(has) || self.deciding.finalised.has(&id) {
             return;
         }
-        let number = self.deciding.note_final(id);
+        let number = self.deciding.finalised.push(id);
         out.extend(self.finalised_view(number).map(|view| Effect::Emit(Event::Finalised(view))));
     }
 
     /// Something that claims keys, in the history, even if its vertex was dropped.
     pub(super) fn item(&self, id: &ItemId) -> Option<Item> {
         let Some(signed) = self.graph.get(&id.0) else {
-            return self.deciding.engine.quorum()?.item(id).cloned();
+            let remembered = self.deciding.engine.quorum()?.item(id);
+            return remembered.or_else(|| self.deciding.own.get(id)).cloned();
         };
         Record::of(signed).items.into_iter().find(|item| item.id == *id)
     }
 
     /// What is final at this place of the order of this node.
     pub(super) fn finalised_view(&self, number: u64) -> Option<FinalisedView> {
-        let id = self.deciding.finalised.get(usize::try_from(number).ok()?)?;
-        let found = self.item(id)?;
+        let own = || self.deciding.own.at(number).map(|item| item.id);
+        let id = self.deciding.finalised.get(number).or_else(own)?;
+        let found = self.item(&id)?;
         let (kind, author) = (found.kind(), found.author);
-        Some(FinalisedView { number, item: *id, kind, author, keys: found.keys })
+        Some(FinalisedView { number, item: id, kind, author, keys: found.keys })
     }
 
     pub(super) fn on_checkpoint(&mut self, checkpoint: Checkpoint) {

@@ -62,10 +62,11 @@ impl Engine {
     }
 
     /// Keys that are decided (count).
-    pub(super) fn decisions(&self) -> usize {
+    pub(super) fn decisions(&self) -> u64 {
+        let wide = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         match self {
-            Self::Quorum(state) => state.decisions().len(),
-            Self::Sampled(sampled) => sampled.decisions(),
+            Self::Quorum(state) => state.forgotten().saturating_add(wide(state.decisions().len())),
+            Self::Sampled(sampled) => wide(sampled.decisions()),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::Node;
 use crate::clock::Now;
-use crate::consensus::{Committee, Finality, Item};
+use crate::consensus::{Committee, Finality, Item, Record, State};
 use crate::dag::vote::{ItemId, Seats};
 use crate::dag::{Payload, SignedVertex, VertexId};
 use crate::event::{
@@ -30,11 +30,11 @@ impl Node {
             total: committee.map_or(0, Committee::total),
             quorum: self.weight_that_decides(),
             votes: self.is_member(),
-            height: quorum.and_then(|q| q.checkpoints().last()).map_or(0, |last| last.height),
+            height: quorum.and_then(State::last_checkpoint).map_or(0, |last| last.height),
             certified: quorum.map_or(0, |quorum| quorum.mmr().len()),
             decided: engine.decisions(),
             pending: engine.pending(),
-            finalised: self.deciding.finalised.len(),
+            finalised: self.deciding.finalised.total(),
             sampling,
         }
     }
@@ -106,11 +106,23 @@ impl Node {
             }
             _ if winners.iter().all(Option::is_some) => ItemState::Final,
             _ if !open => ItemState::Free,
+            _ if self.deciding.own.get(id).is_some() => ItemState::Final,
+            _ if self.is_forgotten(id) => ItemState::Forgotten,
             _ => ItemState::Pending,
         };
         let first = keys.first().filter(|_| state == ItemState::Final);
         let height = first.and_then(|key| self.height_of(key, id));
         Some(ItemView { item: *id, kind, author, keys, state, height })
+    }
+
+    /// Whether an item in the history was decided before what the engine remembers.
+    fn is_forgotten(&self, id: &ItemId) -> bool {
+        let Some(engine) = self.deciding.engine.quorum() else { return false };
+        let record = self.graph.get(&id.0).map(Record::of);
+        record.is_some_and(|record| {
+            let mut items = record.items.iter().filter(|item| item.id == *id);
+            items.any(|item| engine.is_over(item, record.seq))
+        })
     }
 
     pub(super) fn find_item(&self, text: &str) -> Result<ItemId, Problem> {
@@ -120,11 +132,12 @@ impl Node {
         };
         let vertex: VertexId = vertex.parse().map_err(|_| item_malformed(text))?;
         let mut items: Vec<u32> = if let Some(signed) = self.graph.get(&vertex) {
-            let record = crate::consensus::Record::of(signed);
+            let record = Record::of(signed);
             record.items.iter().map(|item| item.id.1).collect()
         } else {
             let engine = self.deciding.engine.quorum().into_iter();
-            engine.flat_map(|engine| engine.items_of(&vertex)).map(|item| item.id.1).collect()
+            let remembered = engine.flat_map(|engine| engine.items_of(&vertex)).map(|i| i.id);
+            remembered.chain(self.deciding.own.of_vertex(&vertex)).map(|id| id.1).collect()
         };
         if items.is_empty() && !self.graph.contains(&vertex) {
             return Err(item_unknown(text));
@@ -140,11 +153,13 @@ impl Node {
 
     /// Final items from this number on.
     pub(super) fn finalised_page(&self, from: u64, count_max: usize) -> FinalisedPage {
-        let count_max = u64::try_from(count_max.min(limits::FINALISED_PAGE_MAX)).unwrap_or(0);
-        let total = u64::try_from(self.deciding.finalised.len()).unwrap_or(u64::MAX);
-        let until = from.saturating_add(count_max).min(total);
-        let items = (from..until).filter_map(|number| self.finalised_view(number)).collect();
-        FinalisedPage { items, total }
+        let count_max = count_max.min(limits::FINALISED_PAGE_MAX);
+        let finalised = &self.deciding.finalised;
+        let (first, total) = (finalised.first(), finalised.total());
+        let found = self.deciding.final_since(from);
+        let views = found.filter_map(|(number, _)| self.finalised_view(number));
+        let items = views.take(count_max).collect();
+        FinalisedPage { items, first, total }
     }
 
     /// Writes that this member wants a committee for the next epoch.

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::compression::Feedback;
 use crate::dag::{BlobId, VertexId};
 use crate::federated::aggregator::Aggregator;
+use crate::federated::delta::Carried;
 use crate::federated::run::AggregateRecord;
 use crate::federated::{Run, Standing};
 use crate::identity::AuthorId;
@@ -52,8 +52,8 @@ pub(super) struct Following {
     /// When training may be tried again after a failure.
     pub(super) train_next_ms: u64,
     pub(super) train_failures: u32,
-    /// What the updates of this node lost so far; a restart begins with nothing.
-    pub(super) feedback: Feedback,
+    /// What the updates of this node left to the next one; a restart begins with nothing.
+    pub(super) carried: Carried,
     /// The base from which this node's training gave nothing usable.
     pub(super) hopeless: Option<VertexId>,
     /// What everything that the run names was found here and in order for.
@@ -147,7 +147,7 @@ impl Following {
             job: None,
             train_next_ms: 0,
             train_failures: 0,
-            feedback: Feedback::new(),
+            carried: Carried::default(),
             hopeless: None,
             settled: None,
             dirty: true,

@@ -16,20 +16,20 @@
 use std::collections::BTreeSet;
 
 use super::deciding::Deciding;
-use super::joining::{Filling, Stage};
+use super::joining::{Filling, Offer, Stage};
 use super::offence::Offence;
 use super::pruning;
 use super::records::Batch;
 use super::snapshots::Snapshots;
 use super::{Node, sync};
 use crate::clock::Now;
-use crate::consensus::{Checkpoint, Committee, Onward, Past, State};
+use crate::consensus::{Checkpoint, Committee, Past, State};
 use crate::dag::vote::{Decision, ItemId};
 use crate::dag::{Chain, Coverage, SignedVertex};
 use crate::effect::Effect;
 use crate::event::Event;
 use crate::limits;
-use crate::snapshot::{Entry, Error};
+use crate::snapshot::{self, Entry, Error, Start};
 
 /// The unit of the write that holds the records.
 const UNIT: u64 = u64::MAX - 1;
@@ -66,39 +66,40 @@ impl Node {
         let wrong = self.verify_got(&mut filling);
         let is_busy = self.pruning.is_under_way() || self.writer.is_removing();
         if !wrong.is_empty() || is_busy {
-            self.joining.stage = Stage::Filling(filling);
+            self.joining.stage = Stage::Filling(Box::new(filling));
             for peer in wrong {
                 self.penalise(&peer, Offence::InvalidVertex, now, out);
             }
             return Ok(None);
         }
-        let Filling { offer, entries, got, lasting, .. } = filling;
+        let Filling { offer, start, entries, got, lasting, .. } = filling;
         let (height, known) = (offer.sealed.height, self.snapshots.log.height);
         if height <= known {
             return Err(Error::Stale { height, known });
         }
         self.check_fits(&entries, got.len())?;
-        let (deciding, finalised) = self.engine_of(&entries, &offer.manifest.onward, now)?;
-        let coverage = Coverage::of(entries.iter().map(|entry| &entry.layer));
-        let own = self.graph.author(&self.me);
-        let forgot = coverage.tip(&self.me).is_some_and(|tip| {
-            let is_other = |chain: &Chain| chain.at(tip.seq).is_some_and(|id| id != tip.id);
-            own.is_none_or(|own| own.next_seq <= tip.seq || is_other(own))
-        });
-        let ends: Vec<u64> = entries
-            .iter()
-            .filter(|e| e.checkpoint.next.is_some())
-            .map(|e| e.checkpoint.height)
-            .collect();
-        let mut snapshots = self.snapshots.handed(&offer.manifest, &ends, &offer.sealed);
+        let (deciding, finalised) = self.engine_of(start.as_ref(), &entries, &offer, now)?;
+        let coverage = snapshot::coverage_of(start.as_ref(), &entries);
+        let checkpoints: Vec<Checkpoint> =
+            deciding.engine.quorum().into_iter().flat_map(State::checkpoints).cloned().collect();
+        let ends = checkpoints.iter().filter(|held| held.next.is_some());
+        let ends: Vec<u64> = ends.map(|held| held.height).collect();
+        let past = (start.as_ref(), entries.as_slice());
+        let mut snapshots = self.snapshots.handed(&offer.manifest, past, &ends, &offer.sealed);
         self.joining.ends.iter().for_each(|sealed| snapshots.note_end(sealed));
-        let mute = forgot.then_some(offer.sealed.epoch).or(self.pruning.mute);
+        let has_lost = self.has_lost_own(&coverage);
+        let mute = has_lost.then_some(offer.sealed.epoch).or(self.pruning.mute);
         let onward = &offer.manifest.onward;
+        let before = self.deciding.finalised.since(0).map(|(_, item)| item);
+        let remembered = self.own_final_items();
+        let own = self.deciding.own.since(0).chain(remembered.iter().map(|(n, item)| (*n, item)));
         let batch = Batch {
             ended: self.graph.ended().collect(),
             items: onward.items.clone(),
-            past: Past::handed(Vec::new(), Vec::new(), onward),
-            finalised: self.unstored_finalised().iter().chain(&finalised).copied().collect(),
+            past: Past::handed(onward),
+            first: self.deciding.finalised.first(),
+            finalised: before.chain(finalised.iter().copied()).collect(),
+            own: own.map(|(number, item)| (number, item.clone())).collect(),
             cover: Some(snapshots.cover(coverage.clone())),
             mute,
         };
@@ -117,11 +118,20 @@ impl Node {
             snapshots,
             coverage,
             vertices,
-            checkpoints: entries.into_iter().map(|entry| entry.checkpoint).collect(),
+            checkpoints,
             finalised,
             records,
             mute,
         }))
+    }
+
+    /// Whether others have vertices of this node that it has not.
+    fn has_lost_own(&self, coverage: &Coverage) -> bool {
+        let own = self.graph.author(&self.me);
+        coverage.tip(&self.me).is_some_and(|tip| {
+            let is_other = |chain: &Chain| chain.at(tip.seq).is_some_and(|id| id != tip.id);
+            own.is_none_or(|own| own.next_seq <= tip.seq || is_other(own))
+        })
     }
 
     /// Whether this node has room, and knows nothing else of the same heights.
@@ -129,9 +139,12 @@ impl Node {
         if self.graph.len() + vertices >= limits::GRAPH_VERTICES_MAX {
             return Err(Error::broken("the history has no room for it"));
         }
-        let own = self.deciding.engine.quorum().map(State::checkpoints);
-        let pairs = own.unwrap_or_default().iter().zip(entries);
-        if pairs.into_iter().any(|(own, entry)| own.id() != entry.checkpoint.id()) {
+        let own = self.deciding.engine.quorum();
+        let is_other = |entry: &Entry| {
+            let own = own.and_then(|own| own.checkpoint(entry.checkpoint.height));
+            own.is_some_and(|own| own.id() != entry.checkpoint.id())
+        };
+        if entries.iter().any(is_other) {
             return Err(Error::broken("another checkpoint is known here at the same height"));
         }
         Ok(())
@@ -141,25 +154,28 @@ impl Node {
     /// was not here.
     fn engine_of(
         &mut self,
+        start: Option<&Start>,
         entries: &[Entry],
-        onward: &Onward,
+        offer: &Offer,
         now: Now,
     ) -> Result<(Deciding, Vec<ItemId>), Error> {
+        let onward = &offer.manifest.onward;
         let (genesis, network, me) = (self.config.genesis.as_ref(), self.config.network, self.me);
         let mut deciding =
             Deciding::new(genesis, network, me, &mut self.rng, now).map_err(Error::broken)?;
-        let checkpoints = entries.iter().map(|entry| entry.checkpoint.clone()).collect();
-        let certified: Vec<Decision> =
-            entries.iter().flat_map(|entry| &entry.decisions).copied().collect();
-        let items = entries.iter().flat_map(|entry| &entry.items).chain(&onward.items);
-        let past = Past::handed(checkpoints, certified.clone(), onward);
         let engine = deciding.engine.quorum_mut().ok_or(Error::broken("decisions are sampled"))?;
-        engine.resume(past, items.cloned().collect(), now).map_err(Error::broken)?;
+        let base = start.map(Start::footing);
+        let steps: Vec<_> = entries.iter().map(Entry::step).collect();
+        let items = entries.iter().flat_map(|entry| &entry.items).chain(&onward.items);
+        let (past, items) = (Past::handed(onward), items.cloned().collect());
+        engine.resume(base, &steps, past, items, now).map_err(Error::broken)?;
         let mut finalised: Vec<ItemId> = Vec::new();
-        let mut known: BTreeSet<ItemId> = self.deciding.finalised.iter().copied().collect();
-        for Decision(_, id) in certified.iter().chain(&onward.settled) {
+        let mut known = BTreeSet::new();
+        let certified = entries.iter().flat_map(|entry| &entry.decisions);
+        for Decision(_, id) in certified.chain(&onward.settled) {
             let has = |key| engine.decided(key) == Some(*id);
-            if engine.item(id).is_some_and(|item| item.keys.iter().all(has)) && known.insert(*id) {
+            let is_final = engine.item(id).is_some_and(|item| item.keys.iter().all(has));
+            if is_final && !self.deciding.finalised.has(id) && known.insert(*id) {
                 finalised.push(*id);
             }
         }
@@ -186,9 +202,8 @@ impl Node {
         for signed in others {
             self.writer.add_vertex(signed.id(), signed.encode());
         }
-        let names = (self.pruning.batches..).map(pruning::name_of);
         let count = records.len();
-        self.writer.add_unit(UNIT, names.zip(records).collect(), own);
+        self.writer.add_unit(UNIT, pruning::named(records, self.pruning.records), own);
         Ok(count)
     }
 
@@ -216,12 +231,16 @@ impl Node {
         self.writer.drop_votes();
         let height = handed.checkpoints.last().map_or(0, |last| last.height);
         self.pruning.handed(handed.records, height, handed.mute);
+        let own = self.own_final_items();
         let before = std::mem::replace(&mut self.deciding, handed.deciding);
         self.snapshots = handed.snapshots;
-        for item in before.finalised.iter().chain(&handed.finalised) {
-            self.deciding.note_final(*item);
+        self.pruning.unused.clone_from(&self.snapshots.retired);
+        let first = before.finalised.total();
+        (self.deciding.finalised, self.deciding.own) = (before.finalised, before.own);
+        for item in &handed.finalised {
+            self.deciding.finalised.push(*item);
         }
-        self.pruning.finalised = self.deciding.finalised.len();
+        self.forget_finalised(own);
         for checkpoint in handed.checkpoints {
             self.on_checkpoint(checkpoint);
         }
@@ -240,17 +259,11 @@ impl Node {
                 self.on_changes(changes, now, out);
             }
         }
-        let first = before.finalised.len();
         for number in (first..).take(handed.finalised.len()) {
-            let number = u64::try_from(number).unwrap_or(u64::MAX);
             let view = self.finalised_view(number);
             out.extend(view.map(|view| Effect::Emit(Event::Finalised(view))));
         }
         self.on_notices(now, out);
         self.wake_engine(now, out);
-    }
-
-    fn unstored_finalised(&self) -> &[ItemId] {
-        self.deciding.finalised.get(self.pruning.finalised..).unwrap_or_default()
     }
 }

@@ -36,7 +36,7 @@ use crate::event::Problem;
 use crate::identity::{AuthorId, TransportId};
 use crate::limits;
 use crate::message::{Request, Snapshot, Vertices, WantSnapshot, WantVertices};
-use crate::snapshot::{self, Entry, Error, Manifest};
+use crate::snapshot::{self, Entry, Error, Manifest, Start};
 
 /// The name under which chunks are wanted, among those of runs.
 const WANTED_AS: &[u8] = b"snapshot";
@@ -72,8 +72,8 @@ pub(super) struct Joining {
 pub(super) enum Stage {
     #[default]
     Asking,
-    Loading(Loading),
-    Filling(Filling),
+    Loading(Box<Loading>),
+    Filling(Box<Filling>),
     /// The write is under way.
     Writing(Box<super::handing::Handed>),
 }
@@ -88,14 +88,16 @@ pub(super) struct Offer {
 #[derive(Debug)]
 pub(super) struct Loading {
     offer: Offer,
-    entries: Vec<Entry>,
-    /// Chunks in `entries` (count).
-    done: usize,
+    /// Those of the parts that are needed here, in their order.
+    parts: Vec<Vec<u8>>,
+    /// Parts that are not here (count).
+    missing: usize,
 }
 
 #[derive(Debug)]
 pub(super) struct Filling {
     pub(super) offer: Offer,
+    pub(super) start: Option<Start>,
     pub(super) entries: Vec<Entry>,
     /// Vertices that are not here yet.
     needs: BTreeMap<VertexId, Need>,
@@ -205,8 +207,8 @@ impl Node {
         }
         match std::mem::take(&mut self.joining.stage) {
             Stage::Asking => self.ask_for_snapshots(now, out),
-            Stage::Loading(loading) => self.load_chunks(loading, now, out),
-            Stage::Filling(filling) => self.fill(filling, now, out),
+            Stage::Loading(loading) => self.load_parts(*loading, now, out),
+            Stage::Filling(filling) => self.fill(*filling, now, out),
             writing @ Stage::Writing(_) => self.joining.stage = writing,
         }
     }
@@ -234,8 +236,8 @@ impl Node {
         }
         if let Some(offer) = self.joining.best.take() {
             self.joining.progress_ms = now.mono_ms;
-            let loading = Loading { offer, entries: Vec::new(), done: 0 };
-            self.load_chunks(loading, now, out);
+            let loading = Loading { offer, parts: Vec::new(), missing: usize::MAX };
+            self.load_parts(loading, now, out);
         }
     }
 
@@ -311,32 +313,29 @@ impl Node {
         Ok(())
     }
 
-    /// Reads the chunks that are here, in their order, and lets the others be fetched.
-    fn load_chunks(&mut self, mut loading: Loading, now: Now, out: &mut Vec<Effect>) {
-        let chunks = loading.offer.manifest.chunks.clone();
-        let done = loading.done;
-        while let Some(chunk) = chunks.get(loading.done) {
-            let Some(bytes) = self.blobs.get(chunk) else { break };
-            match snapshot::entries_of(&bytes) {
-                Ok(entries) => loading.entries.extend(entries),
-                Err(error) => return self.give_up_snapshot(&error, now, out),
-            }
-            loading.done += 1;
+    /// Reads the parts that are here, in their order, and lets the others be fetched.
+    fn load_parts(&mut self, mut loading: Loading, now: Now, out: &mut Vec<Effect>) {
+        let log = &loading.offer.manifest.log;
+        let needed = log.needed();
+        while let Some(bytes) = needed.get(loading.parts.len()).and_then(|id| self.blobs.get(id)) {
+            loading.parts.push(bytes.to_vec());
         }
-        if loading.done > done {
+        let next = needed.get(loading.parts.len());
+        let missing: Vec<BlobId> = log.parts().filter(|part| !self.blobs.is_local(part)).collect();
+        if missing.len() < loading.missing {
+            loading.missing = missing.len();
             self.joining.progress_ms = now.mono_ms;
         }
-        let rest = chunks.get(loading.done..).unwrap_or_default();
-        if let Some(next) = rest.first() {
-            if self.blobs.start_load(next) {
+        if next.is_some() || !missing.is_empty() {
+            if let Some(next) = next.filter(|next| self.blobs.start_load(next)) {
                 out.push(Effect::LoadBlob { blob: *next });
             }
-            let missing = rest.iter().filter(|chunk| !self.blobs.is_local(chunk));
+            let wanted = missing.into_iter().take(limits::BLOBS_WANTED_MAX / 2);
             let needs: BTreeMap<BlobId, Vec<TransportId>> =
-                missing.take(limits::BLOBS_WANTED_MAX / 2).map(|id| (*id, Vec::new())).collect();
+                wanted.map(|id| (id, Vec::new())).collect();
             self.blobs.need(VertexId::of(WANTED_AS), &needs);
             self.fetch_blobs(now, out);
-            self.joining.stage = Stage::Loading(loading);
+            self.joining.stage = Stage::Loading(Box::new(loading));
             return;
         }
         self.blobs.need(VertexId::of(WANTED_AS), &BTreeMap::new());
@@ -348,14 +347,11 @@ impl Node {
 
     /// Finds out which vertices are needed whole.
     fn begin_filling(&self, loading: Loading) -> Result<Filling, Error> {
-        let Loading { offer, mut entries, .. } = loading;
-        for bytes in &offer.manifest.tail {
-            entries.push(Entry::decode(bytes)?);
-        }
-        snapshot::check_chain(&entries, &offer.sealed)?;
+        let Loading { offer, parts, .. } = loading;
+        let (start, entries) = offer.manifest.log.read(&parts)?;
+        snapshot::check_chain(start.as_ref(), &entries, &offer.sealed)?;
         let mut needs: BTreeMap<VertexId, Need> = BTreeMap::new();
-        let lasting = entries.iter().flat_map(|entry| &entry.layer.lasting);
-        let lasting: BTreeSet<VertexId> = lasting.copied().collect();
+        let lasting = snapshot::lasting_of(start.as_ref(), &entries);
         for id in &lasting {
             needs.entry(*id).or_default().lasting = true;
         }
@@ -364,7 +360,7 @@ impl Node {
         }
         needs.retain(|id, _| self.graph.get(id).is_none());
         let (asked, got, failed) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        Ok(Filling { offer, entries, needs, asked, got, lasting, failed })
+        Ok(Filling { offer, start, entries, needs, asked, got, lasting, failed })
     }
 
     /// Asks for vertices, and goes on once all are here that can be had.
@@ -396,7 +392,7 @@ impl Node {
             need.lasting || known.iter().any(may)
         };
         if !filling.asked.is_empty() || filling.needs.iter().any(can_come) {
-            self.joining.stage = Stage::Filling(filling);
+            self.joining.stage = Stage::Filling(Box::new(filling));
             return;
         }
         match self.compose(filling, now, out) {

@@ -10,7 +10,7 @@ use serde_bytes::ByteBuf;
 
 use super::Node;
 use super::finality::no_proof;
-use crate::consensus::mmr::{Mmr, Path};
+use crate::consensus::mmr::Path;
 use crate::consensus::{Certificate, Checkpoint, Committee, Error, Proof};
 use crate::crypto::sign::PublicKey;
 use crate::dag::cbor;
@@ -26,15 +26,15 @@ impl Node {
     /// The place of a decision among those that checkpoints hold.
     fn leaf_of(&self, decision: &Decision) -> Option<u64> {
         let engine = self.deciding.engine.quorum()?;
-        let place = engine.certified_decisions().iter().position(|held| held == decision);
-        place.and_then(|place| u64::try_from(place).ok())
+        let place = engine.certified_decisions().position(|held| held == decision);
+        place.and_then(|place| engine.forgotten().checked_add(u64::try_from(place).ok()?))
     }
 
     /// The height of the first checkpoint that holds a decision.
     pub(super) fn height_of(&self, key: &ConflictKey, item: &ItemId) -> Option<u64> {
         let leaf = self.leaf_of(&Decision(*key, *item))?;
-        let checkpoints = self.deciding.engine.quorum()?.checkpoints();
-        checkpoints.iter().find(|held| held.decided > leaf).map(|held| held.height)
+        let mut checkpoints = self.deciding.engine.quorum()?.checkpoints();
+        checkpoints.find(|held| held.decided > leaf).map(|held| held.height)
     }
 
     /// The encoded [`Proof`] that an item is final.
@@ -45,13 +45,19 @@ impl Node {
             return Err(not_final(&view.item, view.state));
         };
         let decision = Decision(*key, view.item);
-        let leaf = self.leaf_of(&decision).ok_or_else(|| not_certified(&view.item))?;
-        let checkpoints = engine.checkpoints();
-        let holding = checkpoints.iter().rev().take_while(|held| held.decided > leaf);
+        let Some(leaf) = self.leaf_of(&decision) else {
+            let is_old = self.deciding.own.get(&view.item).is_some();
+            return Err(if is_old {
+                not_final(&view.item, ItemState::Forgotten)
+            } else {
+                not_certified(&view.item)
+            });
+        };
+        let holding = engine.checkpoints().rev().take_while(|held| held.decided > leaf);
         let last = holding.take(CHECKPOINTS_TRIED).find_map(|held| self.certificate(held).ok());
         let last = last.ok_or_else(|| not_certified(&view.item))?;
-        let ended = checkpoints
-            .iter()
+        let ended = engine
+            .checkpoints()
             .filter(|held| held.next.is_some() && held.epoch < last.checkpoint.epoch);
         let epochs: Result<Vec<Certificate>, Error> =
             ended.map(|held| self.certificate(held)).collect();
@@ -107,8 +113,9 @@ impl Node {
             return engine.mmr().prove(leaf);
         }
         // An earlier checkpoint than the last: the range as it was then.
-        let mut then = Mmr::default();
-        for decision in engine.certified_decisions().iter().take(usize::try_from(leaves).ok()?) {
+        let mut then = engine.mmr().first(engine.forgotten())?;
+        let count = usize::try_from(leaves.checked_sub(engine.forgotten())?).ok()?;
+        for decision in engine.certified_decisions().take(count) {
             then.append(&cbor::encode(decision).ok()?);
         }
         then.prove(leaf)
@@ -124,6 +131,10 @@ fn not_final(item: &ItemId, state: ItemState) -> Problem {
         ItemState::Rejected => (
             format!("{item} lost: another item has one of its keys for good"),
             "nothing can be proven for it; make a new item",
+        ),
+        ItemState::Forgotten => (
+            format!("{item} was decided so long ago that this node has forgotten what was decided"),
+            "ask a node that keeps everything (option `history`: `all`)",
         ),
         ItemState::Pending | ItemState::Final => (
             format!("{item} is not final yet"),

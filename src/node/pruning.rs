@@ -16,24 +16,28 @@
 //! was dropped is handed a snapshot ([`super::joining`]). Without a committee there are no
 //! checkpoints, and nothing is dropped.
 //!
-//! What checkpoints decided is stored once, as what is handed to those that come late: chunks,
-//! which are blobs, and the entries after them, in the last record ([`crate::snapshot`]).
+//! What checkpoints decided is stored once, as what is handed to those that come late: parts, which
+//! are blobs, and the entries after them, in the record ([`crate::snapshot`]). Decisions are
+//! forgotten by generations, and the parts of a forgotten one are removed from the store with the
+//! second record after that.
 //!
 //! A crash is harmless at any write: either the record is there or nothing was removed, and what
 //! was not removed yet is dropped again.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 
+use super::numbered::Numbered;
 use super::records::{self, Batch};
 use super::snapshots::Snapshots;
 use super::{Error, History, Node, Phase, writing};
 use crate::clock::Now;
-use crate::consensus::{Item, Past, Record, State};
+use crate::consensus::{Item, Record, State};
 use crate::dag::cbor::{self, Bounds};
 use crate::dag::{BlobId, Coverage, Graph, SignedVertex, VertexId, settled_height};
 use crate::identity::{AuthorId, NetworkId};
 use crate::limits;
-use crate::snapshot::Entry;
+use crate::snapshot::{Entry, Start};
 
 /// The first part of the names of records in the store.
 const NAME: &str = "pruned/";
@@ -57,35 +61,39 @@ fn read_coverage(bytes: &[u8]) -> Option<Coverage> {
     cbor::decode(bytes, &bounds).ok()
 }
 
-/// The records among named values, in their order.
-fn records_in(meta: &[(String, Vec<u8>)]) -> Vec<&(String, Vec<u8>)> {
+/// The records among named values, in their order, and how many names they have used.
+fn records_in(meta: &[(String, Vec<u8>)]) -> (Vec<&(String, Vec<u8>)>, usize) {
     let is_record = |name: &str| name.starts_with(NAME) && name != COVERED;
     let mut found: Vec<_> = meta.iter().filter(|(name, _)| is_record(name)).collect();
+    let names = found.len();
+    found.retain(|(_, bytes)| !bytes.is_empty());
     found.sort_unstable();
-    found
+    (found, names)
 }
 
 /// The blobs that a start needs whole, by what the records among named values say.
 pub fn chunks_of(meta: &[(String, Vec<u8>)]) -> Vec<BlobId> {
-    let last = records_in(meta).pop().and_then(|(_, bytes)| Batch::decode(bytes).ok());
+    let last = records_in(meta).0.pop().and_then(|(_, bytes)| Batch::decode(bytes).ok());
     let cover = last.and_then(|last| last.cover);
-    cover.map(|cover| cover.log().chunks().to_vec()).unwrap_or_default()
+    cover.map(|cover| cover.log().needed()).unwrap_or_default()
 }
 
 /// How far the history was pruned.
 #[derive(Debug, Default)]
 pub(super) struct Pruning {
-    /// Records in the store, and what they hold of the list of what is final.
-    pub(super) batches: usize,
-    pub(super) finalised: usize,
+    /// Names of records in the store (count).
+    pub(super) records: usize,
     /// The height up to which checkpoints may cover vertices that are not here.
     pub(super) dropped_to: u64,
     /// Covered positions in the store, beside those of records (count).
     covered: u64,
     /// The epoch in which nothing more may be said.
     pub(super) mute: Option<u64>,
-    /// Vertices to remove when the record is durable.
-    under_way: Option<Vec<VertexId>>,
+    /// Vertices to remove when the record is durable, and parts that the record before had no use
+    /// for.
+    under_way: Option<(Vec<VertexId>, Vec<BlobId>)>,
+    /// Parts that the last record has no use for.
+    pub(super) unused: Vec<BlobId>,
     /// Not before this time again.
     next_ms: u64,
 }
@@ -98,7 +106,7 @@ impl Pruning {
 
     /// So many records of a snapshot of this height were added.
     pub(super) fn handed(&mut self, records: usize, height: u64, mute: Option<u64>) {
-        self.batches += records;
+        self.records = self.records.max(records);
         (self.dropped_to, self.mute) = (height, mute);
     }
 }
@@ -106,15 +114,17 @@ impl Pruning {
 /// What the records in a store say.
 #[derive(Debug, Default)]
 pub(super) struct Pruned {
-    batches: Vec<Batch>,
-    /// Checkpoints with what they decided.
+    batch: Option<Batch>,
+    records: usize,
+    /// What entries go on from, and checkpoints with what they decided.
+    start: Option<Start>,
     entries: Vec<Entry>,
 }
 
 impl Pruned {
     /// Reads the records of a store.
     fn read(meta: &[(String, Vec<u8>)], chunks: &[Vec<u8>]) -> Result<Self, Error> {
-        let found = records_in(meta);
+        let (found, records) = records_in(meta);
         let mut batches = Vec::with_capacity(found.len());
         for (place, (name, bytes)) in found.into_iter().enumerate() {
             if *name != name_of(place) {
@@ -122,15 +132,17 @@ impl Pruned {
             }
             batches.push(Batch::decode(bytes)?);
         }
-        let cover = batches.last().and_then(|last| last.cover.as_ref());
-        let entries = cover.map_or(Ok(Vec::new()), |cover| cover.log().entries(chunks));
-        let entries = entries.map_err(|error| Error::Pruned(error.to_string()))?;
-        Ok(Self { batches, entries })
+        let batch = (!batches.is_empty()).then(|| Batch::join(batches));
+        let cover = batch.as_ref().and_then(|batch| batch.cover.as_ref());
+        let read = cover.map(|cover| cover.log().read(chunks)).transpose();
+        let (start, entries) =
+            read.map_err(|error| Error::Pruned(error.to_string()))?.unwrap_or_default();
+        Ok(Self { batch, records, start, entries })
     }
 
     /// Lets an empty graph know how far it is covered.
     fn restore_coverage(&self, graph: &mut Graph) {
-        if let Some(cover) = self.batches.last().and_then(|last| last.cover.as_ref()) {
+        if let Some(cover) = self.batch.as_ref().and_then(|batch| batch.cover.as_ref()) {
             graph.restore_coverage(cover.coverage.clone());
         }
     }
@@ -152,7 +164,7 @@ pub(super) fn restore(
         empty.foresee_coverage(read_coverage(bytes).ok_or_else(damaged)?);
     }
     let mut history = writing::restore(empty, me, vertices)?;
-    if let Some(last) = pruned.batches.last() {
+    if let Some(last) = &pruned.batch {
         history.graph.restore_ended(&last.ended);
     }
     Ok((history, pruned))
@@ -175,35 +187,33 @@ impl Node {
 
     /// Lets a new engine know what dropped vertices led to.
     pub(super) fn restore_past(&mut self, pruned: Pruned, now: Now) -> Result<(), Error> {
-        if pruned.batches.is_empty() {
-            return Ok(());
+        let Pruned { batch: Some(batch), records, start, entries } = pruned else { return Ok(()) };
+        let cover = batch.cover.as_ref();
+        let restored = cover.map(|cover| Snapshots::restore(cover, start.as_ref(), &entries));
+        self.snapshots = restored.unwrap_or_default();
+        self.pruning.records = records;
+        self.pruning.unused.clone_from(&self.snapshots.retired);
+        self.pruning.dropped_to = self.snapshots.log.height;
+        self.pruning.mute = batch.mute;
+        self.deciding.finalised = Numbered::from(batch.first);
+        for item in batch.finalised {
+            self.deciding.finalised.push(item);
         }
-        let mut items: Vec<Item> =
-            self.graph.iter().flat_map(|signed| Record::of(signed).items).collect();
-        let mut past = Past::default();
-        self.pruning.batches = pruned.batches.len();
-        if let Some(last) = pruned.batches.last() {
-            self.snapshots = last.cover.as_ref().map(Snapshots::restore).unwrap_or_default();
-            self.pruning.dropped_to = self.snapshots.log.height;
-            self.pruning.mute = last.mute;
+        for (number, item) in batch.own {
+            self.deciding.own.keep(number, item);
         }
-        for entry in pruned.entries {
-            past.checkpoints.push(entry.checkpoint);
-            past.certified.extend(entry.decisions);
-            items.extend(entry.items);
-        }
-        for batch in pruned.batches {
-            items.extend(batch.items);
-            past = past.then(batch.past);
-            for item in batch.finalised {
-                self.deciding.note_final(item);
-            }
-        }
-        self.pruning.finalised = self.deciding.finalised.len();
+        let kept = self.graph.iter().flat_map(|signed| Record::of(signed).items);
+        let mut items: Vec<Item> = kept.chain(batch.items).collect();
+        let steps: Vec<_> = entries.iter().map(Entry::step).collect();
+        items.extend(entries.into_iter().flat_map(|entry| entry.items));
         let Some(engine) = self.deciding.engine.quorum_mut() else { return Ok(()) };
         engine.note_covered(self.graph.coverage().tips());
-        engine.resume(past, items, now).map_err(|error| Error::Pruned(error.to_string()))?;
-        for checkpoint in engine.checkpoints().to_vec() {
+        let base = start.as_ref().map(Start::footing);
+        let resumed = engine.resume(base, &steps, batch.past, items, now);
+        resumed.map_err(|error| Error::Pruned(error.to_string()))?;
+        self.forget_finalised(Vec::new());
+        let Some(engine) = self.deciding.engine.quorum() else { return Ok(()) };
+        for checkpoint in engine.checkpoints().cloned().collect::<Vec<_>>() {
             self.on_checkpoint(checkpoint);
         }
         Ok(())
@@ -226,10 +236,11 @@ impl Node {
         }
         let Some(engine) = self.deciding.engine.quorum() else { return };
         let uncut = engine.decisions().len().saturating_sub(engine.certified_decisions().len());
-        let height = engine.checkpoints().last().map_or(0, |last| last.height);
+        let height = engine.last_checkpoint().map_or(0, |last| last.height);
         let log = &self.snapshots.log;
-        let is_here = log.height == height && log.chunks().iter().all(|id| self.blobs.is_local(id));
-        if uncut > records::UNCUT_MAX || !is_here {
+        let is_here = log.height == height && log.parts().all(|id| self.blobs.is_local(&id));
+        // Nobody could come late where members do not sign.
+        if uncut > records::UNCUT_MAX || !is_here || !self.can_hand_on() {
             return self.counters.count("history-not-dropped");
         }
         let room = Room::default();
@@ -240,28 +251,38 @@ impl Node {
         }
         self.counters.count("history-pruned");
         self.pruning.dropped_to = settled_height(self.snapshots.log.height);
-        let Some(batch) = self.batch(&ids) else { return };
-        self.pruning.finalised += batch.finalised.len();
-        let names = (self.pruning.batches..).map(name_of);
+        let used: BTreeSet<BlobId> = self.snapshots.log.parts().collect();
+        let unused = std::mem::take(&mut self.pruning.unused).into_iter();
+        let parts: BTreeSet<BlobId> = unused.filter(|part| !used.contains(part)).collect();
+        self.snapshots.retired.retain(|part| !used.contains(part));
+        // The record names those too that go after it, or a crash would leave them for ever.
+        let Some(batch) = self.batch() else { return };
+        self.snapshots.retired.retain(|part| !parts.contains(part));
+        self.pruning.unused.clone_from(&self.snapshots.retired);
         let records = batch.into_records();
-        self.pruning.batches += records.len();
-        self.writer.add_unit(UNIT, names.zip(records).collect(), Vec::new());
+        let count = records.len();
+        self.writer.add_unit(UNIT, named(records, self.pruning.records), Vec::new());
+        self.pruning.records = self.pruning.records.max(count);
         if let Some(engine) = self.deciding.engine.quorum_mut() {
             engine.forget(&ids);
         }
-        self.pruning.under_way = Some(ids);
+        self.pruning.under_way = Some((ids, parts.into_iter().collect()));
     }
 
-    fn batch(&self, ids: &[VertexId]) -> Option<Batch> {
+    fn batch(&self) -> Option<Batch> {
         let engine = self.deciding.engine.quorum()?;
-        let finalised = self.deciding.finalised.get(self.pruning.finalised..);
+        let finalised = &self.deciding.finalised;
         // The others are in the entries of their checkpoints.
-        let lost = |item: &&Item| item.keys.iter().any(|key| engine.decided(key) != Some(item.id));
+        let lost = |item: &&Item| {
+            item.author == self.me && item.keys.iter().any(|k| engine.decided(k) != Some(item.id))
+        };
         Some(Batch {
             ended: self.graph.ended().collect(),
-            items: ids.iter().flat_map(|id| engine.items_of(id)).filter(lost).cloned().collect(),
-            past: engine.past(engine.checkpoints().len(), engine.certified_decisions().len()),
-            finalised: finalised.unwrap_or_default().to_vec(),
+            items: engine.items().filter(lost).cloned().collect(),
+            past: engine.past(),
+            first: finalised.first(),
+            finalised: finalised.since(0).map(|(_, item)| item).collect(),
+            own: self.deciding.own.since(0).map(|(n, item)| (n, item.clone())).collect(),
             cover: Some(self.snapshots.cover(self.graph.coverage().clone())),
             mute: self.pruning.mute,
         })
@@ -270,9 +291,14 @@ impl Node {
     /// Units of writes are durable: what was dropped may leave the store, if the record is there.
     pub(super) fn record_durable(&mut self, units: &[u64]) {
         if units.contains(&UNIT)
-            && let Some(ids) = self.pruning.under_way.take()
+            && let Some((ids, mut parts)) = self.pruning.under_way.take()
         {
-            self.writer.remove_vertices(ids);
+            let used: BTreeSet<BlobId> = self.snapshots.log.parts().collect();
+            parts.retain(|part| !used.contains(part));
+            for part in &parts {
+                self.blobs.remove(part);
+            }
+            self.writer.remove(ids, parts);
         }
     }
 }
@@ -311,7 +337,13 @@ impl Room {
     }
 }
 
-/// The name of a record; their order is that of their names.
-pub(super) fn name_of(batch: usize) -> String {
-    format!("{NAME}{batch:010}")
+/// Records under their names, whose order is theirs, and empty ones for the rest of so many names.
+pub(super) fn named(records: Vec<Vec<u8>>, names: usize) -> Vec<(String, Vec<u8>)> {
+    let empty = names.saturating_sub(records.len());
+    let all = records.into_iter().chain(std::iter::repeat_n(Vec::new(), empty));
+    all.enumerate().map(|(place, bytes)| (name_of(place), bytes)).collect()
+}
+
+fn name_of(place: usize) -> String {
+    format!("{NAME}{place:010}")
 }

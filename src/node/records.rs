@@ -1,7 +1,9 @@
-//! Records of what dropped vertices leave: what is in them, and how much goes into one.
+//! The record of what dropped vertices and forgotten decisions leave.
 //!
-//! Whatever is written at once is cut into as many records as it takes, in one unit of the writer:
-//! a store has all of them or none. Together they say what one would.
+//! It is written anew each time, and replaces the one before. What is too long for one value of a
+//! store is cut into as many as it takes, in one unit of the writer: a store has all of them or
+//! none. Together they say what one would; values that the one before needed and this one does not
+//! are left empty.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,19 +21,24 @@ const RECORD_BYTES: usize = limits::STORE_VALUE_BYTES_MAX / 8;
 /// have. Blocks take 256 at a time, so there are as many only while nothing is decided at all.
 pub(super) const UNCUT_MAX: usize = 32_768;
 
-/// What one pruning leaves: everything that a start needs of the vertices that it dropped.
+/// Everything that a start needs of what is not there any more.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Batch {
     /// Who was known to have equivocated; in the last of several.
     pub(super) ended: Vec<(AuthorId, u64)>,
-    /// Items that lost; those that were decided are in entries.
+    /// Items that are not in entries: own ones that lost, and those of blocks that no checkpoint
+    /// holds.
     pub(super) items: Vec<Item>,
     /// Where deciding goes on, without what entries hold; in the last of several.
     pub(super) past: Past,
-    /// Items that became final here since the batch before, in their order.
+    /// The number of the first of the following; in the last of several.
+    pub(super) first: u64,
+    /// Items that became final here, in their order, as far as they are remembered.
     pub(super) finalised: Vec<ItemId>,
-    /// What can be handed out; in the last of several that are written at once.
+    /// Items that are about the owner, from before those, with their numbers.
+    pub(super) own: Vec<(u64, Item)>,
+    /// What can be handed out; in the last of several.
     pub(super) cover: Option<Cover>,
     /// The epoch in which nothing more may be said, because what was said is lost.
     pub(super) mute: Option<u64>,
@@ -48,17 +55,27 @@ impl Batch {
         cbor::decode(bytes, &bounds).map_err(|error| Error::Pruned(error.to_string()))
     }
 
+    /// What several that say the same together say.
+    pub(super) fn join(parts: Vec<Self>) -> Self {
+        let (mut items, mut finalised, mut own) = (Vec::new(), Vec::new(), Vec::new());
+        let mut last = Self::default();
+        for part in parts {
+            items.extend(part.items);
+            finalised.extend(part.finalised);
+            own.extend(part.own);
+            last = Self { items: Vec::new(), finalised: Vec::new(), own: Vec::new(), ..part };
+        }
+        Self { items, finalised, own, ..last }
+    }
+
     /// The records that say the same together, one or more.
     pub(super) fn into_records(mut self) -> Vec<Vec<u8>> {
         let mut records = Vec::new();
         loop {
             let first = self.part();
             if self.has_no_lists() {
-                let past = first.past.then(self.past);
-                let (items, finalised) = (first.items, first.finalised);
-                let Self { ended, cover, mute, .. } = self;
-                let last = Self { ended, items, past, finalised, cover, mute };
-                records.push(last.encode());
+                let (items, finalised, own) = (first.items, first.finalised, first.own);
+                records.push(Self { items, finalised, own, ..self }.encode());
                 return records;
             }
             records.push(first.encode());
@@ -66,18 +83,16 @@ impl Batch {
     }
 
     fn has_no_lists(&self) -> bool {
-        let lists = self.past.checkpoints.len() + self.past.certified.len();
-        lists + self.items.len() + self.finalised.len() == 0
+        self.items.is_empty() && self.finalised.is_empty() && self.own.is_empty()
     }
 
     /// Takes out as much as shares a record.
     fn part(&mut self) -> Self {
         let mut room = RECORD_BYTES;
         let mut first = Self::default();
-        take(&mut self.past.checkpoints, &mut first.past.checkpoints, &mut room);
-        take(&mut self.past.certified, &mut first.past.certified, &mut room);
         take(&mut self.items, &mut first.items, &mut room);
         take(&mut self.finalised, &mut first.finalised, &mut room);
+        take(&mut self.own, &mut first.own, &mut room);
         first
     }
 
@@ -102,36 +117,34 @@ mod tests {
     use super::*;
     use crate::crypto::hash::Digest;
     use crate::dag::VertexId;
-    use crate::dag::vote::{ConflictKey, Decision};
+    use crate::dag::vote::ConflictKey;
 
     #[test]
     fn what_is_too_much_for_one_record_is_the_same_in_several() {
         let name = |number: u64| Digest::derive("test", &[&number.to_be_bytes()]);
-        let item = |number| ItemId(VertexId(name(number)), 7);
-        let decision =
-            |number| Decision(ConflictKey::derive("test", &[&name(number).0]), item(number));
-        let numbers = || 0..90_000;
-        let (certified, finalised) = (numbers().map(decision), numbers().map(item));
-        let mut whole = Batch {
-            finalised: finalised.collect(),
+        let id = |number| ItemId(VertexId(name(number)), 7);
+        let item = |number| Item {
+            id: id(number),
+            author: AuthorId::from_bytes([2; 32]),
+            keys: vec![ConflictKey::derive("test", &[&name(number).0])],
+            seats: None,
+            operation: None,
+        };
+        let batch = || Batch {
+            items: (0..20_000).map(item).collect(),
+            finalised: (0..90_000).map(id).collect(),
+            own: (0..5_000).map(|number| (number, item(number))).collect(),
             ended: vec![(AuthorId::from_bytes([1; 32]), 3)],
+            first: 5,
             mute: Some(4),
             ..Batch::default()
         };
-        whole.past.certified = certified.collect();
-        let plain = whole.encode();
-        assert!(plain.len() > limits::STORE_VALUE_BYTES_MAX, "{}: no test", plain.len());
-        let records = whole.into_records();
-        assert!(records.len() > 1);
-        let mut joined = Batch::default();
-        for record in &records {
-            assert!(record.len() <= limits::STORE_VALUE_BYTES_MAX / 4, "{}", record.len());
-            let next = Batch::decode(record).unwrap();
-            joined.past = joined.past.then(next.past);
-            joined.finalised.extend(next.finalised);
-            (joined.ended, joined.mute) = (next.ended, next.mute);
-        }
-        assert_eq!(joined.encode(), plain);
+        let plain = batch().encode();
+        let records = batch().into_records();
+        assert!(plain.len() > limits::STORE_VALUE_BYTES_MAX / 2 && records.len() > 2);
+        assert!(records.iter().all(|record| record.len() <= limits::STORE_VALUE_BYTES_MAX / 4));
+        let parts = records.iter().map(|record| Batch::decode(record).unwrap()).collect();
+        assert_eq!(Batch::join(parts), batch());
         assert_eq!(Batch::default().into_records(), vec![Batch::default().encode()]);
     }
 }

@@ -269,9 +269,7 @@ impl Node {
             if let (Some(key), true) = (item.keys.first().copied(), decided == Some(item.id)) {
                 let id = item.id;
                 sampled.settle(item, Decision(key, id));
-                let number = u64::try_from(self.deciding.finalised.len()).unwrap_or(u64::MAX);
                 self.deciding.finalised.push(id);
-                self.deciding.numbers.insert(id, number);
             } else if is_preferred(sampled, &item) {
                 first.push(item);
             } else {

@@ -2,25 +2,29 @@
 //! come up ([`crate::snapshot`]), and answers to who asks.
 //!
 //! An entry needs the whole past of a checkpoint's frontier, so a node that executed a block before
-//! it has that past waits with it, and with its signature. Chunks are stored as blobs. What is left
+//! it has that past waits with it, and with its signature. Parts are stored as blobs. What is left
 //! is small, and part of the record of each pruning; a node that dropped nothing finds everything
 //! again from its history.
+//!
+//! When a generation of entries begins, the one before the last is forgotten, here and in the
+//! engine. Its parts stay for one more record in the store: a record that names them may be the
+//! last one that is durable, and who is on the way to a snapshot may still ask for them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use super::Node;
 use super::serving::{refuse, respond};
+use super::{History, Node};
 use crate::clock::Now;
-use crate::consensus::{Checkpoint, Record, Sealed, Step};
-use crate::dag::{Citation, Coverage, VertexId};
+use crate::consensus::{Checkpoint, Item, Record, Sealed, State, Step};
+use crate::dag::{BlobId, Citation, Coverage, Layer, VertexId};
 use crate::effect::Effect;
 use crate::identity::TransportId;
 use crate::limits;
 use crate::message::{Refusal, Response, Snapshot, WantSnapshot};
-use crate::snapshot::{Entry, Log, Manifest};
+use crate::snapshot::{self, Entry, Log, Manifest, Part, Start};
 
 /// Bytes that an answer has beside its three parts, at most.
 const FRAME_BYTES: usize = 64;
@@ -40,6 +44,12 @@ pub(super) struct Snapshots {
     manifests: BTreeMap<u64, Vec<u8>>,
     /// The certificate that was last handed out, with its height.
     certificate: Option<(u64, Vec<u8>)>,
+    /// Vertices that layers name.
+    lasting: BTreeSet<VertexId>,
+    /// How far chains were covered where the last generation begins.
+    begun: Vec<Citation>,
+    /// Parts of generations that are forgotten.
+    pub(super) retired: Vec<BlobId>,
 }
 
 /// What a record of a pruning holds of it.
@@ -51,6 +61,8 @@ pub(super) struct Cover {
     pub(super) coverage: Coverage,
     /// Height, digest, and whether the checkpoint ends an epoch.
     digests: Vec<(u64, ByteBuf, bool)>,
+    /// Parts that nothing names any more, and that the next record lets go.
+    retired: Vec<BlobId>,
 }
 
 impl Cover {
@@ -72,25 +84,47 @@ impl Snapshots {
             (*height, ByteBuf::from(digest.to_vec()), *ends)
         };
         let digests = self.digests.iter().map(digest).collect();
-        Cover { log: self.log.clone(), coverage, digests }
+        Cover { log: self.log.clone(), coverage, digests, retired: self.retired.clone() }
     }
 
-    /// Goes on from what was stored.
-    pub(super) fn restore(cover: &Cover) -> Self {
+    /// Goes on from what was stored, with what its parts say.
+    pub(super) fn restore(cover: &Cover, start: Option<&Start>, entries: &[Entry]) -> Self {
         let digest = |(height, digest, ends): &(u64, ByteBuf, bool)| {
             Some((*height, (<[u8; 32]>::try_from(digest.as_slice()).ok()?, *ends)))
         };
         let digests = cover.digests.iter().filter_map(digest).collect();
-        Self { log: cover.log.clone(), digests, ..Self::default() }
+        let (log, retired) = (cover.log.clone(), cover.retired.clone());
+        let mut restored = Self { log, digests, retired, ..Self::default() };
+        restored.note_past(start, entries);
+        restored
+    }
+
+    /// Remembers what the next generations need of those before.
+    fn note_past(&mut self, start: Option<&Start>, entries: &[Entry]) {
+        let last_begins = self.log.begins().last().unwrap_or(0);
+        let before = entries.iter().filter(|entry| entry.checkpoint.height <= last_begins);
+        self.begun = snapshot::coverage_of(start, before).tips().copied().collect();
+        self.lasting = snapshot::lasting_of(start, entries);
     }
 
     /// What was known before, and a manifest that was handed to this node.
-    pub(super) fn handed(&self, manifest: &Manifest, ends: &[u64], sealed: &Checkpoint) -> Self {
+    pub(super) fn handed(
+        &self,
+        manifest: &Manifest,
+        (start, entries): (Option<&Start>, &[Entry]),
+        ends: &[u64],
+        sealed: &Checkpoint,
+    ) -> Self {
         let mut digests = self.digests.clone();
         digests.retain(|height, _| ends.contains(height));
         digests.insert(sealed.height, (sealed.snapshot, sealed.next.is_some()));
         let manifests = [(sealed.height, manifest.encode())].into();
-        Self { log: Log::of(manifest), digests, manifests, ..Self::default() }
+        let unused = |part: &BlobId| !manifest.log.parts().any(|used| used == *part);
+        let retired = self.log.parts().chain(self.retired.iter().copied()).filter(unused);
+        let (log, retired) = (manifest.log.clone(), retired.collect());
+        let mut handed = Self { log, digests, manifests, retired, ..Self::default() };
+        handed.note_past(start, entries);
+        handed
     }
 
     /// Remembers the digest of a height that ends an epoch.
@@ -117,8 +151,24 @@ impl Node {
         Some(checkpoint.sealed(*digest))
     }
 
+    /// Hands the engine items that a decided block names, and that it took for over.
+    fn supply_lacking(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let lacking = self.deciding.engine.quorum().map(State::lacking).unwrap_or_default();
+        let records = lacking.iter().filter_map(|id| self.graph.get(id)).map(Record::of);
+        let records: Vec<Record> = records.collect();
+        let Some(engine) = self.deciding.engine.quorum_mut() else { return };
+        for record in &records {
+            engine.supply(record, now);
+        }
+        if !records.is_empty() {
+            self.counters.count("item-supplied");
+            self.wake_engine(now, out);
+        }
+    }
+
     /// Makes entries of the checkpoints whose past is here, and accepts what waited for one.
     pub(super) fn cover_checkpoints(&mut self, now: Now, out: &mut Vec<Effect>) {
+        self.supply_lacking(now, out);
         if self.snapshots.pending.is_empty() {
             return;
         }
@@ -132,44 +182,101 @@ impl Node {
         self.on_notices(now, out);
     }
 
-    /// Vertices without which the next checkpoint cannot be covered.
+    /// Vertices without which the next checkpoint cannot be covered, or not be executed.
     pub(super) fn lacking_for_checkpoint(&self) -> Vec<VertexId> {
         let frontier = self.snapshots.pending.front().map(|step| &step.frontier);
         let missing = frontier.into_iter().flatten().filter(|cited| !self.graph.is_known(cited));
-        missing.map(|cited| cited.id).collect()
+        let lacking = self.deciding.engine.quorum().map(State::lacking).unwrap_or_default();
+        let lacking = lacking.into_iter().filter(|id| !self.graph.contains(id));
+        missing.map(|cited| cited.id).chain(lacking).collect()
     }
 
     /// Whether any checkpoint was covered.
     fn note_layers(&mut self) -> bool {
-        let pending = &self.snapshots.pending;
-        let frontiers: Vec<&[Citation]> =
-            pending.iter().map(|step| step.frontier.as_slice()).collect();
-        let layers = self.graph.cover(&frontiers);
-        let newest = pending.back().map_or(0, |step| step.checkpoint.height);
-        let is_any = !layers.is_empty();
-        for layer in layers {
-            let Some(step) = self.snapshots.pending.pop_front() else { break };
+        let newest = self.snapshots.pending.back().map_or(0, |step| step.checkpoint.height);
+        let mut is_any = false;
+        while let Some(step) = self.snapshots.pending.pop_front() {
+            let Some(layer) = self.graph.cover(&[&step.frontier]).pop() else {
+                self.snapshots.pending.push_front(step);
+                break;
+            };
+            is_any = true;
             if let Some(engine) = self.deciding.engine.quorum_mut() {
                 engine.note_covered(layer.tips.iter());
             }
-            let Step { checkpoint, decisions, items, onward, .. } = step;
-            let (height, ends) = (checkpoint.height, checkpoint.next.is_some());
-            let entry = Entry { checkpoint, decisions, items, layer };
-            if let Some((chunk, bytes)) = self.snapshots.log.push(&entry) {
-                if bytes.len() > limits::BLOB_BYTES_MAX {
-                    // Nobody can come late by it, and everybody here goes on.
-                    self.counters.count("snapshot-chunk-too-large");
-                } else {
-                    self.keep_blob(chunk, bytes.into());
-                }
+            for part in self.log_step(&step, layer) {
+                self.keep_part(part);
             }
             // Of long ago nobody asks for any other.
+            let (height, ends) = (step.checkpoint.height, step.checkpoint.next.is_some());
             if ends || height.saturating_add(limits::SNAPSHOT_DIGESTS_MAX) > newest {
-                let manifest = self.snapshots.log.manifest(onward);
+                let manifest = self.snapshots.log.manifest(step.onward);
                 self.snapshots.note(height, ends, &manifest);
             }
         }
         is_any
+    }
+
+    /// Makes an entry of a checkpoint, and begins a generation if it is time. Gives new parts.
+    fn log_step(&mut self, step: &Step, layer: Layer) -> Vec<Part> {
+        self.snapshots.lasting.extend(&layer.lasting);
+        let Step { checkpoint, decisions, items, .. } = step.clone();
+        let entry = Entry { checkpoint, decisions, items, layer };
+        let mut parts: Vec<Part> = self.snapshots.log.push(&entry).into_iter().collect();
+        let Some(engine) = self.deciding.engine.quorum() else { return parts };
+        if self.snapshots.log.is_full(self.config.generation_bytes) {
+            let (base, coverage) = (engine.base_at(step), self.graph.coverage().clone());
+            let lasting = self.snapshots.lasting.iter().copied().collect();
+            let tips = coverage.tips().copied().collect();
+            let before: Vec<BlobId> = self.snapshots.log.parts().collect();
+            parts.extend(self.snapshots.log.begin(&Start { base, coverage, lasting }));
+            let now: BTreeSet<BlobId> = self.snapshots.log.parts().collect();
+            // Who keeps everything keeps these as well.
+            if self.config.history != History::All {
+                let gone = before.into_iter().filter(|part| !now.contains(part));
+                self.snapshots.retired.extend(gone);
+            }
+            let begun = std::mem::replace(&mut self.snapshots.begun, tips);
+            self.forget_decisions(&begun);
+        }
+        parts
+    }
+
+    /// Forgets what is before the generations that are remembered. `begun` is how far chains were
+    /// covered there.
+    fn forget_decisions(&mut self, begun: &[Citation]) {
+        let height = self.snapshots.log.begins().next().unwrap_or(0);
+        if height == 0 {
+            return;
+        }
+        if self.config.history == History::All {
+            if let Some(engine) = self.deciding.engine.quorum_mut() {
+                engine.note_old(begun.iter());
+            }
+            return;
+        }
+        let own = self.own_final_items();
+        let Some(engine) = self.deciding.engine.quorum_mut() else { return };
+        engine.forget_decisions(height, begun.iter());
+        self.forget_finalised(own);
+        self.counters.count("decisions-forgotten");
+    }
+
+    /// Shortens the list of what is final to what the engine remembers, but for what is about the
+    /// owner.
+    pub(super) fn forget_finalised(&mut self, own: Vec<(u64, Item)>) {
+        let Some(engine) = self.deciding.engine.quorum() else { return };
+        self.deciding.finalised.forget_until(|item| engine.item(item).is_some());
+        self.keep_own(own);
+    }
+
+    fn keep_part(&mut self, (part, bytes): Part) {
+        if bytes.len() > limits::BLOB_BYTES_MAX {
+            // Nobody can come late by it, and everybody here goes on.
+            self.counters.count("snapshot-chunk-too-large");
+        } else {
+            self.keep_blob(part, bytes.into());
+        }
     }
 
     /// Answers who asks for a snapshot.
@@ -195,8 +302,8 @@ impl Node {
     /// The certificate that ends an epoch, and what may be the newest manifest that has one: in a
     /// network where nothing happens the next committee certifies nothing.
     fn step_from(&self, epoch: u64) -> Option<Snapshot> {
-        let checkpoints = self.deciding.engine.quorum()?.checkpoints();
-        let last = checkpoints.iter().find(|held| held.epoch == epoch && held.next.is_some())?;
+        let mut checkpoints = self.deciding.engine.quorum()?.checkpoints();
+        let last = checkpoints.find(|held| held.epoch == epoch && held.next.is_some())?;
         let certificate = self.seal(last)?;
         let manifest = self.snapshots.manifests.get(&last.height).cloned();
         let offer = manifest.and_then(|manifest| self.fitting(certificate.clone(), manifest));
@@ -204,11 +311,22 @@ impl Node {
         Some(offer.unwrap_or(step))
     }
 
+    /// Whether whoever lacks what the last checkpoint holds can be handed it: a quorum signed the
+    /// manifest, and that fits an answer.
+    pub(super) fn can_hand_on(&self) -> bool {
+        let last = self.deciding.engine.quorum().and_then(State::last_checkpoint);
+        let offer = last.and_then(|last| {
+            let manifest = self.snapshots.manifests.get(&last.height)?.clone();
+            self.fitting(self.seal(last)?, manifest)
+        });
+        offer.is_some()
+    }
+
     /// The newest manifest that a quorum signed in an epoch.
     fn offer(&mut self, want: WantSnapshot) -> Option<Snapshot> {
         let checkpoints = self.deciding.engine.quorum()?.checkpoints();
         let news = |held: &&Checkpoint| held.epoch == want.epoch && held.height > want.height;
-        let of_epoch = checkpoints.iter().rev().take_while(news);
+        let of_epoch = checkpoints.rev().take_while(news);
         let kept = of_epoch.filter(|held| self.snapshots.manifests.contains_key(&held.height));
         let cached = |height| {
             let cached = self.snapshots.certificate.as_ref();

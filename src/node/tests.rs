@@ -18,6 +18,7 @@ mod mesh;
 mod mixing;
 mod pruning;
 mod ranges;
+mod retraining;
 mod runs;
 mod sampling;
 mod snapshots;

@@ -3,12 +3,13 @@
 use super::Node;
 use super::following::{Following, Training};
 use crate::clock::Now;
-use crate::compression::Feedback;
 use crate::dag::{BlobId, Payload, Update, VertexId};
 use crate::effect::{Effect, Job, TrainedUpdate};
 use crate::event::Problem;
 use crate::federated::Run;
-use crate::federated::{average, delta};
+use crate::federated::average;
+use crate::federated::delta::{self, Carried};
+use crate::rng::Rng;
 
 impl Node {
     /// Starts a training job if this node owes the round an update.
@@ -71,9 +72,10 @@ impl Node {
         if !is_wanted || !following.training || run.is_finished() {
             return self.counters.count("training-stale");
         }
+        let source = run.spec().privacy.is_some().then_some(&mut self.rng);
         let ready = result
             .map_err(TrainingFailed::Host)
-            .and_then(|update| ready(&update, run, &following.feedback));
+            .and_then(|update| ready(&update, run, &following.carried, source));
         match ready {
             Ok(ready) => self.publish_update(&id, training, ready, now),
             Err(failed) => {
@@ -82,7 +84,7 @@ impl Node {
                     TrainingFailed::Unusable(_) => {
                         following.hopeless = Some(training.base);
                         // It may be what was lost before that makes the next one unusable, too.
-                        following.feedback = Feedback::new();
+                        following.carried = Carried::default();
                     }
                 }
                 let name = run.spec().name.clone();
@@ -108,7 +110,7 @@ impl Node {
         }
         following.train_failures = 0;
         following.updated = Some(training.base);
-        following.feedback = ready.feedback;
+        following.carried = ready.carried;
         self.keep_blob(delta, ready.blob.into());
     }
 }
@@ -142,14 +144,19 @@ impl TrainingFailed {
 struct Ready {
     samples: u32,
     blob: Vec<u8>,
-    /// What it lost, which counts once it is published.
-    feedback: Feedback,
+    /// What it leaves, which counts once it is published.
+    carried: Carried,
 }
 
-fn ready(update: &TrainedUpdate, run: &Run, lost: &Feedback) -> Result<Ready, TrainingFailed> {
+fn ready(
+    update: &TrainedUpdate,
+    run: &Run,
+    carried: &Carried,
+    source: Option<&mut Rng>,
+) -> Result<Ready, TrainingFailed> {
     let samples = update.samples;
     average::check_samples(samples).map_err(TrainingFailed::Unusable)?;
-    let written = delta::write(run.spec(), &update.delta, lost);
-    let (blob, feedback) = written.map_err(TrainingFailed::Unusable)?;
-    Ok(Ready { samples, blob, feedback })
+    let written = delta::write(run.spec(), &update.delta, carried, source);
+    let (blob, carried) = written.map_err(TrainingFailed::Unusable)?;
+    Ok(Ready { samples, blob, carried })
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Node;
-use crate::event::{LinkInfo, RunState, RunView, Status};
+use crate::event::{LinkInfo, PrivacyView, RunState, RunView, Status};
 use crate::federated::Run;
 use crate::genesis::Genesis;
 use crate::identity::AuthorId;
@@ -33,7 +33,18 @@ impl Node {
             contributing: run.is_member(&self.me) && !run.is_finished(),
             members: members.into_iter().collect(),
             weights: following.and_then(|following| following.weights(run, &run.head())),
+            privacy: self.privacy_view(run),
         }
+    }
+
+    /// Every update that was sent counts, also those that came too late for an aggregate.
+    fn privacy_view(&self, run: &Run) -> Option<PrivacyView> {
+        let settings = run.spec().privacy?;
+        let own = run.updates().filter(|(_, update)| update.author == self.me).count();
+        Some(PrivacyView {
+            spent: settings.epsilon(u64::try_from(own).unwrap_or(u64::MAX)),
+            epsilon: settings.epsilon(u64::from(run.spec().rounds)),
+        })
     }
 
     /// All runs.

@@ -78,10 +78,9 @@ impl Node {
         self.quorum()?;
         let account = account.unwrap_or(self.me);
         let count_max = count_max.clamp(1, limits::FINALISED_PAGE_MAX);
-        let first = usize::try_from(from).unwrap_or(usize::MAX);
         let mut page = MovementPage { movements: Vec::new(), next: None };
-        for (number, item) in (from..).zip(self.deciding.finalised.iter().skip(first)) {
-            let moved = self.movement(number, item);
+        for (number, item) in self.deciding.final_since(from) {
+            let moved = self.movement(number, &item);
             let Some(moved) = moved.filter(|m| m.from == account || m.to == account) else {
                 continue;
             };
@@ -95,7 +94,7 @@ impl Node {
     }
 
     fn movement(&self, number: u64, item: &ItemId) -> Option<MovementView> {
-        let found = self.deciding.engine.quorum()?.item(item)?;
+        let found = self.item(item)?;
         let (kind, from, to, amount, memo) = match found.operation.as_ref()? {
             Operation::Transfer { to, amount, memo, .. } => {
                 ("transfer", found.author, *to, *amount, memo.clone())
@@ -115,7 +114,7 @@ impl Node {
         hold: &ItemId,
         kind: &'static str,
     ) -> Option<(&'static str, AuthorId, AuthorId, crate::units::MicroCredits, String)> {
-        let found = self.deciding.engine.quorum()?.item(hold)?;
+        let found = self.item(hold)?;
         let Operation::Hold { to, amount, memo, .. } = found.operation.as_ref()? else {
             return None;
         };
@@ -339,7 +338,7 @@ impl Node {
     /// Whether nothing that would conflict with an operation waits for a decision.
     fn check_settled(&self, operation: &Operation) -> Result<(), Problem> {
         let sampled = self.deciding.engine.sampled();
-        let mut keys = operation.keys(&self.me).into_iter();
+        let mut keys = operation.keys(&self.me, &ItemId(VertexId::of(&[]), 0)).into_iter();
         let waits = keys.any(|key| sampled.is_some_and(|sampled| sampled.is_pending(&key)));
         if waits { Err(name_pending()) } else { Ok(()) }
     }

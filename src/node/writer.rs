@@ -32,8 +32,9 @@ pub(super) struct Writer {
     meta: VecDeque<(String, Vec<u8>)>,
     /// Named values that belong together, in order.
     units: VecDeque<Unit>,
-    /// Vertices to remove.
+    /// Vertices and blobs to remove.
     removed: VecDeque<VertexId>,
+    removed_blobs: VecDeque<BlobId>,
     /// Bytes of vertices and blobs here and under way.
     backlog_bytes: usize,
     under_way: Option<UnderWay>,
@@ -113,6 +114,7 @@ impl Writer {
     /// Adds a blob.
     pub(super) fn add_blob(&mut self, id: BlobId, bytes: Arc<[u8]>) {
         self.backlog_bytes += bytes.len();
+        self.removed_blobs.retain(|removed| *removed != id);
         self.blobs.push_back((id, bytes));
     }
 
@@ -134,14 +136,15 @@ impl Writer {
         self.units.push_back(Unit { number: unit, values, vertices });
     }
 
-    /// Removes stored vertices, with the next writes that have room.
-    pub(super) fn remove_vertices(&mut self, ids: Vec<VertexId>) {
-        self.removed.extend(ids);
+    /// Removes stored vertices and blobs, with the next writes that have room.
+    pub(super) fn remove(&mut self, vertices: Vec<VertexId>, blobs: Vec<BlobId>) {
+        self.removed.extend(vertices);
+        self.removed_blobs.extend(blobs);
     }
 
-    /// Whether vertices are still to be removed.
+    /// Whether something is still to be removed.
     pub(super) fn is_removing(&self) -> bool {
-        !self.removed.is_empty()
+        !(self.removed.is_empty() && self.removed_blobs.is_empty())
     }
 
     /// Whether nothing more may be accepted from peers until the store works again.
@@ -289,7 +292,9 @@ impl Writer {
             vertices.extend(unit.vertices);
         }
         let removed = room.fill(&mut self.removed, |_| ID_BYTES);
-        let write = Write { write: self.last_write, vertices, blobs, meta, removed };
+        let removed_blobs = room.fill(&mut self.removed_blobs, |_| ID_BYTES);
+        let write = self.last_write;
+        let write = Write { write, vertices, blobs, meta, removed, removed_blobs };
         self.under_way = Some(UnderWay { write: write.clone(), units, own, retry_ms: None });
         write
     }
@@ -325,7 +330,7 @@ impl Writer {
             && self.blobs.is_empty()
             && self.meta.is_empty()
             && self.units.is_empty()
-            && self.removed.is_empty())
+            && !self.is_removing())
     }
 }
 

@@ -137,6 +137,9 @@ fn batch_of(write: &Write) -> Result<Batch, Error> {
     for id in &write.removed {
         batch.remove(Table::Vertices, id.0.0.to_vec())?;
     }
+    for id in &write.removed_blobs {
+        batch.remove(Table::Blobs, id.0.0.to_vec())?;
+    }
     Ok(batch)
 }
 

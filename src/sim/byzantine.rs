@@ -6,6 +6,7 @@
 
 mod forge;
 mod mute;
+mod snapshots;
 mod votes;
 
 use std::fmt::Debug;
@@ -76,6 +77,8 @@ pub enum Attack {
     StaleCertificates,
     /// Spends credits twice, each half of its peers hears of another payment.
     DoubleSpend,
+    /// Hands snapshots that are forged, old or cut short to those that come late.
+    FalseSnapshots,
 }
 
 impl Attack {
@@ -182,6 +185,7 @@ pub fn strategy(attack: Attack) -> Box<dyn Strategy> {
         Attack::VoteToHalf => Box::new(votes::ToHalf),
         Attack::ForkedBlocks => Box::new(votes::Forked),
         Attack::DoubleSpend => Box::new(votes::DoubleSpend::default()),
+        Attack::FalseSnapshots => Box::new(snapshots::FalseSnapshots::default()),
     }
 }
 
@@ -201,6 +205,9 @@ pub const ATTACKS: &[Attack] = &[
     Attack::PhantomHeads,
     Attack::Garbage,
 ];
+
+/// Every attack on those that come late to a network whose members drop old vertices.
+pub const SNAPSHOT_ATTACKS: &[Attack] = &[Attack::FalseSnapshots];
 
 /// Every attack on finality, for random scenarios with a committee.
 pub const VOTE_ATTACKS: &[Attack] = &[

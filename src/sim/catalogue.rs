@@ -1,7 +1,9 @@
 //! Scenarios by name, and random ones by seed.
 //!
-//! A random scenario draws its own knobs (swarm testing, Groce et al., 2012): most have a few kinds
-//! of faults, so that some have only those that matter together.
+//! What a name stands for is here; families of which each seed draws another one are below.
+
+mod random;
+mod small;
 
 use super::byzantine::{ATTACKS, Attack, VOTE_ATTACKS};
 use super::random::Tree;
@@ -76,6 +78,12 @@ pub const ENTRIES: &[Entry] = &[
         make: double_spend,
     },
     Entry {
+        name: "late-joiners",
+        nodes: 10,
+        shows: "members drop what those need that come late, and some hand them false snapshots",
+        make: late_joiners,
+    },
+    Entry {
         name: "storage",
         nodes: 5,
         shows: "an hour of a thousand payments a minute: what members that drop votes store",
@@ -89,10 +97,23 @@ pub const ENTRIES: &[Entry] = &[
     },
 ];
 
-/// A named scenario with so many members (its own number for `None`). `random` is one, too.
+/// Families of scenarios that are drawn from their seeds: name, members, and what they are for.
+pub const FAMILIES: &[(&str, &str, &str)] = &[
+    ("random", "3-43", "whatever the seed draws"),
+    ("small", "4-7", "whatever the seed draws, in hundredths of a second: for many seeds"),
+    ("beyond", "4-7", "the same with one attacker too many for the committee: S1 breaks"),
+];
+
+pub use random::random;
+pub use small::{beyond, small};
+
+/// A named scenario with so many members (its own number for `None`), or one of a family.
 pub fn named(name: &str, nodes: Option<usize>, seed: u64) -> Option<Scenario> {
-    if name == "random" {
-        return Some(random(seed, nodes));
+    match name {
+        "random" => return Some(random(seed, nodes)),
+        "small" => return Some(small(seed, nodes)),
+        "beyond" => return Some(beyond(seed, nodes)),
+        _ => {}
     }
     let entry = ENTRIES.iter().find(|entry| entry.name == name)?;
     let mut scenario = empty(name, nodes.unwrap_or(entry.nodes).max(2), seed);
@@ -113,6 +134,7 @@ fn empty(name: &str, nodes: usize, seed: u64) -> Scenario {
         disk: Disk::default(),
         committee: None,
         kept: None,
+        generation_bytes: None,
         keepers: Vec::new(),
         workload: Workload::default(),
         faults: Vec::new(),
@@ -240,6 +262,7 @@ fn committee(scenario: &Scenario, members: usize) -> Committee {
     Committee {
         members: (0..members.min(scenario.nodes)).map(|node| (node, 1)).collect(),
         balances: (0..scenario.nodes).map(|node| (node, 1_000_000)).collect(),
+        checkpoint_ms: None,
     }
 }
 
@@ -280,6 +303,35 @@ fn double_spend(scenario: &mut Scenario, rng: &mut Rng) {
     scenario.workload.contests_per_minute = 30;
     scenario.workload.until_ms = 60_000;
     scenario.bounds.converge_ms = 40_000;
+}
+
+/// The last third starts when what was first is dropped, and one of it ends within a write. As many
+/// of the committee as it bears lie to them.
+fn late_joiners(scenario: &mut Scenario, rng: &mut Rng) {
+    let members = (scenario.nodes - scenario.nodes / 3).max(limits::COMMITTEE_MIN);
+    let mut chosen = committee(scenario, members);
+    chosen.checkpoint_ms = Some(2_000);
+    let liars = chosen.members.iter().rev().take(chosen.spare_weight() as usize);
+    let attack = Attack::FalseSnapshots;
+    scenario.faults.extend(liars.map(|(node, _)| Fault::Byzantine {
+        at_ms: 5_000,
+        node: *node,
+        attack,
+    }));
+    scenario.committee = Some(chosen);
+    for node in members..scenario.nodes {
+        let at_ms = 40_000 + u64::from(rng.below(30_000));
+        scenario.faults.push(Fault::Late { at_ms, node });
+    }
+    let (node, at_ms) = (scenario.nodes - 1, 40_000 + u64::from(rng.below(34_000)));
+    scenario.faults.push(Fault::CrashInWrite { at_ms, node, down_ms: 1_000 });
+    scenario.kept = Some(40);
+    scenario.workload.statements_per_minute = 30;
+    scenario.workload.transfers_per_minute = 120;
+    scenario.workload.holds_per_minute = 30;
+    scenario.workload.epochs_ms = vec![25_000];
+    scenario.workload.until_ms = 80_000;
+    scenario.bounds.converge_ms = 120_000;
 }
 
 /// What is measured: equal members, a round trip of 50 ms, one message of fifty up to 100 ms late,
@@ -341,195 +393,4 @@ fn soak(scenario: &mut Scenario, rng: &mut Rng) {
     // Who left shortly before the end is back by then.
     scenario.faults.retain(|fault| fault.end_ms() < DAY_MS - 130_000);
     scenario.horizon_ms = DAY_MS;
-}
-
-/// A scenario drawn from a seed; small ones mostly, as they fail in ways that can be understood.
-pub fn random(seed: u64, nodes: Option<usize>) -> Scenario {
-    let mut rng = Tree::new(seed).stream("random scenario", 0, 0);
-    let most = if rng.below(8) == 0 { 40 } else { 14 };
-    let drawn = 3 + rng.below(most) as usize;
-    let mut scenario = empty(&format!("random {seed}"), nodes.unwrap_or(drawn), seed);
-    // One in a hundred signs for real: the stub leaves out nothing that a fault can reach.
-    if rng.below(100) == 0 {
-        scenario.crypto = Crypto::Real;
-    }
-    scenario.network = random_network(&mut rng);
-    scenario.disk.write_ms = 1 + u64::from(rng.below(60));
-    scenario.workload.statements_per_minute = 10 + u64::from(rng.below(600));
-    scenario.workload.until_ms = 90_000;
-    let knobs: Vec<bool> = (0..FAULT_KINDS).map(|_| rng.below(3) == 0).collect();
-    for _ in 0..rng.below(24) {
-        let kind = rng.below(FAULT_KINDS) as usize;
-        if knobs[kind] {
-            let fault = random_fault(kind, scenario.nodes, &mut rng);
-            scenario.faults.push(fault);
-        }
-    }
-    limit_attackers(&mut scenario);
-    if rng.below(2) == 0 {
-        let members = 1 + rng.below(8) as usize;
-        scenario.workload.runs = vec![training(&scenario, 15_000, members, 1 + rng.below(5))];
-    }
-    scenario.bounds.converge_ms = 180_000;
-    random_committee(&mut scenario);
-    finish(&mut scenario);
-    scenario
-}
-
-/// A third of the random scenarios decide. Drawn from a stream of its own: what else a seed draws
-/// is as it would be without.
-fn random_committee(scenario: &mut Scenario) {
-    let mut rng = Tree::new(scenario.seed).stream("random committee", 0, 0);
-    if rng.below(3) > 0 || scenario.nodes < limits::COMMITTEE_MIN {
-        return;
-    }
-    let heavy = rng.below(3) == 0;
-    let mut members: Vec<usize> = (0..scenario.nodes).collect();
-    rng.shuffle(&mut members);
-    members.truncate(limits::COMMITTEE_MIN + rng.below(12) as usize);
-    let mut weigh = |node| (node, if heavy { 1 + rng.below(5) } else { 1 });
-    let mut chosen = Committee {
-        members: members.into_iter().map(&mut weigh).collect(),
-        balances: (0..scenario.nodes).map(|node| (node, 10_000)).collect(),
-    };
-    if rng.below(2) == 0 {
-        random_liars(scenario, &chosen, &mut rng);
-    }
-    let attacks = |scenario: &Scenario, chosen: &Committee| {
-        chosen.weight(|node| scenario.is_byzantine(node)) > chosen.spare_weight()
-    };
-    // Who attacks already may weigh too much: then some of them are no members.
-    while attacks(scenario, &chosen) {
-        let place = chosen.members.iter().position(|(node, _)| scenario.is_byzantine(*node));
-        chosen.members.remove(place.unwrap_or(0));
-    }
-    if chosen.members.len() < limits::COMMITTEE_MIN {
-        return;
-    }
-    // Each member forwards every vote, 4 kB with its signature, to half a dozen others: what is
-    // decided in a second takes hundreds of KiB of each uplink, and thinner ones take minutes.
-    let thin = scenario.network.uplink_kib_s > 0;
-    let least_kib_s = if thin { 128 * chosen.members.len() as u64 } else { 0 };
-    scenario.network.uplink_kib_s = scenario.network.uplink_kib_s.max(least_kib_s);
-    scenario.committee = Some(chosen);
-    scenario.workload.items_per_minute = u64::from(rng.below(60));
-    scenario.workload.transfers_per_minute = u64::from(rng.below(60));
-    scenario.workload.contests_per_minute = u64::from(rng.below(12));
-    random_upkeep(scenario);
-}
-
-/// In half of those that decide members drop old vertices, in half names are prolonged, and in half
-/// epochs end. Drawn from a stream of its own, as above.
-fn random_upkeep(scenario: &mut Scenario) {
-    let mut rng = Tree::new(scenario.seed).stream("random upkeep", 0, 0);
-    if rng.below(2) == 0 {
-        scenario.kept = Some(64 + rng.below(1_000) as usize);
-        // Who comes back finds somebody that has it all.
-        scenario.keepers = (0..scenario.nodes).step_by(3).collect();
-    }
-    scenario.workload.renewals = rng.below(2) == 0;
-    if rng.below(2) == 0 {
-        let count = 1 + rng.below(3);
-        let at_ms = |_| 20_000 + u64::from(rng.below(60_000));
-        scenario.workload.epochs_ms = (0..count).map(at_ms).collect();
-    }
-}
-
-/// Members that attack finality, as many as the committee bears besides those who attack already.
-fn random_liars(scenario: &mut Scenario, chosen: &Committee, rng: &mut Rng) {
-    for (node, weight) in &chosen.members {
-        let weighs = chosen.weight(|node| scenario.is_byzantine(node)) + u64::from(*weight);
-        let taken = *node == 0 || scenario.is_byzantine(*node);
-        let attackers = (0..scenario.nodes).filter(|node| scenario.is_byzantine(*node)).count();
-        let many = attackers >= (scenario.nodes - 1) / 3;
-        if taken || many || weighs > chosen.spare_weight() || rng.below(2) == 0 {
-            continue;
-        }
-        let attack = VOTE_ATTACKS[rng.below(VOTE_ATTACKS.len() as u32) as usize];
-        let at_ms = 1_000 + u64::from(rng.below(60_000));
-        scenario.faults.push(Fault::Byzantine { at_ms, node: *node, attack });
-    }
-}
-
-fn random_network(rng: &mut Rng) -> Network {
-    let latency = match rng.below(3) {
-        0 => Latency::Constant { ms: 1 + u64::from(rng.below(200)) },
-        1 => Latency::Lognormal {
-            median_ms: 1 + u64::from(rng.below(100)),
-            sigma_milli: 100 + rng.below(900),
-        },
-        _ => Latency::Regions {
-            matrix_ms: vec![vec![5, 45, 110], vec![45, 5, 80], vec![110, 80, 5]],
-        },
-    };
-    let sometimes = |rng: &mut Rng, max| if rng.below(3) == 0 { rng.below(max) } else { 0 };
-    Network {
-        latency,
-        loss_per_mille: sometimes(rng, 60),
-        duplicate_per_mille: sometimes(rng, 200),
-        uplink_kib_s: if rng.below(4) == 0 { 64 + u64::from(rng.below(1_000)) } else { 0 },
-        tabs_per_mille: sometimes(rng, 700),
-        start_interval_ms: u64::from(rng.below(500)),
-    }
-}
-
-/// Kinds of faults that [`random_fault`] draws from (count).
-const FAULT_KINDS: u32 = 11;
-
-fn random_fault(kind: usize, nodes: usize, rng: &mut Rng) -> Fault {
-    let node = rng.below(nodes as u32) as usize;
-    let at_ms = 1_000 + u64::from(rng.below(80_000));
-    let until_ms = at_ms + 100 + u64::from(rng.below(40_000));
-    let down_ms = 1 + u64::from(rng.below(30_000));
-    let group = |rng: &mut Rng| {
-        let mut group: Vec<usize> = (0..nodes).collect();
-        rng.shuffle(&mut group);
-        group.truncate(1 + rng.below(nodes as u32 - 1) as usize);
-        group.sort_unstable();
-        group
-    };
-    match kind {
-        0 => {
-            let direction = match rng.below(4) {
-                0 => Direction::Outward,
-                1 => Direction::Inward,
-                _ => Direction::Both,
-            };
-            Fault::Partition { at_ms, until_ms, group: group(rng), direction }
-        }
-        1 => Fault::Degrade {
-            at_ms,
-            until_ms,
-            group: group(rng),
-            loss_per_mille: rng.below(500),
-            delay_ms: rng.below(4_000),
-        },
-        2 => Fault::Crash { at_ms, node, down_ms: Some(down_ms) },
-        3 => Fault::CrashInWrite { at_ms, node, down_ms },
-        4 => Fault::Leave { at_ms, node, away_ms: down_ms },
-        5 => Fault::Freeze { at_ms, until_ms, node, dies: rng.below(2) == 0 },
-        6 => Fault::Throttle { at_ms, until_ms, node },
-        7 => Fault::Full { at_ms, until_ms, node },
-        8 => Fault::Lie { at_ms, until_ms, node },
-        9 => Fault::Skew { node, ms: i64::from(rng.below(7_200_000)) - 3_600_000 },
-        _ => {
-            let attack = ATTACKS[rng.below(ATTACKS.len() as u32) as usize];
-            Fault::Byzantine { at_ms, node, attack }
-        }
-    }
-}
-
-/// At most a third of the members attack, and never the first one, whose address all know:
-/// histories become equal among honest members that are connected, and more attackers can keep them
-/// apart.
-fn limit_attackers(scenario: &mut Scenario) {
-    let max = (scenario.nodes - 1) / 3;
-    let mut attackers = std::collections::BTreeSet::new();
-    scenario.faults.retain(|fault| match fault {
-        Fault::Byzantine { node: 0, .. } => false,
-        Fault::Byzantine { node, .. } => {
-            attackers.contains(node) || (attackers.len() < max && attackers.insert(*node))
-        }
-        _ => true,
-    });
 }

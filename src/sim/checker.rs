@@ -145,6 +145,11 @@ pub trait Invariant: std::fmt::Debug {
     /// What breaks it, in words.
     fn observe(&mut self, fact: &Fact<'_>, setting: &Setting) -> Result<(), Broken>;
 
+    /// Whether everything has come about that it waits for, with everybody looked at like this.
+    fn is_settled(&self, _peeks: &[Peek<'_>], _setting: &Setting) -> bool {
+        true
+    }
+
     /// Figures for the report.
     fn figures(&self) -> Vec<(&'static str, u64)> {
         Vec::new()
@@ -235,6 +240,15 @@ impl Checker {
                 return;
             }
         }
+    }
+
+    /// Whether nothing is waited for any more, long after the last fault: everybody runs, and every
+    /// invariant is content.
+    pub fn is_settled(&self, at_ms: u64, peeks: &[Peek<'_>]) -> bool {
+        let all = |setting| self.invariants.iter().all(|each| each.is_settled(peeks, setting));
+        at_ms > self.setting.quiet_ms
+            && peeks.iter().all(|peek| !peek.honest || peek.awake)
+            && all(&self.setting)
     }
 
     /// The first violation.

@@ -140,6 +140,11 @@ impl Disk {
                 self.bytes -= old.len() as u64;
             }
         }
+        for id in write.removed_blobs {
+            if let Some(old) = self.blobs.remove(&id) {
+                self.bytes -= old.len() as u64;
+            }
+        }
     }
 }
 
@@ -150,6 +155,7 @@ pub fn fits(write: &Write) -> bool {
     let meta = write.meta.iter().map(|(name, bytes)| (name.len(), bytes.len()));
     let (mut count, mut sum) = (0, 0);
     let removed = write.removed.iter().map(|_| (32, 0));
+    let removed = removed.chain(write.removed_blobs.iter().map(|_| (32, 0)));
     for (key, value) in vertices.chain(blobs).chain(meta).chain(removed) {
         count += 1;
         sum += key + value;

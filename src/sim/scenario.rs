@@ -42,6 +42,10 @@ pub struct Scenario {
     /// left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<usize>,
+    /// Bytes of entries after which decisions of a generation earlier are forgotten; as in the
+    /// product, if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation_bytes: Option<u64>,
     /// Members that drop nothing: who has not seen what all others dropped cannot catch up.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keepers: Vec<usize>,
@@ -129,6 +133,10 @@ pub struct Committee {
     /// First balances in millionths of a credit.
     #[serde(default)]
     pub balances: Vec<(usize, u64)>,
+    /// Milliseconds after which a checkpoint is due; as in the product, if left out. Sooner ones
+    /// let vertices be dropped and snapshots be taken in a short scenario.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint_ms: Option<u64>,
 }
 
 impl Default for Network {
@@ -175,6 +183,9 @@ pub struct Workload {
     /// Payments between random members, per minute.
     #[serde(skip_serializing_if = "is_default")]
     pub transfers_per_minute: u64,
+    /// Credits set aside between random members, per minute; released, refunded, or both at once.
+    #[serde(skip_serializing_if = "is_default")]
+    pub holds_per_minute: u64,
     /// Names that several members register at once, per minute.
     #[serde(skip_serializing_if = "is_default")]
     pub contests_per_minute: u64,
@@ -255,6 +266,13 @@ pub enum Fault {
         node: usize,
         /// Milliseconds until it starts again.
         down_ms: u64,
+    },
+    /// The node is started for the first time at this time and not with the others.
+    Late {
+        /// When.
+        at_ms: u64,
+        /// Who.
+        node: usize,
     },
     /// The owner stops the node, and starts it again later.
     Leave {
@@ -357,11 +375,21 @@ pub struct Bounds {
     pub vertices_min: usize,
     /// Rounds that every listed run must have at the end, at least.
     pub rounds_min: u32,
+    /// Whether the scenario ends before its horizon once everything has come about that has to
+    /// within `converge_ms`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub ends_early: bool,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { converge_ms: 60_000, inputs_per_second: 20_000, vertices_min: 1, rounds_min: 0 }
+        Self {
+            converge_ms: 60_000,
+            inputs_per_second: 20_000,
+            vertices_min: 1,
+            rounds_min: 0,
+            ends_early: false,
+        }
     }
 }
 
@@ -394,7 +422,7 @@ impl Fault {
             Fault::CrashInWrite { at_ms, down_ms, .. } => at_ms + down_ms + 10_000,
             Fault::Leave { at_ms, away_ms, .. } => at_ms + away_ms,
             Fault::Skew { .. } => 0,
-            Fault::Byzantine { at_ms, .. } => *at_ms,
+            Fault::Late { at_ms, .. } | Fault::Byzantine { at_ms, .. } => *at_ms,
         }
     }
 
@@ -404,6 +432,7 @@ impl Fault {
             Fault::Partition { group, .. } | Fault::Degrade { group, .. } => group.clone(),
             Fault::Crash { node, .. }
             | Fault::CrashInWrite { node, .. }
+            | Fault::Late { node, .. }
             | Fault::Leave { node, .. }
             | Fault::Freeze { node, .. }
             | Fault::Throttle { node, .. }
@@ -455,7 +484,7 @@ impl Committee {
 impl Workload {
     /// Whether any of it needs a committee.
     pub fn decides(&self) -> bool {
-        let per_minute = self.items_per_minute + self.transfers_per_minute;
+        let per_minute = self.items_per_minute + self.transfers_per_minute + self.holds_per_minute;
         per_minute + self.contests_per_minute > 0 || !self.epochs_ms.is_empty()
     }
 }
@@ -487,12 +516,26 @@ impl Scenario {
         faults.chain(runs).chain(epochs).chain([self.workload.until_ms, started]).max().unwrap_or(0)
     }
 
+    /// When a member is started for the first time.
+    pub fn starts_ms(&self, node: usize) -> u64 {
+        let late = self.faults.iter().find_map(|fault| match fault {
+            Fault::Late { at_ms, node: late } if *late == node => Some(*at_ms),
+            _ => None,
+        });
+        late.unwrap_or(self.network.start_interval_ms * node as u64)
+    }
+
     /// How much of the history a member keeps.
     pub fn history(&self, node: usize) -> History {
         if self.keepers.contains(&node) {
             return History::All;
         }
         self.kept.map_or_else(History::default, History::Newest)
+    }
+
+    /// Bytes of a generation of a snapshot.
+    pub fn generation_bytes(&self) -> u64 {
+        self.generation_bytes.unwrap_or(limits::SNAPSHOT_GENERATION_BYTES)
     }
 
     /// Whether a member ever behaves as an honest one would not.
@@ -528,7 +571,7 @@ impl Scenario {
         if let Some(committee) = &self.committee {
             committee.check(self.nodes)?;
         } else if self.workload.decides() {
-            return Err("items, transfers and contests need a committee".to_owned());
+            return Err("items, transfers, holds and contests need a committee".to_owned());
         }
         if let Latency::Regions { matrix_ms } = &self.network.latency
             && (matrix_ms.is_empty() || matrix_ms.iter().any(|row| row.len() != matrix_ms.len()))

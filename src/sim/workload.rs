@@ -56,6 +56,9 @@ pub fn tiny_run(name: String, rounds: u32, quorum: u32, deadline_ms: u32) -> Run
         aggregation: None,
         server_momentum: None,
         compression: None,
+        privacy: None,
+        worker_momentum: None,
+        reference: None,
     }
 }
 

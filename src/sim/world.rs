@@ -45,6 +45,12 @@ const SECOND_US: u64 = 1_000_000;
 /// Microseconds between two looks for bytes that no disk holds any more. Arbitrary, sane.
 const POOL_SWEEP_US: u64 = 60 * SECOND_US;
 
+/// Milliseconds between two looks whether a scenario can end early, and how many in a row have to
+/// find that it can (count): who lost a signature of the last checkpoint hears of it by heads,
+/// three times a minute.
+const SETTLED_LOOK_MS: u64 = 5_000;
+const SETTLED_LOOKS: u32 = 6;
+
 /// A simulation.
 #[derive(Debug)]
 pub struct World {
@@ -76,6 +82,8 @@ pub struct World {
     proofs: u64,
     /// When the scenario would end if nobody interfered.
     planned_ms: u64,
+    /// Looks in a row at which nothing was waited for, in a scenario that ends early.
+    settled: u32,
     /// Messages that were sent, if somebody looks.
     flights: Option<Vec<Flight>>,
     /// Effects of one input, kept for their room.
@@ -181,6 +189,7 @@ impl World {
             deciding: Deciding::default(),
             proofs: 0,
             planned_ms: scenario.horizon_ms,
+            settled: 0,
             flights: None,
             scratch: Vec::new(),
             hosts,
@@ -212,8 +221,11 @@ impl World {
             Some(Mutant::Skip(check)) => Some(check),
             _ => None,
         });
+        let committee = self.scenario.committee.as_ref();
+        crate::consensus::hasten_checkpoints(committee.and_then(|seats| seats.checkpoint_ms));
         while let Some(next) = self.events.peek() {
-            if next.at_us > until_ms * 1_000 || self.checker.violation().is_some() {
+            let is_over = self.settled >= SETTLED_LOOKS || self.checker.violation().is_some();
+            if next.at_us > until_ms * 1_000 || is_over {
                 break;
             }
             let Some(Scheduled { at_us, event, .. }) = self.events.pop() else { break };
@@ -222,6 +234,7 @@ impl World {
             self.happen(event);
         }
         mutant::skip(None);
+        crate::consensus::hasten_checkpoints(None);
     }
 
     /// The first violation so far.
@@ -247,7 +260,7 @@ impl World {
     /// What is certain from the start.
     fn plan(&mut self) {
         for node in 0..self.hosts.len() {
-            let at_ms = self.scenario.network.start_interval_ms * node as u64;
+            let at_ms = self.scenario.starts_ms(node);
             self.schedule(at_ms * 1_000, Event::Start { node });
         }
         for index in 0..self.scenario.faults.len() {
@@ -395,5 +408,9 @@ impl World {
         let peeks = peeks.as_slice();
         let fact = if end { Fact::End { peeks } } else { Fact::Second { at_ms, peeks } };
         self.checker.observe(at_ms, &fact);
+        if self.scenario.bounds.ends_early && at_ms.is_multiple_of(SETTLED_LOOK_MS) {
+            let settled = self.checker.is_settled(at_ms, peeks);
+            self.settled = if settled { self.settled + 1 } else { 0 };
+        }
     }
 }

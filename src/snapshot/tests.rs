@@ -1,9 +1,12 @@
 //! Logs and manifests, and what is refused of them.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::consensus::{Certificate, Committee, Sealed};
 use crate::crypto::sign::SigningKey;
 use crate::identity::{AuthorId, NetworkId};
+use crate::ledger;
 
 const NETWORK: NetworkId = NetworkId::from_bytes([7; 32]);
 
@@ -35,34 +38,46 @@ fn onward() -> Onward {
     Onward { slot: 9, first_leader: 1, closing: None, settled, items }
 }
 
-fn logged(entries: &[Entry]) -> (Log, Vec<Vec<u8>>) {
-    let mut log = Log::default();
-    let chunks = entries.iter().filter_map(|entry| log.push(entry)).map(|(id, bytes)| {
-        assert_eq!(BlobId::of(&bytes), id);
-        bytes
-    });
-    let chunks = chunks.collect();
-    (log, chunks)
+/// What entries up to a height lead to. Nothing looks into it here.
+fn start(checkpoint: &Checkpoint) -> Start {
+    let ledger = ledger::State::new(&ledger::Genesis::default()).unwrap().to_records();
+    let (ends, peaks) = (Vec::new(), vec![[7; 32]; 2_000]);
+    let base = Base { checkpoint: checkpoint.clone(), ends, peaks, ledger };
+    Start { base, coverage: Coverage::default(), lasting: Vec::new() }
+}
+
+/// A log of these, and every part that was made on the way; a generation has so many bytes.
+fn logged(entries: &[Entry], bytes_max: u64) -> (Log, BTreeMap<BlobId, Vec<u8>>) {
+    let (mut log, mut parts) = (Log::default(), BTreeMap::new());
+    for entry in entries {
+        let mut new: Vec<Part> = log.push(entry).into_iter().collect();
+        if log.is_full(bytes_max) {
+            new.extend(log.begin(&start(&entry.checkpoint)));
+        }
+        assert!(new.iter().all(|(id, bytes)| BlobId::of(bytes) == *id));
+        parts.extend(new);
+    }
+    (log, parts)
+}
+
+fn contents(log: &Log, parts: &BTreeMap<BlobId, Vec<u8>>) -> Vec<Vec<u8>> {
+    log.needed().iter().map(|id| parts[id].clone()).collect()
 }
 
 #[test]
 fn chunks_and_tail_are_all_entries_in_their_order() {
     let entries = entries(200);
-    let (log, chunks) = logged(&entries);
-    let manifest = log.manifest(onward());
-    assert!(chunks.len() > 2 && chunks.len() == manifest.chunks.len());
-    let size = |chunk: &Vec<u8>| chunk.len();
-    assert!(chunks.iter().map(size).all(|bytes| bytes >= limits::SNAPSHOT_CHUNK_BYTES));
-    let mut again = Vec::new();
-    for chunk in &chunks {
-        again.extend(entries_of(chunk).unwrap());
-    }
-    again.extend(manifest.tail.iter().map(|bytes| Entry::decode(bytes).unwrap()));
-    assert_eq!(again, entries);
+    let (log, parts) = logged(&entries, u64::MAX);
+    assert!(parts.len() > 2 && log.needed().len() == parts.len());
+    assert!(parts.values().all(|bytes| bytes.len() >= limits::SNAPSHOT_CHUNK_BYTES));
+    assert_eq!(log.read(&contents(&log, &parts)), Ok((None, entries.clone())));
+    let mut damaged = contents(&log, &parts);
+    damaged[1][9] ^= 1;
+    assert!(log.read(&damaged).is_err());
+    assert!(log.read(&damaged[..1]).is_err());
     // Chunks of long ago are closed for good, and whoever is handed a manifest goes on from it.
-    let (earlier, _) = logged(&entries[..120]);
-    let mut handed = Log::of(&earlier.manifest(onward()));
-    assert!(manifest.chunks.starts_with(&handed.chunks));
+    let (mut handed, _) = logged(&entries[..120], u64::MAX);
+    assert!(log.needed().starts_with(&handed.needed()));
     for entry in &entries[120..] {
         handed.push(entry);
     }
@@ -70,9 +85,61 @@ fn chunks_and_tail_are_all_entries_in_their_order() {
 }
 
 #[test]
+fn what_is_remembered_is_one_to_two_generations_whatever_happened_before() {
+    let bytes_max = 40_000;
+    let entries = entries(1_000);
+    let (mut forgot, mut least, mut most) = (0, usize::MAX, 0);
+    for until in (1..entries.len()).step_by(7) {
+        let (log, parts) = logged(&entries[..until], bytes_max);
+        let (start, held) = log.read(&contents(&log, &parts)).unwrap();
+        let from = until - held.len();
+        assert_eq!(held, entries[from..until]);
+        let begins = start.map_or(0, |start| start.base.checkpoint.height);
+        assert_eq!(begins, u64::try_from(from).unwrap());
+        assert_eq!(log.begins().next(), Some(begins));
+        assert_eq!(log.check(), Ok(()));
+        if from > 0 {
+            let bytes = held.iter().map(|entry| entry.encode().len()).sum();
+            forgot += 1;
+            (least, most) = (least.min(bytes), most.max(bytes));
+        }
+    }
+    let bytes_max = usize::try_from(bytes_max).unwrap();
+    assert!(forgot > 10 && least >= bytes_max && most < 2 * bytes_max + 1_000);
+    // Parts are few, and everything that a log names was made.
+    let (log, parts) = logged(&entries, 40_000);
+    assert!(log.parts().all(|part| parts.contains_key(&part)));
+    assert!(log.parts().count() < parts.len());
+    assert!(log.parts().count() > log.needed().len(), "the second start is stored and not read");
+}
+
+#[test]
+fn generations_that_do_not_follow_one_another_are_refused() {
+    let entries = entries(1_000);
+    let (log, _) = logged(&entries, 40_000);
+    let last = entries.last().unwrap();
+    let open = |log: &Log| {
+        let bytes = log.manifest(onward()).encode();
+        Manifest::open(&bytes, &last.checkpoint.sealed(Manifest::digest_of(&bytes)))
+    };
+    assert!(open(&log).is_ok());
+    let changed = |change: &dyn Fn(&mut Vec<Generation>)| {
+        let mut other = log.clone();
+        change(&mut other.generations);
+        open(&other).unwrap_err().code()
+    };
+    assert_eq!(changed(&Vec::clear), "snapshot-broken");
+    assert_eq!(changed(&|of| of.push(of[0].clone())), "snapshot-broken");
+    assert_eq!(changed(&|of| of.reverse()), "snapshot-broken");
+    assert_eq!(changed(&|of| of[0].start.clear()), "snapshot-broken");
+    assert_eq!(changed(&|of| of[0].height = 0), "snapshot-broken");
+    assert_eq!(changed(&|of| of[1].height = 1_001), "snapshot-broken");
+}
+
+#[test]
 fn a_manifest_is_the_one_that_was_signed_or_none() {
     let entries = entries(3);
-    let (log, _) = logged(&entries);
+    let (log, _) = logged(&entries, u64::MAX);
     let bytes = log.manifest(onward()).encode();
     let last = &entries[2].checkpoint;
     let sealed = last.sealed(Manifest::digest_of(&bytes));
@@ -96,17 +163,23 @@ fn a_manifest_is_the_one_that_was_signed_or_none() {
 fn entries_are_one_chain_up_to_the_certified_checkpoint() {
     let entries = entries(5);
     let last = &entries[4].checkpoint;
-    assert_eq!(check_chain(&entries, last), Ok(()));
-    assert_eq!(check_chain(&entries, &last.sealed([9; 32])), Ok(()));
-    assert!(check_chain(&entries[..4], last).is_err(), "one short");
-    assert!(check_chain(&entries[1..], last).is_err(), "without the first");
-    assert!(check_chain(&[], last).is_err());
+    assert_eq!(check_chain(None, &entries, last), Ok(()));
+    assert_eq!(check_chain(None, &entries, &last.sealed([9; 32])), Ok(()));
+    assert!(check_chain(None, &entries[..4], last).is_err(), "one short");
+    assert!(check_chain(None, &entries[1..], last).is_err(), "without the first");
+    assert!(check_chain(None, &[], last).is_err());
+    // From a start on, what comes after it.
+    let from = start(&entries[1].checkpoint);
+    assert_eq!(check_chain(Some(&from), &entries[2..], last), Ok(()));
+    assert_eq!(check_chain(Some(&start(last)), &[], last), Ok(()));
+    assert!(check_chain(Some(&from), &entries[1..], last).is_err());
+    assert!(check_chain(Some(&from), &entries[3..], last).is_err());
     let mut swapped = entries.clone();
     swapped.swap(1, 2);
-    assert!(check_chain(&swapped, last).is_err());
+    assert!(check_chain(None, &swapped, last).is_err());
     let mut forged = entries.clone();
     forged[2].checkpoint.state_root[0] ^= 1;
-    assert!(check_chain(&forged, last).is_err());
+    assert!(check_chain(None, &forged, last).is_err());
 }
 
 #[test]

@@ -126,6 +126,8 @@ export interface FinalItem {
 /** Some final items, and how many there are. */
 export interface FinalPage {
   readonly items: readonly FinalItem[];
+  /** The number of the first item that this node remembers. */
+  readonly first: number;
   readonly total: number;
 }
 
@@ -136,8 +138,11 @@ export interface ItemView {
   readonly author: string;
   /** The conflict keys it claims, in hexadecimal. */
   readonly keys: readonly string[];
-  /** `free`: nobody votes on it. `rejected`: another item has one of its keys for good. */
-  readonly state: "free" | "pending" | "final" | "rejected";
+  /**
+   * `free`: nobody votes on it. `rejected`: another item has one of its keys for good.
+   * `forgotten`: it was decided, one way or the other, before what this node remembers.
+   */
+  readonly state: "free" | "pending" | "final" | "rejected" | "forgotten";
   /** Height of the first checkpoint that holds it; null until one does. */
   readonly height: number | null;
 }
@@ -241,9 +246,9 @@ pub(crate) fn numbers(view: &FinalityView) -> JsValue {
         ("votes", view.votes.into()),
         ("height", count(view.height)),
         ("certified", count(view.certified)),
-        ("decided", view.decided.into()),
+        ("decided", count(view.decided)),
         ("pending", view.pending.into()),
-        ("finalised", view.finalised.into()),
+        ("finalised", count(view.finalised)),
         ("sampling", view.sampling.as_ref().map_or(JsValue::NULL, sampling)),
     ])
 }
@@ -283,6 +288,7 @@ fn final_item(view: &FinalisedView) -> JsValue {
 pub(crate) fn page(page: &FinalisedPage) -> JsValue {
     object([
         ("items", page.items.iter().map(final_item).collect::<Array>().into()),
+        ("first", count(page.first)),
         ("total", count(page.total)),
     ])
 }
@@ -294,6 +300,7 @@ pub(crate) fn item(view: &ItemView) -> JsValue {
         ItemState::Pending => "pending",
         ItemState::Final => "final",
         ItemState::Rejected => "rejected",
+        ItemState::Forgotten => "forgotten",
     };
     object([
         ("item", view.item.to_string().into()),

@@ -3,7 +3,7 @@
 use js_sys::BigInt;
 use wasm_bindgen::{JsCast, JsValue};
 
-use crate::dag::RunSpec;
+use crate::dag::{Reference, RunSpec};
 use crate::effect::TrainedUpdate;
 use crate::event::Problem;
 use crate::genesis::{self, Genesis};
@@ -39,6 +39,7 @@ pub(crate) async fn settings(options: JsValue) -> Result<Settings, Problem> {
         bootstrap: reader.texts("bootstrap")?,
         advertise: reader.texts("advertise")?,
         history: history(&reader)?,
+        generation_bytes: limits::SNAPSHOT_GENERATION_BYTES,
     };
     let secrets = secrets(&reader.bytes("secrets")?)?;
     let listen = listen(&reader)?;
@@ -203,8 +204,25 @@ pub(crate) fn run(options: &JsValue) -> Result<(RunSpec, u32), Problem> {
             Some(_) => Some(deserialised(&reader, "compression")?),
             None => None,
         },
+        worker_momentum: match reader.get("workerMomentum")? {
+            Some(_) => Some(reader.real("workerMomentum")?),
+            None => None,
+        },
+        reference: match reader.get("reference")? {
+            Some(reference) => Some(trusted(&reference)?),
+            None => None,
+        },
+        privacy: match reader.get("privacy")? {
+            Some(_) => Some(deserialised(&reader, "privacy")?),
+            None => None,
+        },
     };
     Ok((spec, reader.whole("samples")?))
+}
+
+fn trusted(reference: &JsValue) -> Result<Reference, Problem> {
+    let reader = Reader::new("options.reference", reference)?;
+    Ok(Reference { inputs: reader.bytes("inputs")?, labels: reader.bytes("labels")? })
 }
 
 fn deserialised<T: serde::de::DeserializeOwned>(

@@ -148,6 +148,8 @@ export interface Aggregation {
   readonly byzantine: number;
   /** Updates are shortened to this length first; 0: to one that their own lengths give. */
   readonly radius: number;
+  /** Whether updates are mixed with their nearest ones first; not if absent. */
+  readonly mixing?: boolean;
 }
 
 /** How the updates of a run are compressed. */
@@ -156,6 +158,35 @@ export interface Compression {
   readonly bits: number;
   /** Values kept of a million, the largest. */
   readonly keep: number;
+}
+
+/** Trusted rows of a run, scaled as its members scale theirs. */
+export interface Reference {
+  /** `[rows, inputs]`, raw little-endian `f32`. */
+  readonly inputs: Uint8Array;
+  /** Little-endian `u32` classes of the rows, or `f32` numbers `[rows, outputs]`. */
+  readonly labels: Uint8Array;
+}
+
+/** How the members of a run hide their rows. */
+export interface Privacy {
+  /** The length to which longer updates are shortened, over 0. */
+  readonly clip: number;
+  /** Standard deviation of the noise on each value, in units of `clip`: 0.01 to 1000. */
+  readonly noise: number;
+  /** The delta at which epsilon is told, over 0 and at most 0.01. */
+  readonly delta: number;
+}
+
+/**
+ * What updates with noise tell about all rows of their author: whatever these are, no outcome is
+ * more than `e^epsilon` times as likely as with others, but for `delta`.
+ */
+export interface PrivacyView extends Privacy {
+  /** The epsilon of the updates that this node has sent. */
+  readonly spent: number;
+  /** The epsilon of one update in every round of the run. */
+  readonly epsilon: number;
 }
 
 /** What a run is started with. */
@@ -185,6 +216,12 @@ export interface RunOptions {
   readonly serverMomentum?: number;
   /** How updates are compressed; if absent, not at all. */
   readonly compression?: Compression;
+  /** How members hide their rows; if absent, not at all. */
+  readonly privacy?: Privacy;
+  /** Share of its last update that a member's next one keeps, over 0 and under 1. */
+  readonly workerMomentum?: number;
+  /** Rows that everybody trusts and can read, in the place of a rule. */
+  readonly reference?: Reference;
   /** How many samples this node trains on; 0 starts the run without joining it. */
   readonly samples: number;
 }
@@ -215,6 +252,12 @@ export interface RunView {
   readonly serverMomentum: number;
   /** How updates are compressed; null: not at all. */
   readonly compression: Compression | null;
+  /** How members hide their rows, and what their updates tell; null: not at all, and everything. */
+  readonly privacy: PrivacyView | null;
+  /** Share of its last update that a member's next one keeps; 0 for none. */
+  readonly workerMomentum: number;
+  /** How many trusted rows each round is measured by, in the place of a rule; 0 for none. */
+  readonly trustedRows: number;
 }
 
 /** The current model of a run. */

@@ -1,9 +1,13 @@
 //! Checking an exported run from JavaScript: no node, no network, one file.
 
+use js_sys::Array;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::federated::replay::{Mismatch, Report, replay};
+use crate::federated::retrain::{self, Checked, Error, Verdict};
+use crate::wasm::error::{BadArgument, Coded, thrown};
+use crate::wasm::neural::Dataset;
 use crate::wasm::number::count;
 use crate::wasm::{object, view};
 
@@ -45,7 +49,30 @@ export interface VerifyReport {
   readonly scaling: Scaling | null;
   /** The rule of every round; null: the mean, weighed by samples. */
   readonly aggregation: Aggregation | null;
+  /** How many trusted rows each round is measured by; 0 for none. */
+  readonly trustedRows: number;
   readonly firstMismatch: Mismatch | null;
+}
+
+/** A member and how many updates it sent. */
+export interface SentUpdates {
+  readonly author: string;
+  readonly updates: number;
+}
+
+/** An update of a member, trained again from its rows. */
+export interface RetrainedUpdate {
+  /** The vertex of the update. */
+  readonly update: string;
+  readonly round: number;
+  /**
+   * "equal" to the bit; "differs": not trained on these rows as the run says; "rows": the update
+   * says that it was trained on another number of rows; "no-base": the file lacks what it began
+   * with.
+   */
+  readonly verdict: "equal" | "differs" | "rows" | "no-base";
+  /** Rows that the update says it was trained on; null unless that is what differs. */
+  readonly rowsSaid: number | null;
 }
 "#;
 
@@ -54,6 +81,90 @@ export interface VerifyReport {
 #[wasm_bindgen(js_name = verifyRun, unchecked_return_type = "VerifyReport")]
 pub fn verify_run(car: &[u8]) -> JsValue {
     report(&replay(car))
+}
+
+/// An exported run whose updates can be trained again from the rows of their member, held in wasm
+/// memory until `free()`.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Retraining {
+    report: Report,
+    opened: Result<retrain::Retraining, Error>,
+}
+
+#[wasm_bindgen]
+#[expect(clippy::missing_errors_doc, reason = "what is thrown is declared in TypeScript")]
+impl Retraining {
+    /// Recomputes an exported run as `verifyRun` does; nothing else works with one that fails.
+    pub fn open(car: &[u8]) -> Retraining {
+        let (report, opened) = retrain::Retraining::open(car);
+        Self { report, opened }
+    }
+
+    /// What recomputing it came to.
+    #[wasm_bindgen(unchecked_return_type = "VerifyReport")]
+    pub fn report(&self) -> JsValue {
+        report(&self.report)
+    }
+
+    /// Who sent updates.
+    #[wasm_bindgen(unchecked_return_type = "readonly SentUpdates[]")]
+    pub fn members(&mut self) -> Result<JsValue, JsValue> {
+        let sent = self.opened()?.members().into_iter();
+        let plain = |sent: retrain::Sent| {
+            object::object([
+                ("author", sent.author.to_string().into()),
+                ("updates", count(sent.updates)),
+            ])
+        };
+        Ok(sent.map(plain).collect::<Array>().into())
+    }
+
+    /// Begins with the first update of a member, given by its whole id.
+    pub fn begin(&mut self, author: &str) -> Result<(), JsValue> {
+        let author = author.parse().map_err(|_| {
+            thrown(BadArgument("author is no id of a member: use one that members() gives".into()))
+        })?;
+        self.opened()?.begin(author).map_err(thrown)?;
+        Ok(())
+    }
+
+    /// Trains the next update of the member again, on rows scaled as the report says; `null` after
+    /// the last one.
+    #[wasm_bindgen(unchecked_return_type = "RetrainedUpdate | null")]
+    pub fn next(&mut self, data: &Dataset) -> Result<JsValue, JsValue> {
+        let checked = self.opened()?.next(&data.0).map_err(thrown)?;
+        Ok(checked.map_or(JsValue::NULL, retrained))
+    }
+
+    fn opened(&mut self) -> Result<&mut retrain::Retraining, JsValue> {
+        self.opened.as_mut().map_err(|error| thrown(error.clone()))
+    }
+}
+
+impl Coded for Error {
+    fn code(&self) -> &'static str {
+        Error::code(self)
+    }
+
+    fn hint(&self) -> &'static str {
+        self.hint()
+    }
+}
+
+fn retrained(checked: Checked) -> JsValue {
+    let (verdict, said) = match checked.verdict {
+        Verdict::Equal => ("equal", None),
+        Verdict::Differs => ("differs", None),
+        Verdict::Rows { said, .. } => ("rows", Some(said)),
+        Verdict::NoBase => ("no-base", None),
+    };
+    object::object([
+        ("update", checked.update.to_string().into()),
+        ("round", checked.round.into()),
+        ("verdict", verdict.into()),
+        ("rowsSaid", said.map_or(JsValue::NULL, JsValue::from)),
+    ])
 }
 
 fn report(report: &Report) -> JsValue {
@@ -71,6 +182,7 @@ fn report(report: &Report) -> JsValue {
         ("classes", object::texts(spec.map(|spec| &spec.classes).into_iter().flatten())),
         ("scaling", spec.map_or(JsValue::NULL, |spec| view::scaling(&spec.scaling))),
         ("aggregation", view::aggregation(spec.and_then(|spec| spec.aggregation))),
+        ("trustedRows", spec.map_or(JsValue::from(0), view::trusted_rows)),
         ("firstMismatch", report.first_mismatch.as_ref().map_or(JsValue::NULL, mismatch)),
     ])
 }

@@ -134,6 +134,29 @@ pub(crate) fn run(view: &RunView) -> JsValue {
         ("aggregation", aggregation(view.spec.aggregation)),
         ("serverMomentum", view.spec.server_momentum.unwrap_or(0.0).into()),
         ("compression", compression(view.spec.compression)),
+        ("privacy", privacy(view)),
+        ("workerMomentum", view.spec.worker_momentum.unwrap_or(0.0).into()),
+        ("trustedRows", trusted_rows(&view.spec)),
+    ])
+}
+
+/// How many rows of a run everybody trusts.
+pub(crate) fn trusted_rows(spec: &RunSpec) -> JsValue {
+    let rows = spec.reference.as_ref().and_then(|reference| reference.dataset(spec).ok());
+    rows.map_or(0, |rows| rows.rows()).into()
+}
+
+/// A `PrivacyView`, or null for a run without noise.
+fn privacy(view: &RunView) -> JsValue {
+    let (Some(settings), Some(told)) = (view.spec.privacy, view.privacy) else {
+        return JsValue::NULL;
+    };
+    object([
+        ("clip", settings.clip.into()),
+        ("noise", settings.noise.into()),
+        ("delta", settings.delta.into()),
+        ("spent", told.spent.into()),
+        ("epsilon", told.epsilon.into()),
     ])
 }
 
@@ -144,6 +167,7 @@ pub(crate) fn aggregation(settings: Option<Settings>) -> JsValue {
         ("rule", settings.rule.name().into()),
         ("byzantine", settings.byzantine.into()),
         ("radius", settings.radius.into()),
+        ("mixing", settings.mixing.into()),
     ])
 }
 

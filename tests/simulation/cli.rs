@@ -4,11 +4,12 @@
 //! invariant was broken, and 2 when it was called wrongly.
 
 mod latency;
+mod seeds;
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use synaptic_mesh::sim::trace::Trace;
 use synaptic_mesh::sim::world::Holding;
@@ -16,12 +17,14 @@ use synaptic_mesh::sim::{Report, Scenario, World, catalogue, shrink, slice};
 
 const HELP: &str = "npm run sim -- [options]
 
-  --scenario NAME   a scenario by name, or `random`; without it, `partition-heal`
+  --scenario NAME   a scenario by name, see --list; without it, `partition-heal`
   --replay FILE     a scenario from a file, as --shrink writes them
   --nodes N         members
   --seed S          the first seed (1)
   --seeds N         so many seeds, one after the other (1)
   --hours H         seeds until so many hours have passed, instead of a number of them
+  --jobs N          threads that run seeds (1)
+  --keep-going      seeds after one that failed, too; the exit code is 1 all the same
   --latency         how long things take to become final in an undisturbed committee of so many
                     members, none, a fifth and a third of them silent: a table over all seeds
   --kept N          newest vertices that members keep when they drop old ones
@@ -43,6 +46,8 @@ struct Options {
     seed: u64,
     seeds: u64,
     hours: Option<f64>,
+    jobs: u64,
+    keep_going: bool,
     kept: Option<usize>,
     real: bool,
     latency: bool,
@@ -72,6 +77,8 @@ fn options(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
                 let text = value()?;
                 options.hours = Some(text.parse().map_err(|_| format!("{text:?} is no number"))?);
             }
+            "--jobs" => options.jobs = number(value()?)?,
+            "--keep-going" => options.keep_going = true,
             "--kept" => options.kept = usize::try_from(number(value()?)?).ok(),
             "--real" => options.real = true,
             "--latency" => options.latency = true,
@@ -94,7 +101,10 @@ fn list() -> String {
         format!("{:>16}  {:>5} members  {}", entry.name, entry.nodes, entry.shows)
     };
     let mut lines: Vec<String> = catalogue::ENTRIES.iter().map(entry).collect();
-    lines.push(format!("{:>16}  {:>5} members  whatever the seed draws", "random", "3-43"));
+    let family = |(name, nodes, shows): &(&str, &str, &str)| {
+        format!("{name:>16}  {nodes:>5} members  {shows}")
+    };
+    lines.extend(catalogue::FAMILIES.iter().map(family));
     lines.join("\n")
 }
 
@@ -171,53 +181,49 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
-/// Runs one seed after the other; the first failure ends it.
+/// Runs what is asked for; whether every invariant held.
 fn all(options: &Options) -> Result<bool, String> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a program, not the crate: it may look at a clock"
-    )]
-    let started = Instant::now();
     if options.latency {
         return latency::table(&scenario(options, options.seed)?, options.seeds, say);
     }
-    let until = options.hours.map(|hours| Duration::from_secs_f64(hours * 3_600.0));
-    let (mut count, mut events, mut virtual_ms) = (0_u64, 0_u64, 0_u64);
-    for seed in options.seed.. {
-        let over = until.map_or(count >= options.seeds, |until| started.elapsed() >= until);
-        if over {
-            break;
-        }
+    if options.print {
+        say(scenario(options, options.seed)?.to_json().trim_end());
+        return Ok(true);
+    }
+    let single = options.seeds == 1 && options.hours.is_none();
+    let plan = seeds::Plan {
+        first: options.seed,
+        count: options.seeds,
+        until: options.hours.map(|hours| Duration::from_secs_f64(hours * 3_600.0)),
+        jobs: options.jobs,
+        keep_going: options.keep_going,
+    };
+    let one = |seed| {
         let scenario = scenario(options, seed)?;
-        if options.print {
-            say(scenario.to_json().trim_end());
-            return Ok(true);
-        }
         let report = run(options, &scenario)?;
-        count += 1;
-        events += report.events;
-        virtual_ms += report.simulated_ms;
-        let single = options.seeds == 1 && until.is_none();
         if single {
             let Scenario { name, nodes, seed, .. } = &scenario;
             say(&format!("{name} with {nodes} members, seed {seed}"));
             say(&report.to_text());
-        } else if let Some(violation) = &report.violation {
-            say(&format!("seed {seed}: {violation}"));
         }
-        if !report.is_ok() {
-            if options.shrink {
-                write_shrunk(options, &scenario, seed)?;
-            }
-            return Ok(false);
+        Ok(report)
+    };
+    let totals = seeds::all(&plan, &one, say, |line| eprintln!("{line}"))?;
+    if options.shrink {
+        for seed in &totals.failed {
+            write_shrunk(options, &scenario(options, *seed)?, *seed)?;
         }
     }
-    let seconds = started.elapsed().as_secs_f64();
+    let seeds::Totals { count, events, virtual_ms, failed, elapsed } = totals;
+    let seconds = elapsed.as_secs_f64();
     say(&format!("{count} scenarios, {events} events, {virtual_ms} virtual ms in {seconds:.1} s"));
+    if !single {
+        say(&format!("{} violations", failed.len()));
+    }
     if let Some(kib) = memory_kib("VmHWM:") {
         say(&format!("{kib} KiB of memory at most"));
     }
-    Ok(true)
+    Ok(failed.is_empty())
 }
 
 fn write_shrunk(options: &Options, scenario: &Scenario, seed: u64) -> Result<(), String> {

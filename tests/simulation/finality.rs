@@ -23,6 +23,7 @@ fn race(seed: u64, attackers: &[(usize, Attack)]) -> Scenario {
     scenario.committee = Some(Committee {
         members: (0..4).map(|node| (node, 1)).collect(),
         balances: (0..4).map(|node| (node, 1_000)).collect(),
+        checkpoint_ms: None,
     });
     scenario.network.latency = Latency::Lognormal { median_ms: 40, sigma_milli: 900 };
     scenario.workload =

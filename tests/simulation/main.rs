@@ -12,6 +12,7 @@ mod finality;
 mod golden;
 mod live;
 mod picture;
+mod small;
 mod storage;
 
 use synaptic_mesh::sim::{self, Scenario, catalogue};

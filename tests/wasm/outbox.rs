@@ -49,6 +49,9 @@ fn job(job: u64) -> Notice {
         aggregation: None,
         server_momentum: None,
         compression: None,
+        privacy: None,
+        worker_momentum: None,
+        reference: None,
     };
     let run = id(0);
     Notice::Train(Box::new(Job { job, run, round: 1, spec, base_weights: vec![], seed: 0 }))

@@ -162,7 +162,8 @@ impl Network {
 
     /// An outsider writes an item with these keys; `None` is at once for everybody.
     pub(super) fn submit(&mut self, keys: &[ConflictKey], first_at: Option<usize>) -> ItemId {
-        self.write(author(200), keys, None, first_at)
+        let vertex = self.name();
+        self.write(vertex, author(200), keys, None, first_at)
     }
 
     /// A wallet writes an operation; `None` is at once for everybody.
@@ -172,18 +173,19 @@ impl Network {
         operation: Operation,
         first_at: Option<usize>,
     ) -> ItemId {
-        let keys = operation.keys(&wallet(by));
-        self.write(wallet(by), &keys, Some(operation), first_at)
+        let vertex = self.name();
+        let keys = operation.keys(&wallet(by), &ItemId(vertex, 0));
+        self.write(vertex, wallet(by), &keys, Some(operation), first_at)
     }
 
     fn write(
         &mut self,
+        vertex: VertexId,
         author: AuthorId,
         keys: &[ConflictKey],
         operation: Option<Operation>,
         first_at: Option<usize>,
     ) -> ItemId {
-        let vertex = self.name();
         let mut keys = keys.to_vec();
         keys.sort_unstable();
         let item = Item { id: ItemId(vertex, 0), author, keys, seats: None, operation };
@@ -265,7 +267,7 @@ impl Network {
         let mut out = Vec::new();
         self.engines[place].handle(now, input, &mut out);
         let mut votes: BTreeMap<u64, Vec<Vote>> = BTreeMap::new();
-        let certified = self.engines[place].checkpoints().last().map(|last| last.state_root);
+        let certified = self.engines[place].last_checkpoint().map(|last| last.state_root);
         if certified.is_some_and(|root| root != self.engines[place].certified().root()) {
             self.violations.push(format!("the last checkpoint of {place} has another root"));
         }

@@ -2,14 +2,18 @@
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use super::credits::{Economy, cunning, economy};
 use super::network::{NETWORK, author, committee, minted, wallet};
-use super::rules::{contradiction, mixed};
+use super::rules::contradiction;
 use crate::clock::Now;
-use crate::consensus::{Input, Output, Past, Record, State};
+use crate::consensus::{Base, Checkpoint, Input, Output, Record, State, Step};
 use crate::dag::cbor::{self, Bounds};
-use crate::dag::vote::Vote;
+use crate::dag::vote::{ConflictKey, Decision, ItemId, Vote};
 use crate::identity::AuthorId;
+use crate::ledger::{self, Operation};
 use crate::rng::Rng;
 
 fn new_engine(economy: &Economy, me: AuthorId) -> State {
@@ -18,18 +22,51 @@ fn new_engine(economy: &Economy, me: AuthorId) -> State {
     State::new(setup.config, NETWORK, members, me, minted(&setup.wallets))
 }
 
-/// An engine made of what another one knew and of the records that are kept.
-fn resumed(economy: &Economy, me: AuthorId, from: &State, said: &[Record], kept: &[bool]) -> State {
-    let mut state = new_engine(economy, me);
-    let bytes = cbor::encode(&from.past(0, 0)).unwrap();
+/// A checkpoint and its decisions.
+type Decided = (Checkpoint, Vec<Decision>);
+
+/// Checkpoints above a height, which an engine remembers, each with its decisions.
+fn steps(from: &State, height: u64) -> Vec<Decided> {
+    let mut decisions = from.certified_decisions().copied();
+    let mut done = from.forgotten();
+    let mut step = |held: &Checkpoint| {
+        let count = usize::try_from(held.decided - done).unwrap();
+        done = held.decided;
+        (held.clone(), decisions.by_ref().take(count).collect())
+    };
+    from.checkpoints().filter(|held| held.height > height).map(&mut step).collect()
+}
+
+/// Through the bytes of the store.
+fn stored<T: Serialize + DeserializeOwned>(value: &T) -> T {
+    let bytes = cbor::encode(value).unwrap();
     let bounds = Bounds { bytes_max: 1 << 24, items_max: 1 << 20, depth_max: 16 };
-    let past: Past = cbor::decode(&bytes, &bounds).unwrap();
+    cbor::decode(&bytes, &bounds).unwrap()
+}
+
+/// An engine made of what another one knew and of the records that are kept; of the decisions up to
+/// a base of what it says.
+fn resumed_from(
+    (economy, me): (&Economy, AuthorId),
+    base: Option<&Base>,
+    from: &State,
+    said: &[Record],
+    kept: &[bool],
+) -> State {
+    let mut state = new_engine(economy, me);
+    let height = base.map_or(0, |base| base.checkpoint.height);
+    let steps = steps(from, height);
     let items = said.iter().flat_map(|record| record.items.iter().cloned()).collect();
-    state.resume(past, items, Now::default()).unwrap();
+    let base = base.map(|base| (stored(base), Vec::new()));
+    state.resume(base, &steps, stored(&from.past()), items, Now::default()).unwrap();
     for (record, _) in said.iter().zip(kept).filter(|(_, kept)| **kept) {
         state.restore(record, Now::default());
     }
     state
+}
+
+fn resumed(economy: &Economy, me: AuthorId, from: &State, said: &[Record], kept: &[bool]) -> State {
+    resumed_from((economy, me), None, from, said, kept)
 }
 
 /// What owners see. Until a checkpoint puts decisions in order, a commitment that became known
@@ -44,8 +81,8 @@ fn visible(state: &State) -> impl PartialEq + std::fmt::Debug {
 fn assert_same(one: &State, other: &State, seed: u64) {
     let decisions = |state: &State| state.decisions().collect::<Vec<_>>();
     assert_eq!(decisions(one), decisions(other), "SEED={seed}");
-    assert_eq!(one.checkpoints(), other.checkpoints(), "SEED={seed}");
-    assert_eq!(one.certified_decisions(), other.certified_decisions(), "SEED={seed}");
+    assert!(one.checkpoints().eq(other.checkpoints()), "SEED={seed}");
+    assert!(one.certified_decisions().eq(other.certified_decisions()), "SEED={seed}");
     assert_eq!(one.certified(), other.certified(), "SEED={seed}");
     assert_eq!(visible(one), visible(other), "SEED={seed}");
     assert_eq!(one.epoch(), other.epoch(), "SEED={seed}");
@@ -57,7 +94,8 @@ fn who_goes_on_without_old_vertices_decides_the_same() {
     for seed in 1..150 {
         let economy = economy(cunning(seed), seed);
         let mut rng = Rng::from_u64(seed);
-        let all = mixed(&economy.network, &mut rng);
+        // In the order in which it was said: who voted knew what it voted for.
+        let all: Vec<Record> = economy.network.log.iter().map(|r| (**r).clone()).collect();
         let count = u32::try_from(all.len()).unwrap();
         let (before, after) = all.split_at(usize::try_from(rng.below(count + 1)).unwrap());
         let (me, mut out) = (author(99), Vec::new());
@@ -69,7 +107,7 @@ fn who_goes_on_without_old_vertices_decides_the_same() {
             before.iter().map(|record| !live.is_past(record) || rng.below(4) == 0).collect();
         dropped += kept.iter().filter(|kept| !**kept).count();
         said += before.len();
-        checkpoints += live.checkpoints().len();
+        checkpoints += live.checkpoints().count();
         let mut again = resumed(&economy, me, &live, before, &kept);
         // What is dropped is covered.
         let seen: Vec<_> = before.iter().map(Record::citation).collect();
@@ -85,7 +123,7 @@ fn who_goes_on_without_old_vertices_decides_the_same() {
         }
         assert_same(&live, &again, seed);
         let member = &economy.network.engines[economy.network.honest()[0]];
-        assert_eq!(member.checkpoints(), again.checkpoints(), "SEED={seed}");
+        assert!(member.checkpoints().eq(again.checkpoints()), "SEED={seed}");
     }
     eprintln!("{dropped} of {said} records dropped, {checkpoints} checkpoints");
     assert!(dropped * 3 > said && checkpoints > 100);
@@ -136,23 +174,154 @@ fn a_member_never_contradicts_what_it_said_in_vertices_that_are_gone() {
     assert!(forgetful.is_some(), "who forgets what is open contradicts itself");
 }
 
+/// An engine that forgets on the way, with the base of what it forgot last.
+struct Forgetful {
+    state: State,
+    steps: Vec<Step>,
+    base: Option<Base>,
+    out: Vec<Output>,
+}
+
+impl Forgetful {
+    /// Takes a record, and now and then forgets all but the last few checkpoints.
+    fn handle(&mut self, record: &Record, rng: &mut Rng) {
+        self.state.handle(Now::default(), Input::Record(record.clone()), &mut self.out);
+        for output in self.out.drain(..) {
+            if let Output::Checkpoint(step) = output {
+                self.steps.push(*step);
+            }
+        }
+        let back = usize::try_from(1 + rng.below(3)).unwrap();
+        let known = self.base.as_ref().map_or(0, |base| base.checkpoint.height);
+        if rng.below(8) == 0
+            && let Some(step) = self.steps.iter().rev().nth(back)
+            && step.checkpoint.height > known
+        {
+            self.base = Some(self.state.base_at(step));
+            self.state.forget_decisions(step.checkpoint.height, std::iter::empty());
+        }
+    }
+}
+
+/// Keys that wait, but for commitments to names: of them the positions say which are old, and here
+/// nobody covers positions.
+fn waiting(state: &State) -> Vec<ConflictKey> {
+    let is_commitment = |id: &ItemId| {
+        let operation = state.items.get(id).and_then(|item| item.operation.as_ref());
+        matches!(operation, Some(Operation::NameCommit { .. }))
+    };
+    let waits = |key: &&ConflictKey| {
+        let said = state.keys.get(key);
+        said.is_some_and(|said| !said.candidates.iter().all(is_commitment))
+    };
+    state.pending.keys().filter(waits).copied().collect()
+}
+
+/// Everything that is certified, whatever is remembered of how.
+fn assert_same_end(one: &State, other: &State, seed: u64) {
+    assert_eq!(one.last_checkpoint(), other.last_checkpoint(), "SEED={seed}");
+    assert_eq!(one.certified(), other.certified(), "SEED={seed}");
+    assert_eq!(visible(one), visible(other), "SEED={seed}");
+    assert_eq!(one.mmr().root(), other.mmr().root(), "SEED={seed}");
+    assert_eq!(one.epoch(), other.epoch(), "SEED={seed}");
+    assert_eq!(waiting(one), waiting(other), "SEED={seed}");
+}
+
+#[test]
+fn who_forgets_what_was_decided_decides_the_same() {
+    let (mut forgotten, mut late, mut proven) = (0, 0, 0);
+    for seed in 1..300 {
+        let economy = economy(cunning(seed), seed);
+        let mut rng = Rng::from_u64(seed);
+        let log: Vec<Record> = economy.network.log.iter().map(|r| (**r).clone()).collect();
+        // One member is cut off at some time, and heard again in the end.
+        let cut_at = usize::try_from(rng.below(u32::try_from(log.len()).unwrap())).unwrap();
+        let away = author(usize::try_from(rng.below(4)).unwrap());
+        let is_late =
+            |(place, record): &(usize, &Record)| *place >= cut_at && record.author == away;
+        let (last, first): (Vec<_>, Vec<_>) = log.iter().enumerate().partition(is_late);
+        let all: Vec<&Record> = first.into_iter().chain(last).map(|(_, record)| record).collect();
+        let mut live = new_engine(&economy, author(99));
+        let state = new_engine(&economy, author(99));
+        let (steps, out) = (Vec::new(), Vec::new());
+        let mut forgetful = Forgetful { state, steps, base: None, out };
+        let (restart_at, mut out) = (all.len() / 2, Vec::new());
+        for (place, record) in all.iter().enumerate() {
+            live.handle(Now::default(), Input::Record((*record).clone()), &mut out);
+            forgetful.handle(record, &mut rng);
+            if place == restart_at {
+                // Also after a restart from what is left.
+                let said: Vec<Record> = all[..=place].iter().map(|r| (*r).clone()).collect();
+                let kept: Vec<bool> =
+                    said.iter().map(|record| !forgetful.state.is_past(record)).collect();
+                let base = forgetful.base.as_ref();
+                let at = (&economy, author(99));
+                let mut again = resumed_from(at, base, &forgetful.state, &said, &kept);
+                again.note_covered(said.iter().map(Record::citation).collect::<Vec<_>>().iter());
+                again.handle(Now::default(), Input::Tick, &mut forgetful.out);
+                forgetful.state = again;
+            }
+        }
+        let contradicts = |output: &Output| matches!(output, Output::Contradiction { .. });
+        assert!(!out.iter().any(contradicts) && !forgetful.out.iter().any(contradicts));
+        assert_same_end(&live, &forgetful.state, seed);
+        forgotten += forgetful.state.forgotten();
+        late += all.iter().filter(|record| forgetful.state.is_past(record)).count();
+        // What is remembered is proven as before.
+        let from = forgetful.state.forgotten();
+        for index in from..live.mmr().len() {
+            assert_eq!(forgetful.state.mmr().prove(index), live.mmr().prove(index));
+            proven += 1;
+        }
+    }
+    eprintln!("{forgotten} decisions forgotten, {late} records past, {proven} leaves proven");
+    assert!(forgotten > 1_000 && proven > 500);
+}
+
 #[test]
 fn a_past_that_nobody_had_is_refused() {
     let economy = economy(cunning(3), 3);
     let live = &economy.network.engines[economy.network.honest()[0]];
     let items = || economy.network.log.iter().flat_map(|record| record.items.clone()).collect();
-    let resume =
-        |past: Past, items| new_engine(&economy, author(99)).resume(past, items, Now::default());
-    let good = live.past(0, 0);
-    assert!(good.checkpoints.len() > 1, "there is something to damage");
-    resume(good.clone(), items()).unwrap();
-    let mut bad: Vec<Past> = vec![good.clone(), good.clone(), good.clone(), good];
-    bad[0].certified.pop();
-    bad[1].certified.reverse();
-    bad[2].checkpoints.remove(0);
-    bad[3].checkpoints[0].state_root = [1; 32];
-    for past in bad {
-        assert_eq!(resume(past, items()).unwrap_err().code(), "store-damaged");
+    let resume = |base: Option<Base>, steps: &[_], items| {
+        let base = base.map(|base| (base, Vec::new()));
+        let mut engine = new_engine(&economy, author(99));
+        engine.resume(base, steps, live.past(), items, Now::default())
+    };
+    let good = steps(live, 0);
+    assert!(good.len() > 2, "there is something to damage");
+    resume(None, &good, items()).unwrap();
+    let refused = |base: Option<Base>, steps: &[Decided], items| {
+        assert_eq!(resume(base, steps, items).unwrap_err().code(), "store-damaged");
+    };
+    let damaged = |change: &dyn Fn(&mut Vec<Decided>)| {
+        let mut bad = good.clone();
+        change(&mut bad);
+        refused(None, &bad, items());
+    };
+    damaged(&|bad| bad[1].1.clear());
+    damaged(&|bad| bad[0].1.reverse());
+    damaged(&|bad| drop(bad.remove(0)));
+    damaged(&|bad| bad[0].0.state_root = [1; 32]);
+    refused(None, &good, Vec::new());
+
+    // The base of the second checkpoint, and one of another state.
+    let mut state = new_engine(&economy, author(99));
+    let mut out = Vec::new();
+    for record in &economy.network.log {
+        state.handle(Now::default(), Input::Record((**record).clone()), &mut out);
     }
-    assert_eq!(resume(live.past(0, 0), Vec::new()).unwrap_err().code(), "store-damaged");
+    let bases = out.iter().filter_map(|output| match output {
+        Output::Checkpoint(step) => Some(state.base_at(step)),
+        _ => None,
+    });
+    let bases: Vec<Base> = bases.collect();
+    let (base, rest) = (bases[1].clone(), &good[2..]);
+    resume(Some(base.clone()), rest, items()).unwrap();
+    let genesis = ledger::State::new(&ledger::Genesis::default()).unwrap().to_records();
+    refused(Some(Base { ledger: bases[0].ledger.clone(), ..base.clone() }), rest, items());
+    refused(Some(Base { ledger: genesis, ..base.clone() }), rest, items());
+    refused(Some(Base { peaks: Vec::new(), ..base.clone() }), rest, items());
+    refused(Some(Base { ends: vec![base.checkpoint.clone()], ..base.clone() }), rest, items());
+    refused(Some(base), &good[1..], items());
 }

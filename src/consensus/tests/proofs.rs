@@ -61,6 +61,37 @@ fn a_mountain_range_agrees_with_its_definition_and_proves_every_leaf() {
     }
 }
 
+#[test]
+fn a_mountain_range_goes_on_from_its_peaks_and_proves_what_it_remembers() {
+    let leaf = |number: u64| number.to_be_bytes().to_vec();
+    let range = |count: u64| {
+        let mut mmr = Mmr::default();
+        (0..count).for_each(|number| mmr.append(&leaf(number)));
+        mmr
+    };
+    for base in 0..40_u64 {
+        let known = range(base);
+        let mut handed = Mmr::of_peaks(base, &known.peaks()).unwrap();
+        let mut forgetful = known.clone();
+        forgetful.forget(base);
+        assert_eq!(handed, forgetful);
+        assert_eq!(Mmr::of_peaks(base, &[&known.peaks()[..], &[[1; 32]]].concat()), None);
+        for count in base..base + 40 {
+            let whole = range(count);
+            assert_eq!((handed.len(), handed.root()), (count, whole.root()));
+            for index in base..count {
+                assert_eq!(handed.prove(index), whole.prove(index), "{index} after {base}");
+            }
+            // What was forgotten later is as if it had never been there.
+            let mut late = whole.clone();
+            late.forget(base);
+            assert_eq!(late, handed);
+            assert!((0..base.saturating_sub(1)).all(|index| late.prove(index).is_none()));
+            handed.append(&leaf(count));
+        }
+    }
+}
+
 struct Member {
     key: SigningKey,
     author: AuthorId,

@@ -138,7 +138,7 @@ fn who_only_watches_decides_the_same_in_any_order() {
         let (left, right): (Vec<_>, Vec<_>) =
             (watcher.decisions().collect(), member.decisions().collect());
         assert_eq!(left, right, "SEED={seed}");
-        assert_eq!(watcher.checkpoints(), member.checkpoints(), "SEED={seed}");
+        assert!(watcher.checkpoints().eq(member.checkpoints()), "SEED={seed}");
     }
 }
 
@@ -279,8 +279,8 @@ fn nothing_is_no_block_of_a_first_view() {
     network.run(60_000);
     for place in network.honest() {
         let engine = &network.engines[place];
-        eprintln!("{} slots, {} checkpoints", engine.slot, engine.checkpoints().len());
+        eprintln!("{} slots, {} checkpoints", engine.slot, engine.checkpoints().count());
         assert!(engine.decided(&key("a")).is_some() && engine.slot < 6, "{}", engine.slot);
-        assert!(!engine.checkpoints().is_empty(), "what is due comes from another leader");
+        assert!(engine.last_checkpoint().is_some(), "what is due comes from another leader");
     }
 }

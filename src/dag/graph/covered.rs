@@ -99,13 +99,13 @@ impl Coverage {
         self.tips.get(author).is_some_and(|tip| seq <= tip.seq)
     }
 
-    /// How far these layers cover a history, one after the other.
-    pub fn of<'a>(layers: impl Iterator<Item = &'a Layer>) -> Self {
-        let mut coverage = Self::default();
+    /// How far these layers, one after the other, cover a history that was covered so far.
+    #[must_use]
+    pub fn then<'a>(mut self, layers: impl Iterator<Item = &'a Layer>) -> Self {
         for layer in layers {
-            coverage.extend(layer);
+            self.extend(layer);
         }
-        coverage
+        self
     }
 
     /// Goes on by one layer; gives the first positions that are covered with it.

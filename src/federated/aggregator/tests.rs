@@ -11,7 +11,7 @@ fn bytes(values: &[f32]) -> Vec<u8> {
 
 /// A run under a rule against one hostile member, and as many values as its model has parameters.
 fn ruled(rule: Rule) -> (RunSpec, usize) {
-    let aggregation = Some(Settings { rule, byzantine: 1, radius: 0.0 });
+    let aggregation = Some(Settings { rule, byzantine: 1, radius: 0.0, mixing: false });
     let spec = RunSpec { aggregation, ..spec() };
     let parameters = spec.model.parameter_count();
     (spec, parameters)
@@ -111,4 +111,66 @@ fn weights_before_those_of_another_model_are_refused_where_they_count() {
     assert_eq!(refused.code(), "update-length");
     let plain = RunSpec { server_momentum: None, ..spec };
     assert_eq!(aggregator(&plain).finish(&good, Some(&[])), aggregator(&plain).finish(&good, None));
+}
+
+/// Five rows of the flowers, one of each kind and two more.
+fn reference() -> Reference {
+    let classes = [0_u32, 1, 2, 0, 1];
+    let inputs: Vec<u8> =
+        (0..20_u8).flat_map(|place| (f32::from(place % 7) / 7.0).to_le_bytes()).collect();
+    let labels = classes.iter().flat_map(|class| class.to_le_bytes()).collect();
+    Reference { inputs, labels }
+}
+
+/// What a run with trusted rows comes to is `FLTrust` with what is trained on them, and many
+/// members that shout the opposite move it nowhere.
+#[test]
+fn trusted_rows_hold_against_a_majority() {
+    let spec = RunSpec { reference: Some(reference()), ..spec() };
+    assert_eq!(spec.validate(), Ok(()));
+    let base = crate::federated::initial_weights(&spec).unwrap();
+    let floats: Vec<f32> = values(&base).collect();
+    let rows = reference().dataset(&spec).unwrap();
+    let training = Reference::training(&spec);
+    let trusted = train_update(&spec.model, &floats, &rows, training).unwrap().delta;
+    let scaled = |factor: f32| trusted.iter().map(|value| value * factor).collect::<Vec<f32>>();
+    let sent = [scaled(0.5), scaled(2.0), scaled(-10.0), scaled(-10.0), scaled(-10.0)];
+    let aggregated = |spec: &RunSpec| {
+        let mut aggregator = Aggregator::new(spec, sent.len());
+        for update in &sent {
+            aggregator.add(9, &bytes(update)).unwrap();
+        }
+        aggregator.finish(&base, None).unwrap()
+    };
+    let mut side_by_side = Updates::new(trusted.len());
+    for update in &sent {
+        side_by_side.push(update).unwrap();
+    }
+    let expected = changed(&base, &fltrust(&side_by_side, &trusted).unwrap()).unwrap();
+    assert_eq!(aggregated(&spec), expected);
+    let along = |weights: &[u8]| {
+        let moved = values(weights).zip(&floats).map(|(new, old)| f64::from(new) - f64::from(*old));
+        moved.zip(&trusted).map(|(moved, trusted)| moved * f64::from(*trusted)).sum::<f64>()
+    };
+    assert!(along(&expected) > 0.0);
+    assert!(along(&aggregated(&RunSpec { reference: None, ..spec })) < 0.0, "the control");
+}
+
+/// Rows that lead nowhere must not keep a run from its next round, nor its members busy with it.
+#[test]
+fn trusted_rows_that_lead_nowhere_change_nothing() {
+    let spec = RunSpec { reference: Some(reference()), ..spec() };
+    let base = crate::federated::initial_weights(&spec).unwrap();
+    let parameters = spec.model.parameter_count();
+    let mut trusted = Trusted::new(&spec, &reference());
+    assert!(trusted.update(&base, parameters).iter().any(|value| *value != 0.0), "the control");
+    trusted.training.learning_rate = f32::INFINITY;
+    assert_eq!(trusted.update(&base, parameters), vec![0.0; parameters]);
+    let mut aggregator = Aggregator::new(&spec, 1);
+    aggregator.add(9, &bytes(&vec![1.0; parameters])).unwrap();
+    aggregator.kind = match aggregator.kind {
+        Kind::Trusted(_, updates) => Kind::Trusted(trusted.into(), updates),
+        other => other,
+    };
+    assert_eq!(aggregator.finish(&base, None), Ok(base));
 }

@@ -19,6 +19,7 @@ use libp2p::swarm::{
 
 use crate::limits;
 use crate::message::HEARTBEAT_PROTOCOL;
+use crate::platform;
 
 /// One beat; what it says is not looked at.
 const BEAT: [u8; 1] = [0];
@@ -33,6 +34,8 @@ pub(crate) struct Beats;
 /// Beats on one connection.
 pub(crate) struct Handler {
     next: Delay,
+    /// When the last beat fell due.
+    due_ms: u64,
     /// A beat is due.
     due: bool,
     out: Out,
@@ -52,8 +55,16 @@ enum Out {
 
 impl Handler {
     pub(super) fn new() -> Self {
-        let next = Delay::new(INTERVAL);
-        Self { next, due: true, out: Out::None, inbound: None, beats: false }
+        let (next, due_ms) = (Delay::new(INTERVAL), platform::now().mono_ms);
+        Self { next, due_ms, due: true, out: Out::None, inbound: None, beats: false }
+    }
+
+    /// Whether it is time for a beat, by the clock too: a page in the background gets its timers
+    /// once a minute. What the peer sends still wakes it, and that is a beat every second.
+    fn falls_due(&mut self, cx: &mut Context<'_>) -> bool {
+        let is_late = platform::now().since_ms(self.due_ms) >= limits::HEARTBEAT_INTERVAL_MS;
+        // The timer has to be asked in any case, or nobody is woken by it.
+        self.next.poll_unpin(cx).is_ready() || is_late
     }
 
     /// Reads beats away; whether the first one came.
@@ -109,7 +120,8 @@ impl ConnectionHandler for Handler {
         if self.hear(cx) {
             return Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(Beats));
         }
-        while self.next.poll_unpin(cx).is_ready() {
+        while self.falls_due(cx) {
+            self.due_ms = platform::now().mono_ms;
             self.next.reset(INTERVAL);
             self.due = true;
         }

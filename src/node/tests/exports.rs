@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::mesh::{Mesh, tiny_run};
+use super::mesh::{Mesh, tiny_data, tiny_run};
 use crate::aggregation::{Rule, Settings};
-use crate::dag::{Aggregate, BlobId, Payload, RunSpec, SignedVertex, VertexId, car};
+use crate::dag::{Aggregate, BlobId, Payload, Reference, RunSpec, SignedVertex, VertexId, car};
 use crate::effect::{Command, Effect, Input};
 use crate::event::Reply;
 use crate::federated::Standing;
@@ -33,7 +33,7 @@ fn exported() -> (Mesh, VertexId, Vec<u8>) {
     (mesh, run, file)
 }
 
-fn export(mesh: &mut Mesh, member: usize, run: &VertexId) -> Vec<u8> {
+pub(super) fn export(mesh: &mut Mesh, member: usize, run: &VertexId) -> Vec<u8> {
     match mesh.ask(member, Command::ExportRun { run: run.to_string() }) {
         Ok(Reply::Car(file)) => file,
         other => panic!("{other:?}"),
@@ -200,7 +200,8 @@ fn a_lying_aggregate_is_named_with_its_round_and_byte() {
 
 /// A run of three members that takes the median of each coordinate, against one hostile member.
 fn median_run(rounds: u32) -> RunSpec {
-    let aggregation = Some(Settings { rule: Rule::Median, byzantine: 1, radius: 0.0 });
+    let aggregation =
+        Some(Settings { rule: Rule::Median, byzantine: 1, radius: 0.0, mixing: false });
     RunSpec { aggregation, updates_min: 3, ..tiny_run(rounds, 3) }
 }
 
@@ -209,7 +210,8 @@ fn averaged(mesh: &Mesh, run: &VertexId, file: &[u8]) -> (Vec<u8>, Aggregate) {
     let known = mesh.node(0).runs().get(run).unwrap();
     let record = known.aggregate(&known.head()).unwrap();
     let car = car::read(file).unwrap();
-    let plain = RunSpec { aggregation: None, server_momentum: None, ..known.spec().clone() };
+    let options = known.spec().clone();
+    let plain = RunSpec { aggregation: None, server_momentum: None, reference: None, ..options };
     let mut mean = Aggregator::new(&plain, 0);
     for update in record.updates.iter().map(|id| known.update(id).unwrap()) {
         mean.add(update.samples, car.blobs[&update.delta].value).unwrap();
@@ -235,6 +237,19 @@ fn an_aggregate_by_another_rule_than_the_runs_is_found() {
 #[test]
 fn an_aggregate_without_the_momentum_of_its_run_is_found() {
     check_other_rule(RunSpec { server_momentum: Some(0.5), ..tiny_run(3, 3) });
+}
+
+#[test]
+fn an_aggregate_that_does_not_go_by_the_trusted_rows_is_found() {
+    let reference = Some(Reference::of(&tiny_data(91)));
+    check_other_rule(RunSpec { reference, ..tiny_run(3, 3) });
+}
+
+#[test]
+fn an_aggregate_of_updates_that_were_not_mixed_is_found() {
+    let mut spec = median_run(3);
+    spec.aggregation = spec.aggregation.map(|settings| Settings { mixing: true, ..settings });
+    check_other_rule(spec);
 }
 
 /// A run whose last aggregate is exchanged for the mean, signed by its author.

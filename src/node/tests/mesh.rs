@@ -39,6 +39,7 @@ pub(super) struct Mesh {
     pub(super) rng: Rng,
     network: NetworkId,
     pub(super) genesis: Option<Genesis>,
+    pub(super) generation_bytes: u64,
     deliveries: BTreeMap<(u64, u64), Delivery>,
     sequence: u64,
     tokens: BTreeMap<u64, (usize, u64, u64)>,
@@ -162,6 +163,7 @@ impl Mesh {
             faults: Faults::default(),
             network: NetworkId::from_bytes(network),
             genesis: None,
+            generation_bytes: limits::SNAPSHOT_GENERATION_BYTES,
             deliveries: BTreeMap::new(),
             sequence: 0,
             tokens: BTreeMap::new(),
@@ -291,6 +293,7 @@ impl Mesh {
             bootstrap,
             advertise: Vec::new(),
             history: self.members[member].history,
+            generation_bytes: self.generation_bytes,
         };
         let now = self.now(member);
         let this = &self.members[member];
@@ -387,7 +390,7 @@ impl Mesh {
     pub(super) fn join(&mut self, member: usize, run: &VertexId) -> RunView {
         let samples = self.samples(member);
         match self.ask(member, Command::JoinRun { run: run.to_string(), samples }) {
-            Ok(Reply::Run(view)) => view,
+            Ok(Reply::Run(view)) => *view,
             other => panic!("{other:?}"),
         }
     }
@@ -737,6 +740,9 @@ impl Mesh {
         for id in &write.removed {
             store.vertices.remove(id);
         }
+        for id in &write.removed_blobs {
+            store.blobs.remove(id);
+        }
         if crash == Some(Crash::BeforeAnswer) {
             return self.schedule(0, Delivery::Crash { member, life });
         }
@@ -846,7 +852,8 @@ fn fits_batch(write: &Write) -> bool {
     let vertices = write.vertices.iter().map(|(_, bytes)| (32, bytes.len()));
     let blobs = write.blobs.iter().map(|(_, bytes)| (32, bytes.len()));
     let meta = write.meta.iter().map(|(name, bytes)| (name.len(), bytes.len()));
-    let removed = write.removed.iter().map(|_| (32, 0));
+    let removed = write.removed.len() + write.removed_blobs.len();
+    let removed = std::iter::repeat_n((32, 0), removed);
     let records: Vec<(usize, usize)> = vertices.chain(blobs).chain(meta).chain(removed).collect();
     records.len() <= limits::STORE_BATCH_OPERATIONS_MAX
         && records.iter().map(|(key, value)| key + value).sum::<usize>()
@@ -907,5 +914,8 @@ pub(super) fn tiny_run(rounds: u32, quorum: u32) -> RunSpec {
         aggregation: None,
         server_momentum: None,
         compression: None,
+        privacy: None,
+        worker_momentum: None,
+        reference: None,
     }
 }

@@ -4,16 +4,23 @@ use std::collections::BTreeSet;
 
 use super::mesh::{Crash, Mesh, SnapshotLie};
 use super::pruning::{
-    KEPT, assert_agree, assert_stored, finalised, heads, movements, names, pay, pay_around, running,
+    KEPT, SHORT, assert_agree, assert_parts, assert_stored, finalised, heads, movements, names,
+    pay, pay_around, running, running_with,
 };
 use crate::dag::{SignedVertex, VertexId};
 use crate::effect::{Command, Input};
+use crate::limits;
 use crate::node::History;
 
 /// Four members that drop, and further ones that were away since the beginning; so many payments
 /// later. The late ones are not started.
 fn late(seed: u64, count: usize, payments: usize) -> Mesh {
-    let mut mesh = running(seed, count);
+    late_with(seed, count, payments, SHORT)
+}
+
+/// The same with generations of so many bytes.
+fn late_with(seed: u64, count: usize, payments: usize, generation_bytes: u64) -> Mesh {
+    let mut mesh = running_with(seed, count, generation_bytes);
     for member in 4..count {
         mesh.members[member].history = History::Newest(KEPT);
         mesh.crash(member);
@@ -48,7 +55,7 @@ fn chunks(mesh: &Mesh, member: usize) -> usize {
 
 #[test]
 fn who_comes_late_is_handed_what_everybody_dropped() {
-    let mut mesh = late(300, 5, 60);
+    let mut mesh = late_with(300, 5, 60, limits::SNAPSHOT_GENERATION_BYTES);
     mesh.start(4);
     mesh.run_for(60_000);
     assert_eq!(counted(&mesh, 4, "snapshot-taken"), 1);
@@ -65,7 +72,7 @@ fn who_comes_late_is_handed_what_everybody_dropped() {
     });
     assert_eq!(lists[0], lists[1]);
     assert_eq!(lists[0].len(), 60);
-    assert!(movements(&mut mesh, 0).movements.len() > 1);
+    assert!(movements(&mut mesh, 0, None).movements.len() > 1);
     // And it goes on, after a restart too.
     pay_around(&mut mesh, &[0, 1, 2, 3, 4], 10);
     assert_agree(&mut mesh, &[0, 1, 2, 3, 4]);
@@ -122,7 +129,7 @@ fn liars_alone_convince_nobody() {
         assert_eq!(counted(&mesh, member, "snapshot-taken"), 0, "{lie:?}");
         let node = mesh.node(member);
         assert_eq!(node.graph().dropped(), 0, "{lie:?}");
-        assert!(node.consensus().unwrap().checkpoints().is_empty(), "{lie:?}");
+        assert!(node.consensus().unwrap().last_checkpoint().is_none(), "{lie:?}");
         mesh.crash(member);
     }
 }
@@ -163,6 +170,7 @@ fn a_crash_at_any_write_of_a_snapshot_is_harmless() {
             assert_eq!(engines[0].ledger(), engines[1].ledger(), "{crash:?}, {later}");
             assert_same_logs(&mesh, &[3, 4]);
             assert_stored(&mesh, 4);
+            assert_parts(&mesh, 4);
             mesh.crash(4);
         }
     }
@@ -174,7 +182,7 @@ fn a_crash_at_any_write_of_a_snapshot_is_harmless() {
 /// that followed from it would be forgotten.
 #[test]
 fn what_comes_while_a_snapshot_is_stored_is_not_taken_and_lost_later() {
-    let mut mesh = running(306, 6);
+    let mut mesh = running_with(306, 6, SHORT);
     mesh.crash(4);
     mesh.members[4].history = History::Newest(KEPT);
     pay_around(&mut mesh, &[0, 1, 2, 3], 40);
@@ -244,7 +252,7 @@ fn a_peer_that_leaves_on_the_way_is_no_loss() {
 
 #[test]
 fn a_member_that_was_away_votes_again() {
-    let mut mesh = running(306, 5);
+    let mut mesh = running_with(306, 5, SHORT);
     mesh.crash(4);
     pay_around(&mut mesh, &[0, 1, 2, 3], 3);
     mesh.crash(3);

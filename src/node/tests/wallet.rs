@@ -172,7 +172,7 @@ fn a_name_is_taken_in_two_steps_and_a_restart_between_them_forgets_nothing() {
     mesh.start(4);
     assert!(mesh.run_until(60_000, |mesh| {
         let engine = mesh.node(4).deciding.engine.quorum().unwrap();
-        engine.checkpoints().last().is_some_and(|last| last.height == 1)
+        engine.last_checkpoint().is_some_and(|last| last.height == 1)
     }));
     assert_eq!(name(&mut mesh, 4, "mesh").reveal, Reveal::Ready);
     // Who learns of the name now is too late: its own commitment would be too young.

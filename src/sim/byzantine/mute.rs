@@ -42,7 +42,7 @@ impl Strategy for Delay {
 }
 
 /// Changes an answer, if it is one.
-fn answer(effect: Effect, change: impl FnOnce(Response) -> Response) -> Vec<Action> {
+pub(super) fn answer(effect: Effect, change: impl FnOnce(Response) -> Response) -> Vec<Action> {
     let effect = match effect {
         Effect::Respond { token, bytes } => {
             let bytes = match Response::decode(&bytes) {

@@ -98,6 +98,11 @@ impl Invariant for Converges {
         Ok(())
     }
 
+    fn is_settled(&self, peeks: &[Peek<'_>], _: &Setting) -> bool {
+        let mut honest = (0..peeks.len()).filter(|node| peeks[*node].honest);
+        self.all.is_some() && honest.all(|node| self.equal_ms.contains_key(&node))
+    }
+
     fn figures(&self) -> Vec<(&'static str, u64)> {
         let mut times: Vec<u64> = self.equal_ms.values().copied().collect();
         times.sort_unstable();
@@ -120,25 +125,38 @@ impl Invariant for RunsAgree {
 
     fn observe(&mut self, fact: &Fact<'_>, setting: &Setting) -> Result<(), Broken> {
         let Fact::End { peeks } = fact else { return Ok(()) };
-        let mut heads: BTreeMap<VertexId, (usize, VertexId)> = BTreeMap::new();
-        let awake = peeks.iter().enumerate().filter(|(_, peek)| peek.honest && peek.awake);
-        for (node, state) in awake.filter_map(|(node, peek)| peek.state.map(|s| (node, s))) {
-            for run in state.runs().iter().filter(|run| run.is_finished()) {
-                let (other, head) = *heads.entry(run.id()).or_insert((node, run.head()));
-                if head != run.head() {
-                    let name = &run.spec().name;
-                    let what = format!("it and member {other} end run {name} with other weights");
-                    return Err(Broken::about(node, run.head(), what));
-                }
-            }
-            self.check_progress(node, state, setting)?;
-        }
-        Ok(())
+        check_heads(peeks)?;
+        awake(peeks).try_for_each(|(node, state)| self.check_progress(node, state, setting))
+    }
+
+    fn is_settled(&self, peeks: &[Peek<'_>], _: &Setting) -> bool {
+        check_heads(peeks).is_ok()
     }
 
     fn figures(&self) -> Vec<(&'static str, u64)> {
         vec![("rounds", self.rounds)]
     }
+}
+
+/// Honest members that are awake.
+fn awake<'a>(peeks: &'a [Peek<'a>]) -> impl Iterator<Item = (usize, &'a Node)> {
+    let awake = peeks.iter().enumerate().filter(|(_, peek)| peek.honest && peek.awake);
+    awake.filter_map(|(node, peek)| Some((node, peek.state?)))
+}
+
+fn check_heads(peeks: &[Peek<'_>]) -> Result<(), Broken> {
+    let mut heads: BTreeMap<VertexId, (usize, VertexId)> = BTreeMap::new();
+    for (node, state) in awake(peeks) {
+        for run in state.runs().iter().filter(|run| run.is_finished()) {
+            let (other, head) = *heads.entry(run.id()).or_insert((node, run.head()));
+            if head != run.head() {
+                let name = &run.spec().name;
+                let what = format!("it and member {other} end run {name} with other weights");
+                return Err(Broken::about(node, run.head(), what));
+            }
+        }
+    }
+    Ok(())
 }
 
 impl RunsAgree {

@@ -47,7 +47,8 @@ impl OneItem {
     /// looked at when it does.
     fn see_all(&mut self, node: usize, state: &consensus::State, end: bool) -> Result<(), Broken> {
         let mut decisions = state.decisions();
-        let (seen, count) = (self.seen.entry(node).or_default(), decisions.len());
+        let forgotten = usize::try_from(state.forgotten()).unwrap_or(usize::MAX);
+        let (seen, count) = (self.seen.entry(node).or_default(), forgotten + decisions.len());
         if count == *seen || (!end && count < *seen + *seen / 16) {
             return Ok(());
         }
@@ -91,38 +92,70 @@ impl Invariant for OneItem {
 #[derive(Debug, Default)]
 pub struct Conserves {
     transfers: u64,
+    holds_ended: u64,
+    /// What checkpoints decided, in their order, for members that forget it.
+    certified: Vec<(ItemId, AuthorId, Option<Operation>)>,
 }
 
 impl Conserves {
-    /// A plain account of everything decided, beside the ledger's.
+    /// Remembers what a member's checkpoints decided beyond what is known.
+    fn gather(&mut self, state: &consensus::State) {
+        let known = self.certified.len() as u64;
+        let Some(skipped) = known.checked_sub(state.forgotten()) else { return };
+        for Decision(_, id) in state.certified_decisions().skip(skipped as usize) {
+            let Some(item) = state.item(id) else { return };
+            self.certified.push((*id, item.author, item.operation.clone()));
+        }
+    }
+
+    /// A plain account of everything decided, beside the ledger's. Of members that forgot more than
+    /// was ever seen here nothing is said; they have the same state as others.
     fn recount(&mut self, state: &consensus::State, setting: &Setting) -> Result<(), String> {
+        let forgotten = state.forgotten() as usize;
+        if forgotten > self.certified.len() {
+            return Ok(());
+        }
         let Some(genesis) = &setting.genesis else { return Ok(()) };
         let begin = genesis.balances.iter();
         let mut held: BTreeMap<AuthorId, i128> =
             begin.map(|(author, amount)| (*author, i128::from(amount.0))).collect();
         let minted: i128 = held.values().sum();
-        let mut set_aside: i128 = 0;
+        let (mut set_aside, mut ended) = (BTreeMap::new(), Vec::new());
         let mut moved = BTreeSet::new();
-        for Decision(_, id) in state.decisions() {
-            let item = state.item(&id).filter(|_| moved.insert(id));
-            let Some((author, operation)) =
-                item.and_then(|i| Some((i.author, i.operation.as_ref()?)))
-            else {
-                continue;
-            };
-            match operation {
+        let (mut transfers, mut holds_ended) = (0, 0);
+        let old = self.certified.iter().take(forgotten).cloned();
+        let remembered = state.decisions().filter_map(|Decision(_, id)| {
+            let item = state.item(&id)?;
+            Some((id, item.author, item.operation.clone()))
+        });
+        for (id, author, operation) in old.chain(remembered) {
+            let Some(operation) = operation.filter(|_| moved.insert(id)) else { continue };
+            match &operation {
                 Operation::Transfer { to, amount, .. } => {
                     *held.entry(author).or_default() -= i128::from(amount.0);
                     *held.entry(*to).or_default() += i128::from(amount.0);
-                    self.transfers += 1;
+                    transfers += 1;
                 }
-                Operation::Hold { amount, .. } => {
+                Operation::Hold { amount, to, .. } => {
                     *held.entry(author).or_default() -= i128::from(amount.0);
-                    set_aside += i128::from(amount.0);
+                    set_aside.insert(id, (author, *to, i128::from(amount.0)));
                 }
+                Operation::Release { hold } => ended.push((*hold, false)),
+                Operation::Refund { hold } => ended.push((*hold, true)),
                 _ => {}
             }
         }
+        // What is remembered is in the order of its keys, so all holds are known only now.
+        for (hold, refund) in ended {
+            let Some((from, to, amount)) = set_aside.remove(&hold) else {
+                return Err(format!("hold {hold} ended twice or never was"));
+            };
+            *held.entry(if refund { from } else { to }).or_default() += amount;
+            holds_ended += 1;
+        }
+        let set_aside: i128 = set_aside.values().map(|(_, _, amount)| amount).sum();
+        self.transfers = self.transfers.max(transfers);
+        self.holds_ended = self.holds_ended.max(holds_ended);
         let ledger = state.ledger();
         if ledger.waiting() > 0 {
             return Err(format!("{} decided operations have no effect yet", ledger.waiting()));
@@ -147,6 +180,7 @@ impl Invariant for Conserves {
 
     fn observe(&mut self, fact: &Fact<'_>, setting: &Setting) -> Result<(), Broken> {
         let (Fact::Second { peeks, .. } | Fact::End { peeks }) = fact else { return Ok(()) };
+        honest(peeks).for_each(|(_, state)| self.gather(state));
         for (node, state) in honest(peeks) {
             for ledger in [state.ledger(), state.certified()] {
                 let (total, minted) = (ledger.total(), ledger.minted());
@@ -156,7 +190,6 @@ impl Invariant for Conserves {
                 }
             }
             if matches!(fact, Fact::End { .. }) {
-                self.transfers = 0;
                 self.recount(state, setting).map_err(|what| Broken::at(node, what))?;
             }
         }
@@ -164,7 +197,8 @@ impl Invariant for Conserves {
     }
 
     fn figures(&self) -> Vec<(&'static str, u64)> {
-        if self.transfers == 0 { Vec::new() } else { vec![("transfers decided", self.transfers)] }
+        let figures = [("transfers decided", self.transfers), ("holds ended", self.holds_ended)];
+        figures.into_iter().filter(|(_, count)| *count > 0).collect()
     }
 }
 
@@ -172,16 +206,17 @@ impl Invariant for Conserves {
 #[derive(Debug, Default)]
 pub struct SameCheckpoints {
     known: BTreeMap<u64, (usize, [u8; 32])>,
-    /// How many checkpoints of each member were seen in this life.
-    seen: BTreeMap<usize, usize>,
+    /// Up to which height checkpoints of each member were seen in this life.
+    seen: BTreeMap<usize, u64>,
 }
 
 impl SameCheckpoints {
     fn look(&mut self, node: usize, state: &consensus::State) -> Result<(), String> {
         let seen = self.seen.entry(node).or_default();
-        for checkpoint in state.checkpoints().iter().skip(*seen) {
-            *seen += 1;
+        let from = *seen;
+        for checkpoint in state.checkpoints().filter(|held| held.height > from) {
             let (height, id) = (checkpoint.height, checkpoint.id());
+            *seen = height;
             let before = height.checked_sub(1).and_then(|below| self.known.get(&below));
             if before.is_some_and(|(_, before)| *before != checkpoint.prev) {
                 return Err(format!(
@@ -193,7 +228,7 @@ impl SameCheckpoints {
                 return Err(format!("it and member {other} have different checkpoints {height}"));
             }
         }
-        let last = state.checkpoints().last();
+        let last = state.last_checkpoint();
         let root = state.certified().root();
         if last.is_some_and(|last| last.state_root != root) {
             return Err("the last checkpoint names another state than it has".to_owned());
@@ -238,6 +273,9 @@ impl Invariant for SameCheckpoints {
 pub struct Decides {
     contested: bool,
     submitted: Vec<(ConflictKey, ItemId)>,
+    /// What became final at any member, for those that have forgotten it or were handed what it led
+    /// to.
+    told: BTreeMap<ConflictKey, ItemId>,
     /// Members that were found to have it all.
     done: BTreeSet<usize>,
 }
@@ -245,7 +283,8 @@ pub struct Decides {
 impl Decides {
     /// Items that one member submitted (L2).
     pub fn uncontested() -> Self {
-        Self { contested: false, submitted: Vec::new(), done: BTreeSet::new() }
+        let (submitted, told) = (Vec::new(), BTreeMap::new());
+        Self { contested: false, submitted, told, done: BTreeSet::new() }
     }
 
     /// Keys that several claimed, and whatever else waits (L3).
@@ -253,15 +292,21 @@ impl Decides {
         Self { contested: true, ..Self::uncontested() }
     }
 
+    /// Who has a key at a member.
+    fn winner(&self, state: &consensus::State, key: &ConflictKey) -> Option<ItemId> {
+        let told = self.told.get(key).filter(|_| state.forgotten() > 0);
+        state.decided(key).or(told.copied())
+    }
+
     fn look(&self, state: &consensus::State, at_ms: u64) -> Result<(), String> {
-        let open = self.submitted.iter().filter(|(key, item)| match state.decided(key) {
+        let open = self.submitted.iter().filter(|(key, item)| match self.winner(state, key) {
             Some(decided) => !self.contested && decided != *item,
             None => true,
         });
         let open: Vec<_> = open.collect();
         if let Some((key, item)) = open.first() {
             let (count, of) = (open.len(), self.submitted.len());
-            let winner = state.decided(key);
+            let winner = self.winner(state, key);
             return Err(format!("{count} of {of} are not final, {item} is one: {winner:?}"));
         }
         let now = Now { mono_ms: MONO_MS + at_ms, unix_ms: 0 };
@@ -288,6 +333,10 @@ impl Invariant for Decides {
                 self.done.clear();
                 Ok(())
             }
+            Fact::Finalised { view, .. } => {
+                self.told.extend(view.keys.iter().map(|key| (*key, view.item)));
+                Ok(())
+            }
             Fact::Second { at_ms, peeks } => {
                 let due_ms = setting.quiet_ms + setting.scenario.bounds.converge_ms;
                 let Some(committee) = &setting.scenario.committee else { return Ok(()) };
@@ -307,6 +356,10 @@ impl Invariant for Decides {
             }
             _ => Ok(()),
         }
+    }
+
+    fn is_settled(&self, peeks: &[Peek<'_>], _: &Setting) -> bool {
+        honest(peeks).all(|(_, state)| state.pending() == 0 && self.look(state, 0).is_ok())
     }
 
     fn figures(&self) -> Vec<(&'static str, u64)> {

@@ -6,6 +6,9 @@ use super::{Broken, Fact, Invariant, Setting};
 use crate::dag::vote::{ConflictKey, Decision, Vote};
 use crate::dag::{Payload, SignedVertex, VertexId};
 
+/// Characters of two votes that go against each other in a report (count). Arbitrary, sane.
+const WORDS_MAX: usize = 2_000;
+
 /// Rules F1 to F4 and S1 to S3 of `docs/finality.md`, read off what members publish: no two
 /// statements about one thing, none against an earlier one (S3). Saying the same again is harmless.
 #[derive(Debug, Default)]
@@ -37,6 +40,9 @@ enum About {
     Close,
 }
 
+/// What a vote is about, and what was said of that before, if that is one vote.
+type Against = (About, Option<Vote>);
+
 impl About {
     /// Signatures of a checkpoint differ each time, and [`super::SameCheckpoints`] looks at those.
     fn of(vote: &Vote) -> Option<Self> {
@@ -55,11 +61,11 @@ impl About {
 }
 
 impl Said {
-    /// Adds a vote; what it is about, if it goes against an earlier one.
-    fn say(&mut self, epoch: u64, vote: &Vote) -> Result<(), About> {
+    /// Adds a vote; what it is about, and what was said of that, if it goes against an earlier one.
+    fn say(&mut self, epoch: u64, vote: &Vote) -> Result<(), Box<Against>> {
         let Some(about) = About::of(vote) else { return Ok(()) };
         if let Some(before) = self.once.insert((epoch, about), vote.clone()) {
-            return if before == *vote { Ok(()) } else { Err(about) };
+            return if before == *vote { Ok(()) } else { Err(Box::new((about, Some(before)))) };
         }
         let fits = match about {
             About::Lock(key) | About::Commit(key) => !self.reported.contains(&(epoch, key)),
@@ -73,7 +79,7 @@ impl Said {
             }
             About::Propose(..) | About::Close => true,
         };
-        if fits { Ok(()) } else { Err(about) }
+        if fits { Ok(()) } else { Err(Box::new((about, None))) }
     }
 }
 
@@ -87,8 +93,13 @@ impl OneVote {
             let Payload::Votes(votes) = payload else { continue };
             for vote in &votes.votes {
                 self.votes += 1;
-                if let Err(about) = said.say(votes.epoch, vote) {
-                    let what = format!("it says {about:?} against what it said before");
+                if let Err(against) = said.say(votes.epoch, vote) {
+                    let ((about, before), epoch) = (*against, votes.epoch);
+                    let mut what = format!("it says {about:?} against what it said before");
+                    if let Some(before) = before {
+                        let both = format!(" in epoch {epoch}: {vote:?} after {before:?}");
+                        what.extend(both.chars().take(WORDS_MAX));
+                    }
                     return Err(Broken::about(node, vertex.id(), what));
                 }
             }

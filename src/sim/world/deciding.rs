@@ -21,8 +21,12 @@ use crate::sim::random::Tree;
 use crate::sim::scenario::Scenario;
 use crate::units::MicroCredits;
 
-/// Milliseconds from the commitment to a name to its registration: a checkpoint is in between.
-const CLAIM_AFTER_MS: u64 = 14_000;
+/// Milliseconds from the commitment to a name to its registration, beside those after which the
+/// checkpoint in between is due, and those in the product.
+const CLAIM_AFTER_MS: u64 = 4_000;
+const CHECKPOINT_MS: u64 = 10_000;
+/// Milliseconds from the submission of a hold to its end: it is decided in between, mostly.
+const HOLD_MS: u64 = 2_000;
 /// Milliseconds after the start of the last member until something is submitted.
 const SETTLED_MS: u64 = 4_000;
 /// Milliseconds from there to its renewal.
@@ -70,6 +74,7 @@ impl World {
         for operation in [
             Operation::Commit { number: 0 },
             Operation::Pay { number: 0 },
+            Operation::Hold { number: 0 },
             Operation::Contest { number: 0 },
         ] {
             self.plan_submission(operation);
@@ -93,7 +98,10 @@ impl World {
         let (number, per_minute, takes_ms) = match operation {
             Operation::Commit { number } => (number, load.items_per_minute, 0),
             Operation::Pay { number } => (number, load.transfers_per_minute, 0),
-            Operation::Contest { number } => (number, load.contests_per_minute, CLAIM_AFTER_MS),
+            Operation::Hold { number } => (number, load.holds_per_minute, HOLD_MS),
+            Operation::Contest { number } => {
+                (number, load.contests_per_minute, self.claim_after_ms())
+            }
             _ => return,
         };
         let started_ms = self.scenario.network.start_interval_ms * self.scenario.nodes as u64;
@@ -120,6 +128,23 @@ impl World {
                 let (from, to, amount) = payment(self.tree.stream("payment", number, 0), count);
                 let to = self.hosts[to].author;
                 (from, Intention::Pay { to, amount, memo: String::new() })
+            }
+            Operation::Hold { number } => {
+                self.plan_submission(Operation::Hold { number: number + 1 });
+                let parties = Parties::of(self.tree.stream("hold", number, 0), count);
+                let Parties { from, to, amount, .. } = parties;
+                let arbiter = parties.arbiter.map(|node| self.hosts[node].author);
+                let (to, memo) = (self.hosts[to].author, String::new());
+                let refundable_from = parties.refundable_from;
+                (from, Intention::Hold { to, amount, arbiter, refundable_from, memo })
+            }
+            Operation::EndHold { hold, node, refund, .. } => {
+                let hold = hold.to_string();
+                let release = !refund;
+                (
+                    node,
+                    if release { Intention::Release { hold } } else { Intention::Refund { hold } },
+                )
             }
             Operation::Contest { number } => {
                 self.contest(number);
@@ -152,12 +177,28 @@ impl World {
         for node in members.into_iter().take(2 + rng.below(2) as usize) {
             let announce = Event::Operation(Operation::Announce { number, node });
             self.schedule(self.now_us, announce);
-            let at_us = self.now_us + CLAIM_AFTER_MS * 1_000;
+            let at_us = self.now_us + self.claim_after_ms() * 1_000;
             self.schedule(at_us, Event::Operation(Operation::Claim { number, node }));
             let renew_us = at_us + RENEW_AFTER_MS * 1_000;
             if load.renewals && renew_us <= load.until_ms * 1_000 {
                 self.schedule(renew_us, Event::Operation(Operation::Renew { number, node }));
             }
+        }
+    }
+
+    fn claim_after_ms(&self) -> u64 {
+        let hastened = self.scenario.committee.as_ref().and_then(|seats| seats.checkpoint_ms);
+        CLAIM_AFTER_MS + hastened.unwrap_or(CHECKPOINT_MS)
+    }
+
+    /// A hold is written: it is released, refunded, or both at once by two members.
+    fn end_hold(&mut self, number: u64, hold: ItemId) {
+        let parties = Parties::of(self.tree.stream("hold", number, 0), self.hosts.len() as u32);
+        let at_us = self.now_us + HOLD_MS * 1_000;
+        let contested = parties.ends.len() > 1;
+        for (node, refund) in parties.ends {
+            let end = Operation::EndHold { hold, node, refund, contested };
+            self.schedule(at_us, Event::Operation(end));
         }
     }
 
@@ -177,7 +218,11 @@ impl World {
     /// A submission is written.
     pub(super) fn submitted(&mut self, node: usize, command: u64, of: Operation, view: &ItemView) {
         let Some(at_us) = self.deciding.asked_us.remove(&command) else { return };
-        let contested = matches!(of, Operation::Claim { .. });
+        let contested =
+            matches!(of, Operation::Claim { .. } | Operation::EndHold { contested: true, .. });
+        if let Operation::Hold { number } = of {
+            self.end_hold(number, view.item);
+        }
         let Some(key) = view.keys.first().copied() else { return };
         if !self.hosts[node].honest {
             return;
@@ -199,7 +244,9 @@ impl World {
         let again_us = self.now_us + CLAIM_AGAIN_US;
         let in_time = again_us <= self.scenario.workload.until_ms * 1_000;
         let taken = problem.is_some_and(|problem| problem.code == "name-taken");
-        if matches!(operation, Operation::Claim { .. }) && in_time && !taken {
+        // Of a hold that is unknown here it is not known yet whether it is decided, or ended.
+        let again = matches!(operation, Operation::Claim { .. } | Operation::EndHold { .. });
+        if again && in_time && !taken {
             self.schedule(again_us, Event::Operation(operation));
         } else {
             self.operations.failed += 1;
@@ -298,7 +345,7 @@ impl World {
             let Some(consensus) = state.consensus() else { continue };
             let certified = consensus.certified_decisions();
             let every = (certified.len() / PROOFS_MAX).max(1);
-            let items: Vec<Decision> = certified.iter().step_by(every).copied().collect();
+            let items: Vec<Decision> = certified.step_by(every).copied().collect();
             for decision in items {
                 if let Err(what) = self.check_proof(node, decision, &genesis) {
                     return self.fail(PROVEN, node, what);
@@ -362,6 +409,38 @@ impl World {
 
 fn contested_name(number: u64) -> String {
     format!("contest-{number}")
+}
+
+/// Whom a hold is about.
+struct Parties {
+    from: usize,
+    to: usize,
+    arbiter: Option<usize>,
+    refundable_from: Option<u64>,
+    amount: MicroCredits,
+    /// Who ends it, and whether by a refund; nobody, one member, or two at once.
+    ends: Vec<(usize, bool)>,
+}
+
+impl Parties {
+    fn of(mut rng: Rng, count: u32) -> Self {
+        let drawn = rng.below(6);
+        let amount = MicroCredits(1 + u64::from(rng.below(1_000)));
+        let refundable_from = (rng.below(3) == 0).then(|| u64::from(rng.below(4)));
+        let mut members: Vec<usize> = (0..count as usize).collect();
+        rng.shuffle(&mut members);
+        let (from, to) = (members[0], members[1]);
+        let arbiter = members.get(2).copied().filter(|_| rng.below(2) == 0);
+        let ends = match (drawn, arbiter) {
+            (0, _) => vec![(from, false)],
+            (1, _) => vec![(to, true)],
+            (2, Some(arbiter)) => vec![(arbiter, false), (to, true)],
+            (3, Some(arbiter)) => vec![(from, false), (arbiter, true)],
+            (4, _) => Vec::new(),
+            _ => vec![(from, false), (to, true)],
+        };
+        Self { from, to, arbiter, refundable_from, amount, ends }
+    }
 }
 
 /// Who pays whom how much.

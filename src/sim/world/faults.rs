@@ -24,6 +24,8 @@ impl World {
             | Fault::CrashInWrite { at_ms, .. }
             | Fault::Leave { at_ms, .. }
             | Fault::Byzantine { at_ms, .. } => (*at_ms, None),
+            // It is looked at when members are started.
+            Fault::Late { .. } => return,
             Fault::Skew { .. } => (0, None),
         };
         self.schedule(begin_ms * 1_000, Event::Fault { index, begins: true });
@@ -58,6 +60,7 @@ impl World {
             Fault::CrashInWrite { node, down_ms, .. } => {
                 self.hosts[node].crash_in_write = Some(down_ms);
             }
+            Fault::Late { .. } => {}
             Fault::Leave { node, away_ms, .. } => self.leave(node, away_ms),
             Fault::Skew { node, ms } => self.hosts[node].skew_ms = ms,
             Fault::Byzantine { node, attack, .. } => {

@@ -22,6 +22,7 @@ impl World {
         let trace_lines = self.trace.lines();
         let simulated_ms = self.now_us / 1_000;
         crate::dag::forget_decoded();
+        (self.settled, self.scenario.bounds.ends_early) = (0, false);
         if self.violation().is_none() {
             self.show(true);
             self.check_vertices();
@@ -61,8 +62,18 @@ impl World {
     /// Every listed run that has rounds is exported by the last honest member and replayed; where
     /// members drop old vertices, by the last that does not: others lack a part of a run's past.
     fn export_runs(&mut self) {
-        let whole =
-            |node: usize| self.scenario.kept.is_none() || self.scenario.keepers.contains(&node);
+        // Who keeps everything and took a snapshot lacks what was before that as well.
+        let has_all = |node: usize| {
+            let Some(graph) = self.hosts[node].state.as_ref().map(crate::node::Node::graph) else {
+                return false;
+            };
+            let mut counts: BTreeMap<_, u64> = BTreeMap::new();
+            graph.iter().for_each(|own| *counts.entry(own.vertex().author).or_default() += 1);
+            let next = |author| graph.author(author).map_or(0, |chain| chain.next_seq);
+            counts.iter().all(|(author, count)| *count >= next(author))
+        };
+        let keeps = |node: usize| self.scenario.keepers.contains(&node) && has_all(node);
+        let whole = |node: usize| self.scenario.kept.is_none() || keeps(node);
         let awake = |node: &usize| {
             let host = &self.hosts[*node];
             host.honest && host.state.is_some() && !host.frozen && whole(*node)
@@ -122,6 +133,7 @@ impl World {
                 ("epochs ended", engines.map(State::epoch).max().unwrap_or(0)),
                 ("vertices dropped by one member, most", dropped.max().unwrap_or(0)),
                 ("names prolonged", self.operations.renewed),
+                ("ends of holds submitted", self.operations.holds_ended),
                 ("proofs verified", self.proofs),
             ]);
             figures.extend(self.latencies().figures());

@@ -172,6 +172,7 @@ impl World {
             bootstrap: self.bootstrap(node),
             advertise: Vec::new(),
             history: self.scenario.history(node),
+            generation_bytes: self.scenario.generation_bytes(),
         };
         let host = &mut self.hosts[node];
         let mut entropy = [0; 32];

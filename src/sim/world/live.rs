@@ -79,7 +79,8 @@ impl World {
             vertices,
             history_bytes,
             dropped: graph.map_or(0, crate::dag::Graph::dropped) as u64,
-            decided: engine.map_or(0, |engine| engine.decisions().len()) as u64,
+            decided: engine
+                .map_or(0, |engine| engine.forgotten() + engine.decisions().len() as u64),
             disk_bytes: host.disk.size_bytes(),
             meta_bytes: host.disk.meta_bytes(),
         })

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Event, World};
+use crate::dag::vote::ItemId;
 use crate::effect::{Command, Input};
 use crate::event::{Problem, Reply};
 use crate::federated;
@@ -30,6 +31,10 @@ pub(super) enum Operation {
     Commit { number: u64 },
     /// Pays somebody.
     Pay { number: u64 },
+    /// Sets credits aside for somebody.
+    Hold { number: u64 },
+    /// Ends a hold; others may end it in another way at the same time.
+    EndHold { hold: ItemId, node: usize, refund: bool, contested: bool },
     /// Lets several members register one name at once.
     Contest { number: u64 },
     /// Commits to a name that will be contested.
@@ -51,6 +56,8 @@ impl Operation {
             self,
             Self::Commit { .. }
                 | Self::Pay { .. }
+                | Self::Hold { .. }
+                | Self::EndHold { .. }
                 | Self::Announce { .. }
                 | Self::Claim { .. }
                 | Self::Renew { .. }
@@ -65,8 +72,9 @@ pub(super) struct Operations {
     /// For how long members that were stopped stay away.
     pub(super) away_ms: BTreeMap<usize, u64>,
     pub(super) done: u64,
-    /// Of these, names prolonged.
+    /// Of these, names prolonged, and holds ended.
     pub(super) renewed: u64,
+    pub(super) holds_ended: u64,
     pub(super) failed: u64,
     pub(super) replayed: u64,
     /// Why an exported run did not replay.
@@ -157,7 +165,11 @@ impl World {
             (Ok(Reply::Car(file)), Operation::Export { node, .. }) => self.replay(node, &file),
             (Ok(Reply::Item(view)), operation) if operation.submits() => {
                 self.operations.done += 1;
-                self.operations.renewed += u64::from(matches!(operation, Operation::Renew { .. }));
+                match operation {
+                    Operation::Renew { .. } => self.operations.renewed += 1,
+                    Operation::EndHold { .. } => self.operations.holds_ended += 1,
+                    _ => {}
+                }
                 self.submitted(node, command, operation, &view);
             }
             (Ok(_), _) => self.operations.done += 1,

@@ -25,7 +25,7 @@ extern "C" {
 /// Rows of numbers with their labels, held in wasm memory until `free()`.
 #[wasm_bindgen]
 #[derive(Debug)]
-pub struct Dataset(pub(super) neural::Dataset);
+pub struct Dataset(pub(crate) neural::Dataset);
 
 #[wasm_bindgen]
 impl Dataset {

@@ -168,7 +168,7 @@ fn what_waits_for_a_parent_is_released_when_that_is_covered() {
         assert!(matches!(insert(&mut graph, waits), Ok(Insert::Parked { .. })));
     }
     assert!(graph.release_covered().is_empty());
-    graph.coverage = Coverage::of(full.cover(&[&[parent.citation()]]).iter());
+    graph.coverage = Coverage::default().then(full.cover(&[&[parent.citation()]]).iter());
     assert_eq!(graph.release_covered(), vec![child.id(), grandchild.id()]);
     assert_eq!(graph.parked(), 0);
     assert_eq!(insert(&mut graph, &parent).unwrap_err().code(), "vertex-covered");
@@ -302,7 +302,11 @@ proptest! {
                 }
                 let honest = &authors[liars..];
                 prop_assert_eq!(whole(&pruned, honest), whole(&full, honest));
-                prop_assert_eq!(open_heads(&pruned), open_heads(&full));
+                // The other side of a fork may be dropped: what is open and was cited by it alone
+                // is a head again.
+                let (kept, all) = (open_heads(&pruned), open_heads(&full));
+                prop_assert!(all.iter().all(|head| kept.contains(head)), "{kept:?}, {all:?}");
+                prop_assert!(liars > 0 || kept == all, "{kept:?}, {all:?}");
             }
         }
         prop_assert!(dropped > 0 || vertices.len() < 12);
@@ -323,7 +327,7 @@ proptest! {
             layers.extend(full.cover(&[&[all[all.len() * step / 7]]]));
         }
         let mut late = Graph::new(NETWORK);
-        late.adopt_coverage(Coverage::of(layers.iter()));
+        late.adopt_coverage(Coverage::default().then(layers.iter()));
         for signed in full.covered().filter(|signed| signed.vertex().seq == 0) {
             prop_assert!(layers.iter().any(|layer| layer.lasting.contains(&signed.id())));
             late.restore(signed.clone()).unwrap();
