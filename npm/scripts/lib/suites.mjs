@@ -47,7 +47,7 @@ export function cargoTest(name, args, env = {}, noted = undefined) {
 /** A file that takes longer than this hangs; the longest takes two minutes on two busy cores. */
 const HANGS = '--test-timeout=420000'
 
-/** All `*.test.mjs` and `*.spec.mjs` directly in `folder`, by node:test. */
+/** All `*.test.mjs` and `*.spec.mjs` directly in `folder`, by node:test; why any are skipped is told. */
 export function nodeTest(name, folder, { concurrency, before } = {}) {
   return {
     name,
@@ -67,7 +67,9 @@ export function nodeTest(name, folder, { concurrency, before } = {}) {
         const total = (word) => Number(new RegExp(`^# ${word} (\\d+)$`, 'm').exec(text)?.[1] ?? 0)
         const failed = total('fail') + total('cancelled')
         const skipped = total('skipped') + total('todo')
-        return judged({ passed: total('pass'), failed, skipped, output }, code)
+        const notes = [...new Set([...text.matchAll(/# SKIP (.+)$/gm)].map(([, why]) => why))]
+        const counts = { passed: total('pass'), failed, skipped, output }
+        return judged({ ...counts, notes: notes.map((why) => `skipped: ${why}`) }, code)
       } finally {
         rmSync(scratch, { recursive: true, force: true })
       }

@@ -24,7 +24,7 @@ import { createLibp2p } from 'libp2p'
 
 /** Where the seed of the transport key stands in an identity file. */
 const SEED = [72, 104]
-const SYNC = '/synaptic-mesh/sync/5'
+const SYNC = '/synaptic-mesh/sync/6'
 
 const [identity, network] = process.argv.slice(2)
 const topic = `synaptic-mesh/${network}/vertices/1`
@@ -93,6 +93,19 @@ const commands = {
     const stream = await peer.dialProtocol(multiaddr(address), SYNC)
     await send(stream, Buffer.from(bytes, 'hex'))
     return { bytes: hex(await receive(stream)) }
+  },
+  /** Says bytes as they are on so many streams at once, reads nothing, and waits for their end. */
+  shout: async ({ address, protocol, bytes, count }) => {
+    const begun = performance.now()
+    const one = async () => {
+      const stream = await peer.dialProtocol(multiaddr(address), protocol)
+      const ended = new Promise((resolve) => stream.addEventListener('close', resolve))
+      stream.send(Buffer.from(bytes, 'hex'))
+      await ended
+    }
+    const ends = await Promise.allSettled(Array.from({ length: count }, one))
+    const refused = ends.filter(({ status }) => status === 'rejected').length
+    return { refused, ms: Math.round(performance.now() - begun) }
   },
   answer: async ({ number, bytes }) => {
     await send(asked.get(number), Buffer.from(bytes, 'hex'))
