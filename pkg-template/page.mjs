@@ -15,6 +15,7 @@ import { Database } from './lib/page/database.js'
 import { claimSlot, profileId, requireSecureContext, secretsOf } from './lib/page/identity.js'
 import { Failure } from './lib/page/problem.js'
 import { browserHost } from './lib/page/socket.js'
+import { RunLogs, refusedOf } from './lib/run-log.js'
 import { completeRows, completeRun } from './lib/run-options.js'
 import { serve } from './lib/training/serve.js'
 import { WorkerPool } from './lib/training/workers.js'
@@ -160,6 +161,7 @@ class PageNode {
   #runs
   /** @type {Hub<any>} */
   #hub = new Hub()
+  #courses = new RunLogs()
   /** @type {Promise<void> | undefined} */
   #stopping
 
@@ -179,7 +181,7 @@ class PageNode {
     this.nodeId = core.nodeId
     this.network = meeting.network
     /** @param {any} event */
-    const emit = (event) => this.#hub.emit(event)
+    const emit = (event) => this.#tell(event)
     this.#pool = new WorkerPool(1, spawnIn(artifacts, worker, emit))
     this.#runs = new Runs(core, this.#pool, { recall: () => ({}), remember: () => {} }, emit)
     this.wallet = new Wallet(core, () => this.#hub.subscribe())
@@ -276,6 +278,13 @@ class PageNode {
   }
 
   /** @param {string} run */
+  async training(run, { from = 1 } = {}) {
+    const { counters } = await this.#core.status()
+    const view = await this.#runs.find(run, 0)
+    return this.#courses.of(view.run).view(view, refusedOf(counters), from)
+  }
+
+  /** @param {string} run */
   async exportRun(run) {
     return this.#core.exportRun((await this.#runs.find(run, 0)).run)
   }
@@ -320,10 +329,16 @@ class PageNode {
     }
   }
 
+  /** @param {any} event */
+  #tell(event) {
+    this.#courses.observe(event, false)
+    this.#hub.emit(event)
+  }
+
   /** @param {MeshEvent} event */
   #handle(event) {
     if (event.type === 'train') return void this.#runs.train(event)
-    this.#hub.emit(event)
+    this.#tell(event)
     if (event.type === 'round') void this.#runs.evaluate(event.run)
     if (event.type === 'run' && event.state === 'finished') void this.#runs.finish(event.run)
   }

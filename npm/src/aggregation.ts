@@ -20,9 +20,14 @@ const NEEDS: Readonly<Record<Rule, { readonly times: number; readonly more: numb
   bulyan: { times: 4, more: 3 },
 }
 
-/** What `--rule` takes. */
-export type RuleChoice = 'auto' | 'mean' | Rule
-export const RULE_CHOICES = ['auto', 'mean', ...Object.keys(NEEDS)] as readonly RuleChoice[]
+/** What `--rule` takes; `fltrust` goes by trusted rows. */
+export type RuleChoice = 'auto' | 'mean' | 'fltrust' | Rule
+export const RULE_CHOICES = [
+  'auto',
+  'mean',
+  ...Object.keys(NEEDS),
+  'fltrust',
+] as readonly RuleChoice[]
 
 /** Updates of a round from which `auto` takes a rule: the fewest of which one may lie. */
 const AUTO_UPDATES_MIN = 4
@@ -42,28 +47,42 @@ export interface AggregationRequest {
   readonly byzantine?: number
   /** Length to which updates are shortened first; unless given, their own lengths say. */
   readonly radius?: number
+  /** Mix each update with its nearest ones before the rule sees it; not unless given. */
+  readonly mixing?: boolean
 }
 
 /** The rule of a run, nothing for the mean, and the least updates that close its rounds. */
 export function completeAggregation(
-  { rule = 'auto', byzantine, radius }: AggregationRequest,
+  { rule = 'auto', byzantine, radius, mixing = false }: AggregationRequest,
   updatesMin: number | undefined,
+  isTrusting = false,
 ): { readonly aggregation: Aggregation | undefined; readonly updatesMin: number } {
   if (!RULE_CHOICES.includes(rule)) {
     throw usageError(`there is no rule "${rule}"`, `use ${RULE_CHOICES.join(', ')}`)
   }
   checkNumbers(byzantine, radius)
-  const chosen = rule === 'auto' ? automatic(byzantine, updatesMin) : rule
+  if (isTrusting || rule === 'fltrust') {
+    const isBounded = byzantine !== undefined || radius !== undefined || mixing
+    checkTrusting(rule, isTrusting, isBounded)
+    return { aggregation: undefined, updatesMin: updatesMin ?? UPDATES_MIN }
+  }
+  const chosen = rule === 'auto' ? automatic(byzantine, updatesMin, mixing) : rule
   if (chosen === 'mean') {
-    if ((byzantine ?? 0) > 0 || radius !== undefined) {
+    if ((byzantine ?? 0) > 0 || radius !== undefined || mixing) {
       throw usageError(
         'the mean holds against no hostile update and shortens none',
-        'name another --rule, or leave --byzantine and --radius out',
+        'name another --rule, or leave --byzantine, --radius and --mixing out',
       )
     }
     return { aggregation: undefined, updatesMin: updatesMin ?? UPDATES_MIN }
   }
   const hostile = byzantine ?? bearable(chosen, updatesMin)
+  if (mixing && hostile === 0) {
+    throw usageError(
+      'against nobody, mixing makes every update the mean',
+      'give --byzantine or a larger --min-updates, or leave --mixing out',
+    )
+  }
   const least = Math.max(UPDATES_MIN, needed(chosen, hostile))
   if (updatesMin !== undefined && updatesMin < least) {
     throw usageError(
@@ -71,15 +90,36 @@ export function completeAggregation(
       `give --min-updates ${least} or more, or a smaller --byzantine`,
     )
   }
-  const aggregation = { rule: chosen, byzantine: hostile, radius: radius ?? 0 }
+  const aggregation = { rule: chosen, byzantine: hostile, radius: radius ?? 0, mixing }
   return { aggregation, updatesMin: updatesMin ?? least }
 }
 
 /** What a run makes of its updates, for people. */
-export function aggregationText(aggregation: Aggregation | null): string {
+export function aggregationText(aggregation: Aggregation | null, trustedRows: number): string {
+  if (trustedRows > 0) return `fltrust, ${trustedRows} rows`
   if (aggregation === null) return 'mean'
   // Said of none as well: nobody should take a rule's name for its protection.
-  return `${aggregation.rule}, ${aggregation.byzantine} may lie`
+  const mixed = aggregation.mixing === true ? 'mixed, ' : ''
+  return `${mixed}${aggregation.rule}, ${aggregation.byzantine} may lie`
+}
+
+/** Trusted rows are in the place of a rule and of what belongs to one. */
+function checkTrusting(rule: RuleChoice, isTrusting: boolean, isBounded: boolean): void {
+  if (!isTrusting) {
+    throw usageError('fltrust goes by trusted rows', 'name them: --reference trusted.csv')
+  }
+  if (rule !== 'auto' && rule !== 'fltrust') {
+    throw usageError(
+      `trusted rows are in the place of a rule, and not beside ${rule}`,
+      'leave --rule or --reference out',
+    )
+  }
+  if (isBounded) {
+    throw usageError(
+      'with trusted rows any number of updates may be hostile, and each has their length',
+      'leave --byzantine, --radius and --mixing out',
+    )
+  }
 }
 
 /**
@@ -96,7 +136,10 @@ function bearable(rule: Rule, updatesMin: number | undefined): number {
 function automatic(
   byzantine: number | undefined,
   updatesMin: number | undefined,
-): 'mean' | 'centered-clipping' {
+  mixing: boolean,
+): 'mean' | Rule {
+  // What mixing was published with, and measured with here.
+  if (mixing) return 'trimmed-mean'
   const few = (updatesMin ?? UPDATES_MIN) < AUTO_UPDATES_MIN
   return byzantine === 0 || (byzantine === undefined && few) ? 'mean' : 'centered-clipping'
 }

@@ -37,7 +37,8 @@ function addFinalityCommands(program: Command, bind: Bind): void {
       .command('prove')
       .description('write a proof that an item is final, for who has no history')
       .argument('<item>', 'bafy.../0')
-      .requiredOption('--output <file>', 'proof to write'),
+      .requiredOption('--output <file>', 'proof to write')
+      .option('--force', 'replace a file that is there'),
     () => import('./commands/finality-prove.js'),
   )
   bind(
@@ -90,6 +91,7 @@ function addWalletCommands(program: Command, bind: Bind): void {
       .argument('<id>', 'node id of the payee')
       .argument('<credits>', 'such as 1000 or 0.5')
       .option('--memo <text>', 'a remark, at most 128 bytes; everybody can read it')
+      .option('--force', 'also to an identity that is shut out')
       .addOption(waitOption(60)),
     () => import('./commands/wallet-transfer.js'),
   )
@@ -107,6 +109,7 @@ function addWalletCommands(program: Command, bind: Bind): void {
         ).argParser(read.integer(1, 1_000_000)),
       )
       .option('--memo <text>', 'a remark, at most 128 bytes; everybody can read it')
+      .option('--force', 'also to an identity that is shut out')
       .addOption(waitOption(60)),
     () => import('./commands/wallet-hold.js'),
   )
@@ -131,6 +134,10 @@ function addWalletCommands(program: Command, bind: Bind): void {
       async () => (await import('./commands/wallet-end.js')).ends(end),
     )
   }
+  bind(
+    wallet.command('pending').description('own payments that are written and not final yet'),
+    () => import('./commands/wallet-pending.js'),
+  )
   bind(
     wallet
       .command('history')

@@ -3,6 +3,7 @@
  * with exit code 2.
  */
 import { InvalidArgumentError } from 'commander'
+import { multiaddrFault } from './multiaddr.js'
 import { isLoss } from './training/specification.js'
 import type { CommitteeMember, Loss, Shape } from './wasm.js'
 
@@ -155,8 +156,11 @@ export function balance(text: string, before: readonly Balance[] = []): Balance[
 
 /** An address of a name, added to those of the same option before it. */
 export function address(text: string, before: readonly string[] = []): string[] {
-  if (text.startsWith('/')) return [...before, text]
-  throw new InvalidArgumentError('Give a multiaddr, such as /dns/example.org/tcp/443/wss.')
+  const fault = multiaddrFault(text)
+  if (fault === '') return [...before, text]
+  throw new InvalidArgumentError(
+    `Give a multiaddr, such as /dns/example.org/tcp/443/wss: ${fault}.`,
+  )
 }
 
 /** The id of a network. */

@@ -27,7 +27,7 @@ const SAME_KEY_MS = 500
 
 /** What a node was asked to do goes on without the command. */
 const INTERRUPTED_HINT =
-  'what a running node was asked to write it may have written: look, such as by `wallet history` or `finality list`, before you ask again'
+  'what a running node was asked to write it may have written: look, such as by `wallet pending`, `wallet history` or `finality list`, before you ask again'
 
 /** Runs one command line and ends the process with its exit code. */
 export async function main(args: readonly string[]): Promise<never> {

@@ -171,7 +171,7 @@ function connectionError(thrown: unknown, command: string): SynapticError {
 }
 
 const MAYBE_DONE_HINT =
-  'what it was asked to write it may have written: run `synaptic-mesh start`, and look, such as by `wallet history` or `finality list`, before you ask again'
+  'what it was asked to write it may have written: run `synaptic-mesh start`, and look, such as by `wallet pending`, `wallet history` or `finality list`, before you ask again'
 /** Commands by which something is written for good. */
 const WRITES =
   /^(run\.(start|join|leave)|committee\.propose|group\.(create|change|member)|wallet\.(transfer|hold|release|refund)|name\.(register|renew))$/

@@ -49,12 +49,24 @@ export const EXIT_CODES: readonly (readonly [code: number, name: string, meaning
 const EXIT_BY_ERROR_CODE: Readonly<Record<string, number>> = {
   usage: 2,
   'bad-link': 2,
+  // Values that no network and no moment makes right.
+  'address-invalid': 2,
+  'amount-invalid': 2,
+  'bad-argument': 2,
+  'bad-node-id': 2,
+  'committee-invalid': 2,
+  'ledger-text': 2,
+  'name-addresses': 2,
+  'name-invalid': 2,
+  'payment-to-oneself': 2,
   'not-initialised': 3,
   'not-running': 4,
   timeout: 5,
   unreachable: 5,
   'node-ended': 5,
   'not-final': 5,
+  'payee-ended': 6,
+  'peer-banned': 6,
   rejected: 6,
   refused: 6,
   unauthorised: 6,
@@ -70,7 +82,7 @@ export function exitCodeOf(errorCode: string): number {
 
 /** What to do when the history of an identity is gone or damaged. */
 export const HISTORY_LOST_HINT =
-  'take a new identity with `synaptic-mesh init --home DIRECTORY`; put a copy back only if nothing was signed after it was made: a node that signs one place twice is shut out for good'
+  '`synaptic-mesh dag repair` makes a damaged history whole from other members, where that is safe; what is gone altogether needs a new identity, by `synaptic-mesh init --home DIRECTORY`; put a copy back only if nothing was signed after it was made: a node that signs one place twice is shut out for good'
 
 /** An error about the command line itself (exit code 2). */
 export function usageError(message: string, hint = ''): SynapticError {

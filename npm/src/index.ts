@@ -13,7 +13,19 @@ export type { Membership, TrainingEvent } from './host/runs.js'
 export { decodeJoinLink, encodeJoinLink, type JoinLink } from './link.js'
 export { createNode, type Node, type NodeEvent, type NodeOptions, type NodeStatus } from './node.js'
 export type { PeerChange } from './peer-changes.js'
+export type { Payment, PendingPayment } from './pending.js'
+export type { PrivacyRequest } from './privacy.js'
 export type { ProofOptions, VerifyProof } from './proof.js'
+export type {
+  ClosesView,
+  MemberView,
+  ResultView,
+  RoundView,
+  ScoreView,
+  TrainingView,
+  UpdateView,
+  WhyNot,
+} from './run-log.js'
 export { type RowsRequest, RUN_DEFAULTS, type RunRequest } from './run-options.js'
 export type { Score } from './training/protocol.js'
 export type { HoldRequest, Names, TransferRequest, WaitOptions, Wallet } from './wallet.js'

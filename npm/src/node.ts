@@ -4,13 +4,16 @@
  * This is what `synaptic-mesh start` runs and what a program gets from `createNode`. The order of
  * making it is the order of what can go wrong cheaply first: identity, lock, port, disk, core.
  */
-import * as path from 'node:path'
-import { SynapticError, toSynapticError } from './errors.js'
+import { type Problem, SynapticError, toSynapticError } from './errors.js'
 import { Finalised } from './finalised.js'
 import type { Home } from './home.js'
 import { coded } from './host/coded.js'
+import { Courses } from './host/course.js'
 import { Discovery } from './host/discovery.js'
+import { Flapping } from './host/flapping.js'
 import { Hub, type Lagged } from './host/hub.js'
+import { Partings } from './host/partings.js'
+import { withPaths } from './host/paths.js'
 import { type Membership, Runs, type TrainingEvent } from './host/runs.js'
 import { Calls, hostWith, interfaceAddresses, isLoopback, MeshListener } from './host/sockets.js'
 import type { SqliteStore } from './host/store.js'
@@ -18,8 +21,10 @@ import { decodeJoinLink, encodeJoinLink, LINK_ADDRESSES_MAX } from './link.js'
 import type { Lock } from './lock.js'
 import { objectArgument } from './neural/arguments.js'
 import { checkNodeOptions } from './node-options.js'
-import { openHome, rowsMemory } from './open-home.js'
+import { openHome, pendingMemory, rowsMemory } from './open-home.js'
 import { type PeerChange, PeerChanges } from './peer-changes.js'
+import { looked } from './poll.js'
+import type { TrainingView } from './run-log.js'
 import { completeRows, completeRun, type RowsRequest, type RunRequest } from './run-options.js'
 import { TrainingPool } from './training/pool.js'
 import { Names, type WaitOptions, Wallet } from './wallet.js'
@@ -107,7 +112,6 @@ export const REMEMBERED_RUNS = 'runs'
 const FINAL_PAGE_ITEMS = 256
 /** A checkpoint takes ten seconds, and its signatures one or two. */
 const PROOF_MS = 30_000
-const PROOF_LOOK_MS = 500
 /** A core that has not come up by then will not. */
 const READY_TIMEOUT_MS = 20_000
 
@@ -126,6 +130,7 @@ interface Parts {
   readonly name: string
   /** Addresses told to others besides those the core listens on. */
   readonly advertise: readonly string[]
+  readonly mended: readonly Problem[]
 }
 
 /** A running node. */
@@ -145,6 +150,9 @@ export class Node {
   readonly #parts: Parts
   readonly #runs: Runs
   readonly #hub = new Hub<Exclude<NodeEvent, Lagged>>()
+  readonly #partings: Partings
+  readonly #flapping = new Flapping()
+  readonly #courses: Courses
   #addresses: readonly string[] = []
   #isReady = false
   #origin: string
@@ -155,18 +163,25 @@ export class Node {
   /** @internal Use {@link createNode}. */
   constructor(parts: Parts) {
     this.#parts = parts
+    this.#partings = new Partings(parts.core)
+    this.#courses = new Courses(parts.store)
     this.nodeId = parts.core.nodeId
     this.network = parts.network
     this.port = parts.listener.port
     this.#origin = `http://127.0.0.1:${parts.listener.port}`
     this.#runs = new Runs(parts.core, parts.pool, rowsMemory(parts.store), (event) =>
-      this.#hub.emit(event),
+      this.#tell(event),
     )
-    this.wallet = new Wallet(parts.core, () => this.#hub.subscribe())
+    this.wallet = new Wallet(parts.core, () => this.#hub.subscribe(), pendingMemory(parts.store))
     this.names = new Names(parts.core, () => this.#hub.subscribe())
     this.closed = this.#pump()
     // Whoever does not wait for the end shall not be ended by it.
     this.closed.catch(() => undefined)
+  }
+
+  /** @internal What was wrong in the home and was put right. */
+  get mended(): readonly Problem[] {
+    return this.#parts.mended
   }
 
   /** Link by which others join: a browser, `synaptic-mesh join`, or `createNode({ join })`. */
@@ -216,10 +231,10 @@ export class Node {
   /**
    * Calls another member and waits for what comes of it.
    *
-   * @throws SynapticError `unreachable` with the reason, `address-invalid`
+   * @throws SynapticError `unreachable` with the reason, `peer-banned`, `address-invalid`
    */
   connect(address: string): Promise<PeerView> {
-    return this.#parts.core.connect(address)
+    return this.#partings.connect(address)
   }
 
   /** Who is connected, and then who comes and goes, until the node ends. */
@@ -229,22 +244,22 @@ export class Node {
 
   /** Addresses at which nobody is connected, each with the reason. */
   unreached(): Promise<AddressView[]> {
-    return this.#parts.core.addresses()
+    return this.#partings.unreached()
   }
 
   /** Parts from a peer, by its node id, and keeps away from it for a minute. */
-  async disconnect(peer: string): Promise<void> {
-    await this.#parts.core.peer('disconnect', peer)
+  disconnect(peer: string): Promise<void> {
+    return this.#partings.part(peer, false)
   }
 
   /** Parts from a node for good: there is no connection with it until {@link Node.unban}. */
-  async ban(node: string): Promise<void> {
-    await this.#parts.core.peer('ban', node)
+  ban(node: string): Promise<void> {
+    return this.#partings.part(node, true)
   }
 
   /** Takes back a ban. */
-  async unban(node: string): Promise<void> {
-    await this.#parts.core.peer('unban', node)
+  unban(node: string): Promise<void> {
+    return this.#partings.unban(node)
   }
 
   /** How long a peer takes to answer a question, in milliseconds. */
@@ -277,6 +292,15 @@ export class Node {
   /** Every run of the mesh. */
   runs(): Promise<RunView[]> {
     return this.#parts.core.runs()
+  }
+
+  /** The course of a run, from a round on: who sent what, what was taken, who is missing. */
+  async training(
+    run: string,
+    { from = 1 }: { readonly from?: number } = {},
+  ): Promise<TrainingView> {
+    const { counters } = await this.#parts.core.status()
+    return this.#courses.view(await this.#runs.find(run, 0), counters, from)
   }
 
   /** The network that a run has reached. */
@@ -344,16 +368,7 @@ export class Node {
    *   `item-unknown`, `sampling-no-proof`, `no-committee`
    */
   async proof(item: string, { timeoutMs = PROOF_MS }: WaitOptions = {}): Promise<Uint8Array> {
-    const until = Date.now() + timeoutMs
-    for (;;) {
-      try {
-        return await this.#parts.core.prove(item)
-      } catch (thrown) {
-        const error = toSynapticError(thrown)
-        if (error.code !== 'proof-not-ready' || Date.now() >= until) throw error
-      }
-      await new Promise((resolve) => setTimeout(resolve, PROOF_LOOK_MS))
-    }
+    return looked(Date.now() + timeoutMs, 'proof-not-ready', () => this.#parts.core.prove(item))
   }
 
   /**
@@ -463,12 +478,19 @@ export class Node {
     }
   }
 
+  #tell(event: Exclude<NodeEvent, Lagged>): void {
+    this.#courses.observe(event)
+    this.#hub.emit(event)
+  }
+
   #handle(event: MeshEvent): void {
     if (event.type === 'train') {
       void this.#runs.train(event)
       return
     }
-    this.#hub.emit(event)
+    this.#tell(event)
+    const flaps = this.#flapping.observe(event)
+    if (flaps !== undefined) this.#hub.emit(flaps)
     if (event.type === 'ready') {
       this.#addresses = [...new Set([...event.addresses, ...this.#parts.advertise])]
       this.#isReady = true
@@ -533,7 +555,7 @@ async function makeParts(
   name: string,
   undo: (() => void | Promise<void>)[],
 ): Promise<Parts> {
-  const { identity, network, genesis, store, lock } = openHome(mesh, options, asked, undo)
+  const { identity, network, genesis, store, lock, mended } = openHome(mesh, options, asked, undo)
   const host = options.host ?? LOOPBACK
   const listener = await MeshListener.bind(host, options.port ?? 0, options.exactPort ?? false)
   undo.push(() => listener.close())
@@ -556,15 +578,7 @@ async function makeParts(
     classical: options.classical ?? 'refuse',
   })
   const core = coded(made)
-  return { core, listener, store, lock, pool, calls, network, genesis, name, advertise }
-}
-
-/** Files named from this directory: the node may remember them and come back in another one. */
-function withPaths<Request extends RowsRequest>(request: Request): Request {
-  const { data, test } = request
-  const whole = (rows: string | Uint8Array): string | Uint8Array =>
-    typeof rows === 'string' ? path.resolve(rows) : rows
-  return { ...request, data: whole(data), ...(test === undefined ? {} : { test: whole(test) }) }
+  return { core, listener, store, lock, pool, calls, network, genesis, name, advertise, mended }
 }
 
 function notReady(): SynapticError {

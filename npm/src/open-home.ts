@@ -4,10 +4,10 @@
  */
 import * as path from 'node:path'
 import { updateConfigFile } from './config.js'
-import { SynapticError } from './errors.js'
+import { type Problem, SynapticError } from './errors.js'
 import { makePrivateDirectory } from './files.js'
 import { keepGenesis, readGenesis } from './genesis.js'
-import { type Home, homeAt, networkDirectory } from './home.js'
+import { genesisFile, type Home, homeAt, networkDirectory } from './home.js'
 import type { Rows, RowsMemory } from './host/runs.js'
 import { SqliteStore } from './host/store.js'
 import {
@@ -21,10 +21,15 @@ import {
 } from './identity.js'
 import { Lock } from './lock.js'
 import type { NodeOptions } from './node.js'
+import type { PendingMemory } from './pending.js'
 import type { MeshModule } from './wasm.js'
 
 /** Name under which the store keeps the files of this node's rows. */
 const REMEMBERED_ROWS = 'rows'
+/** Name under which it keeps a second copy of what the network began with, in base64. */
+export const REMEMBERED_GENESIS = 'genesis'
+/** Name under which it keeps what was paid and is not final. */
+const REMEMBERED_PENDING = 'pending'
 
 /** What a node has of its own. */
 export interface OpenHome {
@@ -33,6 +38,8 @@ export interface OpenHome {
   readonly genesis: Uint8Array | undefined
   readonly store: SqliteStore | undefined
   readonly lock: Lock | undefined
+  /** What was found wrong and put right. */
+  readonly mended: readonly Problem[]
 }
 
 /** Identity and disk. A history that is forgotten takes a passing identity: see `noteHistory`. */
@@ -42,7 +49,12 @@ export function openHome(
   asked: string | undefined,
   undo: (() => void | Promise<void>)[],
 ): OpenHome {
-  const passing = () => ({ identity: passingIdentity(mesh), store: undefined, genesis })
+  const passing = () => ({
+    identity: passingIdentity(mesh),
+    store: undefined,
+    genesis,
+    mended: [],
+  })
   if (place === undefined) {
     if (storage === 'sqlite') {
       throw new SynapticError('usage', 'storage "sqlite" needs a home', 'name a directory as home')
@@ -65,13 +77,46 @@ export function openHome(
   undo.push(() => store.close())
   noteHistory(home, network)
   if (own === undefined) settleIn(home, network)
-  return { identity, network, genesis: kept, store, lock }
+  const found = kept ?? genesisIn(store)
+  const isLost = kept === undefined && found !== undefined
+  if (isLost) keepGenesis(mesh, home, network, found)
+  if (kept !== undefined) keepIn(store, kept)
+  const mended = isLost ? [genesisMended(genesisFile(home, network))] : []
+  return { identity, network, genesis: found, store, lock, mended }
+}
+
+/** What the network began with, as the store has it: a network that had finality keeps it. */
+function genesisIn(store: SqliteStore): Uint8Array | undefined {
+  const text = store.recall(REMEMBERED_GENESIS)
+  return text === undefined ? undefined : new Uint8Array(Buffer.from(text, 'base64'))
+}
+
+function keepIn(store: SqliteStore, genesis: Uint8Array): void {
+  const text = Buffer.from(genesis).toString('base64')
+  if (store.recall(REMEMBERED_GENESIS) !== text) store.remember(REMEMBERED_GENESIS, text)
+}
+
+function genesisMended(file: string): Problem {
+  return {
+    code: 'genesis-mended',
+    message: `${file} was gone; it was made again from the history`,
+    hint: 'without it nothing would be final for this node',
+  }
 }
 
 /** Makes a network the one that the next start finds, here and on the command line. */
 function settleIn(home: Home, network: string): void {
   makePrivateDirectory(path.dirname(home.configFile))
   updateConfigFile(home.configFile, { network })
+}
+
+/** Where payments that are not final are remembered: in the store, if there is one. */
+export function pendingMemory(store: SqliteStore | undefined): PendingMemory | undefined {
+  if (store === undefined) return undefined
+  return {
+    recall: () => store.recall(REMEMBERED_PENDING),
+    remember: (text) => store.remember(REMEMBERED_PENDING, text),
+  }
 }
 
 /** Where the files of this node's rows are remembered: in its store, if it has one. */

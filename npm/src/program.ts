@@ -4,17 +4,17 @@
  * A command's module is loaded when the command runs, so that no command pays for another.
  */
 import { Command, Option } from 'commander'
-import { BYZANTINE_MAX, RULE_CHOICES } from './aggregation.js'
 import { addAgreementCommands } from './agreement.js'
 import * as read from './arguments.js'
-import { COMPRESSION_CHOICES, KEEP_PERCENT_MIN } from './compression.js'
 import { addConnectionCommands } from './connections.js'
 import { aborted, type CommandModule, type Context } from './context.js'
 import { DTYPES } from './formats/storage.js'
+import { addDagCommands } from './history-commands.js'
 import { FANN_ACTIVATIONS } from './neural/fann/activations.js'
 import { columns } from './output.js'
 import { PRESET_NAMES, presetTable } from './presets.js'
-import { RUN_DEFAULTS } from './run-options.js'
+import { addRunCommands } from './run-commands.js'
+import { BATCH_MAX, rangeOption, seedOption, taskOption } from './shared-options.js'
 import { ALGORITHMS, OPTIMISERS, RATES } from './training/optimisers.js'
 import { ACTIVATIONS, LOSSES } from './training/specification.js'
 
@@ -36,11 +36,6 @@ export type Runner = (
 const PORT_MAX = 65_535
 const EPOCHS_MAX = 1_000_000
 const STEPS_MAX = 1_000_000_000
-const BATCH_MAX = 4_096
-const ROUNDS_MAX = 10_000
-const MEMBERS_MAX = 256
-/** As the core's bound on the vertices of a history. */
-const VERTICES_MAX = 65_536
 /** As the core's bound on the units of a layer. */
 const UNITS_MAX = 8_192
 
@@ -167,15 +162,6 @@ function addNodeCommands(program: Command, bind: Bind): void {
   bind(join, () => import('./commands/join.js'))
 }
 
-function activationOption(text = 'of the hidden layers'): Option {
-  return new Option('--activation <name>', text).choices(ACTIVATIONS)
-}
-
-function taskOption(text = 'overrides what the labels look like', more: string[] = []): Option {
-  const kinds = ['classification', 'regression', ...more]
-  return new Option('--task <kind>', text).choices(kinds)
-}
-
 /** For one's own networks only: a run is of classes, or of one number. */
 function ownTaskOption(): Option {
   const text = 'overrides what the labels look like; reconstruction has none (autoencoder)'
@@ -184,17 +170,6 @@ function ownTaskOption(): Option {
 
 function labelsOption(text: string): Option {
   return new Option('--label <columns>', `${text}, by name or number from 0`)
-}
-
-function rangeOption(): Option {
-  const text = 'scale inputs from this range to 0..1 (default: standardise)'
-  return new Option('--range <min,max>', text).argParser(read.range)
-}
-
-function seedOption(): Option {
-  return new Option('--seed <n>', 'the same seed gives the same bits (default 1)').argParser(
-    read.seed,
-  )
 }
 
 function addNeuralCommands(program: Command, bind: Bind): void {
@@ -386,154 +361,7 @@ function addStepOptions(command: Command): Command {
     )
 }
 
-function rowsOptions(command: Command): Command {
-  return command
-    .requiredOption('--data <file>', 'CSV of your rows; it never leaves this machine')
-    .option('--test <file>', 'CSV of held-out rows, to score every round')
-    .option('--label <column>', 'label column, by name or number from 0')
-    .option('--alone', 'train on your rows only first, to have something to compare with')
-}
-
-function addRunCommands(program: Command, bind: Bind): void {
-  const run = program.command('run').description('train together with the members of the mesh')
-  bind(startRunCommand(run), () => import('./commands/run-start.js'))
-  const join = rowsOptions(
-    run
-      .command('join')
-      .description('contribute to a run')
-      .argument('<name>', 'name or id of the run'),
-  )
-  bind(join, () => import('./commands/run-join.js'))
-  const named = (verb: string, description: string): Command =>
-    run.command(verb).description(description).argument('<name>', 'name or id of the run')
-  bind(named('leave', 'stop contributing to a run'), () => import('./commands/run-leave.js'))
-  bind(
-    run.command('list').description('every run of the mesh'),
-    () => import('./commands/run-list.js'),
-  )
-  bind(named('watch', 'rounds as they happen'), () => import('./commands/run-watch.js'))
-  bind(
-    named(
-      'export',
-      'the whole history of a run as one file that anybody can verify',
-    ).requiredOption('--output <file>', 'CAR file to write'),
-    () => import('./commands/run-export.js'),
-  )
-}
-
-function startRunCommand(run: Command): Command {
-  const { rounds, epochs, batch, learningRate, momentum, deadlineMs } = RUN_DEFAULTS
-  return rowsOptions(
-    run
-      .command('start')
-      .description('start a run as its first member')
-      .argument('<name>', 'a-z 0-9 -'),
-  )
-    .requiredOption('--layers <sizes>', 'inputs, hidden layers, outputs: 64,64,10', read.layers)
-    .addOption(activationOption().default(RUN_DEFAULTS.activation))
-    .addOption(taskOption())
-    .option('--classes <names>', 'all classes, where your rows do not show them', read.classNames)
-    .addOption(rangeOption())
-    .option('--rounds <n>', 'rounds of the run', read.integer(1, ROUNDS_MAX), rounds)
-    .option('--epochs <n>', 'passes over the own rows per round', read.integer(1, 1_000), epochs)
-    .option('--batch <n>', 'rows per step', read.integer(1, BATCH_MAX), batch)
-    .option('--lr <rate>', 'learning rate', read.number(1e-12, 100), learningRate)
-    .option('--momentum <share>', 'momentum of the local training', read.share, momentum)
-    .option(
-      '--server-momentum <share>',
-      "share of a round's change that the next one goes on with",
-      read.share,
-      RUN_DEFAULTS.serverMomentum,
-    )
-    .option(
-      '--quorum <n>',
-      'updates that close a round (default: all active members)',
-      read.integer(1, MEMBERS_MAX),
-    )
-    .option(
-      '--min-updates <n>',
-      'updates without which no round closes (default: 2, or what the rule needs)',
-      read.integer(1, MEMBERS_MAX),
-    )
-    .addOption(
-      new Option(
-        '--rule <name>',
-        'how updates become one; auto: mean, from 4 updates a round centered-clipping',
-      ).choices(RULE_CHOICES),
-    )
-    .option(
-      '--byzantine <n>',
-      'updates of a round that may be hostile (default: under a third, 1 for a --rule alone)',
-      read.integer(0, BYZANTINE_MAX),
-    )
-    .option(
-      '--radius <length>',
-      'shorten updates to it (default: by their own lengths)',
-      read.number(1e-12, 1e30),
-    )
-    .addOption(
-      new Option('--compression <bits>', 'of each value of an update (default: none)').choices(
-        COMPRESSION_CHOICES,
-      ),
-    )
-    .option(
-      '--keep <percent>',
-      'send the largest values of an update only (default: all)',
-      read.number(KEEP_PERCENT_MIN, 100),
-    )
-    .option(
-      '--deadline <seconds>',
-      'when a round closes without the missing',
-      read.number(0.1, 86_400),
-      deadlineMs / 1_000,
-    )
-    .addOption(seedOption())
-}
-
-function addDagCommands(program: Command, bind: Bind): void {
-  const dag = program.command('dag').description('the signed history, as it is on the disk')
-  const limit = (count: number): Option =>
-    new Option('--limit <n>', 'how many at most')
-      .argParser(read.integer(1, VERTICES_MAX))
-      .default(count)
-  const log = dag.command('log').description('vertices, newest first').addOption(limit(20))
-  bind(
-    log.option('--author <id>', 'only those of an author, by the beginning of its id'),
-    () => import('./commands/dag-log.js'),
-  )
-  const show = dag
-    .command('show')
-    .description('one vertex with everything in it')
-    .argument('<id>', 'its id, or as much of the beginning as is unique')
-  bind(show, () => import('./commands/dag-show.js'))
-  const graph = dag
-    .command('graph')
-    .description('the newest vertices and what they follow')
-    .addOption(limit(40))
-    .addOption(
-      new Option('--format <name>', 'text, or dot for Graphviz')
-        .choices(['text', 'dot'])
-        .default('text'),
-    )
-  bind(graph, () => import('./commands/dag-graph.js'))
-  const verify = dag
-    .command('verify')
-    .description('every hash, signature and rule once more; exit code 1 if anything is wrong')
-  bind(verify, () => import('./commands/dag-verify.js'))
-  bind(
-    dag.command('stats').description('the history in figures'),
-    () => import('./commands/dag-stats.js'),
-  )
-}
-
 function addOtherCommands(program: Command, bind: Bind): void {
-  bind(
-    program
-      .command('verify')
-      .description('recompute a run from its history, bit for bit')
-      .argument('<file>', 'CAR file of `run export`'),
-    () => import('./commands/verify.js'),
-  )
   const demo = program
     .command('demo')
     .description('nodes and a browser tab on this machine train one network together')

@@ -8,6 +8,7 @@ import { type AggregationRequest, completeAggregation, UPDATES_MIN } from './agg
 import { type CompressionRequest, completeCompression } from './compression.js'
 import { usageError } from './errors.js'
 import type { JoinRunOptions, Rows, StartRunOptions } from './host/runs.js'
+import { completePrivacy, type PrivacyRequest } from './privacy.js'
 import type { ScalingChoice, Source } from './training/protocol.js'
 import { ACTIVATIONS } from './training/specification.js'
 import type { Activation, Task } from './wasm.js'
@@ -25,7 +26,11 @@ export interface RowsRequest {
 }
 
 /** A run to start. Everything but name, rows and layers has a default. */
-export interface RunRequest extends RowsRequest, AggregationRequest, CompressionRequest {
+export interface RunRequest
+  extends RowsRequest,
+    AggregationRequest,
+    CompressionRequest,
+    PrivacyRequest {
   /** Name by which others join: a-z, 0-9 and "-", at most 64 characters. */
   readonly name: string
   /** Inputs, hidden layers, outputs. */
@@ -43,6 +48,13 @@ export interface RunRequest extends RowsRequest, AggregationRequest, Compression
   readonly momentum?: number
   /** Share of the last round's change that is added to this one's; 0 unless given. */
   readonly serverMomentum?: number
+  /** Share of its last update that a member's next one keeps; 0 unless given. */
+  readonly workerMomentum?: number
+  /**
+   * A few rows that everybody trusts, in the place of a rule: path of a CSV file, or its bytes.
+   * Everybody can read them.
+   */
+  readonly reference?: string | Uint8Array
   /** Updates that close a round early; never more than there are active members. */
   readonly quorum?: number
   /** Updates without which no round closes; 2, or as many as the rule needs. */
@@ -61,6 +73,7 @@ export const RUN_DEFAULTS = {
   learningRate: 0.3,
   momentum: 0,
   serverMomentum: 0,
+  workerMomentum: 0,
   /** As many as there are active members: the core takes the smaller of the two. */
   quorum: 256,
   /** A run of one is no run: the founder waits for somebody. A rule may need more. */
@@ -81,6 +94,7 @@ const BOUNDS = {
   learningRate: [SINGLE_MIN, 100],
   momentum: [0, SINGLE_UNDER_ONE],
   serverMomentum: [0, SINGLE_UNDER_ONE],
+  workerMomentum: [0, SINGLE_UNDER_ONE],
   quorum: [1, 256],
   updatesMin: [1, 256],
   deadlineMs: [100, 86_400_000],
@@ -99,7 +113,12 @@ const WHOLE: readonly RunNumber[] = [
 ]
 
 /** Numbers that the core takes in single precision: what counts is what they are rounded to. */
-const SINGLE: readonly RunNumber[] = ['learningRate', 'momentum', 'serverMomentum']
+const SINGLE: readonly RunNumber[] = [
+  'learningRate',
+  'momentum',
+  'serverMomentum',
+  'workerMomentum',
+]
 
 /** One value for each number of a run. */
 export function eachNumber<T>(value: (key: RunNumber) => T): Record<RunNumber, T> {
@@ -129,8 +148,10 @@ export function completeRun(request: RunRequest): StartRunOptions {
     scaling: scalingOf(request.range),
     ...eachNumber((key) => checkNumber(key, request[key] ?? RUN_DEFAULTS[key])),
     // Checked above, so that what a rule needs is compared with a number.
-    ...completeAggregation(request, request.updatesMin),
+    ...completeAggregation(request, request.updatesMin, request.reference !== undefined),
+    reference: request.reference === undefined ? undefined : sourceOf(request.reference),
     compression: completeCompression(request),
+    privacy: completePrivacy(request),
     seed: BigInt(request.seed ?? RUN_DEFAULTS.seed),
   }
 }

@@ -6,10 +6,13 @@
  * checkpoint came up is no event, so a registration looks once in a while. Nothing of Node and
  * nothing of a page is in here.
  */
-import { SynapticError } from './errors.js'
+import { SynapticError, toSynapticError } from './errors.js'
 import { given } from './given.js'
+import { requireMultiaddrs } from './multiaddr.js'
 import { objectArgument } from './neural/arguments.js'
 import type { NodeEvent } from './node.js'
+import { type Payment, Pending, type PendingMemory, type PendingPayment } from './pending.js'
+import { looked } from './poll.js'
 import type {
   HoldRequest as CoreHoldRequest,
   Hold,
@@ -67,8 +70,6 @@ type Events = () => AsyncIterableIterator<NodeEvent>
 
 const FINAL_MS = 60_000
 const REGISTERED_MS = 120_000
-/** Checkpoints come every ten seconds at most. */
-const LOOK_MS = 500
 /** As the core has it; asked before a commitment is written. */
 const ADDRESSES_MAX = 4
 
@@ -76,10 +77,12 @@ const ADDRESSES_MAX = 4
 export class Wallet {
   readonly #core: LedgerCore
   readonly #events: Events
+  readonly #pending: Pending
 
-  constructor(core: LedgerCore, events: Events) {
+  constructor(core: LedgerCore, events: Events, memory?: PendingMemory) {
     this.#core = core
     this.#events = events
+    this.#pending = new Pending((item) => core.item(item), memory)
   }
 
   /** What an account has: the own one, or that of a node id. Rejects with `no-committee`. */
@@ -102,7 +105,8 @@ export class Wallet {
     const written = await this.#core.transfer(
       memo === undefined ? { to, microCredits } : { to, microCredits, memo },
     )
-    return settled(this.#core, this.#events, written.item, timeoutMs ?? FINAL_MS)
+    const asked = { kind: 'transfer', to, microCredits, memo: memo ?? '' } as const
+    return this.#settled(written.item, asked, timeoutMs)
   }
 
   /**
@@ -119,7 +123,8 @@ export class Wallet {
     )
     const wanted = given({ to, microCredits, memo, arbiter, refundableFrom })
     const written = await this.#core.hold(wanted)
-    return settled(this.#core, this.#events, written.item, timeoutMs ?? FINAL_MS)
+    const asked = { kind: 'hold', to, microCredits, memo: memo ?? '' } as const
+    return this.#settled(written.item, asked, timeoutMs)
   }
 
   /**
@@ -147,7 +152,25 @@ export class Wallet {
 
   async #end(end: HoldEnd, { timeoutMs }: WaitOptions): Promise<ItemView> {
     const { item } = await this.#core.endHold(end)
-    return settled(this.#core, this.#events, item, timeoutMs ?? FINAL_MS)
+    const asked = { kind: end.end, to: end.hold, microCredits: null, memo: '' } as const
+    return this.#settled(item, asked, timeoutMs)
+  }
+
+  /** Own payments that were written and are not final yet, oldest first; also after a restart. */
+  pending(): Promise<PendingPayment[]> {
+    return this.#pending.list()
+  }
+
+  async #settled(item: string, asked: Payment, timeoutMs = FINAL_MS): Promise<ItemView> {
+    this.#pending.add(item, asked)
+    try {
+      const view = await settled(this.#core, this.#events, item, timeoutMs)
+      this.#pending.done(item)
+      return view
+    } catch (thrown) {
+      if (toSynapticError(thrown).code === 'rejected') this.#pending.done(item)
+      throw thrown
+    }
   }
 
   /** Final operations that moved credits of an account, oldest first. */
@@ -198,23 +221,25 @@ export class Names {
     const until = Date.now() + (options.timeoutMs ?? REGISTERED_MS)
     const addresses = options.addresses ?? []
     if (addresses.length > ADDRESSES_MAX) throw tooManyAddresses(addresses.length)
-    let view = await this.#core.name(name)
+    requireMultiaddrs(addresses)
+    const view = await this.#core.name(name)
     // What was interrupted may have been done in the meantime.
     if (view.mine && view.addresses.join() === addresses.join()) return view
-    if (view.reveal === 'none') {
-      await this.#core.changeName({ name, change: 'commit' })
-      view = await this.#core.name(name)
-    }
-    while (view.reveal === 'waiting') {
-      if (Date.now() >= until) throw notRegistered(view.name)
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
-      view = await this.#core.name(name)
-    }
+    if (view.reveal === 'none') await this.#core.changeName({ name, change: 'commit' })
+    await looked(until, 'not-final', async () => {
+      const { name: whole, reveal } = await this.#core.name(name)
+      if (reveal === 'waiting') throw notRegistered(whole)
+    })
     return this.#change({ name, change: 'register', addresses }, until - Date.now())
   }
 
   /** Replaces the addresses of an own name. */
-  update(name: string, addresses: readonly string[], options: WaitOptions = {}): Promise<NameView> {
+  async update(
+    name: string,
+    addresses: readonly string[],
+    options: WaitOptions = {},
+  ): Promise<NameView> {
+    requireMultiaddrs(addresses)
     return this.#change({ name, change: 'update', addresses }, options.timeoutMs)
   }
 
@@ -253,7 +278,7 @@ async function settled(
     for (;;) {
       const view = await core.item(item)
       if (view.state === 'final') return view
-      if (view.state === 'rejected') throw rejected(item)
+      if (view.state === 'rejected' || view.state === 'forgotten') throw rejected(item)
       for (let type = ''; type !== 'finalised' && type !== 'lagged'; ) {
         const next = await Promise.race([stream.next(), late])
         if (next.done === true) throw notFinal(item)
@@ -272,7 +297,7 @@ function notFinal(what: string): SynapticError {
   return new SynapticError(
     'not-final',
     `${what} is written and not final yet`,
-    'it becomes final when enough members are in reach; do not write it again, look at it with `finality show`',
+    'it becomes final when enough members are in reach; do not write it again: `wallet pending` lists payments like it, `finality show` one item',
   )
 }
 

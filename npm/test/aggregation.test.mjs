@@ -67,7 +67,39 @@ test('what a user says is kept or refused, never changed', () => {
 })
 
 test('that nobody may lie is said', () => {
-  assert.equal(aggregationText(null), 'mean')
-  assert.equal(aggregationText({ rule: 'krum', byzantine: 0, radius: 0 }), 'krum, 0 may lie')
-  assert.equal(aggregationText({ rule: 'krum', byzantine: 1, radius: 0 }), 'krum, 1 may lie')
+  assert.equal(aggregationText(null, 0), 'mean')
+  assert.equal(aggregationText({ rule: 'krum', byzantine: 0, radius: 0 }, 0), 'krum, 0 may lie')
+  assert.equal(aggregationText({ rule: 'krum', byzantine: 1, radius: 0 }, 0), 'krum, 1 may lie')
+})
+
+test('mixing takes a rule and somebody who may lie', () => {
+  const { aggregation } = completeAggregation({ mixing: true }, undefined)
+  assert.deepEqual(aggregation, { rule: 'trimmed-mean', byzantine: 1, radius: 0, mixing: true })
+  assert.equal(aggregationText(aggregation, 0), 'mixed, trimmed-mean, 1 may lie')
+  assert.equal(completeAggregation({ rule: 'krum', mixing: true }, 9).aggregation.byzantine, 2)
+  for (const [request, updatesMin] of [
+    [{ rule: 'mean', mixing: true }],
+    [{ rule: 'median', mixing: true, byzantine: 0 }],
+    [{ mixing: true }, 2],
+  ]) {
+    assert.throws(() => completeAggregation(request, updatesMin), { code: 'usage' })
+  }
+})
+
+test('trusted rows are in the place of a rule', () => {
+  for (const rule of [undefined, 'auto', 'fltrust']) {
+    const { aggregation, updatesMin } = completeAggregation({ rule }, 9, true)
+    assert.deepEqual([aggregation, updatesMin], [undefined, 9])
+  }
+  assert.equal(aggregationText(null, 100), 'fltrust, 100 rows')
+  for (const [request, isTrusting] of [
+    [{ rule: 'fltrust' }, false],
+    [{ rule: 'median' }, true],
+    [{ rule: 'mean' }, true],
+    [{ byzantine: 1 }, true],
+    [{ radius: 1 }, true],
+    [{ mixing: true }, true],
+  ]) {
+    assert.throws(() => completeAggregation(request, undefined, isTrusting), { code: 'usage' })
+  }
 })

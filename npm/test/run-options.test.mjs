@@ -16,6 +16,8 @@ test('numbers of single precision are checked as the core gets them', () => {
     ['serverMomentum', -1e-50, false],
     ['serverMomentum', 1, false],
     ['serverMomentum', Number.NaN, false],
+    ['workerMomentum', 0.9, true],
+    ['workerMomentum', 1, false],
     ['momentum', 1 - 1e-9, false],
     ['momentum', 0, true],
     ['learningRate', 1e-50, false],

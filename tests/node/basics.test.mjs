@@ -127,7 +127,14 @@ test('no command asks anything or writes escape bytes, with stdin closed and no 
 test('init makes an identity once, readable by its owner only, and is safe to repeat', async () => {
   const cwd = scratch()
   const first = await data(['init', '--yes'], { cwd })
-  assert.deepEqual(Object.keys(first).sort(), ['changed', 'created', 'home', 'network', 'nodeId'])
+  assert.deepEqual(Object.keys(first).sort(), [
+    'changed',
+    'created',
+    'home',
+    'left',
+    'network',
+    'nodeId',
+  ])
   assert.equal(first.home, join(cwd, '.synaptic'))
   assert.match(first.nodeId, /^[a-z2-7]{52}$/)
   assert.match(first.network, /^[a-z2-7]{52}$/)
@@ -210,6 +217,7 @@ test('status without a node says so and shows what is stored', async () => {
       blobs: { count: 0, bytes: 0 },
       runs: [],
       storage: { kind: 'sqlite', path: null, bytes: 0 },
+      problems: [],
     },
   )
 })

@@ -107,7 +107,7 @@ export class TestNode {
       cwd: home,
       ...options,
     })
-    const node = new TestNode(child, home)
+    const node = new this(child, home)
     node.ready = (await node.event('ready')).data
     return node
   }
@@ -157,14 +157,18 @@ export class TestNode {
   async api(command, body = {}) {
     const { origin, hash } = new URL(this.ready.dashboard)
     const authorization = `Bearer ${hash.slice('#token='.length)}`
-    const response = await fetch(`${origin}/api/${command}`, {
+    const answer = await this.fetched(`${origin}/api/${command}`, {
       method: 'POST',
       headers: { authorization, 'content-type': 'application/json' },
       body: JSON.stringify(body),
     })
-    const answer = await response.json()
     if (!answer.ok) throw new Error(`${command}: ${JSON.stringify(answer.error)}`)
     return answer.data
+  }
+
+  /** What a server of this node answers, read as JSON. */
+  async fetched(url, init) {
+    return (await fetch(url, init)).json()
   }
 
   async kill() {

@@ -109,6 +109,10 @@ test('a program reads the same history', async () => {
   } finally {
     history.free()
   }
+  for (const use of [() => history.stats(), () => [...history.log()], () => history.damaged]) {
+    assert.throws(use, { code: 'history-freed' })
+  }
+  history.free()
   await assert.rejects(openHistory(scratch()), { code: 'not-initialised' })
   await assert.rejects(openHistory(home, { network: 'elsewhere' }), { code: 'no-history' })
 })
@@ -142,6 +146,10 @@ test('a history that was changed on the disk is not verified', async () => {
   const { error, data: damaged } = await refused('verify')
   assert.equal(error.code, 'verification-failed')
   assert.ok(damaged.faults.some(({ id }) => id === null))
+  // One record is wrong; those that follow it are whole, and nobody's in particular.
+  const following = damaged.faults.filter(({ id }) => id !== null)
+  assert.match(error.message, /^1 record is not what it must be; \d+ vertices follow others/)
+  assert.ok(following.length > 0 && following.every(({ message }) => /^vertex b/.test(message)))
   put.run([rows[0].value, rows[0].key])
   store.close()
 })

@@ -234,7 +234,7 @@ test('what makes no committee or no network is refused with words', async () => 
     const { code, error } = await init(...more)
     return [code, error.code]
   }
-  assert.deepEqual(await codes('--committee', nodeId), [1, 'committee-invalid'])
+  assert.deepEqual(await codes('--committee', nodeId), [2, 'committee-invalid'])
   assert.deepEqual(await codes('--committee', `${nodeId},x`), [2, 'usage'])
   assert.deepEqual(await codes('--committee', `${nodeId}:0`), [2, 'usage'])
   assert.deepEqual(await codes('--balance', `${nodeId}=1`), [2, 'usage'])

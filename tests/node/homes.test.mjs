@@ -83,6 +83,74 @@ test('a new identity does not take the place of one that has a history', async (
   assert.ok(created.some((file) => file.endsWith('identity.key')))
 })
 
+test('a home that leaves a network says what stays in it', async () => {
+  const { home } = await written()
+  const { network } = await data(['status', '--home', home], { cwd: home })
+  const [id] = await identities(1)
+  const other = id
+  const { stderr, left } = await moved(home, other)
+  assert.deepEqual(left, { network, finality: false })
+  assert.match(stderr, new RegExp(`init --force --network ${network}`))
+  assert.doesNotMatch(stderr, /credits/)
+  // The control: nothing is left where the network is the same.
+  assert.equal((await moved(home, other)).left, null)
+})
+
+async function moved(home, network) {
+  const args = ['init', '--home', home, '--force', '--network', network]
+  const { stderr, data } = await json(args, { cwd: home })
+  return { stderr, left: data.left }
+}
+
+test('what a network began with is kept twice, and its credits are named when it is left', async () => {
+  const home = scratch()
+  const { nodeId } = await data(['init', '--home', home], { cwd: home })
+  const committee = [nodeId, ...(await identities(3))].join(',')
+  const made = await data(['init', '--home', home, '--committee', committee], { cwd: home })
+  const start = async () => {
+    const node = await TestNode.start(home)
+    const { state } = await node.api('finality.status')
+    await node.stop()
+    return { state, warnings: node.events.filter(({ event }) => event === 'warning') }
+  }
+  const before = await start()
+  assert.deepEqual([before.state === 'causal-only', before.warnings], [false, []])
+  const file = join(home, 'networks', made.network, 'genesis.cbor')
+  const bytes = readFileSync(file)
+  rmSync(file)
+  const { problems } = await data(['status', '--home', home], { cwd: home })
+  assert.deepEqual(
+    problems.map(({ code }) => code),
+    ['genesis-lost'],
+  )
+  const after = await start()
+  assert.equal(after.state, before.state)
+  assert.deepEqual(
+    after.warnings.map(({ data }) => data.code),
+    ['genesis-mended'],
+  )
+  assert.deepEqual(readFileSync(file), bytes)
+  assert.deepEqual((await data(['status', '--home', home], { cwd: home })).problems, [])
+  assert.deepEqual((await start()).warnings, [])
+  const { stderr, left } = await moved(home, nodeId)
+  assert.equal(left.finality, true)
+  assert.match(stderr, /credits and names of this node/)
+})
+
+test('status says that the history is gone', async () => {
+  const { home, database } = await written()
+  for (const suffix of ['', '-wal', '-shm']) rmSync(database + suffix, { force: true })
+  const { problems, vertices } = await data(['status', '--home', home], { cwd: home })
+  assert.equal(vertices, 0)
+  assert.deepEqual(
+    problems.map(({ code }) => code),
+    ['history-lost'],
+  )
+  const { stderr, code } = await run(['status', '--home', home], { cwd: home })
+  assert.equal(code, 0)
+  assert.match(stderr, /warning: .*mesh\.db is gone/)
+})
+
 test('a node goes on when nobody reads what it says', async () => {
   const home = scratch()
   await data(['init', '--home', home], { cwd: home })

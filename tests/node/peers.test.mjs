@@ -1,10 +1,11 @@
 // Single peers: who is connected and who is not, calling, parting, banning; relays; figures.
 import assert from 'node:assert/strict'
+import { cpSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import { data, json, PACKAGE, run, scratch, TestNode, until } from './cli.mjs'
+import { data, json, PACKAGE, run, scratch, start, TestNode, until } from './cli.mjs'
 
 async function home(...args) {
   const place = scratch()
@@ -62,8 +63,26 @@ test('peer list, connect, ping, disconnect, ban and unban', async () => {
   const paused = await command(first, 'peer', 'connect', address)
   assert.deepEqual([paused.code, paused.error.code], [5, 'unreachable'])
 
+  assert.match(paused.error.hint, /a minute after/)
+  const [parted] = (await first.data('peer', 'list')).unreached
+  assert.deepEqual([parted.address, parted.failures], [address, 0])
+  assert.match(parted.reason, new RegExp(`parted from ${nodeId}`))
+  assert.ok(parted.nextMs > 40_000, `${parted.nextMs} ms`)
+
   await first.data('peer', 'ban', nodeId)
-  assert.deepEqual((await first.data('peer', 'list')).banned, [nodeId])
+  const shut = await first.data('peer', 'list')
+  assert.deepEqual(shut.banned, [nodeId])
+  assert.deepEqual(
+    shut.unreached.map(({ reason }) => reason),
+    [`${nodeId} is banned`],
+  )
+  assert.match(
+    (await text(first, 'peer', 'list')).stdout,
+    new RegExp(`\\n +${nodeId} is banned\\n`),
+  )
+  const banned = await command(first, 'peer', 'connect', address)
+  assert.deepEqual([banned.code, banned.error.code], [6, 'peer-banned'])
+  assert.match(banned.error.hint, new RegExp(`peer unban ${nodeId}`))
   assert.equal((await first.data('peer', 'unban', nodeId.slice(0, 8))).id, nodeId)
   assert.deepEqual((await first.data('peer', 'list')).banned, [])
 
@@ -86,8 +105,9 @@ test('a ban holds whoever calls, and over a restart', async () => {
   const called = await command(second, 'peer', 'connect', first.ready.addresses[0])
   assert.deepEqual([called.code, called.error.code], [5, 'unreachable'])
   const calling = await command(first, 'peer', 'connect', second.ready.addresses[0])
-  assert.deepEqual([calling.code, calling.error.code], [5, 'unreachable'])
-  assert.match(calling.error.message, /banned by the owner/)
+  assert.deepEqual([calling.code, calling.error.code], [6, 'peer-banned'])
+  assert.match(calling.error.message, /banned by the owner of this node/)
+  assert.match(called.error.hint, /may have banned this one/)
   // The control: without the ban both can.
   await first.data('peer', 'unban', second.ready.nodeId)
   await first.data('peer', 'connect', second.ready.addresses[0])
@@ -123,6 +143,38 @@ test('a call that fails says why, and what to do', async () => {
   assert.match((await text(node, 'peer', 'list')).stdout, /not connected\n(.*\n)*.*ECONNREFUSED/)
   await other.stop()
   await node.stop()
+})
+
+test('two processes with one identity are one warning, and no log without end', async () => {
+  const member = await TestNode.start((await home()).place)
+  const { place, nodeId } = await home('--join', member.ready.join)
+  const first = await TestNode.start(place)
+  await until(async () => (await member.api('status')).peers.length === 1, 'a connection')
+  const copy = join(scratch(), 'home')
+  cpSync(place, copy, { recursive: true })
+  // As on another machine, where no process of the lock is alive.
+  rmSync(join(copy, 'lock'))
+  const lines = start(['start', '--home', copy, '--port', '0', '--dashboard-port', '0'], {
+    cwd: copy,
+  })
+  let said = ''
+  for (const stream of [lines.stdout, lines.stderr]) stream.on('data', (some) => (said += some))
+  const flaps = ({ code }) => code === 'peer-flaps'
+  const seen = (await member.event('warning', flaps)).data
+  assert.match(seen.message, new RegExp(`^${nodeId} .*a copy of its home`))
+  const own = (await first.event('warning', flaps)).data
+  assert.match(own.hint, /a copy of this home/)
+  await until(() => said.includes('is lost again and again'), 'the warning of the copy')
+  const turns = () => said.match(/^[+-] /gm).length
+  const before = turns()
+  const losses = () => member.events.filter(({ data }) => data.state === 'disconnected').length
+  const enough = losses() + 4
+  await until(() => losses() >= enough, 'more turns')
+  assert.equal(turns(), before, said)
+  assert.equal(member.events.filter(({ data }) => flaps(data)).length, 1)
+  lines.kill('SIGTERM')
+  await first.stop()
+  await member.stop()
 })
 
 test('a node whose members are all away says so', async () => {

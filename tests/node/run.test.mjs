@@ -72,6 +72,7 @@ test('two members train together what neither could alone; anybody can verify it
   const watching = run(['run', 'watch', 'digits', '--home', founder.home, '--json'], {
     cwd: founder.home,
   })
+  const reading = run(['run', 'watch', 'digits', '--home', founder.home], { cwd: founder.home })
   await until(async () => (await member.data('run', 'list')).length === 1, 'the run arrives')
   const args = ['--data', files.high, '--test', files.test]
   const joined = await member.data('run', 'join', 'digits', ...args)
@@ -93,22 +94,102 @@ test('two members train together what neither could alone; anybody can verify it
   assert.equal(scores.at(-1).data.round, ROUNDS)
   assert.ok(scores.at(-1).data.accuracy > 0.8, `together ${scores.at(-1).data.accuracy}`)
 
+  const closed = lines.filter(({ event }) => event === 'course').map(({ data }) => data)
+  assert.deepEqual(
+    closed.map(({ round }) => round),
+    rounds,
+  )
+  assert.ok(closed.every(({ updates }) => updates.filter(({ taken }) => taken).length === 2))
+  assert.equal(lines.findLast(({ event }) => event === 'members').data.members.length, 2)
+  const told = (await reading).stdout
+  const line =
+    /^run digits: round \d\/6, 2 of 2 updates, 19\.3 KB and [\d.]+ KB signed, result of \w{10}$/gm
+  assert.equal(told.match(line)?.length, ROUNDS, told)
+  assert.match(told, /^run digits: round 6, accuracy [\d.]+ %, loss [\d.]+ on \d+ rows$/m)
+  assert.match(
+    told,
+    /\nmember +rows +sent +taken +share +now\n(.+ 6 +6 +[\d.]+ % +with the others\n){2}/,
+  )
+
   const [view] = await founder.data('run', 'list')
   assert.equal(view.state, 'finished')
   assert.equal(view.members.length, 2)
   await until(async () => (await member.data('run', 'list'))[0].state === 'finished', 'both finish')
 
+  member.ready ??= (await member.event('ready')).data
+  await courseIs(view)
+
   const car = join(member.home, 'run.car')
   await member.data('run', 'export', 'digits', '--output', car)
+  const whole = readFileSync(car)
+  const exporting = ['run', 'export', 'digits', '--output', car, '--home', member.home]
+  const again = await json(exporting, { cwd: member.home })
+  assert.deepEqual([again.code, again.error.code], [1, 'exists'])
+  assert.match(again.error.hint, /--force/)
+  writeFileSync(car, 'something else')
+  await data([...exporting, '--force'], { cwd: member.home })
+  assert.deepEqual(readFileSync(car), whole)
   const report = await data(['verify', car], { cwd: member.home })
   assert.deepEqual(report, {
     ok: true,
     rounds: ROUNDS,
     updates: 2 * ROUNDS,
     aggregation: null,
+    trustedRows: 0,
     weightsCid: view.weightsCid,
     firstMismatch: null,
   })
+})
+
+test('updates are trained again from their rows, and those of flipped labels are found', async () => {
+  const at = { cwd: founder.home }
+  const again = (car, rows, ...more) => ['verify', car, '--retrain', '--data', rows, ...more]
+  const car = join(member.home, 'run.car')
+  const own = await data(again(car, files.low), at)
+  assert.deepEqual([own.ok, own.rounds, own.retrained.equal], [true, ROUNDS, ROUNDS])
+  assert.deepEqual([own.retrained.skipped, own.retrained.differing], [0, []])
+  const other = await data(again(car, files.high), at)
+  assert.equal(other.retrained.equal, ROUNDS)
+  assert.notEqual(other.retrained.member, own.retrained.member)
+
+  // The member trains on 9 - digit, and says that its rows are those of the file.
+  const flipped = join(member.home, 'flipped.csv')
+  const lines = readFileSync(files.high, 'utf8').trim().split('\n')
+  const flip = (line) => `${line.slice(0, -1)}${9 - Number(line.at(-1))}`
+  writeFileSync(flipped, `${lines.map(flip).join('\n')}\n`)
+  const shape = ['--layers', '64,8,10', '--range', '0,16', '--rounds', '3', '--epochs', '1']
+  const more = ['--classes', '0,1,2,3,4,5,6,7,8,9', '--compression', 'int4', '--keep', '10']
+  await founder.data('run', 'start', 'liar', '--data', files.low, ...shape, ...more)
+  await member.data('run', 'join', 'liar', '--data', flipped)
+  const finished = async () =>
+    (await founder.data('run', 'list')).find(({ name }) => name === 'liar').state === 'finished'
+  await until(finished, 'it finishes')
+  const lied = join(founder.home, 'liar.car')
+  await founder.data('run', 'export', 'liar', '--output', lied)
+  assert.equal((await data(again(lied, files.low), at)).retrained.equal, 3)
+  const liar = other.retrained.member
+  const found = await json(again(lied, files.high, '--member', liar.slice(0, 12)), at)
+  assert.deepEqual([found.code, found.error.code], [1, 'retraining-differs'])
+  assert.match(found.error.message, /3 of 3 updates of .* from round 1 on/)
+  const rounds = found.data.retrained.differing.map(({ round, verdict }) => [round, verdict])
+  assert.deepEqual(
+    rounds,
+    [1, 2, 3].map((round) => [round, 'differs']),
+  )
+  // The control: its updates do come from the rows that it really had.
+  assert.equal((await data(again(lied, flipped), at)).retrained.member, liar)
+
+  const refused = async (args, code, about) => {
+    const answer = await json(args, at)
+    assert.equal(answer.error.code, code, JSON.stringify(answer.error))
+    assert.match(answer.error.message, about)
+  }
+  await refused(again(lied, files.high), 'retraining-differs', /no member began/)
+  await refused(['verify', lied, '--retrain'], 'usage', /needs rows/)
+  await refused(['verify', lied, '--data', files.low], 'usage', /for training again/)
+  await refused(again(lied, files.low, '--member', 'zz'), 'retrain-member', /no member "zz"/)
+  await refused(again(lied, files.test, '--member', liar), 'retraining-differs', /3 of 3/)
+  await refused(again(lied, 'none.csv'), 'no-such-file', /none.csv/)
 })
 
 test('any changed byte of an export is found and its place is named', async () => {
@@ -185,6 +266,48 @@ test('what cannot work is refused with a reason', async () => {
   assert.equal(readdirSync(founder.home).filter((name) => name.endsWith('.tmp')).length, 0)
 })
 
+/** The course of the finished run, as the history has it and by other eyes. */
+async function courseIs({ weightsCid }) {
+  const course = async (node, more) => node.api('run.training', { run: 'digits', ...more })
+  const whole = await course(founder)
+  const rounds = Array.from({ length: ROUNDS }, (_, at) => at + 1)
+  assert.deepEqual(
+    whole.course.map(({ round }) => round),
+    rounds,
+  )
+  assert.equal(whole.course.at(-1).result.weightsCid, weightsCid)
+  // 64-32-10 in single precision.
+  const bytes = 4 * (64 * 32 + 32 + 32 * 10 + 10)
+  const log = await founder.data('dag', 'log', '--limit', '1000')
+  for (const { updates, bytes: sent, missing, result, proposals } of whole.course) {
+    assert.deepEqual([updates.length, missing], [2, []])
+    assert.ok(updates.every(({ taken, bytes: one }) => taken && one === bytes))
+    assert.equal(sent.updates, 2 * bytes)
+    const entry = log.find(({ id }) => id === result.id)
+    assert.deepEqual([entry.author, entry.kinds.includes('aggregate')], [result.author, true])
+    assert.ok(proposals >= 1)
+  }
+  const kinds = log.flatMap((entry) => entry.kinds)
+  assert.equal(kinds.filter((kind) => kind === 'update').length, 2 * ROUNDS)
+  const shares = whole.members.map(({ share }) => share)
+  assert.ok(Math.abs(shares.reduce((a, b) => a + b) - 1) < 1e-9, `${shares}`)
+  const all = whole.members.reduce((sum, { samples }) => sum + samples, 0)
+  for (const { samples, share, sent, taken, lastRound } of whole.members) {
+    assert.ok(Math.abs(share - samples / all) < 1e-9)
+    assert.deepEqual([sent, taken, lastRound], [ROUNDS, ROUNDS, ROUNDS])
+  }
+  // The other member has the same history, and scores of its own.
+  const bare = ({ course }) => course.map(({ score, bytes, proposals, ...round }) => round.result)
+  assert.deepEqual(bare(await course(member)), bare(whole))
+  const scored = [...(await course(founder)).course, ...(await course(member)).course]
+  assert.ok(scored.some(({ score }) => score !== null && score.accuracy > 0.8))
+  assert.deepEqual(
+    (await course(founder, { from: ROUNDS })).course.map(({ round }) => round),
+    [ROUNDS],
+  )
+  await assert.rejects(course(founder, { run: 'none' }), /no-such-run/)
+}
+
 test('a run has the rule it was started with, and verify goes by it', async () => {
   const at = { cwd: founder.home }
   const shape = ['--layers', '64,8,10', '--range', '0,16', '--rounds', '2', '--epochs', '1']
@@ -205,7 +328,7 @@ test('a run has the rule it was started with, and verify goes by it', async () =
     assert.deepEqual([refused.ok, refused.error.code], [false, 'usage'], options.join(' '))
     assert.match(refused.error.message, about)
   }
-  const own = { rule: 'centered-clipping', byzantine: 0, radius: 1.5 }
+  const own = { rule: 'centered-clipping', byzantine: 0, radius: 1.5, mixing: false }
   const given = ['--rule', own.rule, '--byzantine', '0', '--radius', '1.5']
   const sent = ['--compression', 'int4', '--keep', '10', '--server-momentum', '0.5']
   const started = await founder.data(...begin, ...given, ...sent)
@@ -228,14 +351,92 @@ test('a run has the rule it was started with, and verify goes by it', async () =
   const auto = ['run', 'start', 'four', '--data', files.low, ...shape, ...classes]
   const { aggregation, compression } = await founder.data(...auto, '--min-updates', '4')
   assert.equal(compression, null)
-  assert.deepEqual(aggregation, { rule: 'centered-clipping', byzantine: 1, radius: 0 })
+  const expected = { rule: 'centered-clipping', byzantine: 1, radius: 0, mixing: false }
+  assert.deepEqual(aggregation, expected)
+})
+
+test('a run goes by trusted rows, which are in its history', async () => {
+  const at = { cwd: founder.home }
+  const shape = ['--layers', '64,8,10', '--range', '0,16', '--rounds', '3', '--epochs', '1']
+  const classes = ['--classes', '0,1,2,3,4,5,6,7,8,9', '--deadline', '2']
+  const begin = ['run', 'start', 'trusting', '--data', files.low, ...shape, ...classes]
+  const trusted = join(founder.home, 'trusted.csv')
+  const lines = readFileSync(files.test, 'utf8').trim().split('\n')
+  writeFileSync(trusted, `${lines.slice(0, 100).join('\n')}\n`)
+  const narrow = join(founder.home, 'narrow.csv')
+  writeFileSync(narrow, '1,2,3\n4,5,6\n')
+  for (const [options, code] of [
+    [['--rule', 'fltrust'], 'usage'],
+    [['--rule', 'median', '--reference', trusted], 'usage'],
+    [['--mixing', '--reference', trusted], 'usage'],
+    [['--reference', 'none.csv'], 'no-such-file'],
+    // 260 bytes each: they do not fit into the first vertex.
+    [['--reference', files.test], 'run-reference'],
+    [['--reference', narrow], 'rows-do-not-fit'],
+  ]) {
+    const refused = await json([...begin, ...options, '--home', founder.home], at)
+    assert.deepEqual([refused.ok, refused.error.code], [false, code], refused.error.message)
+  }
+  const sent = ['--worker-momentum', '0.5', '--rule', 'fltrust', '--reference', trusted]
+  const started = await founder.data(...begin, ...sent)
+  assert.deepEqual([started.aggregation, started.trustedRows], [null, 100])
+  assert.equal(started.workerMomentum, 0.5)
+  const trusting = async (node) =>
+    (await node.data('run', 'list')).find(({ name }) => name === 'trusting')
+  await until(async () => (await trusting(member)) !== undefined, 'the run arrives')
+  await member.data('run', 'join', 'trusting', '--data', files.high)
+  await until(async () => (await trusting(founder)).state === 'finished', 'it finishes')
+  const shown = await run(['run', 'list', '--home', founder.home], at)
+  assert.match(shown.stdout, /trusting .* fltrust, 100 rows/)
+  const car = join(founder.home, 'trusting.car')
+  await founder.data('run', 'export', 'trusting', '--output', car)
+  const report = await data(['verify', car, '--retrain', '--data', files.low], at)
+  assert.deepEqual([report.rounds, report.trustedRows, report.retrained.equal], [3, 100, 3])
+  // The rule with mixing is one of the history, too.
+  const mixed = ['run', 'start', 'mixed', '--data', files.low, ...shape, ...classes, '--mixing']
+  const { aggregation } = await founder.data(...mixed)
+  const expected = { rule: 'trimmed-mean', byzantine: 1, radius: 0, mixing: true }
+  assert.deepEqual(aggregation, expected)
+})
+
+test('a run with noise says what it tells, and nobody trains its updates again', async () => {
+  const at = { cwd: founder.home }
+  const shape = ['--layers', '64,8,10', '--range', '0,16', '--rounds', '2', '--epochs', '1']
+  const classes = ['--classes', '0,1,2,3,4,5,6,7,8,9', '--deadline', '2']
+  const begin = ['run', 'start', 'hidden', '--data', files.low, ...shape, ...classes]
+  for (const options of [
+    ['--noise', '1'],
+    ['--clip', '1'],
+    ['--delta', '0.001'],
+  ]) {
+    const refused = await json([...begin, ...options, '--home', founder.home], at)
+    assert.deepEqual([refused.ok, refused.error.code], [false, 'usage'], options.join(' '))
+  }
+  const { privacy } = await founder.data(...begin, '--noise', '2', '--clip', '1')
+  assert.deepEqual([privacy.clip, privacy.noise, privacy.spent], [1, 2, 0])
+  // Two updates with noise of the sensitivity, which is twice the length, by dp-accounting.
+  assert.ok(Math.abs(privacy.epsilon - 7.077) < 0.001, `epsilon ${privacy.epsilon}`)
+  const hidden = async (node) =>
+    (await node.data('run', 'list')).find(({ name }) => name === 'hidden')
+  await until(async () => (await hidden(member)) !== undefined, 'the run arrives')
+  await member.data('run', 'join', 'hidden', '--data', files.high)
+  await until(async () => (await hidden(founder)).state === 'finished', 'it finishes')
+  const { spent, epsilon } = (await hidden(founder)).privacy
+  assert.ok(spent >= epsilon, `${spent} of ${epsilon}`)
+  const shown = await run(['run', 'list', '--home', founder.home], at)
+  assert.match(shown.stdout, /hidden .* 7.08 of 7.08 /)
+  const car = join(founder.home, 'hidden.car')
+  await founder.data('run', 'export', 'hidden', '--output', car)
+  assert.equal((await data(['verify', car], at)).rounds, 2)
+  const again = await json(['verify', car, '--retrain', '--data', files.low], at)
+  assert.equal(again.error.code, 'retrain-noise')
 })
 
 test('a member that comes back takes part again', async () => {
   const shape = ['--layers', '64,16,10', '--range', '0,16', '--rounds', '400', '--deadline', '2']
   const classes = ['--classes', '0,1,2,3,4,5,6,7,8,9', '--min-updates', '2', '--epochs', '1']
   await founder.data('run', 'start', 'long', '--data', files.low, ...shape, ...classes)
-  await until(async () => (await member.data('run', 'list')).length === 4, 'the run arrives')
+  await until(async () => (await member.data('run', 'list')).length === 8, 'the run arrives')
   await member.data('run', 'join', 'long', '--data', files.high)
   const round = async (node) =>
     (await node.data('run', 'list')).find(({ name }) => name === 'long').round

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { data, json, scratch, TestNode, until } from './cli.mjs'
+import { data, json, scratch, start, TestNode, until } from './cli.mjs'
 
 const MEMBERS = 4
 /** Whatever takes longer than this is stuck. */
@@ -70,10 +70,14 @@ test('processes pay, take names and agree, whoever is killed', { timeout: 600_00
   await agree([86.5, 113.5, 100, 100, 100])
 
   // What cannot be done is refused before anything is written.
-  const { vertices } = await nodes[2].api('status')
+  const ledger = async () => (await nodes[2].data('dag', 'stats')).kinds.ledger
+  const written = await ledger()
   const refused = async (code, ...words) => {
-    const { error } = await json([...words, '--home', homes[2].home])
+    const { code: exit, error } = await json([...words, '--home', homes[2].home])
     assert.equal(error?.code, code, words.join(' '))
+    // What no moment makes right is a mistake in the words (2); what others decide is not.
+    const isOfWords = !['overdraft', 'name-free', 'name-taken'].includes(code)
+    assert.equal(exit, isOfWords ? 2 : 1, words.join(' '))
   }
   await refused('overdraft', 'wallet', 'transfer', ids[0], '100.000001')
   await refused('payment-to-oneself', 'wallet', 'transfer', ids[2], '1')
@@ -81,7 +85,8 @@ test('processes pay, take names and agree, whoever is killed', { timeout: 600_00
   await refused('bad-node-id', 'wallet', 'transfer', 'nobody', '1')
   await refused('name-invalid', 'name', 'register', 'No Name')
   await refused('name-free', 'name', 'renew', 'mesh')
-  assert.equal((await nodes[2].api('status')).vertices, vertices)
+  await refused('usage', 'name', 'register', 'mesh', '--address', '/dns/a.org/tcp/99999')
+  assert.equal(await ledger(), written)
 
   // Killed between commitment and registration.
   const register = nodes[3].api('name.register', { name: 'mesh' }).catch(() => 'killed')
@@ -108,8 +113,54 @@ test('processes pay, take names and agree, whoever is killed', { timeout: 600_00
   const [first, second] = await settledEverywhere(nodes, ids)
   console.log(`of a double spend: ${first - 86.5} to one payee, ${second - 113.5} to the other`)
   for (const node of paying) await node.kill()
+  await endedIsNotPaid(nodes[0], ids[MEMBERS])
+  await pendingIsListed(nodes, homes, ids)
   for (const node of nodes) await node.stop()
 })
+
+/** Nobody can spend what an identity is paid that signed two vertices in one place. */
+async function endedIsNotPaid(payer, ended) {
+  const pay = (...more) => {
+    const args = ['wallet', 'transfer', ended, '0.5', '--home', payer.home, ...more]
+    return json(args, { cwd: payer.home })
+  }
+  const { available } = await payer.api('wallet.balance')
+  const refused = await pay()
+  assert.deepEqual([refused.code, refused.error.code], [6, 'payee-ended'])
+  assert.match(refused.error.hint, /--force/)
+  assert.equal((await payer.api('wallet.balance')).available, available)
+  const forced = await pay('--force')
+  assert.equal(forced.data.state, 'final')
+}
+
+/** Who does not wait for the end of a payment finds it in a list, also after a restart. */
+async function pendingIsListed(nodes, homes, ids) {
+  assert.deepEqual(await nodes[0].data('wallet', 'pending'), [])
+  // Two of four are no quorum.
+  await nodes[2].stop()
+  await nodes[3].stop()
+  const command = ['wallet', 'transfer', ids[1], '0.25', '--memo', 'later', '--json']
+  const paying = start([...command, '--home', nodes[0].home], { cwd: nodes[0].home })
+  let said = ''
+  paying.stdout.on('data', (some) => (said += some))
+  const [one] = await until(async () => {
+    const pending = await nodes[0].api('wallet.pending')
+    return pending.length > 0 && pending
+  }, 'the payment')
+  paying.kill('SIGINT')
+  await new Promise((resolve) => paying.once('close', resolve))
+  assert.match(JSON.parse(said).error.hint, /wallet pending/)
+  const { kind, to, microCredits, memo } = one
+  assert.deepEqual([kind, to, microCredits, memo], ['transfer', ids[1], CREDIT / 4, 'later'])
+  await nodes[0].stop()
+  nodes[0] = await TestNode.start(homes[0].home)
+  assert.deepEqual(await nodes[0].data('wallet', 'pending'), [one])
+  for (const at of [2, 3]) nodes[at] = await TestNode.start(homes[at].home)
+  const none = async () => (await nodes[0].api('wallet.pending')).length === 0
+  await until(none, 'that it is final', TIMEOUT_MS)
+  const paid = await nodes[0].data('wallet', 'history')
+  assert.ok(paid.some(({ item }) => item === one.item))
+}
 
 /** Credits set aside: one hold is released by its arbiter, one refunded by its payee. */
 async function holdsEnd([payer, payee, arbiter, stranger], ids) {

@@ -1,6 +1,6 @@
 /** `dag verify`: hashes, signatures and rules of the whole history once more. */
 import type { Context } from '../context.js'
-import { SynapticError } from '../errors.js'
+import { HISTORY_LOST_HINT, SynapticError } from '../errors.js'
 import { Progress } from '../progress.js'
 import type { DagFault } from '../wasm.js'
 import { withHistory } from './dag-open.js'
@@ -35,14 +35,34 @@ export async function run(context: Context): Promise<number> {
   })
 }
 
+/** The core's name for a vertex that cannot be placed, as others that it follows are not there. */
+const UNPLACED = 'store-damaged'
+
 function failure(faults: readonly DagFault[]): SynapticError {
-  const lines = faults
+  const wrong = faults.filter(({ code }) => code !== UNPLACED)
+  const following = faults.length - wrong.length
+  const lines = wrong
     .slice(0, FAULTS_SHOWN_MAX)
     .map(({ id, code, message }) => `  ${id ?? 'a record'}: ${message} (${code})`)
-  if (faults.length > FAULTS_SHOWN_MAX) lines.push(`  and ${faults.length - FAULTS_SHOWN_MAX} more`)
+  if (wrong.length > FAULTS_SHOWN_MAX) lines.push(`  and ${wrong.length - FAULTS_SHOWN_MAX} more`)
   return new SynapticError(
     'verification-failed',
-    [`${faults.length} vertices are not what they must be`, ...lines].join('\n'),
-    'other members have them: join the network again from an empty home',
+    [headline(wrong.length, following), ...lines].join('\n'),
+    HISTORY_LOST_HINT,
   )
+}
+
+/** What is wrong, apart from what is whole and only follows something that is not there. */
+function headline(wrong: number, following: number): string {
+  const many = (count: number, one: string, more: string): string =>
+    `${count} ${count === 1 ? one : more}`
+  const parts = [
+    ...(wrong > 0
+      ? [many(wrong, 'record is not what it must be', 'records are not what they must be')]
+      : []),
+    ...(following > 0
+      ? [`${many(following, 'vertex follows', 'vertices follow')} others that are not there`]
+      : []),
+  ]
+  return parts.join('; ')
 }

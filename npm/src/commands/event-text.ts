@@ -13,7 +13,7 @@ export function eventText(event: NodeEvent, paint: Paint): string | undefined {
     case 'round':
       return `run ${event.name}: round ${event.round}/${event.rounds}, ${event.updates} updates`
     case 'evaluated':
-      return `run ${event.name}: round ${event.round}, ${scoreText(event)} on ${event.rows} rows`
+      return `run ${event.name}: round ${event.round}, ${bothScores(event)} on ${event.rows} rows`
     case 'finalised':
       return `final: ${event.kind} ${event.item}`
     case 'epoch':
@@ -27,6 +27,11 @@ export function eventText(event: NodeEvent, paint: Paint): string | undefined {
     default:
       return undefined
   }
+}
+
+function bothScores(score: { accuracy: number | null; loss: number }): string {
+  if (score.accuracy === null) return scoreText(score)
+  return `${scoreText(score)}, loss ${score.loss.toFixed(4)}`
 }
 
 /** Accuracy where there is one, else the loss. */

@@ -2,12 +2,13 @@
 import * as path from 'node:path'
 import { ControlClient } from '../client.js'
 import type { Context } from '../context.js'
-import { writeAtomic } from '../files.js'
+import { checkAbsent, writeAtomic } from '../files.js'
 import { bytesText } from '../output.js'
 
 /** Options of `finality prove`. */
 export interface ProveOptions {
   readonly output: string
+  readonly force?: boolean
 }
 
 /** Writes a proof. */
@@ -17,7 +18,9 @@ export async function run(
   item: string,
 ): Promise<void> {
   const file = path.resolve(around.cwd, options.output)
-  const proof = await ControlClient.connect(home).bytes('finality.prove', { item })
+  const client = ControlClient.connect(home)
+  if (options.force !== true) checkAbsent(file)
+  const proof = await client.bytes('finality.prove', { item })
   writeAtomic(file, proof)
   output.result(
     { file, bytes: proof.length },

@@ -20,9 +20,13 @@ export async function run({ home, output }: Context, _: object, item: string): P
 export function itemText({ state, height }: Pick<ItemView, 'state' | 'height'>): string {
   switch (state) {
     case 'final':
-      return height === null ? 'final; no checkpoint holds it yet' : `final, checkpoint ${height}`
+      return height === null
+        ? 'final; no checkpoint that is remembered here holds it'
+        : `final, checkpoint ${height}`
     case 'rejected':
       return 'lost to another item, for good'
+    case 'forgotten':
+      return 'decided long ago; this node does not remember for which item'
     case 'pending':
       return 'waits for a decision'
     default:

@@ -11,7 +11,7 @@ import { forHome, genesisFile, type Home, homeAt, PROJECT_DIRECTORY, userHome } 
 import { createIdentity, hasIdentity, knownNetworks, readIdentity } from '../identity.js'
 import { decodeJoinLink, type JoinLink } from '../link.js'
 import { Lock } from '../lock.js'
-import { type Paint, toJson } from '../output.js'
+import { type Paint, shortId, toJson } from '../output.js'
 import { type CommitteeMember, type ConsensusEngine, loadMesh, type MeshModule } from '../wasm.js'
 
 /** Options of `init`. */
@@ -36,9 +36,16 @@ export async function run(context: Context, options: InitOptions): Promise<void>
   const home = homeToMake(context, options)
   const mesh = await loadMesh()
   const made = initialise(mesh, home, context, options)
+  if (made.left !== null) context.output.note(leftText(made.left))
   context.output.result({ home: home.directory, ...made }, (paint) =>
     [madeText(home, made, paint), ...(options.committee === undefined ? [] : [FOUNDED])].join('\n'),
   )
+}
+
+/** What it means that a home has left a network. */
+export function leftText({ network, finality }: LeftNetwork): string {
+  const stays = finality ? ': so do the credits and names of this node there, out of reach' : ''
+  return `this home was in network ${shortId(network)}, whose history stays in it${stays}; \`synaptic-mesh init --force --network ${network}\` goes back`
 }
 
 const FOUNDED =
@@ -77,6 +84,15 @@ export interface Initialised {
   readonly created: string[]
   /** Settings that had another value before. */
   readonly changed: string[]
+  /** The network with a history here that the home has left; null if it has left none. */
+  readonly left: LeftNetwork | null
+}
+
+/** A network that a home belonged to. */
+export interface LeftNetwork {
+  readonly network: string
+  /** Whether it has credits and names: they stay in it. */
+  readonly finality: boolean
 }
 
 /** Makes identity and settings of a home, as far as they are missing. */
@@ -139,7 +155,13 @@ function fill(
   if (isNew) created.push(home.configFile)
   created.push(...ignoreInGit(home))
   const changed = isNew ? [] : changedKeys(before, readConfigFile(home.configFile))
-  return { nodeId, network, created, changed }
+  return { nodeId, network, created, changed, left: leftBy(home, before.network, network) }
+}
+
+function leftBy(home: Home, before: unknown, now: string): LeftNetwork | null {
+  if (typeof before !== 'string' || before === now) return null
+  if (!knownNetworks(home).includes(before)) return null
+  return { network: before, finality: exists(genesisFile(home, before)) }
 }
 
 function requireOneNetwork(options: InitOptions): void {

@@ -4,7 +4,7 @@ import { ControlClient } from '../client.js'
 import { CONFIG_BYTES_MAX, Config, updateConfigFile } from '../config.js'
 import type { Context } from '../context.js'
 import { exists, readBounded, writeAtomic } from '../files.js'
-import { type Home, networkDirectory } from '../home.js'
+import { genesisFile, type Home, networkDirectory } from '../home.js'
 import { forgetHistory, hasIdentity } from '../identity.js'
 import { decodeJoinLink, type JoinLink } from '../link.js'
 import { lockOwner } from '../lock.js'
@@ -12,7 +12,7 @@ import { shortId } from '../output.js'
 import { patiently } from '../progress.js'
 import type { PeerView } from '../wasm.js'
 import { loadMesh } from '../wasm.js'
-import { initialise } from './init.js'
+import { initialise, leftText } from './init.js'
 import { CALLING, runNode, type StartOptions } from './start.js'
 
 interface Joined {
@@ -65,9 +65,7 @@ async function prepareHome(context: Context, target: JoinLink, link: string): Pr
   }
   const own = Config.load(home, around).get('network')
   if (own === target.network) return () => undefined
-  context.output.note(
-    `this home was in network ${shortId(own)}, whose history stays in it; now it joins ${shortId(target.network)}`,
-  )
+  context.output.note(leftText({ network: own, finality: exists(genesisFile(home, own)) }))
   const settings = keep(home.configFile)
   updateConfigFile(home.configFile, {
     network: target.network,

@@ -40,11 +40,15 @@ export function peersTable(peers: readonly PeerView[]): string {
 function away(unreached: readonly AddressView[]): string {
   return unreached
     .map(({ address, failures, reason, nextMs, dialling }) => {
+      if (reason.endsWith(' is banned')) return `${address}\n    ${reason}`
       const next = dialling
         ? 'being called'
         : `next call in ${Math.ceil(nextMs / 1_000)} s at least`
-      if (failures === 0) return `${address}\n    ${dialling ? next : 'not called'}`
+      if (failures === 0 && reason === '') {
+        return `${address}\n    ${dialling ? next : `not called yet; ${next}`}`
+      }
       const why = reason === '' ? 'no answer' : reason
+      if (failures === 0) return `${address}\n    ${why} (${next})`
       return `${address}\n    ${why} (${failures}x; ${next})`
     })
     .join('\n')

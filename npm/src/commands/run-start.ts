@@ -4,6 +4,7 @@ import { aggregationText, type RuleChoice } from '../aggregation.js'
 import { ControlClient } from '../client.js'
 import { type CompressionChoice, compressionText } from '../compression.js'
 import type { Context } from '../context.js'
+import { privacyText } from '../privacy.js'
 import type { Score } from '../training/protocol.js'
 import type { Activation, RunView, Task } from '../wasm.js'
 import { scoreText } from './event-text.js'
@@ -30,13 +31,19 @@ export interface RunStartOptions extends RowsOptions {
   readonly lr: number
   readonly momentum: number
   readonly serverMomentum: number
+  readonly workerMomentum: number
   readonly quorum?: number
   readonly minUpdates?: number
   readonly rule?: RuleChoice
   readonly byzantine?: number
   readonly radius?: number
+  readonly mixing?: boolean
+  readonly reference?: string
   readonly compression?: CompressionChoice
   readonly keep?: number
+  readonly noise?: number
+  readonly clip?: number
+  readonly delta?: number
   readonly deadline: number
   readonly seed?: bigint
 }
@@ -56,13 +63,22 @@ export async function run(context: Context, options: RunStartOptions, name: stri
     ...{ name, layers, activation, task, classes, range, rounds, epochs, batch, momentum },
     learningRate: options.lr,
     serverMomentum: options.serverMomentum,
+    workerMomentum: options.workerMomentum,
     quorum: options.quorum,
     updatesMin: options.minUpdates,
     rule: options.rule,
     byzantine: options.byzantine,
     radius: options.radius,
+    mixing: options.mixing,
+    reference:
+      options.reference === undefined
+        ? undefined
+        : path.resolve(context.around.cwd, options.reference),
     compression: options.compression,
     keep: options.keep,
+    noise: options.noise,
+    clip: options.clip,
+    delta: options.delta,
     deadlineMs: Math.round(options.deadline * 1_000),
     seed: (options.seed ?? 1n).toString(),
   }
@@ -73,8 +89,9 @@ export async function run(context: Context, options: RunStartOptions, name: stri
     [
       `started run ${paint('bold', name)} with ${joined.samples} rows of yours`,
       ...aloneLines(joined),
-      `updates become one by: ${aggregationText(joined.aggregation)}`,
+      `updates become one by: ${aggregationText(joined.aggregation, joined.trustedRows)}`,
       `updates are sent:      ${compressionText(joined.compression)}`,
+      `rows in updates are:   ${privacyText(joined.privacy)}`,
       `others take part with: ${paint('cyan', `synaptic-mesh run join ${name} --data their.csv`)}`,
       `watch it with:         ${paint('cyan', `synaptic-mesh run watch ${name}`)}`,
     ].join('\n'),

@@ -4,12 +4,13 @@ import * as path from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { Config } from '../config.js'
 import { aborted, type Context } from '../context.js'
-import { exitCodeOf, SynapticError, toSynapticError } from '../errors.js'
+import { exitCodeOf, type Problem, SynapticError, toSynapticError } from '../errors.js'
 import { makePrivateDirectory, SECRET_MODE, writeAtomic } from '../files.js'
 import { notInitialised } from '../home.js'
 import { controlTarget } from '../host/commands.js'
 import { ControlServer, type ControlTarget } from '../host/control.js'
 import { Dashboard } from '../host/dashboard.js'
+import { Flapping } from '../host/flapping.js'
 import { meet } from '../host/meet.js'
 import { isLoopback } from '../host/sockets.js'
 import { hasIdentity } from '../identity.js'
@@ -162,6 +163,7 @@ async function serve(
   try {
     node.serveAt(control.url)
     announce(context, node, control)
+    for (const problem of node.mended) warn(context, problem)
     void node.resumeRuns()
     outlet.isVital = false
     const told = tell(context, events)
@@ -233,12 +235,21 @@ function announce({ output }: Context, node: Node, control: ControlServer): void
 
 /** Prints events until there are no more. */
 async function tell({ output }: Context, events: AsyncIterable<NodeEvent>): Promise<void> {
+  const flapping = new Flapping()
   for await (const event of events) {
     const { type, ...data } = event
     if (type === 'ready') continue
-    if (type === 'warning' && !output.json) output.warn(event.message, event.hint)
+    flapping.observe(event)
+    // Programs get every event; who reads lines has been warned.
+    if (event.type === 'peer' && !output.json && flapping.isFlapping(event.id)) continue
+    if (event.type === 'warning') warn({ output }, event)
     else output.event(type, data, (paint) => eventText(event, paint))
   }
+}
+
+function warn({ output }: Pick<Context, 'output'>, { code, message, hint }: Problem): void {
+  if (output.json) output.event('warning', { code, message, hint })
+  else output.warn(message, hint)
 }
 
 async function saysWhatIsKept({ output }: Context, node: Node): Promise<void> {

@@ -3,11 +3,15 @@ import { aggregationText } from '../aggregation.js'
 import { ControlClient } from '../client.js'
 import { Config } from '../config.js'
 import type { Context } from '../context.js'
-import { networkDirectory, notInitialised } from '../home.js'
-import { glimpse } from '../host/store.js'
-import { hasIdentity, readIdentity } from '../identity.js'
+import { type Problem, toSynapticError } from '../errors.js'
+import { exists } from '../files.js'
+import { forHome, genesisFile, type Home, networkDirectory, notInitialised } from '../home.js'
+import { glimpse, type StoreGlimpse } from '../host/store.js'
+import { hasIdentity, readIdentity, requireHistory } from '../identity.js'
 import { type NodeStatus, REMEMBERED_RUNS } from '../node.js'
+import { REMEMBERED_GENESIS } from '../open-home.js'
 import { bytesText, columns, type Paint, shortId } from '../output.js'
+import { spentText } from '../privacy.js'
 import { shortRunId } from '../run-name.js'
 import { loadMesh, type RunView } from '../wasm.js'
 import { stateText } from './finality-status.js'
@@ -20,6 +24,8 @@ export type StatusData = Omit<
   Partial<Pick<NodeStatus, 'addresses' | 'banned' | 'join' | 'counters' | 'finality'>> & {
     readonly running: boolean
     readonly dashboard?: string
+    /** What the next start will say; absent while a node is running. */
+    readonly problems?: readonly Problem[]
   }
 
 /** Prints the status. */
@@ -30,6 +36,8 @@ export async function run(context: Context): Promise<void> {
   const data =
     client === undefined ? await asleep(context) : await client.call<StatusData>('status')
   output.result(data, (paint) => statusText(data, paint))
+  if (output.json) return
+  for (const { message, hint } of data.problems ?? []) output.warn(message, forHome(hint, home))
 }
 
 /** The status without a node, read from the disk. */
@@ -37,7 +45,8 @@ async function asleep({ home, around }: Context): Promise<StatusData> {
   const config = Config.load(home, around)
   const { nodeId } = readIdentity(await loadMesh(), home)
   const network = config.get('network')
-  const store = glimpse(networkDirectory(home, network))
+  const lost = lostHistory(home, network)
+  const store = lost === undefined ? glimpse(networkDirectory(home, network)) : undefined
   const runs = JSON.parse(store?.recall(REMEMBERED_RUNS) ?? '[]') as RunView[]
   return {
     running: false,
@@ -53,7 +62,34 @@ async function asleep({ home, around }: Context): Promise<StatusData> {
       path: store?.file ?? null,
       bytes: store?.bytes ?? 0,
     },
+    problems: [
+      ...(lost === undefined ? [] : [lost]),
+      ...(store === undefined ? [] : lostGenesis(home, network, store)),
+    ],
   }
+}
+
+/** Why the history of a home is not there although it had one. */
+function lostHistory(home: Home, network: string): Problem | undefined {
+  try {
+    requireHistory(home, network, networkDirectory(home, network))
+    return undefined
+  } catch (thrown) {
+    return toSynapticError(thrown).toProblem()
+  }
+}
+
+/** What the network began with is gone, and is made again at the next start. */
+function lostGenesis(home: Home, network: string, store: StoreGlimpse): Problem[] {
+  const file = genesisFile(home, network)
+  if (exists(file) || store.recall(REMEMBERED_GENESIS) === undefined) return []
+  return [
+    {
+      code: 'genesis-lost',
+      message: `${file} is gone`,
+      hint: '`synaptic-mesh start` makes it again from the history',
+    },
+  ]
 }
 
 function statusText(data: StatusData, paint: Paint): string {
@@ -93,8 +129,12 @@ export function runsText(runs: readonly RunView[]): string {
     state,
     `${round}/${rounds}`,
     String(of.members.length),
-    aggregationText(of.aggregation),
+    aggregationText(of.aggregation, of.trustedRows),
+    spentText(of.privacy),
     state === 'finished' ? 'no, finished' : of.contributing ? 'yes' : 'no',
   ])
-  return columns([['run', 'id', 'state', 'round', 'members', 'rule', 'contributing'], ...rows])
+  return columns([
+    ['run', 'id', 'state', 'round', 'members', 'rule', 'epsilon', 'contributing'],
+    ...rows,
+  ])
 }

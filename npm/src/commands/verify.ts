@@ -1,10 +1,21 @@
-/** `verify`: recomputes every round of an exported run and compares bit for bit. */
+/**
+ * `verify`: recomputes every round of an exported run and compares bit for bit; with `--retrain`
+ * also the updates of a member, from its rows.
+ */
 import { aggregationText } from '../aggregation.js'
 import type { Context } from '../context.js'
 import { SynapticError } from '../errors.js'
 import { ARTEFACT_BYTES_MAX, readBounded } from '../files.js'
-import { bytesText } from '../output.js'
-import { loadMesh, type Mismatch, type VerifyReport } from '../wasm.js'
+import { bytesText, type Paint } from '../output.js'
+import { using } from '../training/rows.js'
+import { loadMesh, type MeshModule, type Mismatch, type VerifyReport } from '../wasm.js'
+import {
+  checkOptions,
+  differences,
+  type RetrainOptions,
+  retrain,
+  retrainedLines,
+} from './verify-retrain.js'
 
 /**
  * From this size on it may take a second. The core recomputes in one go, so that nothing can be
@@ -13,25 +24,66 @@ import { loadMesh, type Mismatch, type VerifyReport } from '../wasm.js'
 const NOTED_BYTES = 1_000_000
 
 /** Checks a file; exit code 1 where anything was changed. */
-export async function run({ output }: Context, _options: object, file: string): Promise<number> {
+export async function run(
+  context: Context,
+  options: RetrainOptions,
+  file: string,
+): Promise<number> {
+  const { output } = context
+  checkOptions(options)
   const car = readBounded(file, ARTEFACT_BYTES_MAX)
   const mesh = await loadMesh()
   if (car.length > NOTED_BYTES) output.note(`recomputing ${file} (${bytesText(car.length)})`)
+  if (options.retrain === true) return runAgain(context, mesh, options, file, car)
   const report = mesh.verifyRun(car)
-  const { ok, rounds, updates, aggregation, weightsCid, firstMismatch } = report
-  const data = { ok, rounds, updates, aggregation, weightsCid, firstMismatch }
-  if (!ok) {
-    output.fail(mismatchError(file, report), data)
-    return 1
-  }
-  output.result(data, (paint) =>
-    [
-      `${paint('green', 'verified')}: ${rounds} rounds with ${updates} updates recomputed, bit for bit`,
-      `rule    ${aggregationText(aggregation)}`,
-      `weights ${weightsCid}`,
-    ].join('\n'),
-  )
+  if (!report.ok) return failed(context, file, report)
+  output.result(dataOf(report), (paint) => linesOf(report, paint).join('\n'))
   return 0
+}
+
+/** The same, and then the updates of a member. */
+function runAgain(
+  context: Context,
+  mesh: MeshModule,
+  options: RetrainOptions,
+  file: string,
+  car: Uint8Array,
+): Promise<number> {
+  const { output } = context
+  return using(mesh.Retraining.open(car), async (retraining) => {
+    const report = retraining.report()
+    if (!report.ok) return failed(context, file, report)
+    const retrained = await retrain(context, mesh, retraining, options)
+    const data = { ...dataOf(report), retrained }
+    const problem = differences(retrained)
+    if (problem !== null) {
+      output.fail(problem, { ...data, ok: false })
+      return 1
+    }
+    output.result(data, (paint) =>
+      [...linesOf(report, paint), ...retrainedLines(retrained, paint)].join('\n'),
+    )
+    return 0
+  })
+}
+
+function failed({ output }: Context, file: string, report: VerifyReport): number {
+  output.fail(mismatchError(file, report), dataOf(report))
+  return 1
+}
+
+function dataOf(report: VerifyReport) {
+  const { ok, rounds, updates, aggregation, trustedRows, weightsCid, firstMismatch } = report
+  return { ok, rounds, updates, aggregation, trustedRows, weightsCid, firstMismatch }
+}
+
+function linesOf(report: VerifyReport, paint: Paint): string[] {
+  const { rounds, updates, aggregation, trustedRows, weightsCid } = report
+  return [
+    `${paint('green', 'verified')}: ${rounds} rounds with ${updates} updates recomputed, bit for bit`,
+    `rule    ${aggregationText(aggregation, trustedRows)}`,
+    `weights ${weightsCid}`,
+  ]
 }
 
 function mismatchError(file: string, { firstMismatch }: VerifyReport): SynapticError {

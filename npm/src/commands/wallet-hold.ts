@@ -3,7 +3,7 @@ import { ControlClient } from '../client.js'
 import type { Context } from '../context.js'
 import { creditsText, shortId } from '../output.js'
 import type { ItemView, WalletView } from '../wasm.js'
-import { readCredits, warnOfStranger } from './wallet-transfer.js'
+import { checkPayee, readCredits } from './wallet-transfer.js'
 
 /** Options of `wallet hold`. */
 export interface HoldOptions {
@@ -11,18 +11,21 @@ export interface HoldOptions {
   readonly refundAfter?: number
   readonly memo?: string
   readonly timeout: number
+  /** Set aside although nobody can ever spend it. */
+  readonly force?: boolean
 }
 
 /** Sets credits aside. */
 export async function run(
-  { home, output }: Context,
-  { arbiter, refundAfter, memo, timeout }: HoldOptions,
+  context: Context,
+  { arbiter, refundAfter, memo, timeout, force }: HoldOptions,
   to: string,
   amount: string,
 ): Promise<void> {
   const microCredits = readCredits(amount)
+  const { home, output } = context
   const client = ControlClient.connect(home)
-  await warnOfStranger(client, output, to)
+  await checkPayee(context, client, to, force === true)
   const { height } = await client.call<WalletView>('wallet.balance')
   const refundableFrom = refundAfter === undefined ? undefined : height + refundAfter
   const body = { to, microCredits, memo, arbiter, refundableFrom, timeoutMs: timeout * 1_000 }

@@ -94,7 +94,7 @@ function plain(whole: bigint): number | bigint {
 }
 
 /** RFC 4648 section 6 in lower case, without padding. */
-function base32(bytes: Uint8Array): string {
+export function base32(bytes: Uint8Array): string {
   let [text, rest, bits] = ['', 0, 0]
   for (const byte of bytes) {
     rest = (rest << 8) | byte

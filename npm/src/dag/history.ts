@@ -41,12 +41,12 @@ export interface ShownVertex extends Omit<DagVertex, 'bytes' | 'signature'> {
 
 /** The vertices of a store, held in memory until `free()`. */
 export class DagHistory {
-  readonly #core: ReturnType<MeshModule['History']['read']>
+  #held: ReturnType<MeshModule['History']['read']> | undefined
 
   /** @internal Use {@link openHistory}. */
   constructor(mesh: MeshModule, network: string, { vertices, pruned }: StoredHistory) {
     try {
-      this.#core = coded(mesh.History.read(network, vertices, pruned))
+      this.#held = coded(mesh.History.read(network, vertices, pruned))
     } catch (thrown) {
       throw toSynapticError(thrown)
     }
@@ -90,7 +90,7 @@ export class DagHistory {
 
   /** Records of the store that are no vertices of this history. */
   get damaged(): readonly DagFault[] {
-    return this.#core.damaged
+    return this.#core.damaged.map((fault) => ({ ...fault, message: ofAnybody(fault.message) }))
   }
 
   /** Verifies hashes, signatures and rules of every vertex, piece by piece. */
@@ -104,15 +104,30 @@ export class DagHistory {
     }
   }
 
-  /** Gives the memory back; the history cannot be read afterwards. */
+  /** Gives the memory back; the history cannot be read afterwards. Freeing twice does nothing. */
   free(): void {
-    this.#core.free()
+    this.#held?.free()
+    this.#held = undefined
   }
 
   /** As {@link DagHistory.free}. */
   [Symbol.dispose](): void {
     this.free()
   }
+
+  get #core(): ReturnType<MeshModule['History']['read']> {
+    if (this.#held !== undefined) return this.#held
+    throw new SynapticError(
+      'history-freed',
+      'this history was freed, and cannot be read any more',
+      'open it again with openHistory, and free it when nothing is read any more',
+    )
+  }
+}
+
+/** The core means a node that starts, which refuses this of its own vertices alone. */
+function ofAnybody(message: string): string {
+  return message.replace(/^own (vertex .*); the store is damaged, restore it$/, '$1')
 }
 
 /**

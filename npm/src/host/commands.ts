@@ -73,6 +73,8 @@ export function controlTarget(node: Node, side: ProcessSide): ControlTarget {
       await node.leaveRun(text(body, 'run'))
       return { left: text(body, 'run') }
     },
+    'run.training': (body) =>
+      node.training(text(body, 'run'), { from: optional(body, 'from', isNumber) ?? 1 }),
     'run.export': (body) => node.exportRun(text(body, 'run')),
     'finality.status': () => node.finality(),
     'finality.list': (body) => node.finalPage(optional(body, 'from', isNumber) ?? 0),
@@ -100,6 +102,7 @@ export function controlTarget(node: Node, side: ProcessSide): ControlTarget {
     'wallet.transfer': (body) => node.wallet.transfer(transfer(body), wait(body)),
     'wallet.hold': (body) => node.wallet.hold(hold(body), wait(body)),
     'wallet.holds': (body) => node.wallet.holds(optional(body, 'account', isText)),
+    'wallet.pending': () => node.wallet.pending(),
     'wallet.release': (body) => node.wallet.release(text(body, 'hold'), wait(body)),
     'wallet.refund': (body) => node.wallet.refund(text(body, 'hold'), wait(body)),
     'name.resolve': (body) => node.names.resolve(text(body, 'name')),
@@ -290,8 +293,13 @@ function runRequest(body: Body): RunRequest {
     rule: optional(body, 'rule', isText) as RuleChoice | undefined,
     byzantine: optional(body, 'byzantine', isNumber),
     radius: optional(body, 'radius', isNumber),
+    mixing: optional(body, 'mixing', isFlag),
+    reference: optional(body, 'reference', isAbsolutePath),
     compression: optional(body, 'compression', isText) as CompressionChoice | undefined,
     keep: optional(body, 'keep', isNumber),
+    noise: optional(body, 'noise', isNumber),
+    clip: optional(body, 'clip', isNumber),
+    delta: optional(body, 'delta', isNumber),
     ...eachNumber((key) => optional(body, key, isNumber)),
     seed: seed === undefined ? undefined : BigInt(seed),
   })

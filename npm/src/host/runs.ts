@@ -16,6 +16,9 @@ import type {
   Aggregation,
   Compression,
   MeshNode,
+  ParseOptions,
+  Privacy,
+  Reference,
   RunView,
   Scaling,
   Task,
@@ -49,6 +52,7 @@ export interface StartRunOptions extends Rows {
   readonly learningRate: number
   readonly momentum: number
   readonly serverMomentum: number
+  readonly workerMomentum: number
   readonly quorum: number
   readonly updatesMin: number
   readonly deadlineMs: number
@@ -56,6 +60,10 @@ export interface StartRunOptions extends Rows {
   readonly aggregation: Aggregation | undefined
   /** How updates are compressed; if absent, not at all. */
   readonly compression: Compression | undefined
+  /** How rows are hidden; if absent, not at all. */
+  readonly privacy: Privacy | undefined
+  /** Rows that everybody trusts, in the place of a rule. */
+  readonly reference: Source | undefined
   readonly seed: bigint
   /** Train on the own rows only first, to have something to compare with. */
   readonly alone: boolean
@@ -160,13 +168,17 @@ export class Runs {
     const schema = { specification, classes, scaling: info.scaling }
     const member = await this.#load(group, options.name, schema, options)
     const { name, rounds, epochs, batch, learningRate, momentum, seed, alone } = options
-    const { quorum, updatesMin, deadlineMs, aggregation, compression } = options
+    const { quorum, updatesMin, deadlineMs, aggregation, compression, privacy } = options
     // None is left out: the history has one way to say it.
     const serverMomentum = options.serverMomentum > 0 ? options.serverMomentum : undefined
+    const workerMomentum = options.workerMomentum > 0 ? options.workerMomentum : undefined
+    const reference = await this.#trusted(group, schema, options)
     const score = alone ? await this.#trainAlone(member, { ...options, specification }) : null
     const training = { rounds, epochs, batch, learningRate, momentum, seed }
     const rules = { quorum, updatesMin, deadlineMs, samples: member.samples }
-    const how = given({ aggregation, serverMomentum, compression })
+    const how = given({
+      ...{ aggregation, serverMomentum, workerMomentum, compression, privacy, reference },
+    })
     return this.#settle(async () => {
       // Preparing may have taken a while, in which another member can have taken the name.
       requireFreeName(await this.#node.runs(), name)
@@ -370,28 +382,44 @@ export class Runs {
   }
 
   async #load(group: string, name: string, schema: Schema, rows: Rows): Promise<Member> {
-    const task: Task = schema.classes.length > 0 ? 'classification' : 'regression'
-    const classes = schema.classes.length > 0 ? schema.classes : undefined
-    const parse = given({ label: rows.label, task, classes })
+    const parse = parseOf(schema, rows.label)
     const load = async (id: string, source: Source): Promise<number> => {
-      const info = await this.#pool.request(group, 'inspect', {
-        source,
-        parse,
-        scaling: { kind: 'none' },
-      })
-      if (info.features !== schema.specification.inputs) {
-        throw new SynapticError(
-          'rows-do-not-fit',
-          `the rows have ${info.features} features, the run takes ${schema.specification.inputs}`,
-          'all members of a run need the same columns',
-        )
-      }
+      await this.#checkColumns(group, schema, source, parse)
       const argument = { id, source, parse, scaling: schema.scaling }
       return (await this.#pool.request(group, 'load', argument)).rows
     }
     const samples = await load(`${group}/train`, rows.data)
     const testRows = rows.test === undefined ? 0 : await load(`${group}/test`, rows.test)
     return { group, name, samples, testRows, evaluation: undefined, evaluateAgain: false }
+  }
+
+  /** The trusted rows of a new run, as its first vertex has them. */
+  async #trusted(
+    group: string,
+    schema: Schema,
+    { reference, label }: Pick<StartRunOptions, 'reference' | 'label'>,
+  ): Promise<Reference | undefined> {
+    if (reference === undefined) return undefined
+    const parse = parseOf(schema, label)
+    await this.#checkColumns(group, schema, reference, parse)
+    const argument = { source: reference, parse, scaling: schema.scaling }
+    return this.#pool.request(group, 'trusted', argument)
+  }
+
+  async #checkColumns(
+    group: string,
+    { specification }: Schema,
+    source: Source,
+    parse: ParseOptions,
+  ): Promise<void> {
+    const scaling = { kind: 'none' } as const
+    const info = await this.#pool.request(group, 'inspect', { source, parse, scaling })
+    if (info.features === specification.inputs) return
+    throw new SynapticError(
+      'rows-do-not-fit',
+      `the rows have ${info.features} features, the run takes ${specification.inputs}`,
+      'all members of a run need the same columns',
+    )
   }
 
   /** As many epochs as the whole run has, on the own rows only. */
@@ -458,6 +486,12 @@ type AloneSettings = Pick<
   'seed' | 'rounds' | 'epochs' | 'batch' | 'learningRate' | 'momentum'
 > &
   Pick<RunView, 'specification'>
+
+/** How rows of a run are read: its classes in their order, or numbers. */
+function parseOf({ classes }: Schema, label: string | undefined): ParseOptions {
+  if (classes.length === 0) return given({ label, task: 'regression' as const })
+  return given({ label, task: 'classification' as const, classes })
+}
 
 function trainId(member: Member): string {
   return `${member.group}/train`

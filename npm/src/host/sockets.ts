@@ -3,8 +3,8 @@
  *
  * The core speaks noise and yamux inside; a socket here only moves binary messages and says when
  * to wait. Who may open one at all is decided before the first byte reaches the core: the upgrade
- * request must come from a program or from a page of this machine, and there are at most
- * `CONNECTIONS_MAX` of them.
+ * request must come from a program or from a page of this machine, there are at most
+ * `CONNECTIONS_MAX` of them, and no address takes the place of all others (`arrivals.ts`).
  */
 import * as http from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
@@ -13,6 +13,7 @@ import type { Duplex } from 'node:stream'
 import { type RawData, WebSocket, WebSocketServer } from 'ws'
 import { SynapticError, systemError } from '../errors.js'
 import type { Host, HostSocket, SocketHandlers } from '../wasm.js'
+import { Arrivals } from './arrivals.js'
 import { isAllowedPage } from './security.js'
 
 /** Largest WebSocket message from a peer; the core writes at most 64 KiB at a time. */
@@ -33,6 +34,10 @@ const CLOSE_UNSUPPORTED = 1003
 /** RFC 6455: normal closure. */
 const CLOSE_NORMAL = 1000
 
+/** Who has not finished a request in time is looked for so often; Node's default is half a minute. */
+const REQUEST_LOOK_MS = 1_000
+
+const SERVER_OPTIONS = { maxHeaderSize: 16_384, connectionsCheckingInterval: REQUEST_LOOK_MS }
 const SOCKET_OPTIONS = { perMessageDeflate: false, maxPayload: MESSAGE_BYTES_MAX }
 
 /** One WebSocket as the core sees it. */
@@ -172,6 +177,7 @@ export class MeshListener {
   readonly port: number
   readonly #http: http.Server
   readonly #sockets: WebSocketServer
+  readonly #arrivals = new Arrivals()
   #onSocket: OnSocket | undefined
 
   private constructor(server: http.Server, host: string) {
@@ -181,6 +187,9 @@ export class MeshListener {
     server.maxConnections = 2 * CONNECTIONS_MAX
     server.headersTimeout = HANDSHAKE_TIMEOUT_MS
     server.requestTimeout = HANDSHAKE_TIMEOUT_MS
+    server.on('connection', (socket) => {
+      if (!this.#arrivals.take(socket)) socket.destroy()
+    })
     this.#sockets = new WebSocketServer({ noServer: true, ...SOCKET_OPTIONS })
     server.on('request', (_request, response) => {
       response.writeHead(426, { connection: 'close', upgrade: 'websocket' })
@@ -218,19 +227,20 @@ export class MeshListener {
   }
 
   #upgrade(request: http.IncomingMessage, socket: Socket, head: Buffer): void {
-    const onSocket = this.#onSocket
     if (!isAllowedPage(request.headers.origin)) {
       refuse(socket, '403 Forbidden')
       return
     }
-    if (onSocket === undefined || this.#sockets.clients.size >= CONNECTIONS_MAX) {
+    if (this.#onSocket === undefined || this.#sockets.clients.size >= CONNECTIONS_MAX) {
       refuse(socket, '503 Service Unavailable')
       return
     }
     this.#sockets.handleUpgrade(request, socket, head, (client) => {
       client.binaryType = 'nodebuffer'
       socket.setNoDelay(true)
-      onSocket(new WsSocket(client, true), remoteOf(socket))
+      const remote = remoteOf(socket)
+      const lent = new WsSocket(client, true)
+      this.#arrivals.line(socket, client, () => this.#onSocket?.(lent, remote))
     })
   }
 }
@@ -269,7 +279,7 @@ function remoteOf(socket: Socket): string {
 export async function bindServer(host: string, port: number, exact: boolean): Promise<http.Server> {
   const attempts = exact || port === 0 ? 1 : PORT_ATTEMPTS
   for (let offset = 0; ; offset += 1) {
-    const server = http.createServer({ maxHeaderSize: 16_384 })
+    const server = http.createServer(SERVER_OPTIONS)
     try {
       await listen(server, host, port + offset)
       return server

@@ -50,12 +50,20 @@ export interface StoreSummary {
   readonly blobs: { readonly count: number; readonly bytes: number }
 }
 
+/** A stored vertex with its place in the order of storing. */
+export interface StoredVertex {
+  readonly number: number
+  readonly key: Uint8Array
+  readonly value: Uint8Array
+}
+
 /** The store of one network of one identity. */
 export class SqliteStore implements HostStore {
   /** Path of the database. */
   readonly file: string
   readonly #database: Database
   readonly #statements: Readonly<Record<Table, Statements>>
+  readonly #after: Statement
   #closed = false
 
   private constructor(file: string, database: Database) {
@@ -66,6 +74,10 @@ export class SqliteStore implements HostStore {
       blobs: statementsOf(database, 'blobs'),
       meta: statementsOf(database, 'meta'),
     }
+    const columns = `rowid AS number, ${BYTES.key}, ${BYTES.value}`
+    this.#after = database.prepare(
+      `SELECT ${columns} FROM vertices WHERE rowid > ? ORDER BY rowid LIMIT ?`,
+    )
   }
 
   /**
@@ -131,6 +143,20 @@ export class SqliteStore implements HostStore {
     })
   }
 
+  /**
+   * So many vertices that were stored after the one with this number, in the order of storing. Old
+   * ones are dropped and new ones come behind all others, so that no number is given twice.
+   */
+  verticesAfter(number: number, count: number): StoredVertex[] {
+    return this.#guard(() =>
+      this.#after.all([number, count]).map((row) => ({
+        number: Number(row.number),
+        key: bytesOf(row, 'key'),
+        value: bytesOf(row, 'value'),
+      })),
+    )
+  }
+
   /** Bytes on the disk, the write-ahead log included. */
   bytes(): number {
     return ['', '-wal'].reduce((sum, suffix) => sum + sizeOf(this.file + suffix), 0)
@@ -159,6 +185,11 @@ export class SqliteStore implements HostStore {
       const row = this.#database.prepare(look).all([name])[0]
       return row === undefined ? undefined : textOf(row, 'text')
     })
+  }
+
+  /** Leaves everything in the one file, so that it can be moved. */
+  settle(): void {
+    this.#guard(() => this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)'))
   }
 
   /** Closes the database; closing twice does nothing. */
@@ -262,6 +293,28 @@ export function storedHistory(directory: string): StoredHistory | undefined {
   }
 }
 
+/** Those of these vertices that the store of a directory has, by the hexadecimal text of their key. */
+export function storedVertices(
+  directory: string,
+  keys: readonly string[],
+): [key: string, vertex: Uint8Array][] {
+  const file = path.join(directory, DATABASE_FILE)
+  let database: Database | undefined
+  try {
+    database = findSqlite()(file)
+    database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA query_only = ON`)
+    const get = database.prepare(`SELECT ${BYTES.value} FROM vertices WHERE key = ?`)
+    return keys.flatMap((key) => {
+      const row = get.all([Buffer.from(key, 'hex')])[0]
+      return row === undefined ? [] : [[key, bytesOf(row, 'value')] as [string, Uint8Array]]
+    })
+  } catch (thrown) {
+    throw sqliteError(thrown, file)
+  } finally {
+    database?.close()
+  }
+}
+
 function prepareDatabase(database: Database, file: string): void {
   database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
   database.exec('PRAGMA journal_mode = WAL')
@@ -316,7 +369,8 @@ function summaryOf(database: Database): StoreSummary {
   }
 }
 
-function bytesOf(row: Row, column: string): Uint8Array {
+/** A column that holds bytes. */
+export function bytesOf(row: Row, column: string): Uint8Array {
   const value = row[column]
   if (value instanceof Uint8Array) return value
   throw new SynapticError('storage-corrupt', `column ${column} does not hold bytes`)

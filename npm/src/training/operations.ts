@@ -63,6 +63,16 @@ export const OPERATIONS: Handlers = {
     })
   },
 
+  async trusted({ source, parse, scaling }, work) {
+    const neural = await work.neural()
+    return using(parseRows(neural, source, parse, work), (raw) =>
+      using(raw.standardise(scaling), (data) => ({
+        inputs: bytesOfNumbers(data.values()),
+        labels: bytesOfNumbers(data.labels()),
+      })),
+    )
+  },
+
   async unload({ id }) {
     held.get(id)?.free()
     held.delete(id)
@@ -245,6 +255,11 @@ function plainScaling({ offset, scale }: Scaling): Scaling {
 
 function floats(bytes: Uint8Array): Float32Array {
   return new Float32Array(Uint8Array.from(bytes).buffer)
+}
+
+/** As they are in memory: every machine that runs this is little-endian, and so is wasm. */
+function bytesOfNumbers(numbers: Float32Array | Uint32Array): Uint8Array {
+  return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength)
 }
 
 /** Trains epoch by epoch, so that progress can be told and a cancellation heard. */

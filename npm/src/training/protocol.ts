@@ -14,6 +14,7 @@ import type {
   Column,
   Loss,
   ParseOptions,
+  Reference,
   Scaling,
   Specification,
   Task,
@@ -217,6 +218,8 @@ export interface Operations {
   inspect: [{ source: Source; parse: ParseOptions; scaling: ScalingChoice }, RowsInfo]
   /** Reads rows and holds them, scaled, under an id. */
   load: [{ id: string; source: Source; parse: ParseOptions; scaling: Scaling }, RowsInfo]
+  /** Rows that everybody trusts, scaled, for everybody to read. */
+  trusted: [{ source: Source; parse: ParseOptions; scaling: Scaling }, Reference]
   /** Forgets rows. */
   unload: [{ id: string }, null]
   /** One member's part of one round. */
