@@ -9,11 +9,19 @@ import { render } from 'preact'
 
 import { decodeJoinLink, type JoinLink } from '../../npm/src/link.ts'
 import type { Claim } from './identity.ts'
-import { takeToken, watch } from './owner.ts'
+import { Course, takeToken, watch } from './owner.ts'
 import { lendPeers } from './peer.ts'
 import { type Problem, toProblem } from './problem.ts'
 import { connect } from './rpc.ts'
-import { type Action, connection, initial, reduce } from './store.ts'
+import {
+  type Action,
+  connection,
+  currentRun,
+  initial,
+  type Page,
+  reduce,
+  trainingFrom,
+} from './store.ts'
 import { type Actions, App } from './views/app.tsx'
 import type { NodeApi } from './worker.ts'
 
@@ -40,6 +48,7 @@ function attempt(work: () => Promise<unknown>): void {
 /** What every page can do by itself. */
 const local = {
   select: (run: string) => dispatch({ type: 'select', run }),
+  show: (page: Page) => dispatch({ type: 'page', page }),
   reload: () => location.reload(),
   dismiss: (code: string) => dispatch({ type: 'solved', code }),
   keep: () =>
@@ -70,8 +79,27 @@ function Root({ act }: { act: Actions }) {
 
 function owner(token: string): Actions {
   dispatch({ type: 'opened', mode: 'owner', at: Date.now() })
-  attempt(() => watch(token, dispatch))
-  return { ...local, member: null }
+  const course = new Course(token, dispatch, wanted)
+  attempt(() => watch(token, dispatch, () => course.look()))
+  return {
+    ...local,
+    select: (run) => {
+      local.select(run)
+      course.look()
+    },
+    show: (page) => {
+      local.show(page)
+      course.look()
+    },
+    member: null,
+  }
+}
+
+/** Which rounds of which run the page shows; null where it shows something else. */
+function wanted(): { run: string; from: number } | null {
+  const run = currentRun(state.value)
+  if (run === null || state.value.page !== 'training') return null
+  return { run: run.run, from: trainingFrom(state.value, run.run) }
 }
 
 function member(payload: string | null): Actions {

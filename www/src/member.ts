@@ -6,6 +6,7 @@
  * through a reducer here, so that what is saved is exactly what is shown.
  */
 import { encodeJoinLink, type JoinLink } from '../../npm/src/link.ts'
+import { RunLogs, refusedOf } from '../../npm/src/run-log.ts'
 import type { Host, MeshEvent, MeshNode, RunModel, RunView, TrainEvent } from '../../wasm/mesh.js'
 import { Database, type Profile } from './database.ts'
 import {
@@ -29,6 +30,7 @@ import {
   type SavedRun,
   type Slot,
   type State,
+  trainingFrom,
 } from './store.ts'
 import { Training } from './training.ts'
 import { loadMesh, type MeshModule, requireSimd } from './wasm.ts'
@@ -57,6 +59,8 @@ export class Member {
   /** Reading a file takes a moment; what uses the rows waits for every file picked before. */
   #picking: Promise<unknown> = Promise.resolve()
   #saidLonely = false
+  readonly #logs = new RunLogs()
+  #refused: Readonly<Record<string, number>> = {}
   #fitted: string | null = null
 
   constructor(publish: (action: Action) => void) {
@@ -244,10 +248,20 @@ export class Member {
       return
     }
     this.#emit({ type: 'mesh', at: Date.now(), event })
+    this.#logs.observe(event, false)
+    if (event.type === 'round') this.#tellCourse(event.run)
     if (event.type === 'round') void this.#refresh(event.run)
     if (event.type === 'run' || event.type === 'peer') {
       void this.#look().catch((error) => this.#fail(error))
     }
+  }
+
+  /** Tells the course of a run, as far as this tab has seen it since it was opened. */
+  #tellCourse(run: string): void {
+    const view = this.#state.runs.find((one) => one.run === run)
+    if (view === undefined) return
+    const from = trainingFrom(this.#state, run)
+    this.#emit({ type: 'training', view: this.#logs.of(run).view(view, this.#refused, from) })
   }
 
   /** One round's job: never leaves the node waiting, whatever goes wrong. */
@@ -272,9 +286,11 @@ export class Member {
   async #look(): Promise<void> {
     if (this.#node === null) return
     const status = await this.#node.status()
+    this.#refused = refusedOf(status.counters)
     this.#emit({ type: 'status', at: Date.now(), status })
     if (connection(this.#state) === 'offline') this.#sayLonely()
     const current = currentRun(this.#state)
+    if (current !== null) this.#tellCourse(current.run)
     if (current !== null && current.run !== this.#fitted) {
       void this.#fit(current).catch((error) => this.#fail(error))
     }
@@ -341,9 +357,12 @@ export class Member {
     const kept = this.#kept
     if (kept === null || kept.run !== run) return
     const score = await this.#training.evaluate(kept)
-    if (score === null || score.accuracy === null) return
-    const { accuracy, measured } = score
+    if (score === null) return
+    const { accuracy, loss, measured } = score
     const { round } = kept
+    this.#logs.of(run).scored(round, { rows: measured.rows, loss, accuracy })
+    this.#tellCourse(run)
+    if (accuracy === null) return
     this.#emit({ type: 'together', at: Date.now(), run, round, accuracy, measured })
   }
 

@@ -5,6 +5,8 @@
  * document per line), and turns both into the actions a tab's own node would send. It only reads.
  * The token travels in the Authorization header, never in an address.
  */
+
+import type { TrainingView } from '../../npm/src/run-log.ts'
 import type { MeshEvent } from '../../wasm/mesh.js'
 import { Failure, toProblem } from './problem.ts'
 import type { Action, Status } from './store.ts'
@@ -14,6 +16,8 @@ const STATUS_EVERY_MS = 3000
 /** First and longest wait before asking a node that went away again. */
 const RETRY_MS_MIN = 500
 const RETRY_MS_MAX = 10_000
+/** Least time between two looks at the course of a run. */
+const COURSE_EVERY_MS = 500
 /** Characters of one event line: a round of 256 contributors needs about 16 thousand. */
 const LINE_CHARS_MAX = 1024 * 1024
 
@@ -37,13 +41,18 @@ type HostEvent =
     }
 
 /** Follows the node until the token is refused. Resolves only then. */
-export async function watch(token: string, dispatch: (action: Action) => void): Promise<void> {
+export async function watch(
+  token: string,
+  dispatch: (action: Action) => void,
+  onNews: () => void,
+): Promise<void> {
   let wait = RETRY_MS_MIN
   for (;;) {
     try {
       await look(token, dispatch)
+      onNews()
       wait = RETRY_MS_MIN
-      await follow(token, dispatch)
+      await follow(token, dispatch, onNews)
     } catch (error) {
       const problem = toProblem(error, 'api-lost')
       if (problem.code === 'token-refused') {
@@ -70,6 +79,49 @@ export function forgetToken(): void {
   sessionStorage.removeItem('synaptic-mesh/token')
 }
 
+/** Reads the course of the run that is shown: not more often than an eye follows, one at a time. */
+export class Course {
+  readonly #token: string
+  readonly #dispatch: (action: Action) => void
+  readonly #wanted: () => { run: string; from: number } | null
+  #isReading = false
+  #isStale = false
+
+  constructor(
+    token: string,
+    dispatch: (action: Action) => void,
+    wanted: () => { run: string; from: number } | null,
+  ) {
+    this.#token = token
+    this.#dispatch = dispatch
+    this.#wanted = wanted
+  }
+
+  /** There may be news. */
+  look(): void {
+    this.#isStale = true
+    if (!this.#isReading) void this.#read()
+  }
+
+  async #read(): Promise<void> {
+    this.#isReading = true
+    while (this.#isStale) {
+      this.#isStale = false
+      const body = this.#wanted()
+      if (body === null) break
+      try {
+        const response = await ask('/api/run.training', this.#token, { body })
+        const { data } = (await response.json()) as { data: TrainingView }
+        this.#dispatch({ type: 'training', view: data })
+      } catch {
+        // A node that does not answer is noticed, and told, by who follows its events.
+      }
+      await pause(COURSE_EVERY_MS)
+    }
+    this.#isReading = false
+  }
+}
+
 async function look(token: string, dispatch: (action: Action) => void): Promise<void> {
   const response = await ask('/api/status', token)
   const body: unknown = await response.json()
@@ -79,17 +131,23 @@ async function look(token: string, dispatch: (action: Action) => void): Promise<
 }
 
 /** Reads the event stream until it ends, and the status again now and then beside it. */
-async function follow(token: string, dispatch: (action: Action) => void): Promise<void> {
+async function follow(
+  token: string,
+  dispatch: (action: Action) => void,
+  onNews: () => void,
+): Promise<void> {
   const ending = new AbortController()
   const timer = setInterval(() => {
-    look(token, dispatch).catch((error) => ending.abort(error))
+    look(token, dispatch).then(onNews, (error) => ending.abort(error))
   }, STATUS_EVERY_MS)
   try {
-    const response = await ask('/api/events', token, ending.signal)
+    const response = await ask('/api/events', token, { signal: ending.signal })
     if (response.body === null) throw new Error('the node sent no event stream')
     for await (const line of linesOf(response.body)) {
       const action = actionOf(line)
-      if (action !== null) dispatch(action)
+      if (action === null) continue
+      dispatch(action)
+      onNews()
     }
     throw new Error('the event stream ended')
   } finally {
@@ -101,10 +159,11 @@ async function follow(token: string, dispatch: (action: Action) => void): Promis
 async function ask(
   path: string,
   token: string,
-  signal: AbortSignal | null = null,
+  { signal = null, body }: { signal?: AbortSignal | null; body?: object } = {},
 ): Promise<Response> {
-  const headers = { authorization: `Bearer ${token}` }
-  const response = await fetch(path, { headers, signal, cache: 'no-store' })
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+  const posted = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }
+  const response = await fetch(path, { headers, signal, cache: 'no-store', ...posted })
   if (response.status === 401 || response.status === 403) {
     forgetToken()
     throw new Failure(

@@ -5,6 +5,8 @@
  * is reachable in a test. The node worker and the owner's API client speak the same actions; a view
  * cannot tell which of the two it draws. Every list is bounded, oldest first out.
  */
+
+import { ROUNDS_KEPT_MAX, type TrainingView } from '../../npm/src/run-log.ts'
 import type { MeshEvent, MeshStatus, PeerView, RunView, TrainEvent } from '../../wasm/mesh.js'
 import type { Problem } from './problem.ts'
 import type { Survey } from './rows.ts'
@@ -17,10 +19,14 @@ export const POINTS_MAX = 2000
 export const PROBLEMS_MAX = 4
 /** Runs a page keeps curves of. */
 export const CURVES_MAX = 16
+/** Closed rounds of a course that are asked for again. */
+const ROUNDS_AGAIN = 8
 /** After so long without any peer a tab says "offline" and not "connecting". */
 export const CONNECT_PATIENCE_MS = 8000
 
 export type Mode = 'landing' | 'tab' | 'owner'
+/** What the page shows: how things stand, or the course of the run. */
+export type Page = 'overview' | 'training'
 export type Connection = 'starting' | 'connecting' | 'online' | 'offline' | 'dead'
 /** The one word for automation and for the pill in the header. */
 export type StateWord = 'idle' | 'joining' | 'joined' | 'training' | 'finished' | 'offline' | 'dead'
@@ -142,6 +148,9 @@ export interface State {
   readonly problems: readonly Problem[]
   readonly log: readonly LogLine[]
   readonly now: number
+  readonly page: Page
+  /** The courses of runs, as far as they were asked for. */
+  readonly training: Readonly<Record<string, TrainingView>>
 }
 
 export type Action =
@@ -185,6 +194,8 @@ export type Action =
   | { readonly type: 'file'; readonly slot: Slot; readonly file: PickedFile | null }
   | { readonly type: 'joining'; readonly run: string | null }
   | { readonly type: 'select'; readonly run: string }
+  | { readonly type: 'page'; readonly page: Page }
+  | { readonly type: 'training'; readonly view: TrainingView }
   | { readonly type: 'model'; readonly model: Model }
   | { readonly type: 'answers'; readonly answers: readonly Answer[] | null }
   | { readonly type: 'persisted'; readonly persisted: boolean }
@@ -221,6 +232,8 @@ export const initial: State = {
   problems: [],
   log: [],
   now: 0,
+  page: 'overview',
+  training: {},
 }
 
 /** The next state. Unknown runs and peers in an action are accepted: events may overtake views. */
@@ -255,6 +268,10 @@ export function reduce(state: State, action: Action): State {
       return { ...state, joining: action.run }
     case 'select':
       return { ...state, selected: action.run }
+    case 'page':
+      return { ...state, page: action.page }
+    case 'training':
+      return onTraining(state, action.view)
     case 'model':
       return { ...state, model: action.model, answers: null }
     case 'answers':
@@ -329,6 +346,23 @@ export function roundsContributed(state: State, run: string): number {
   const self = state.nodeId
   if (self === null) return 0
   return curveOf(state, run).points.filter(({ contributors }) => contributors.includes(self)).length
+}
+
+/** The first round to ask for again: late updates still come in for those before the last. */
+export function trainingFrom(state: State, run: string): number {
+  const closed = state.training[run]?.course.findLast(({ result }) => result !== null)
+  return Math.max(1, (closed?.round ?? 1) - ROUNDS_AGAIN)
+}
+
+/** Rounds that have changed replace what was known of them. */
+function onTraining(state: State, view: TrainingView): State {
+  const first = view.course[0]?.round ?? Number.POSITIVE_INFINITY
+  const before = state.training[view.run]?.course.filter(({ round }) => round < first) ?? []
+  const course = [...before, ...view.course].slice(-ROUNDS_KEPT_MAX)
+  const others = Object.entries(state.training).filter(([run]) => run !== view.run)
+  const kept = others.slice(-(CURVES_MAX - 1))
+  const training = Object.fromEntries([...kept, [view.run, { ...view, course }]])
+  return { ...state, training }
 }
 
 function onProfile(state: State, profile: Extract<Action, { type: 'profile' }>): State {

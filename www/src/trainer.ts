@@ -6,7 +6,7 @@
  * figures and answers go out. One data set per slot is held, parsed for one run.
  */
 import type { RunView, TrainEvent } from '../../wasm/mesh.js'
-import type { Dataset, TrainedUpdate, UpdateOptions } from '../../wasm/neural.js'
+import type { Dataset, Evaluation, TrainedUpdate, UpdateOptions } from '../../wasm/neural.js'
 import { Failure } from './problem.ts'
 import { type Port, serve } from './rpc.ts'
 import type { Answer, Measured, Slot } from './store.ts'
@@ -21,6 +21,8 @@ export type Schema = Pick<RunView, 'run' | 'specification' | 'classes' | 'scalin
 /** A measured accuracy; null where the task is not classification. */
 export interface Score {
   readonly accuracy: number | null
+  /** Mean loss of a row. */
+  readonly loss: number
   readonly measured: Measured
 }
 
@@ -71,7 +73,7 @@ const api = {
         guarded(() => network.trainEpoch(data, { ...once, optimiser: 'sgd' }))
         report({ epoch, epochs })
       }
-      return score((measured) => guarded(() => network.evaluate(measured)).accuracy)
+      return score((measured) => guarded(() => network.evaluate(measured)))
     } finally {
       network.free()
     }
@@ -82,7 +84,7 @@ const api = {
     if (held.test === null && held.rows === null) return null
     const network = await restore(schema, weights)
     try {
-      return score((measured) => guarded(() => network.evaluate(measured)).accuracy)
+      return score((measured) => guarded(() => network.evaluate(measured)))
     } finally {
       network.free()
     }
@@ -134,10 +136,11 @@ function rows(): Dataset {
   )
 }
 
-function score(accuracyOn: (data: Dataset) => number | null): Score {
+function score(evaluate: (data: Dataset) => Evaluation): Score {
   const on: Slot = held.test === null ? 'rows' : 'test'
   const data = held.test ?? rows()
-  return { accuracy: accuracyOn(data), measured: { on, rows: data.rows } }
+  const { accuracy, loss } = evaluate(data)
+  return { accuracy, loss, measured: { on, rows: data.rows } }
 }
 
 async function restore(schema: Schema, weights: Uint8Array) {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { PortChannel, proxy } from '../node_modules/.cache/test/channel.js'
+import { PortChannel, proxy } from '../node_modules/.cache/test/www/src/channel.js'
 
 /** A channel of the page, as far as it is needed. */
 class Fake {

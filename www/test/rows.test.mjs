@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { survey } from '../node_modules/.cache/test/rows.js'
+import { survey } from '../node_modules/.cache/test/www/src/rows.js'
 
 const bytes = (text) => new TextEncoder().encode(text)
 const problemOf = (work) => {

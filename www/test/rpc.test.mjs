@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { Failure } from '../node_modules/.cache/test/problem.js'
-import { connect, serve } from '../node_modules/.cache/test/rpc.js'
+import { Failure } from '../node_modules/.cache/test/www/src/problem.js'
+import { connect, serve } from '../node_modules/.cache/test/www/src/rpc.js'
 
 /** Two ends that clone what they pass, as `postMessage` does. */
 function pair() {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
+import { ROUNDS_KEPT_MAX } from '../node_modules/.cache/test/npm/src/run-log.js'
 import {
   connection,
   currentRun,
@@ -13,8 +14,14 @@ import {
   reduce,
   roundsContributed,
   stateWord,
-} from '../node_modules/.cache/test/store.js'
-import { bytes, healthSentence, rtt, stateLabel } from '../node_modules/.cache/test/words.js'
+  trainingFrom,
+} from '../node_modules/.cache/test/www/src/store.js'
+import {
+  bytes,
+  healthSentence,
+  rtt,
+  stateLabel,
+} from '../node_modules/.cache/test/www/src/words.js'
 
 const view = (over = {}) => ({
   run: 'bafyrun',
@@ -287,4 +294,24 @@ test('figures are said in units people read', () => {
     '7.7 MB',
   ])
   assert.deepEqual([null, 0.3, 12.6].map(rtt), ['not measured', '< 1 ms', '13 ms'])
+})
+
+test('rounds of a course that are asked for again replace what was known of them', () => {
+  const round = (number, result) => ({ round: number, result, updates: [], missing: [] })
+  const view = (course) => ({ type: 'training', view: { run: 'bafyrun', round: 0, course } })
+  const first = Array.from({ length: 20 }, (_, at) => round(at + 1, at < 19 ? { id: at } : null))
+  let state = reduce(initial, { type: 'page', page: 'training' })
+  assert.equal(trainingFrom(state, 'bafyrun'), 1)
+  state = reduce(state, view(first))
+  assert.equal(trainingFrom(state, 'bafyrun'), 11, 'late updates still come in for some rounds')
+  state = reduce(state, view([round(11, { id: 'again' }), round(12, null)]))
+  const { course } = state.training.bafyrun
+  assert.deepEqual(
+    course.map((one) => one.round),
+    Array.from({ length: 12 }, (_, at) => at + 1),
+  )
+  assert.equal(course[10].result.id, 'again')
+  const many = Array.from({ length: 600 }, (_, at) => round(at + 12, null))
+  assert.equal(reduce(state, view(many)).training.bafyrun.course.length, ROUNDS_KEPT_MAX)
+  assert.equal(reduce(state, view([])).training.bafyrun.course.length, 12)
 })

@@ -2,7 +2,7 @@
  * The whole page as a function of the state: header, one sentence, problems, cards.
  */
 import type { Problem } from '../problem.ts'
-import { connection, currentRun, type Slot, type State, stateWord } from '../store.ts'
+import { connection, currentRun, type Page, type Slot, type State, stateWord } from '../store.ts'
 import { healthSentence, stateLabel } from '../words.ts'
 import { Activity } from './activity.tsx'
 import { ContributionCard } from './contribution.tsx'
@@ -11,6 +11,7 @@ import { MeshCard } from './mesh.tsx'
 import { Mark, Words } from './parts.tsx'
 import { RunCard } from './run.tsx'
 import { StorageCard } from './storage.tsx'
+import { Training } from './training.tsx'
 import { TryCard } from './try.tsx'
 
 /** What a tab that is a member can be asked to do. */
@@ -26,6 +27,7 @@ export interface MemberActions {
 /** Everything a view may ask for. `member` is null where the page only looks on. */
 export interface Actions {
   select(run: string): void
+  show(page: Page): void
   dismiss(code: string): void
   keep(): void
   reload(): void
@@ -46,7 +48,7 @@ export function App({ state, act }: ViewProps) {
           {healthSentence(state)}
         </p>
         <Problems state={state} act={act} />
-        {state.mode === 'landing' ? <Landing /> : <Cards state={state} act={act} />}
+        {state.mode === 'landing' ? <Landing /> : <Paged state={state} act={act} />}
       </main>
       <footer>
         <p>
@@ -72,6 +74,36 @@ function Header({ state }: { state: State }) {
         {stateLabel(state)}
       </span>
     </header>
+  )
+}
+
+const PAGES: readonly (readonly [Page, string])[] = [
+  ['overview', 'Overview'],
+  ['training', 'Training'],
+]
+
+function Paged({ state, act }: ViewProps) {
+  return (
+    <>
+      <nav aria-label="Pages">
+        {PAGES.map(([page, title]) => (
+          <button
+            type="button"
+            key={page}
+            data-page={page}
+            aria-current={state.page === page ? 'page' : undefined}
+            onClick={() => act.show(page)}
+          >
+            {title}
+          </button>
+        ))}
+      </nav>
+      {state.page === 'training' ? (
+        <Training state={state} act={act} />
+      ) : (
+        <Cards state={state} act={act} />
+      )}
+    </>
   )
 }
 

@@ -110,6 +110,7 @@ export class MeshNode {
       nodeId: this.nodeId,
       network: this.network,
       peers: this.peers,
+      counters: {},
       vertices: this.vertices,
       blobs: { count: this.round + 1, bytes },
       runs: this.met || this.peers.length > 0 ? [this.view()] : [],
