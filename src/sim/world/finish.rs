@@ -14,6 +14,10 @@ use crate::sim::workload;
 
 /// Milliseconds that exports may take.
 const EXPORT_MS: u64 = 10_000;
+/// Milliseconds that members may take to sign what was decided last.
+const SIGNED_MS: u64 = 60_000;
+/// Milliseconds between two looks at who signed.
+const SIGNED_LOOK_MS: u64 = 1_000;
 
 impl World {
     /// Ends the simulation and tells what came of it.
@@ -29,6 +33,7 @@ impl World {
             self.export_runs();
         }
         if self.violation().is_none() {
+            self.await_signatures();
             self.check_proofs();
         }
         Report {
@@ -101,6 +106,30 @@ impl World {
             let what = format!("{} of {expected} runs were exported", self.operations.replayed);
             self.fail("an exported run replays", node, what);
         }
+    }
+
+    /// Checkpoints are decided first and signed then: the end may fall in between.
+    fn await_signatures(&mut self) {
+        let due_ms = self.now_us / 1_000 + SIGNED_MS;
+        while self.now_us / 1_000 < due_ms && self.violation().is_none() && !self.is_signed() {
+            self.run_until(self.now_us / 1_000 + SIGNED_LOOK_MS);
+        }
+    }
+
+    /// Whether each honest member has signatures enough of the last checkpoint that it knows.
+    fn is_signed(&self) -> bool {
+        let Some(committee) = &self.scenario.committee else { return true };
+        let awake = self.hosts.iter().filter(|host| host.honest && !host.frozen);
+        let engines = awake.filter_map(|host| host.state.as_ref()?.consensus());
+        let is_signed = |engine: &State| {
+            let Some(last) = engine.last_checkpoint() else { return true };
+            let signers = engine.signatures(last.height);
+            let has = |node: usize| {
+                signers.is_some_and(|signers| signers.contains_key(&self.hosts[node].author))
+            };
+            committee.weight(|node| !has(node)) <= committee.spare_weight()
+        };
+        engines.into_iter().all(is_signed)
     }
 
     pub(super) fn fail(&mut self, invariant: &'static str, node: usize, what: String) {

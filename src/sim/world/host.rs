@@ -249,7 +249,10 @@ impl World {
         for peer in self.peers(node) {
             self.unlink(node, peer);
         }
-        self.hosts[node].forget();
+        let host = &mut self.hosts[node];
+        // What it began when its connections ended is begun by nobody.
+        host.disk.cut(0, &mut self.pool);
+        host.forget();
         if let Some(down_ms) = down_ms {
             let at_us = self.now_us + down_ms.max(1) * 1_000;
             self.schedule(at_us, Event::Start { node });
