@@ -218,9 +218,15 @@ impl World {
                 break;
             }
         }
-        if node > 0 && addresses.is_empty() {
-            // A link without anybody to dial is none.
-            addresses.push(self.hosts[0].address.clone());
+        let is_there = |other: &usize| {
+            let scenario = &self.scenario;
+            let has_started = scenario.starts_ms(*other) < scenario.starts_ms(node);
+            self.hosts[*other].listens && has_started && !scenario.is_byzantine(*other)
+        };
+        let mut there = (0..node).filter(is_there).map(|other| &self.hosts[other].address);
+        if node > 0 && !there.clone().any(|address| addresses.contains(address)) {
+            // A link to attackers alone, or to who is not there yet, leads nowhere.
+            addresses.push(there.next().unwrap_or(&self.hosts[0].address).clone());
         }
         addresses
     }
