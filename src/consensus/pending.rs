@@ -33,9 +33,9 @@ impl Pending {
         self.since_ms.get(key).copied()
     }
 
-    /// Since when the oldest key waits.
-    pub(super) fn oldest_ms(&self) -> Option<u64> {
-        self.by_time.first().map(|(since, _)| *since)
+    /// Since when each key waits, the oldest first.
+    pub(super) fn oldest(&self) -> impl Iterator<Item = (u64, &ConflictKey)> {
+        self.by_time.iter().map(|(since, key)| (*since, key))
     }
 
     /// The same among keys that this member has not reported.

@@ -350,17 +350,19 @@ impl State {
         self.leaves.iter()
     }
 
-    /// Whether there is finality at this time.
-    pub fn finality(&self, now: Now) -> Finality {
+    /// Whether there is finality at this time. Nobody is owed a decision about what only authors
+    /// ask for who are over: others may never have seen it.
+    pub fn finality(&self, now: Now, is_over: impl Fn(&AuthorId) -> bool) -> Finality {
         if self.committee.is_none() {
             return Finality::CausalOnly;
         }
+        let is_owed = |id| self.items.get(id).is_some_and(|item: &Item| !is_over(&item.author));
+        let counts = |key: &&ConflictKey| {
+            self.keys.get(*key).is_some_and(|said| said.candidates.iter().any(is_owed))
+        };
         let stalled = |since| now.since_ms(since) > self.config.stalled_ms;
-        if self.pending.oldest_ms().is_some_and(stalled) {
-            Finality::NoQuorum
-        } else {
-            Finality::Quorum
-        }
+        let mut waiting = self.pending.oldest().take_while(|(since, _)| stalled(*since));
+        if waiting.any(|(_, key)| counts(&key)) { Finality::NoQuorum } else { Finality::Quorum }
     }
 
     /// Credits and names after every decision that took effect here; what wallets show.

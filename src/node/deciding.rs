@@ -357,7 +357,9 @@ impl Node {
             return;
         }
         let state = match &self.deciding.engine {
-            Engine::Quorum(engine) => engine.finality(now),
+            Engine::Quorum(engine) => {
+                engine.finality(now, |author| self.graph.equivocated(author).is_some())
+            }
             Engine::Sampled(_) => self.sampled_finality(now),
         };
         if state == self.deciding.said {

@@ -206,7 +206,7 @@ fn wrong(economy: &Economy, place: usize) -> Result<(), String> {
     }
     // Nobody is held up, and nothing that cannot be done is waited for.
     let now = Now { mono_ms: economy.network.now_ms + 60_000, unix_ms: 0 };
-    if state.pending() > 0 || state.finality(now) != Finality::Quorum {
+    if state.pending() > 0 || state.finality(now, |_| false) != Finality::Quorum {
         return Err(format!("{} keys wait", state.pending()));
     }
     for (id, by, operation) in &economy.written {
@@ -333,7 +333,10 @@ fn what_cannot_be_paid_is_no_reason_to_say_that_there_is_no_finality() {
     network.run(60_000);
     let at = |mono_ms| Now { mono_ms, unix_ms: 0 };
     for engine in &network.engines {
-        assert_eq!((engine.pending(), engine.finality(at(90_000))), (0, Finality::Quorum));
+        assert_eq!(
+            (engine.pending(), engine.finality(at(90_000), |_| false)),
+            (0, Finality::Quorum)
+        );
         assert_eq!(engine.decisions().len(), 0);
     }
     // The credit comes; what was too much is possible now, and nobody has to sign it anew.

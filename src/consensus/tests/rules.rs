@@ -173,7 +173,7 @@ fn three_members_are_no_committee_and_decide_nothing() {
     let mut out = Vec::new();
     state.handle(Now::default(), Input::Record(record), &mut out);
     assert_eq!(out, Vec::new());
-    assert_eq!(state.finality(Now::default()), Finality::CausalOnly);
+    assert_eq!(state.finality(Now::default(), |_| false), Finality::CausalOnly);
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn without_a_quorum_in_reach_that_is_said() {
     network.submit(&[key("a")], None);
     network.run(30_000);
     let now = Now { mono_ms: 30_000, unix_ms: 0 };
-    assert_eq!(network.engines[0].finality(now), Finality::NoQuorum);
+    assert_eq!(network.engines[0].finality(now, |_| false), Finality::NoQuorum);
     assert_eq!(network.engines[0].decided(&key("a")), None);
 }
 

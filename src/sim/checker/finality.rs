@@ -12,16 +12,22 @@ use crate::consensus::{self, Finality};
 use crate::dag::operation::Operation;
 use crate::dag::vote::{ConflictKey, Decision, ItemId};
 use crate::identity::AuthorId;
+use crate::node::Node;
 use crate::sim::world::MONO_MS;
 
 /// Name of the invariant [`OneItem`].
 pub const ONE_ITEM: &str = "S1 no two members have different items for one key";
 
-/// What honest members that run have decided.
-fn honest<'a>(peeks: &'a [Peek<'a>]) -> impl Iterator<Item = (usize, &'a consensus::State)> {
+/// Honest members that run, where a committee decides.
+fn nodes<'a>(peeks: &'a [Peek<'a>]) -> impl Iterator<Item = (usize, &'a Node)> {
     let running = peeks.iter().enumerate().filter(|(_, peek)| peek.honest);
-    let deciding = running.filter_map(|(node, peek)| Some((node, peek.state?.consensus()?)));
-    deciding.filter(|(_, state)| state.committee().is_some())
+    let decides = |node: &Node| node.consensus().is_some_and(|state| state.committee().is_some());
+    running.filter_map(move |(place, peek)| Some((place, peek.state.filter(|node| decides(node))?)))
+}
+
+/// What they have decided.
+fn honest<'a>(peeks: &'a [Peek<'a>]) -> impl Iterator<Item = (usize, &'a consensus::State)> {
+    nodes(peeks).filter_map(|(place, node)| Some((place, node.consensus()?)))
 }
 
 /// No two honest members ever have different items final for one key (S1), nor has one of them two
@@ -298,7 +304,8 @@ impl Decides {
         state.decided(key).or(told.copied())
     }
 
-    fn look(&self, state: &consensus::State, at_ms: u64) -> Result<(), String> {
+    fn look(&self, member: &Node, at_ms: u64) -> Result<(), String> {
+        let Some(state) = member.consensus() else { return Ok(()) };
         let open = self.submitted.iter().filter(|(key, item)| match self.winner(state, key) {
             Some(decided) => !self.contested && decided != *item,
             None => true,
@@ -310,7 +317,8 @@ impl Decides {
             return Err(format!("{count} of {of} are not final, {item} is one: {winner:?}"));
         }
         let now = Now { mono_ms: MONO_MS + at_ms, unix_ms: 0 };
-        if self.contested && state.finality(now) == Finality::NoQuorum {
+        let is_over = |author: &AuthorId| member.graph().equivocated(author).is_some();
+        if self.contested && state.finality(now, is_over) == Finality::NoQuorum {
             return Err(format!("{} keys wait, one of them for too long", state.pending()));
         }
         Ok(())
@@ -346,9 +354,9 @@ impl Invariant for Decides {
                 if *at_ms < due_ms || away > spare {
                     return Ok(());
                 }
-                for (node, state) in honest(peeks).filter(|(node, _)| awake(*node)) {
+                for (node, member) in nodes(peeks).filter(|(node, _)| awake(*node)) {
                     if !self.done.contains(&node) {
-                        self.look(state, *at_ms).map_err(|what| Broken::at(node, what))?;
+                        self.look(member, *at_ms).map_err(|what| Broken::at(node, what))?;
                         self.done.insert(node);
                     }
                 }
@@ -359,7 +367,8 @@ impl Invariant for Decides {
     }
 
     fn is_settled(&self, peeks: &[Peek<'_>], _: &Setting) -> bool {
-        honest(peeks).all(|(_, state)| state.pending() == 0 && self.look(state, 0).is_ok())
+        honest(peeks).all(|(_, state)| state.pending() == 0)
+            && nodes(peeks).all(|(_, member)| self.look(member, 0).is_ok())
     }
 
     fn figures(&self) -> Vec<(&'static str, u64)> {
