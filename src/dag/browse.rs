@@ -315,8 +315,8 @@ fn check(graph: &Graph, signed: &SignedVertex) -> Result<(), (&'static str, Stri
         return Err(("hash-differs", "its bytes have another hash than its id".to_owned()));
     }
     graph.verify(signed).map_err(broken)?;
-    match graph.lost_parents(signed).first() {
-        Some(parent) => Err(("parent-missing", format!("its parent {parent} is not there"))),
+    match graph.lost_parents(signed).next() {
+        Some(parent) => Err(("parent-missing", format!("its parent {} is not there", parent.id))),
         None => Ok(()),
     }
 }

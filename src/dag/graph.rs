@@ -262,6 +262,19 @@ impl Graph {
     /// [`Error::Restore`] when parents are missing (restore in the order of [`Graph::iter`]), or
     /// the rule that is broken; both mean that the store is damaged.
     pub fn restore(&mut self, vertex: SignedVertex) -> Result<(), Error> {
+        self.restore_beside(vertex, |_| false)
+    }
+
+    /// The same, where some parents need not be there: those of which nothing but the citation
+    /// ever was, or that are the other side of a fork.
+    ///
+    /// # Errors
+    /// As [`Graph::restore`].
+    pub fn restore_beside(
+        &mut self,
+        vertex: SignedVertex,
+        is_beside: impl Fn(&Citation) -> bool,
+    ) -> Result<(), Error> {
         if self.contains(&vertex.id()) {
             return Ok(());
         }
@@ -269,7 +282,7 @@ impl Graph {
         if fields.network != self.network {
             return Err(Error::WrongNetwork { expected: self.network, found: fields.network });
         }
-        let missing = self.lost_parents(&vertex).len();
+        let missing = self.lost_parents(&vertex).filter(|cited| !is_beside(cited)).count();
         if missing > 0 {
             return Err(Error::Restore { id: vertex.id(), missing });
         }

@@ -22,7 +22,8 @@ use super::aggregator::Aggregator;
 use super::run::{AggregateRecord, Run, Standing};
 use super::{Runs, initial_weights};
 use crate::dag::car::{self, Car, Entry};
-use crate::dag::{self, BlobId, Graph, Payload, RunSpec, SignedVertex, VertexId};
+use crate::dag::{self, BlobId, Citation, Graph, Payload, RunSpec, SignedVertex, VertexId};
+use crate::identity::AuthorId;
 
 /// What a replay came to.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,8 +96,12 @@ impl Replay {
     fn check(&mut self, car: &Car<'_>) -> Result<(), Mismatch> {
         self.report.run = Some(car.run);
         let mut graph = Graph::new(car.network);
+        let mut places = Places::new();
+        for cited in car.vertices.iter().map(|entry| entry.value.citation()) {
+            places.entry((cited.author, cited.seq)).or_default().push(cited);
+        }
         for entry in &car.vertices {
-            insert(&mut graph, entry)?;
+            insert(&mut graph, entry, &places)?;
             self.runs.apply(&entry.value);
         }
         let Some(run) = self.runs.get(&car.run) else {
@@ -231,7 +236,10 @@ fn chain(run: &Run, head: VertexId, car: &Car<'_>) -> Result<Vec<VertexId>, Mism
 }
 
 /// Puts a vertex into the graph and verifies its signature and what it states.
-fn insert(graph: &mut Graph, entry: &Entry<SignedVertex>) -> Result<(), Mismatch> {
+/// All vertices of a file, by the chains that they are in.
+type Places = BTreeMap<(AuthorId, u64), Vec<Citation>>;
+
+fn insert(graph: &mut Graph, entry: &Entry<SignedVertex>, places: &Places) -> Result<(), Mismatch> {
     let signed = &entry.value;
     let refused = |error: dag::Error| Mismatch {
         code: error.code(),
@@ -243,7 +251,13 @@ fn insert(graph: &mut Graph, entry: &Entry<SignedVertex>) -> Result<(), Mismatch
     };
     // The trusted path, because members may have cited both halves of an equivocation and the
     // file holds no more than one order. What is signed is what it does not check.
-    graph.restore(signed.clone()).map_err(refused)?;
+    // Who cites what never was cannot keep a run from being replayed, and nobody can leave out what
+    // an honest member wrote by calling it that: its place is taken by another vertex of its author.
+    let is_beside = |cited: &Citation| {
+        let there = places.get(&(cited.author, cited.seq));
+        there.is_some_and(|there| !there.contains(cited))
+    };
+    graph.restore_beside(signed.clone(), is_beside).map_err(refused)?;
     graph.verify(signed).map_err(refused)
 }
 

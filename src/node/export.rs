@@ -33,12 +33,7 @@ impl Export {
     /// # Errors
     /// When it is more than one file holds.
     pub(super) fn new(graph: &Graph, run: &Run, blobs: &Blobs) -> Result<Self, Problem> {
-        let mut past = graph.ancestors(&[run.head()], &[]).0;
-        // A causal order that is the same for everybody, with the head last.
-        past.sort_by_key(|signed| (signed.vertex().lamport, signed.id()));
-        if !past.iter().all(|signed| graph.has_parents(signed)) {
-            return Err(dropped_problem());
-        }
+        let past = graph.whole_past(run.head()).map_err(|_| dropped_problem())?;
         let vertices: Vec<VertexId> = past.iter().map(|signed| signed.id()).collect();
         let mut missing = BTreeSet::new();
         for record in vertices.iter().filter_map(|id| run.aggregate(id)) {

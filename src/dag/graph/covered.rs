@@ -284,11 +284,14 @@ impl Graph {
     }
 
     /// Parents of a stored vertex that are neither here nor covered, nor were when it was accepted.
-    pub fn lost_parents(&self, vertex: &SignedVertex) -> Vec<VertexId> {
+    pub fn lost_parents<'a>(
+        &'a self,
+        vertex: &'a SignedVertex,
+    ) -> impl Iterator<Item = &'a Citation> {
         let is_lost = |cited: &&Citation| {
             !self.is_known(cited) && !self.foreseen.has(&cited.author, cited.seq)
         };
-        vertex.vertex().parents.iter().filter(is_lost).map(|cited| cited.id).collect()
+        vertex.vertex().parents.iter().filter(is_lost)
     }
 
     /// Parents of a vertex that are neither here nor covered.

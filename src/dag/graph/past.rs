@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 
 use super::Graph;
-use crate::dag::{SignedVertex, VertexId};
+use crate::dag::{Error, SignedVertex, VertexId};
 
 impl Graph {
     /// Whether a replica with these heads has the accepted vertex `id`. Heads that are not
@@ -72,6 +72,36 @@ impl Graph {
         walked += places.len();
         places.sort_unstable();
         (places.into_iter().filter_map(|place| self.order.get(place)).collect(), walked)
+    }
+
+    /// A vertex and everything behind it; in causal order, with the vertex last. Where something
+    /// behind it cites what is not here, as what never was can be cited once its place is covered,
+    /// the vertex that has that place instead is among them, with everything behind it.
+    ///
+    /// # Errors
+    /// [`Error::Restore`] when nothing here has such a place: a part of the past was dropped.
+    pub fn whole_past(&self, of: VertexId) -> Result<Vec<&SignedVertex>, Error> {
+        let (mut marks, mut places) = (vec![false; self.order.len()], Vec::new());
+        let mut open = vec![of];
+        while !open.is_empty() {
+            let from = places.len();
+            self.mark_past(&std::mem::take(&mut open), &mut marks, |place| places.push(place));
+            for place in places.get(from..).unwrap_or_default() {
+                let Some(signed) = self.order.get(*place) else { continue };
+                let beside = signed.vertex().parents.iter().filter(|cited| !self.has_cited(cited));
+                for cited in beside {
+                    let chain = self.author(&cited.author);
+                    let other = chain.and_then(|chain| chain.at(cited.seq));
+                    open.push(other.ok_or(Error::Restore { id: signed.id(), missing: 1 })?);
+                }
+            }
+        }
+        let mut past: Vec<_> = places.into_iter().filter_map(|at| self.order.get(at)).collect();
+        past.sort_by_key(|signed| signed.citation().key());
+        if past.last().is_none_or(|last| last.id() != of) {
+            return Err(Error::Restore { id: of, missing: 1 });
+        }
+        Ok(past)
     }
 
     /// Marks the places of `from` and of everything behind them that is not marked yet.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::mesh::{Mesh, tiny_data, tiny_run};
 use crate::aggregation::{Rule, Settings};
-use crate::dag::{Aggregate, BlobId, Payload, Reference, RunSpec, SignedVertex, VertexId, car};
+use crate::dag::{
+    Aggregate, BlobId, Citation, Payload, Reference, RunSpec, SignedVertex, VertexId, car,
+};
 use crate::effect::{Command, Effect, Input};
 use crate::event::Reply;
 use crate::federated::Standing;
@@ -196,6 +198,32 @@ fn a_lying_aggregate_is_named_with_its_round_and_byte() {
     assert_eq!((mismatch.round, report.rounds), (4, 3));
     let blob = car::read(&changed).unwrap().blobs[&lied].offset;
     assert_eq!(mismatch.byte, u64::try_from(blob + 17).unwrap());
+}
+
+/// Nodes accept such vertices once their place is covered, and one would keep a run from being
+/// replayed. What was written at no place of the file may be what an honest member wrote.
+#[test]
+fn who_cites_what_never_was_keeps_no_run_from_being_replayed() {
+    let (mesh, run, file) = exported();
+    let known = mesh.node(0).runs().get(&run).unwrap();
+    let (head, author) = (known.head(), known.aggregate(&known.head()).unwrap().author);
+    let author = mesh.members.iter().find(|member| member.secrets.author() == author).unwrap();
+    let key = author.secrets.signing_key();
+    let cites = |made_up: Citation| {
+        let changed = |signed: &SignedVertex| {
+            let mut vertex = signed.vertex().clone();
+            vertex.parents.push(made_up);
+            vertex.parents.sort_unstable();
+            let signs = signed.id() == head;
+            signs.then(|| SignedVertex::sign(&vertex, &key, [0; 32]).unwrap())
+        };
+        replay(&rewritten(&file, changed, |_| {}))
+    };
+    let first = car::read(&file).unwrap().vertices[0].value.citation();
+    let other = Citation { id: VertexId::of(b"never was"), ..first };
+    let report = cites(other);
+    assert!(report.ok, "{:?}", report.first_mismatch);
+    assert_fails(&cites(Citation { seq: 9_999, ..other }), "store-damaged");
 }
 
 /// A run of three members that takes the median of each coordinate, against one hostile member.

@@ -35,8 +35,12 @@ impl Invariant for Validity {
         let graph = state.graph();
         let broken = |what: String| Err(Broken::about(*node, vertex.id(), what));
         // Whether the parents are there is a question to each history, the rest is not.
-        if let Some(parent) = graph.lost_parents(vertex).first() {
-            return broken(format!("{} was accepted without its parent {parent}", vertex.id()));
+        if let Some(parent) = graph.lost_parents(vertex).next() {
+            return broken(format!(
+                "{} was accepted without its parent {}",
+                vertex.id(),
+                parent.id
+            ));
         }
         if let Some(checked) = self.checked.get_mut(&vertex.id()) {
             checked.times += 1;
