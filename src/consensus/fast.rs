@@ -90,7 +90,7 @@ impl State {
         let first = said.candidates.first().copied();
         let since = self.pending.since_ms(key);
         let late = since.is_some_and(|since| now.since_ms(since) >= timeout_ms);
-        let contested = late || self.is_contested(key, committee);
+        let contested = late || self.is_contested(key, committee, now);
         let mine = self.my_keys.get(key).cloned().unwrap_or_default();
         let silent = self.closed || (mine.reported && !self.votes_on());
         if let (Some(item), None, false) = (locked, mine.commit, silent) {
@@ -106,6 +106,7 @@ impl State {
             && self.is_simple(item)
         {
             self.asked_ms.insert(*key, now.mono_ms);
+            self.latency.asked(committee, now.mono_ms);
             self.vote(Vote::Lock(Decision(*key, item)), out);
         }
     }
@@ -116,9 +117,10 @@ impl State {
     }
 
     /// Whether what was said leaves a key to the slow path.
-    fn is_contested(&self, key: &ConflictKey, committee: &Committee) -> bool {
+    fn is_contested(&self, key: &ConflictKey, committee: &Committee, now: Now) -> bool {
+        let silent = self.latency.silent(now.mono_ms, &self.config);
         self.keys.get(key).is_some_and(|said| {
-            said.is_split(committee)
+            (said.locks.len() > 1 && said.is_split(committee, silent))
                 || committee.has_honest(said.reported(|_| true))
                 || said.candidates.iter().any(|item| !self.is_simple(*item))
         })

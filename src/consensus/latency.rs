@@ -1,10 +1,12 @@
-//! How long to wait: three times the 95th percentile of how long votes took, within bounds.
+//! How long to wait, and for whom not: three times the 95th percentile of how long votes took,
+//! within bounds, and not for who has said nothing for so long after something was asked of all.
 //!
 //! Purely local, and allowed to be wrong: a time too short makes a decision slower, never false.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::Config;
+use super::committee::{Committee, Voters};
 use crate::limits;
 
 /// How much longer than the usual longest wait.
@@ -20,6 +22,8 @@ pub(super) struct Latency {
     samples: VecDeque<u64>,
     /// Their 95th percentile, if there are any.
     p95_ms: Option<u64>,
+    /// Since when each member, by its place, owes an answer.
+    asked_ms: BTreeMap<usize, u64>,
 }
 
 impl Latency {
@@ -31,6 +35,34 @@ impl Latency {
         let mut sorted: Vec<u64> = self.samples.iter().copied().collect();
         sorted.sort_unstable();
         self.p95_ms = sorted.get(sorted.len() * 95 / 100).or(sorted.last()).copied();
+    }
+
+    /// Something was said that every member answers.
+    pub(super) fn asked(&mut self, committee: &Committee, now_ms: u64) {
+        for place in 0..committee.members().len() {
+            self.asked_ms.entry(place).or_insert(now_ms);
+        }
+    }
+
+    /// A member said something.
+    pub(super) fn heard(&mut self, place: usize) {
+        self.asked_ms.remove(&place);
+    }
+
+    /// Another committee is asked from now on.
+    pub(super) fn begin_epoch(&mut self) {
+        self.asked_ms.clear();
+    }
+
+    /// Members that have owed an answer for longer than a view lasts.
+    pub(super) fn silent(&self, now_ms: u64, config: &Config) -> Voters {
+        let timeout_ms = self.timeout_ms(0, config);
+        let is_late = |asked_ms: u64| now_ms.saturating_sub(asked_ms) >= timeout_ms;
+        let mut silent = Voters::default();
+        for (place, _) in self.asked_ms.iter().filter(|(_, asked_ms)| is_late(**asked_ms)) {
+            silent.insert(*place);
+        }
+        silent
     }
 
     /// Milliseconds to wait in a view: doubles for the first ones, and is longer in each, so that

@@ -400,6 +400,9 @@ impl State {
         // What is left to say about an epoch that ended is to sign its last checkpoints.
         let members = self.past.get(&votes.epoch).map_or(committee, Arc::as_ref);
         let Some(place) = members.place(&author) else { return };
+        if votes.epoch == committee.epoch() {
+            self.latency.heard(place);
+        }
         for vote in &votes.votes {
             if votes.epoch == committee.epoch() || matches!(vote, Vote::Sign(..)) {
                 self.count(vote, author, place, now);
@@ -423,6 +426,7 @@ impl State {
         self.endorsed.clear();
         self.tips.clear();
         self.asked_ms.clear();
+        self.latency.begin_epoch();
         let uncut: BTreeSet<ConflictKey> = self.uncut.iter().map(|decision| decision.0).collect();
         self.settled.retain(|key| uncut.contains(key));
         let keys = std::mem::take(&mut self.keys);

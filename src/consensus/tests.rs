@@ -232,6 +232,27 @@ fn latency(members: usize, items: usize, byzantine: usize) -> (u64, u64) {
     (times[times.len() / 2], times[times.len() - 1])
 }
 
+/// Without it a contest lasts until every member has spoken, or a view is over.
+#[test]
+fn who_owes_an_answer_for_longer_than_a_view_is_not_waited_for() {
+    let times = [false, true].map(|is_known| {
+        let mut network = Network::new(Setup { byzantine: (11..16).collect(), ..quiet(16) }, 1);
+        if is_known {
+            network.submit(&[key("before")], None);
+        }
+        network.run(10_000);
+        let asked_ms = network.now_ms;
+        network.submit(&[key("a")], Some(0));
+        network.submit(&[key("a")], Some(8));
+        network.run(30_000);
+        let decided = |place: usize| network.decided_ms[place].get(&key("a")).unwrap().1;
+        let last_ms = network.honest().into_iter().map(decided).max().unwrap();
+        last_ms - asked_ms
+    });
+    eprintln!("a race of two beside five of sixteen that are silent: {times:?} ms");
+    assert!(times[1] < times[0]);
+}
+
 #[test]
 fn decisions_take_three_delays_and_contested_ones_seven() {
     eprintln!("members  silent  uncontested p50/last  contested p50/last  (virtual ms, RTT 50)");

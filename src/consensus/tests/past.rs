@@ -300,7 +300,7 @@ fn a_past_that_nobody_had_is_refused() {
         refused(None, &bad, items());
     };
     damaged(&|bad| bad[1].1.clear());
-    damaged(&|bad| bad[0].1.reverse());
+    damaged(&|bad| bad.iter_mut().find(|step| step.1.len() > 1).unwrap().1.reverse());
     damaged(&|bad| drop(bad.remove(0)));
     damaged(&|bad| bad[0].0.state_root = [1; 32]);
     refused(None, &good, Vec::new());
