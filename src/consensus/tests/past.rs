@@ -299,13 +299,14 @@ fn a_past_that_nobody_had_is_refused() {
         change(&mut bad);
         refused(None, &bad, items());
     };
-    damaged(&|bad| bad[1].1.clear());
-    damaged(&|bad| bad.iter_mut().find(|step| step.1.len() > 1).unwrap().1.reverse());
+    let full = good.iter().position(|step| step.1.len() > 1).unwrap();
+    damaged(&|bad| bad[full].1.clear());
+    damaged(&|bad| bad[full].1.reverse());
     damaged(&|bad| drop(bad.remove(0)));
     damaged(&|bad| bad[0].0.state_root = [1; 32]);
     refused(None, &good, Vec::new());
 
-    // The base of the second checkpoint, and one of another state.
+    // The base of a checkpoint that changed the ledger and ends no epoch, and one of another state.
     let mut state = new_engine(&economy, author(99));
     let mut out = Vec::new();
     for record in &economy.network.log {
@@ -316,12 +317,17 @@ fn a_past_that_nobody_had_is_refused() {
         _ => None,
     });
     let bases: Vec<Base> = bases.collect();
-    let (base, rest) = (bases[1].clone(), &good[2..]);
+    let changes = |at: &usize| {
+        let [before, this] = [*at - 1, *at].map(|at| &bases[at].checkpoint);
+        before.state_root != this.state_root && this.next.is_none()
+    };
+    let at = (1..bases.len()).find(changes).unwrap();
+    let (base, rest) = (bases[at].clone(), &good[at + 1..]);
     resume(Some(base.clone()), rest, items()).unwrap();
     let genesis = ledger::State::new(&ledger::Genesis::default()).unwrap().to_records();
-    refused(Some(Base { ledger: bases[0].ledger.clone(), ..base.clone() }), rest, items());
+    refused(Some(Base { ledger: bases[at - 1].ledger.clone(), ..base.clone() }), rest, items());
     refused(Some(Base { ledger: genesis, ..base.clone() }), rest, items());
     refused(Some(Base { peaks: Vec::new(), ..base.clone() }), rest, items());
     refused(Some(Base { ends: vec![base.checkpoint.clone()], ..base.clone() }), rest, items());
-    refused(Some(base), &good[1..], items());
+    refused(Some(base), &good[at..], items());
 }
