@@ -75,7 +75,8 @@ async function makeNode(artifacts, options) {
       network: meeting.network,
       ...(place.genesis === undefined ? {} : { genesis: place.genesis }),
       ...(meeting.meshName === null ? {} : { name: meeting.meshName }),
-      ...(options.history === undefined ? {} : { history: options.history }),
+      // Browsers give an origin little room, and take all of it away when it is too much.
+      history: options.history ?? 'brief',
       ...(options.classical === undefined ? {} : { classical: options.classical }),
       secrets,
       storage: /** @type {any} */ (storage),

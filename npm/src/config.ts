@@ -24,8 +24,8 @@ export interface Settings {
   'dashboard.port': number
   /** `sqlite` keeps the history on disk; `memory` forgets it when the node stops. */
   storage: 'sqlite' | 'memory'
-  /** `recent` drops old votes that are settled; `all` keeps them for who comes late. */
-  history: 'recent' | 'all'
+  /** `recent` drops old vertices that are settled, `brief` more of them; `all` keeps everything. */
+  history: 'recent' | 'brief' | 'all'
   /** `refuse` takes peers with the hybrid channel only; `allow` also those of other programs. */
   classical: 'refuse' | 'allow'
   /** `on` finds members on the local network, where the node listens beyond loopback. */
@@ -102,7 +102,7 @@ function networkId(value: unknown): { value: string } | { expected: string } {
 
 /** One of these words: schema and check of a setting. */
 function oneOf<Word extends Settings['storage' | 'history' | 'classical' | 'mdns']>(
-  ...words: readonly [Word, Word]
+  ...words: readonly Word[]
 ): Pick<Setting, 'schema' | 'check'> {
   return {
     schema: { enum: words },
@@ -161,8 +161,8 @@ export const SETTINGS: Readonly<Record<SettingKey, Setting>> = {
   history: {
     env: 'SYNAPTIC_HISTORY',
     fallback: 'recent',
-    description: 'recent drops old votes that are settled, all keeps them for who comes late',
-    ...oneOf('recent', 'all'),
+    description: 'recent drops old vertices that are settled, brief more of them, all keeps them',
+    ...oneOf('recent', 'brief', 'all'),
   },
   classical: {
     env: 'SYNAPTIC_CLASSICAL',

@@ -78,8 +78,11 @@ export interface NodeOptions {
   readonly bootstrap?: readonly string[] | undefined
   /** Addresses to tell others besides the ones listened on. */
   readonly advertise?: readonly string[] | undefined
-  /** `recent`, the default, drops old votes that are settled; `all` keeps them for others. */
-  readonly history?: 'recent' | 'all' | undefined
+  /**
+   * What is kept of the history: the newest 32,768 vertices (`recent`, the default in Node.js), the
+   * newest 3,000 (`brief`, the default in a tab), or `all`. Only what is settled is dropped.
+   */
+  readonly history?: 'recent' | 'brief' | 'all' | undefined
   /** `refuse`, the default, takes peers with the hybrid channel only; `allow` also others. */
   readonly classical?: 'refuse' | 'allow' | undefined
   /**

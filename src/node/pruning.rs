@@ -228,7 +228,7 @@ impl Node {
         if !many || !free || self.phase != Phase::Running || now.mono_ms < self.pruning.next_ms {
             return;
         }
-        self.pruning.next_ms = now.mono_ms.saturating_add(limits::PRUNE_INTERVAL_MS);
+        self.pruning.next_ms = now.mono_ms.saturating_add(limits::PRUNE_RETRY_MS);
         // What is dropped has to be in a snapshot, and none may be on its way here.
         let is_busy = !self.snapshots.pending.is_empty() || self.joining.is_under_way();
         if self.cut.is_some() || self.writer.is_failing() || is_busy {
@@ -243,6 +243,7 @@ impl Node {
         if uncut > records::UNCUT_MAX || !is_here || !self.can_hand_on() {
             return self.counters.count("history-not-dropped");
         }
+        self.pruning.next_ms = now.mono_ms.saturating_add(limits::PRUNE_INTERVAL_MS);
         let room = Room::default();
         let keep = keep.min(self.graph.len() / 3 * 2);
         let ids = self.graph.prune(keep, |signed| room.takes(signed, engine));

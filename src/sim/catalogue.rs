@@ -365,7 +365,7 @@ fn storage(scenario: &mut Scenario, _: &mut Rng) {
     let mut all = committee(scenario, limits::COMMITTEE_MIN);
     all.balances.iter_mut().for_each(|(_, amount)| *amount = 1_000_000_000);
     scenario.committee = Some(all);
-    scenario.kept = Some(4_000);
+    scenario.kept = Some(limits::HISTORY_VERTICES_KEPT_BRIEF);
     scenario.workload.transfers_per_minute = 1_000;
     scenario.workload.until_ms = 3_600_000;
 }

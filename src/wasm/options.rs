@@ -53,8 +53,9 @@ pub(crate) async fn settings(options: JsValue) -> Result<Settings, Problem> {
 fn history(reader: &Reader<'_>) -> Result<History, Problem> {
     match reader.text_or_none("history")?.as_deref() {
         None | Some("recent") => Ok(History::default()),
+        Some("brief") => Ok(History::Newest(limits::HISTORY_VERTICES_KEPT_BRIEF)),
         Some("all") => Ok(History::All),
-        Some(_) => Err(reader.must_be("history", "`recent` or `all`")),
+        Some(_) => Err(reader.must_be("history", "`recent`, `brief` or `all`")),
     }
 }
 

@@ -126,7 +126,7 @@ export interface MeshNodeOptions {
   /** Multiaddrs to dial first. */
   readonly bootstrap?: readonly string[];
   /** `recent`, the default, drops old votes that are settled; `all` keeps them for others. */
-  readonly history?: 'recent' | 'all';
+  readonly history?: 'recent' | 'brief' | 'all';
   /** `allow` also takes peers without the hybrid channel, such as js-libp2p's; else `refuse`. */
   readonly classical?: 'allow' | 'refuse';
 }
