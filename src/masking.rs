@@ -22,9 +22,9 @@
 //! - [`sum`]: an update with its masks, and a sum without them.
 //!
 //! What it does not do: it hides no update from members who hold as many shares as a secret takes,
-//! it finds no lie in an update (a masked one may be anything), and a member that deals wrong shares
-//! can hold a round up. X25519 does not stand up to quantum computers. Who says what to whom and
-//! when is for [`crate::federated`], which keeps it in the history.
+//! it finds no lie in an update (a masked one may be anything), and a member that deals wrong
+//! shares can hold a round up. X25519 does not stand up to quantum computers. Who says what to whom
+//! and when is for the runs, which keep it in the history.
 
 #[cfg(feature = "mesh")]
 pub mod ring;

@@ -185,8 +185,8 @@ impl Node {
             sync: sync::State::new(),
             runs: Runs::new(),
             deciding,
-            wallet: wallet::Wallet::default(),
-            masking: masking::Roots::default(),
+            wallet: wallet::Wallet::restore(&meta),
+            masking: masking::Roots::restore(&meta),
             following: BTreeMap::new(),
             rules: averaging::Turn::default(),
             peers: peers::Peers::default(),
@@ -219,8 +219,6 @@ impl Node {
         node.restore_runs(&meta, now);
         node.restore_past(pruned, now)?;
         node.restore_deciding(&meta, now);
-        node.wallet = wallet::Wallet::restore(&meta);
-        node.masking = masking::Roots::restore(&meta);
         node.restore_peers(&meta, now);
         node.restore_groups(&meta, now)?;
         Ok(node)

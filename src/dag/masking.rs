@@ -2,9 +2,9 @@
 //!
 //! One round takes four statements, each in a vertex of its own: every member *deals* shares of two
 //! secrets to the others; somebody names the deals of a *cohort*, which masks its updates for each
-//! other; somebody names the updates of it that are there, the *closing*; and every member *unmasks*
-//! them by its shares. [`crate::masking`] says why, [`crate::federated`] what counts. The checks here
-//! are local: bounds, lengths, order.
+//! other; somebody names the updates of it that are there, the *closing*; and every member
+//! *unmasks* them by its shares. [`crate::masking`] says why; what counts is for the fold of runs.
+//! The checks here are local: bounds, lengths, order.
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteArray, ByteBuf};
@@ -164,3 +164,6 @@ impl Unmask {
         ascending("shares", &places)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -326,7 +326,7 @@ impl RunSpec {
             ),
             (
                 2 * self.model.parameter_count() > limits::NEURAL_PARAMETERS_MAX,
-                "a masked update takes twice the bytes, so the model has at most half the parameters",
+                "a masked update takes twice the bytes: the model has at most 524,288 parameters",
             ),
         ];
         if let Some((_, reason)) = looks_at.into_iter().find(|(is_so, _)| *is_so) {

@@ -164,9 +164,9 @@ impl Aggregator {
     /// last are `None` in the first round, and do not matter without server momentum.
     ///
     /// # Errors
-    /// Those of [`Average::change`], [`Settings::aggregate`] and [`fltrust`]; [`Error::Masking`] for
-    /// masked updates that are not opened, or come to no sum; [`Error::Length`] for weights of
-    /// another model.
+    /// Those of [`Average::change`], [`Settings::aggregate`] and [`fltrust`]; [`Error::Empty`] for
+    /// masked updates that are not opened, [`Error::Masking`] for such that come to no sum;
+    /// [`Error::Length`] for weights of another model.
     pub fn finish(self, base: &[u8], before: Option<&[u8]>) -> Result<Vec<u8>, Error> {
         let mut change = match self.kind {
             Kind::Mean(average) => average.change()?,

@@ -11,7 +11,8 @@
 //!
 //! Turns, deadlines and what is best are manners, as in [`super::policy`]. What is not: a member
 //! deals anew for every update, masks with a deal once, and reveals shares on a base once. So two
-//! closings on one base are both opened only by holders who lie, more than the threshold leaves out.
+//! closings on one base are both opened only by holders who lie, more than the threshold leaves
+//! out.
 
 pub mod dealing;
 

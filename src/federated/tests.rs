@@ -1,5 +1,7 @@
 //! Runs folded from hand-made histories: what counts, what does not, and that order is irrelevant.
 
+mod masking;
+
 use std::collections::BTreeSet;
 
 use super::policy::{self, Facts, Step};

@@ -11,9 +11,7 @@ const CLIP: f32 = 4.0;
 /// The seed of the random tests: `SEED`, or one that is always the same.
 fn seed() -> u64 {
     let given = std::env::var("SEED").ok().and_then(|text| text.parse().ok());
-    let seed = given.unwrap_or(2_017);
-    println!("SEED={seed}");
-    seed
+    given.unwrap_or(2_017)
 }
 
 fn bytes(rng: &mut Rng) -> [u8; 32] {
@@ -96,7 +94,7 @@ fn naive(updates: &[(Vec<f32>, u32)], is_there: &[bool], value: usize) -> i128 {
 #[test]
 fn the_sum_is_exact_whoever_drops_out() {
     let mut rng = Rng::from_u64(seed());
-    for case in 0..300 {
+    for case in 0..120 {
         let members = 2 + rng.below(9) as usize;
         let tensors: Vec<usize> = (0..=rng.below(4)).map(|_| 1 + rng.below(700) as usize).collect();
         let bench = Bench::new(members, &tensors, &mut rng);
@@ -120,9 +118,14 @@ fn the_sum_is_exact_whoever_drops_out() {
         let mean = ring::decode(&sum, samples, CLIP).unwrap();
         for (value, (word, mean)) in sum.iter().zip(mean).enumerate() {
             let expected = naive(&updates, &is_there, value);
-            assert_eq!(i128::from(*word as i64), expected, "case {case}, value {value}");
+            assert_eq!(
+                i128::from(*word as i64),
+                expected,
+                "SEED={} case {case}, value {value}",
+                seed()
+            );
             let expected = expected as f64 / 16_777_216.0 / samples as f64;
-            assert!((mean - expected).abs() <= 1.0e-12 * (1.0 + expected.abs()), "case {case}");
+            assert!((mean - expected).abs() <= 1.0e-12 * (1.0 + expected.abs()), "SEED={}", seed());
         }
     }
 }

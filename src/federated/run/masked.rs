@@ -6,8 +6,8 @@
 //! give its secret. Everybody then computes the same sum, from whichever shares they have, because
 //! each secret is the one that was committed to.
 //!
-//! A dealer whose shares come to another secret than it committed to has *broken* the closing, which
-//! then never opens; the history shows who it was.
+//! A dealer whose shares come to another secret than it committed to has *broken* the closing,
+//! which then never opens; the history shows who it was.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
