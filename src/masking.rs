@@ -165,5 +165,6 @@ impl Settings {
     }
 }
 
-#[cfg(all(test, feature = "mesh"))]
+#[cfg(feature = "mesh")]
+#[cfg(test)]
 mod tests;

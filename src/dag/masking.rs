@@ -157,9 +157,10 @@ impl Unmask {
 
     fn validate(&self) -> Result<(), Error> {
         let (entries, rest) = self.shares.as_chunks::<REVEALED_BYTES>();
-        // A part of an entry is one too many.
-        let found = entries.len() + usize::from(!rest.is_empty()) * limits::MASKING_MEMBERS_MAX;
-        count("shares", found, 1, limits::MASKING_MEMBERS_MAX)?;
+        // A part of an entry is too many.
+        let most = limits::MASKING_MEMBERS_MAX;
+        let found = if rest.is_empty() { entries.len() } else { most + 1 };
+        count("shares", found, 1, most)?;
         let places: Vec<u8> = self.revealed().map(|(place, _)| place).collect();
         ascending("shares", &places)
     }

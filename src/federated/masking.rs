@@ -40,7 +40,7 @@ pub struct Facts<'a> {
     pub is_trained: bool,
 }
 
-/// What a member has done for the head, and may not be in the history yet.
+/// What a member has done, and may not be in the history yet.
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
     /// Deals that were queued (count).
@@ -51,14 +51,24 @@ pub struct Progress {
     pub cohort_of: u32,
     /// Cohorts for which a closing was proposed.
     pub closed: BTreeSet<VertexId>,
-    /// Whether shares were revealed.
-    pub unmasked: bool,
+    /// Bases on which shares were revealed; no more than a run has rounds, and branches.
+    pub unmasked: BTreeSet<VertexId>,
     /// Since when there have been deals enough, and updates enough.
     pub cohort_ripe_ms: Option<u64>,
     /// Since when there have been updates enough.
     pub closing_ripe_ms: Option<u64>,
     /// When the first cohort with the own deal was seen.
     pub cohort_seen_ms: Option<u64>,
+}
+
+impl Progress {
+    /// The same for another head: what must not be done twice is remembered, should the run come
+    /// back to the old one.
+    #[must_use]
+    pub fn moved(self) -> Self {
+        let Self { masked, unmasked, .. } = self;
+        Self { masked, unmasked, ..Self::default() }
+    }
 }
 
 /// What to do now.
@@ -166,7 +176,8 @@ impl Look<'_> {
     }
 
     fn has_unmasked(&self) -> bool {
-        self.facts.progress.unmasked || self.masked.has_unmasked(self.facts.round.me, &self.head)
+        self.facts.progress.unmasked.contains(&self.head)
+            || self.masked.has_unmasked(self.facts.round.me, &self.head)
     }
 
     fn deal(&self, until: &mut Until) -> Option<Step> {
@@ -189,7 +200,7 @@ impl Look<'_> {
         (holders.len() >= self.minimum()).then_some(Step::Deal { attempt, holders })
     }
 
-    /// The newest deal of each member on the head that no update was masked with yet.
+    /// The newest deal of each member on the head, if no cohort that counts has it yet.
     fn unused_deals(&self) -> Vec<(VertexId, &DealRecord)> {
         let mut newest: std::collections::BTreeMap<AuthorId, (VertexId, &DealRecord)> =
             std::collections::BTreeMap::new();
@@ -199,7 +210,12 @@ impl Look<'_> {
                 *known = (id, record);
             }
         }
-        let used: BTreeSet<VertexId> = self.used().collect();
+        let counting = self
+            .masked
+            .cohorts_on(&self.head)
+            .filter(|(id, _)| self.run.cohort_deals(id).is_some());
+        let named: BTreeSet<VertexId> =
+            counting.flat_map(|(_, record)| record.cohort.deals.iter().copied()).collect();
         let ended = self.facts.round.ended;
         let mut deals: Vec<_> = newest
             .into_values()
@@ -211,12 +227,28 @@ impl Look<'_> {
                     dealt.holder != *self.facts.round.me
                         || self.facts.root.shares(self.run, record, self.facts.round.me).is_some()
                 });
-                !used.contains(id) && !is_wrong && self.run.is_member(author) && is_readable
+                !named.contains(id) && !is_wrong && self.run.is_member(author) && is_readable
             })
             .collect();
         deals.sort_by_key(|(id, _)| *id);
         deals.truncate(self.run.spec().updates_max());
-        deals
+        // A deal among too few of its holders would keep the cohort from ever being closed.
+        loop {
+            let before = deals.len();
+            let all = deals.clone();
+            deals.retain(|(_, record)| self.is_enough(record, &all));
+            if deals.len() == before {
+                return deals;
+            }
+        }
+    }
+
+    /// Whether among the dealers of a cohort are as many holders of a deal as open it.
+    fn is_enough(&self, record: &DealRecord, cohort: &[(VertexId, &DealRecord)]) -> bool {
+        let holders = &record.deal.shares;
+        let dealers: BTreeSet<AuthorId> = cohort.iter().map(|(_, deal)| deal.author).collect();
+        let there = holders.iter().filter(|dealt| dealers.contains(&dealt.holder));
+        there.count() >= self.masked.settings().needed(holders.len())
     }
 
     /// Deals of cohorts for which their dealer has an update.
@@ -292,13 +324,8 @@ impl Look<'_> {
             return None;
         }
         // Nobody masks for a cohort in which it would be nearly alone.
-        let holders = &record.deal.shares;
         let is_enough = |id: &VertexId| {
-            let deals = self.run.cohort_deals(id).unwrap_or_default();
-            let there = holders
-                .iter()
-                .filter(|dealt| deals.iter().any(|(_, record)| record.author == dealt.holder));
-            there.count() >= self.masked.settings().needed(holders.len())
+            self.run.cohort_deals(id).is_some_and(|deals| self.is_enough(record, &deals))
         };
         let cohort = self.cohorts_with(&deal).into_iter().find(is_enough)?;
         Some(Step::Mask { cohort, deal, attempt })

@@ -53,6 +53,9 @@ pub fn agree(
 }
 
 /// Seals a message with a key of one use.
+///
+/// # Panics
+/// For a message of more than 256 GiB.
 pub fn seal(key: &Secret, message: &[u8]) -> Vec<u8> {
     let mut sealed = message.to_vec();
     let tag = ChaCha20Poly1305::new(GenericArray::from_slice(key.as_slice()))

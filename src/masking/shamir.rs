@@ -33,7 +33,9 @@ pub fn split(
     }
     // From the highest power down, as Horner's rule takes them.
     let mut coefficients = vec![[0; SECRET_BYTES]; threshold - 1];
-    coefficients.iter_mut().for_each(|coefficient| source.fill(coefficient));
+    for coefficient in &mut coefficients {
+        source.fill(coefficient);
+    }
     let value = |x: u8| {
         let mut value: Bytes = [0; SECRET_BYTES];
         for coefficient in coefficients.iter().chain([secret]) {
@@ -43,9 +45,9 @@ pub fn split(
         }
         value
     };
-    let shared = (1..=last).map(value).collect();
+    let dealt = (1..=last).map(value).collect();
     coefficients.zeroize();
-    Ok(shared)
+    Ok(dealt)
 }
 
 /// The secret, from shares with their numbers. What comes out of fewer shares than the threshold,

@@ -44,6 +44,9 @@ impl Pad {
     }
 
     /// Applies the mask to the words of a model, whose tensors have so many values each.
+    ///
+    /// # Panics
+    /// When there are more words than values of tensors: the rest would not be masked.
     pub fn apply(self, words: &mut [u64], tensors: &[usize], sign: Sign) {
         let mut rest = words;
         for (tensor, size) in (0_u32..).zip(tensors) {

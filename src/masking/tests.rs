@@ -1,5 +1,16 @@
 //! Sums against naive sums, masks against what random words look like, and published vectors.
 
+#![allow(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "numbers of tests are small, or meant to wrap"
+)]
+
+use chacha20::ChaCha20;
+use chacha20::cipher::{KeyIvInit as _, StreamCipher as _, StreamCipherSeek as _};
 use zeroize::Zeroizing;
 
 use super::sum::{Cohort, Opened, Party, Secrets};
@@ -157,7 +168,9 @@ const UNIFORM_MAX: f64 = 347.7;
 /// How far the bytes are from every value being as frequent.
 fn chi_square(bytes: &[u8]) -> f64 {
     let mut counts = [0_u32; 256];
-    bytes.iter().for_each(|byte| counts[usize::from(*byte)] += 1);
+    for byte in bytes {
+        counts[usize::from(*byte)] += 1;
+    }
     let expected = bytes.len() as f64 / 256.0;
     counts.iter().map(|count| (f64::from(*count) - expected).powi(2) / expected).sum()
 }
@@ -253,27 +266,28 @@ fn no_mask_comes_twice_in_another_round_cohort_or_pair() {
     assert_eq!(seen.len(), words);
 }
 
-/// RFC 8439, section 2.3.2: its nonce is one of a round and a tensor, its block the second one.
+/// RFC 8439, section 2.3.2: the cipher is that one, and a mask is its stream from the first block
+/// on, with the round and the tensor in the nonce.
 #[test]
 fn the_stream_is_that_of_rfc_8439() {
-    let key: [u8; 32] = std::array::from_fn(|index| index as u8);
-    let mut words = vec![0; 16];
-    let tensors = vec![0; 0x4a];
-    // Tensors are numbered in little-endian order: 4a000000 there is far beyond any model here, so
-    // the layout is compared with the round alone and the tensor with the cipher itself below.
-    assert_eq!(tensors.len(), 0x4a);
-    stream::Pad::new(Zeroizing::new(key), 0x0900_0000).apply(&mut words, &[16], stream::Sign::Plus);
-    use chacha20::cipher::{KeyIvInit as _, StreamCipher as _, StreamCipherSeek as _};
-    let mut block = [0; 128];
-    let nonce = [0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0];
-    chacha20::ChaCha20::new(&key.into(), &nonce.into()).apply_keystream(&mut block);
-    assert_eq!(ring::bytes_of(&words), block);
+    let key: [u8; 32] = std::array::from_fn(|index| index.try_into().unwrap());
     let nonce = [0, 0, 0, 9, 0, 0, 0, 0x4a, 0, 0, 0, 0];
-    let mut cipher = chacha20::ChaCha20::new(&key.into(), &nonce.into());
+    let mut cipher = ChaCha20::new(&key.into(), &nonce.into());
     cipher.seek(64_u32);
     let mut block = [0; 16];
     cipher.apply_keystream(&mut block);
     assert_eq!(hex(&block), "10f1e7e4d13b5915500fdd1fa32071c4");
+
+    let mut words = vec![0; 5 + 1_000];
+    let pad = stream::Pad::new(Zeroizing::new(key), 0x0900_0000);
+    pad.apply(&mut words, &[5, 1_000], stream::Sign::Plus);
+    let expected = [(0, 5), (1, 1_000)].into_iter().flat_map(|(tensor, values)| {
+        let nonce = [0, 0, 0, 9, tensor, 0, 0, 0, 0, 0, 0, 0];
+        let mut stream = vec![0; 8 * values];
+        ChaCha20::new(&key.into(), &nonce.into()).apply_keystream(&mut stream);
+        stream
+    });
+    assert_eq!(ring::bytes_of(&words), expected.collect::<Vec<u8>>());
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -182,7 +182,7 @@ impl Following {
         self.adopted_ms = now_ms;
         self.ripe_ms = None;
         self.trained = None;
-        self.masking = Progress::default();
+        self.masking = std::mem::take(&mut self.masking).moved();
         let current: BTreeSet<BlobId> =
             run.updates_of(&self.head).map(|(_, update)| update.delta).collect();
         self.checked.retain(|blob, _| current.contains(blob));

@@ -148,7 +148,7 @@ impl Node {
                 Statement::Closing(Closing { run: *id, cohort, updates })
             }
             Step::Unmask { closing, shares } => {
-                progress.unmasked = true;
+                progress.unmasked.insert(head);
                 Statement::Unmask(Unmask::new(*id, closing, &shares))
             }
         };

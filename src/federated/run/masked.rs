@@ -105,6 +105,9 @@ impl Opening {
     }
 }
 
+/// The members of a cohort, with what was opened of each.
+type Secrets = (Vec<Party>, Vec<Opened>);
+
 /// Values of each tensor of a run's model (count).
 pub fn tensor_sizes(spec: &RunSpec) -> Vec<usize> {
     delta::tensors(spec).iter().map(|[rows, columns]| rows * columns).collect()
@@ -346,15 +349,13 @@ impl Run {
         if masked.open.contains_key(&updates) || !masked.unmasks.contains_key(&id) {
             return;
         }
-        let opened = match self.closing_authors(&cohort, &updates) {
-            Some(authors) => self.open(&id, &cohort, &authors),
-            None => {
-                if let Some(masked) = &mut self.masked {
-                    masked.incomplete.insert(id);
-                }
-                return;
+        let Some(authors) = self.closing_authors(&cohort, &updates) else {
+            if let Some(masked) = &mut self.masked {
+                masked.incomplete.insert(id);
             }
+            return;
         };
+        let opened = self.open(&id, &cohort, &authors);
         let first = updates.first().copied();
         let Some(masked) = &mut self.masked else { return };
         match opened {
@@ -382,7 +383,7 @@ impl Run {
         closing: &VertexId,
         cohort: &VertexId,
         there: &BTreeSet<AuthorId>,
-    ) -> Result<Option<(Vec<Party>, Vec<Opened>)>, AuthorId> {
+    ) -> Result<Option<Secrets>, AuthorId> {
         let (Some(masked), Some(deals)) = (&self.masked, self.cohort_deals(cohort)) else {
             return Ok(None);
         };

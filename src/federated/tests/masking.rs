@@ -58,7 +58,7 @@ impl Masks {
 
     fn update(&mut self, member: usize, cohort: VertexId) -> VertexId {
         let (cohort, delta_bytes) = (Some(cohort), 8 * PARAMETERS);
-        let update = Update { cohort, delta_bytes, ..update(self.run, self.run, 1) };
+        let update = Update { delta_bytes, cohort, ..update(self.run, self.run, 1) };
         self.bench.say(member, vec![Payload::Update(update)])
     }
 
@@ -135,7 +135,9 @@ fn enough_right_shares_open_a_closing_in_any_order() {
     for _ in 0..20 {
         rng.shuffle(&mut all);
         let mut runs = Runs::new();
-        all.iter().for_each(|signed| drop(runs.apply(signed)));
+        for signed in &all {
+            runs.apply(signed);
+        }
         assert!(is_open(&runs, &masks.run, &updates));
     }
 }
@@ -230,7 +232,8 @@ fn a_member_reveals_shares_on_a_base_once() {
     assert_eq!(shares, masks.revealed(1, cohort, &[0, 1, 2]));
     // Before its own statement is in the history its memory holds it back, and afterwards that.
     masks.closing(cohort, &updates);
-    let said = Progress { unmasked: true, ..Progress::default() };
+    let unmasked = BTreeSet::from([masks.run]);
+    let said = Progress { unmasked, ..Progress::default() };
     assert!(!matches!(next(&masks, &said), Step::Unmask { .. }));
     masks.unmask(1, first, &shares);
     assert!(!matches!(next(&masks, &fresh), Step::Unmask { .. }));

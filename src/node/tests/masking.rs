@@ -1,8 +1,10 @@
 //! Runs with secure aggregation: the sum that nobody's part is seen of, whoever drops out when.
 
-use super::mesh::{Mesh, tiny_data, tiny_run};
+use std::sync::Arc;
+
+use super::mesh::{Mesh, Trainer, tiny_data, tiny_run};
 use super::runs::{all_join, run_of};
-use crate::dag::{BlobId, RunSpec, VertexId, car};
+use crate::dag::{BlobId, Payload, RunSpec, Update, VertexId, car};
 use crate::effect::Command;
 use crate::event::{Event, Reply};
 use crate::federated::retrain::{self, Retraining};
@@ -227,4 +229,61 @@ fn two_members_alone_deal_nothing() {
     assert_eq!(known.update_count(&run), 0);
     let warned = mesh.members[0].events.iter().any(|event| matches!(event, Event::Warning(_)));
     assert!(!warned, "to wait for a third one is no problem");
+}
+
+/// Two of four are gone for good with a cohort that has them in it. With two others the round goes
+/// on, with fresh deals.
+#[test]
+fn a_round_that_came_to_nothing_is_dealt_anew() {
+    let (mut mesh, run) = begin(38, 4, 4);
+    assert!(mesh.run_until(60_000, |mesh| {
+        let run = run_of(mesh, 0, &run);
+        run.round() == 1 && run.masked().unwrap().cohorts_on(&run.head()).count() > 0
+    }));
+    mesh.crash(2);
+    mesh.crash(3);
+    mesh.run_for(8_000);
+    assert_eq!(run_of(&mesh, 0, &run).round(), 1);
+    for member in [4, 5] {
+        mesh.add_member(member);
+        let address = mesh.address(0);
+        mesh.start_with(member, vec![address]);
+    }
+    mesh.run_for(3_000);
+    mesh.join(4, &run);
+    mesh.join(5, &run);
+    mesh.finish(&run, &[0, 1, 4, 5], 240_000);
+    mesh.run_for(1_000);
+    let report = replay(&export(&mut mesh, 5, &run));
+    assert!(report.ok && report.rounds == 4, "{:?}", report.first_mismatch);
+}
+
+/// What a member sends under its masks may be anything. What nothing honest comes to is refused by
+/// everybody, and said; nobody can tell who it was.
+#[test]
+fn a_lie_that_no_sum_comes_to_stops_the_run_and_is_said() {
+    let mut mesh = Mesh::running(39, 3);
+    mesh.train_for(300);
+    mesh.members[2].train = Trainer::Silent;
+    let run = mesh.start_run(0, masked_run(3, 3));
+    all_join(&mut mesh, &run, &[1, 2]);
+    let mut cohort = None;
+    assert!(mesh.run_until(60_000, |mesh| {
+        let known = run_of(mesh, 2, &run);
+        cohort = known.masked().unwrap().cohorts_on(&run).next().map(|(id, _)| id);
+        cohort.is_some()
+    }));
+    let junk: Arc<[u8]> = vec![0x5a; 8 * 22].into();
+    let delta = BlobId::of(&junk);
+    let (samples, delta_bytes) = (9, 8 * 22);
+    let lie = Update { run, base: run, round: 1, samples, delta, delta_bytes, cohort };
+    let now_ms = mesh.now_ms;
+    let node = mesh.members[2].node.as_mut().unwrap();
+    node.keep_blob(delta, junk);
+    node.writer.queue(Payload::Update(lie), None, true, now_ms);
+    mesh.run_for(20_000);
+    let known = run_of(&mesh, 0, &run);
+    assert_eq!((known.round(), known.update_count(&run)), (0, 3));
+    let said = |event: &Event| matches!(event, Event::Warning(p) if p.code == "round-unsummable");
+    assert!((0..2).any(|member| mesh.members[member].events.iter().any(said)));
 }
