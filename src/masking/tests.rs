@@ -194,25 +194,23 @@ fn masked_updates_look_like_random_words() {
     let plain = ring::encode(&small, 1_000, CLIP).unwrap();
     assert!(worst_chi_square(&plain) > UNIFORM_MAX, "the control: without a mask");
     assert!(worst_chi_square(&bench.masked(1, &plain)) < UNIFORM_MAX);
-    // All pair masks are known, as to members who dealt with it; its own is not.
-    let mut stripped = bench.masked(1, &plain);
-    let others = [Opened::Own(Zeroizing::new([0; 32]))];
-    assert!(bench.cohort().unmask(&mut stripped, &others).is_err());
-    for other in [0, 2, 3] {
-        let pair = Bench {
-            parties: vec![bench.parties[1.min(other)], bench.parties[1.max(other)]],
-            secrets: Vec::new(),
-            tensors: bench.tensors.clone(),
-            ..bench
-        };
-        let mut opened =
-            vec![Opened::Key(bench.secrets[1].key.clone()), Opened::Own([0; 32].into())];
-        if other < 1 {
-            opened.reverse();
-        }
-        // With it as the one that is gone, only the pair's mask is taken off, and a false own one.
-        pair.cohort().unmask(&mut stripped, &opened).unwrap();
-    }
+    // All others tell what they know, which are its masks with them: its own one is left.
+    let own_mask = |own: [u8; 32]| {
+        let mut words = vec![0; 32_768];
+        let parties = &bench.parties[1..2];
+        let key = bench.secrets[1].key.clone();
+        let secrets = Secrets { key, own: Zeroizing::new(own) };
+        Cohort { parties, ..bench.cohort() }.mask(&mut words, 0, &secrets).unwrap();
+        words
+    };
+    let minus = |left: &[u64], right: &[u64]| -> Vec<u64> {
+        left.iter().zip(right).map(|(left, right)| left.wrapping_sub(*right)).collect()
+    };
+    let mut known = vec![0; 32_768];
+    let pretended = Secrets { key: bench.secrets[1].key.clone(), own: [7; 32].into() };
+    bench.cohort().mask(&mut known, 1, &pretended).unwrap();
+    let stripped = minus(&bench.masked(1, &plain), &minus(&known, &own_mask([7; 32])));
+    assert_eq!(minus(&stripped, &own_mask(*bench.secrets[1].own)), plain, "nothing else is left");
     assert!(worst_chi_square(&stripped) < UNIFORM_MAX);
     // The second control: masks of +-100 in floating point numbers, as DISCO drew them, in steps.
     let drawn = plain.iter().map(|word| {
