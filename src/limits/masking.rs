@@ -14,7 +14,7 @@ pub const MASKING_THRESHOLD_MIN: u8 = 50;
 /// Most threshold of a run with secure aggregation (count of a hundred holders): one of ten may be
 /// gone.
 pub const MASKING_THRESHOLD_MAX: u8 = 90;
-/// Members that mask for each other in a round (count): a deal then has 15 KiB, and an update of
+/// Members that mask for each other in a round (count): a deal then has 13 KiB, and an update of
 /// half a million values takes 64 masks of 4 MiB, a second of one core.
 pub const MASKING_MEMBERS_MAX: usize = 64;
 /// Least members that mask for each other (count): of the sum of two updates either knows the
