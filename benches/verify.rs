@@ -84,7 +84,7 @@ fn history(secrets: &Secrets, key: &SigningKey, count: usize, pairs: usize) -> V
         let vertex = SignedVertex::sign(&fields, key, [0; 32]).expect("valid");
         graph.restore(vertex).expect("accepted");
         let run = VertexId::of(&number.to_be_bytes());
-        let pair = [Payload::RunJoin { run, samples: 100 }, Payload::RunLeave { run }];
+        let pair = [Payload::RunJoin { run, samples: 100, key: None }, Payload::RunLeave { run }];
         let payloads = std::iter::repeat_n(pair, pairs).flatten().collect();
         fields = graph.next_vertex(author, payloads, NOW).expect("an own chain");
     }

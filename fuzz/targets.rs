@@ -328,7 +328,8 @@ fn write_more(history: &mut Vec<SignedVertex>, secrets: &Secrets) {
         let run = VertexId::of(&[number]);
         let label = Label::new("mesh").expect("a label");
         let renew = Payload::Ledger(Operation::NameRenew { label, version: 1 });
-        let payloads = vec![Payload::RunJoin { run, samples: 9 }, Payload::RunLeave { run }, renew];
+        let payloads =
+            vec![Payload::RunJoin { run, samples: 9, key: None }, Payload::RunLeave { run }, renew];
         let vertex = graph.next_vertex(secrets.author(), payloads, NOW).expect("an own chain");
         let signed = SignedVertex::sign(&vertex, &secrets.signing_key(), [0; 32]);
         let signed = signed.expect("a sound vertex");

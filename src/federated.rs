@@ -27,6 +27,7 @@
 pub mod aggregator;
 pub mod average;
 pub mod delta;
+pub mod masking;
 pub mod policy;
 pub mod replay;
 pub mod retrain;
@@ -121,6 +122,7 @@ impl Runs {
             Payload::RunJoin { run, .. } | Payload::RunLeave { run } => *run,
             Payload::Update(update) => update.run,
             Payload::Aggregate(aggregate) => aggregate.run,
+            Payload::Masking(statement) => statement.run(),
             _ => return,
         };
         let Some(state) = self.runs.get_mut(&run) else {
@@ -130,11 +132,17 @@ impl Runs {
         };
         let mut own = Vec::new();
         match payload {
-            Payload::RunJoin { samples, .. } => state.join(author, seq, *samples, &mut own),
+            Payload::RunJoin { samples, key, .. } => {
+                let key = key.map(|key| *key);
+                state.join(author, seq, (*samples, key), &mut own);
+            }
             Payload::RunLeave { .. } => state.leave(author, &mut own),
             Payload::Update(update) => state.add_update(vertex, (author, seq), update, &mut own),
             Payload::Aggregate(aggregate) => {
                 state.add_aggregate(vertex, author, aggregate, &mut own);
+            }
+            Payload::Masking(statement) => {
+                state.add_masking(vertex, (author, seq), statement, &mut own);
             }
             _ => {}
         }
@@ -166,7 +174,11 @@ pub fn initial_weights(spec: &RunSpec) -> Result<Vec<u8>, neural::Error> {
 
 /// Whether later statements refer to this payload by the id of the vertex that carries it.
 pub(crate) fn is_named_by_vertex(payload: &Payload) -> bool {
-    matches!(payload, Payload::RunStart(_) | Payload::Update(_) | Payload::Aggregate(_))
+    match payload {
+        Payload::RunStart(_) | Payload::Update(_) | Payload::Aggregate(_) => true,
+        Payload::Masking(statement) => statement.is_named_by_vertex(),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

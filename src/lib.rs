@@ -35,6 +35,8 @@ pub mod compression;
 
 pub mod privacy;
 
+pub mod masking;
+
 // Floor 3, shared truth: who speaks, what was said, and how it spreads.
 #[cfg(feature = "truth")]
 pub mod identity;

@@ -6,6 +6,7 @@
 
 #[cfg(feature = "truth")]
 mod group;
+mod masking;
 mod net;
 mod neural;
 #[cfg(feature = "truth")]
@@ -13,6 +14,7 @@ mod sampling;
 
 #[cfg(feature = "truth")]
 pub use group::*;
+pub use masking::*;
 pub use net::*;
 pub use neural::*;
 #[cfg(feature = "truth")]

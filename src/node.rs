@@ -41,6 +41,7 @@ mod learning;
 mod leaving;
 #[cfg(feature = "sim")]
 mod lying;
+mod masking;
 mod mixing;
 mod numbered;
 mod offence;
@@ -99,6 +100,7 @@ pub struct Node {
     runs: Runs,
     deciding: deciding::Deciding,
     wallet: wallet::Wallet,
+    masking: masking::Roots,
     following: BTreeMap<VertexId, following::Following>,
     rules: averaging::Turn,
     peers: peers::Peers,
@@ -183,7 +185,8 @@ impl Node {
             sync: sync::State::new(),
             runs: Runs::new(),
             deciding,
-            wallet: wallet::Wallet::default(),
+            wallet: wallet::Wallet::restore(&meta),
+            masking: masking::Roots::restore(&meta),
             following: BTreeMap::new(),
             rules: averaging::Turn::default(),
             peers: peers::Peers::default(),
@@ -216,7 +219,6 @@ impl Node {
         node.restore_runs(&meta, now);
         node.restore_past(pruned, now)?;
         node.restore_deciding(&meta, now);
-        node.wallet = wallet::Wallet::restore(&meta);
         node.restore_peers(&meta, now);
         node.restore_groups(&meta, now)?;
         Ok(node)

@@ -11,7 +11,7 @@ use std::{fs, path::Path};
 const FLOORS: &[&[&str]] = &[
     &["limits", "clock", "math", "rng", "rate", "units", "simd"],
     &["crypto", "tensor"],
-    &["neural", "aggregation", "compression", "privacy"],
+    &["neural", "aggregation", "compression", "privacy", "masking"],
     &["identity", "dag", "sync", "ledger", "consensus", "sampling", "genesis", "snapshot"],
     &["federated", "group"],
     &["message", "event", "effect", "node"],

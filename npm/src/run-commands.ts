@@ -128,6 +128,10 @@ function startRunCommand(run: Command): Command {
       read.number(KEEP_PERCENT_MIN, 100),
     )
     .option(
+      '--secure-aggregation',
+      'mask updates: members see no more than their sum (mean only, 3 members or more)',
+    )
+    .option(
       '--noise <factor>',
       'hide rows: noise on updates, in lengths of --clip (default: none)',
       read.number(0.01, 1_000),

@@ -8,6 +8,7 @@ import { type AggregationRequest, completeAggregation, UPDATES_MIN } from './agg
 import { type CompressionRequest, completeCompression } from './compression.js'
 import { usageError } from './errors.js'
 import type { JoinRunOptions, Rows, StartRunOptions } from './host/runs.js'
+import { completeMasking, type MaskingRequest, withMasks } from './masking.js'
 import { completePrivacy, type PrivacyRequest } from './privacy.js'
 import type { ScalingChoice, Source } from './training/protocol.js'
 import { ACTIVATIONS } from './training/specification.js'
@@ -30,6 +31,7 @@ export interface RunRequest
   extends RowsRequest,
     AggregationRequest,
     CompressionRequest,
+    MaskingRequest,
     PrivacyRequest {
   /** Name by which others join: a-z, 0-9 and "-", at most 64 characters. */
   readonly name: string
@@ -127,7 +129,9 @@ export function eachNumber<T>(value: (key: RunNumber) => T): Record<RunNumber, T
 }
 
 /** Fills in the defaults and checks the bounds of a run to start. */
-export function completeRun(request: RunRequest): StartRunOptions {
+export function completeRun(asked: RunRequest): StartRunOptions {
+  const masking = completeMasking(asked, asked)
+  const request = withMasks(asked)
   if (!/^[a-z0-9-]{1,64}$/.test(request.name)) {
     throw usageError(
       request.name === '' ? 'a run needs a name' : `"${request.name}" cannot be the name of a run`,
@@ -152,6 +156,7 @@ export function completeRun(request: RunRequest): StartRunOptions {
     reference: request.reference === undefined ? undefined : sourceOf(request.reference),
     compression: completeCompression(request),
     privacy: completePrivacy(request),
+    masking,
     seed: BigInt(request.seed ?? RUN_DEFAULTS.seed),
   }
 }

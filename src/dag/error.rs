@@ -5,6 +5,7 @@ use crate::aggregation;
 use crate::compression;
 use crate::crypto::{hash, sign};
 use crate::identity::{self, AuthorId, NetworkId};
+use crate::masking;
 use crate::neural;
 use crate::privacy;
 
@@ -119,6 +120,12 @@ pub enum Error {
     /// A run's noise that is out of bounds.
     #[error("the run's noise is refused: {0}")]
     Privacy(#[source] privacy::Error),
+    /// A run's secure aggregation that is out of bounds.
+    #[error("the run's secure aggregation is refused: {0}")]
+    Masking(#[source] masking::Error),
+    /// Secure aggregation together with what it does not go with.
+    #[error("the run's secure aggregation is refused: {0}")]
+    Masked(&'static str),
     /// Trusted rows of a run that do not fit it.
     #[error("the run's trusted rows are refused: {0}")]
     Reference(&'static str),
@@ -316,6 +323,7 @@ impl Error {
             Self::Aggregation(_) | Self::Mean => "run-aggregation",
             Self::Compression(_) => "run-compression",
             Self::Privacy(_) => "run-privacy",
+            Self::Masking(_) | Self::Masked(_) => "run-masking",
             Self::Reference(_) => "run-reference",
             Self::Identity { .. } | Self::ForeignKey { .. } => "vertex-identity",
             Self::Prev { .. } | Self::Seq { .. } | Self::PrevForeign { .. } => "vertex-chain",
@@ -351,6 +359,8 @@ impl Error {
             | Self::Aggregation(_)
             | Self::Compression(_)
             | Self::Privacy(_)
+            | Self::Masking(_)
+            | Self::Masked(_)
             | Self::Reference(_)
             | Self::Mean
             | Self::Classes { .. }

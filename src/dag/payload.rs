@@ -5,7 +5,9 @@
 //! that fold the history. An unknown type or field is refused; a new one is a new vertex version.
 
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteArray;
 
+use super::masking::Statement;
 use super::operation::Operation;
 use super::reference::Reference;
 use super::vote::{Seats, Votes};
@@ -14,6 +16,7 @@ use crate::aggregation::{self, Rule};
 use crate::compression;
 use crate::identity::{Binding, NetworkId};
 use crate::limits;
+use crate::masking;
 use crate::neural::{Layer, Scaling, Specification, specification};
 use crate::privacy;
 
@@ -42,6 +45,10 @@ pub enum Payload {
         run: VertexId,
         /// Training samples the author holds, 1 to [`limits::RUN_SAMPLES_MAX`].
         samples: u32,
+        /// In a run with secure aggregation the X25519 key to which shares are sealed for the
+        /// author; in others nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<ByteArray<32>>,
     },
     /// The author no longer takes part.
     RunLeave {
@@ -71,6 +78,8 @@ pub enum Payload {
     Committee(Seats),
     /// What the author states about credits and names; conflicts with others as it declares.
     Ledger(Operation),
+    /// What a member of a run with secure aggregation says about masks.
+    Masking(Statement),
 }
 
 /// What a run trains, and how.
@@ -116,6 +125,9 @@ pub struct RunSpec {
     /// How members hide their rows in their updates; if absent, not at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub privacy: Option<privacy::Settings>,
+    /// How updates are masked, so that nobody sees one alone; if absent, not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masking: Option<masking::Settings>,
     /// The share of its last update that a member's next one keeps, over 0 and under 1; if absent,
     /// none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -141,6 +153,9 @@ pub struct Update {
     pub delta: BlobId,
     /// Bytes of that blob.
     pub delta_bytes: u32,
+    /// In a run with secure aggregation the cohort that it is masked for; in others nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cohort: Option<VertexId>,
 }
 
 /// The result of a round: what its run makes of the updates, added to the base, as a blob.
@@ -176,6 +191,7 @@ impl Payload {
             Self::Votes(_) => "votes",
             Self::Committee(_) => "committee",
             Self::Ledger(_) => "ledger",
+            Self::Masking(_) => "masking",
         }
     }
 
@@ -198,6 +214,7 @@ impl Payload {
             Self::Votes(votes) => votes.validate(),
             Self::Committee(seats) => seats.validate(),
             Self::Ledger(operation) => Ok(operation.validate()?),
+            Self::Masking(statement) => statement.validate(),
             // The first two are checked with the author's key, by the graph.
             Self::Identity { .. } | Self::Binding(_) | Self::RunLeave { .. } => Ok(()),
         }
@@ -271,6 +288,7 @@ impl RunSpec {
         }
         self.privacy.map_or(Ok(()), |settings| settings.validate()).map_err(Error::Privacy)?;
         self.validate_compression()?;
+        self.validate_masking()?;
         self.validate_aggregation()?;
         self.reference.as_ref().map_or(Ok(()), |reference| reference.validate(self))
     }
@@ -294,6 +312,30 @@ impl RunSpec {
         }))
     }
 
+    /// Of masked updates nobody sees more than the sum, so nothing that looks at single ones goes
+    /// with them; and of two updates either member would know the other's.
+    fn validate_masking(&self) -> Result<(), Error> {
+        let Some(settings) = self.masking else { return Ok(()) };
+        settings.validate().map_err(Error::Masking)?;
+        let looks_at = [
+            (self.aggregation.is_some(), "a rule other than the mean compares single updates"),
+            (self.reference.is_some(), "trusted rows measure single updates"),
+            (
+                self.compression.is_some(),
+                "masked updates are random words, which nothing compresses",
+            ),
+            (
+                2 * self.model.parameter_count() > limits::NEURAL_PARAMETERS_MAX,
+                "a masked update takes twice the bytes: the model has at most 524,288 parameters",
+            ),
+        ];
+        if let Some((_, reason)) = looks_at.into_iter().find(|(is_so, _)| *is_so) {
+            return Err(Error::Masked(reason));
+        }
+        let most = u32::try_from(limits::MASKING_MEMBERS_MAX).unwrap_or(u32::MAX);
+        within("updates_min", self.updates_min, limits::MASKING_MEMBERS_MIN, most)
+    }
+
     /// Nothing may be aggregated that the rule does not hold for, so the least that closes a round
     /// is never less than the rule needs. The mean has one encoding: none.
     fn validate_aggregation(&self) -> Result<(), Error> {
@@ -310,6 +352,9 @@ impl RunSpec {
     pub fn updates_max(&self) -> usize {
         let parameters = self.model.parameter_count();
         let most = limits::AGGREGATE_UPDATES_MAX;
+        if self.masking.is_some() {
+            return most.min(limits::MASKING_MEMBERS_MAX);
+        }
         if self.reference.is_some() {
             return most.min(limits::AGGREGATION_VALUES_MAX / parameters.max(1));
         }

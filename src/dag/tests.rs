@@ -10,6 +10,7 @@ use crate::compression;
 use crate::crypto::sign::{Signature, SigningKey};
 use crate::identity::{AuthorId, Secrets, Terms, TransportId};
 use crate::limits;
+use crate::masking;
 use crate::neural::{Activation, Layer, Loss, Shape, Specification};
 use crate::privacy;
 
@@ -112,6 +113,7 @@ pub(crate) fn spec() -> RunSpec {
         server_momentum: None,
         compression: None,
         privacy: None,
+        masking: None,
         worker_momentum: None,
         reference: None,
     }
@@ -127,7 +129,7 @@ fn every_payload() -> Vec<Payload> {
     vec![
         Payload::Binding(Author::new(1).binding(1)),
         Payload::RunStart(spec()),
-        Payload::RunJoin { run, samples: 150 },
+        Payload::RunJoin { run, samples: 150, key: None },
         Payload::RunLeave { run },
         Payload::Update(Update {
             run,
@@ -136,6 +138,7 @@ fn every_payload() -> Vec<Payload> {
             samples: 150,
             delta: BlobId::of(b"delta"),
             delta_bytes: 268,
+            cohort: None,
         }),
         Payload::Aggregate(Aggregate {
             run,
@@ -316,7 +319,7 @@ fn every_local_rule_is_held_against_a_hostile_author() {
             "vertex-identity",
         ),
         (
-            |v| v.payloads.push(Payload::RunJoin { run: VertexId::of(b""), samples: 0 }),
+            |v| v.payloads.push(Payload::RunJoin { run: VertexId::of(b""), samples: 0, key: None }),
             "vertex-range",
         ),
         (|v| change_update(v, |u| u.delta_bytes = 0), "vertex-range"),
@@ -401,6 +404,38 @@ fn endless_reference(spec: &mut RunSpec) {
     spec.reference = Some(reference(1_000));
 }
 
+fn masked(spec: &mut RunSpec, clip: f32, threshold: u8) {
+    spec.updates_min = 3;
+    spec.masking = Some(masking::Settings { clip, threshold });
+}
+
+fn two_masked(spec: &mut RunSpec) {
+    masked(spec, 16.0, 66);
+    spec.updates_min = 2;
+}
+
+fn masked_median(spec: &mut RunSpec) {
+    masked(spec, 16.0, 66);
+    assert_eq!(spec.validate(), Ok(()));
+    spec.aggregation = Some(rule(Rule::Median, 1, 0.0));
+}
+
+fn masked_and_compressed(spec: &mut RunSpec) {
+    masked(spec, 16.0, 66);
+    spec.compression = Some(compression(8, 10_000));
+}
+
+fn masked_and_trusting(spec: &mut RunSpec) {
+    masked(spec, 16.0, 66);
+    spec.reference = Some(reference(3));
+}
+
+fn masked_and_large(spec: &mut RunSpec) {
+    masked(spec, 16.0, 66);
+    spec.model.layers.insert(0, Layer::dense(800, Activation::Relu));
+    spec.model.layers.insert(0, Layer::dense(800, Activation::Relu));
+}
+
 fn privacy(clip: f32, noise: f32, delta: f32) -> privacy::Settings {
     privacy::Settings { clip, noise, delta }
 }
@@ -411,7 +446,8 @@ fn a_run_without_options_says_nothing_of_them() {
     let bounds = cbor::Bounds { bytes_max: 65_536, items_max: 16_384, depth_max: 8 };
     let encoded = |spec: RunSpec| cbor::encode(&Payload::RunStart(spec)).unwrap();
     let says = |bytes: &[u8], name: &[u8]| bytes.windows(name.len()).any(|part| part == name);
-    let options: [&[u8]; 7] = [
+    let options: [&[u8]; 8] = [
+        b"masking",
         b"aggregation",
         b"mixing",
         b"server_momentum",
@@ -452,7 +488,7 @@ fn a_run_without_options_says_nothing_of_them() {
 
 #[test]
 fn every_bound_of_a_run_is_checked() {
-    let table: [(Spoil, &str); 45] = [
+    let table: [(Spoil, &str); 52] = [
         (|s| s.name.clear(), "vertex-range"),
         (|s| s.name = "a".repeat(65), "vertex-range"),
         (|s| s.name = "Iris".to_owned(), "vertex-range"),
@@ -499,6 +535,14 @@ fn every_bound_of_a_run_is_checked() {
             "run-reference",
         ),
         (endless_reference, "run-reference"),
+        // Secure aggregation: bounds, enough members, and nothing that looks at single updates.
+        (|s| masked(s, 0.0, 66), "run-masking"),
+        (|s| masked(s, 16.0, 95), "run-masking"),
+        (two_masked, "vertex-range"),
+        (masked_median, "run-masking"),
+        (masked_and_compressed, "run-masking"),
+        (masked_and_trusting, "run-masking"),
+        (masked_and_large, "run-masking"),
         (|s| s.privacy = Some(privacy(0.0, 1.0, 1.0e-5)), "run-privacy"),
         (|s| s.privacy = Some(privacy(1.0, 0.0, 1.0e-5)), "run-privacy"),
         (|s| s.privacy = Some(privacy(1.0, 1.0, 1.0)), "run-privacy"),

@@ -8,6 +8,9 @@
 //! 2021): everybody trains on these rows from the round's base, and updates count by how far they
 //! point the same way.
 //!
+//! In a run with secure aggregation ([`crate::masking`]) updates are words that look random; their
+//! sum is unmasked at the end, and is the mean of the same updates in steps of 2^-24.
+//!
 //! Server momentum (`FedAvgM`: Hsu, Qi and Brown, 2019) adds to a round's change a share of the
 //! last one's, which is the difference of two weights that everybody has: `v` are the weights
 //! before `w`. In the first round there are none, and nothing is added. Nobody has to remember
@@ -20,11 +23,14 @@
 //! All of it in `f64`, each step rounded by itself; the last one alone rounds to `f32`.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::average::{Average, Error, changed, check_delta, check_length, check_samples, values};
 use super::delta;
+use super::run::masked::Opening;
 use crate::aggregation::{Settings, Updates, fltrust};
 use crate::dag::{Reference, RunSpec};
+use crate::masking::ring;
 use crate::neural::{Dataset, LocalTraining, Specification, train_update};
 use crate::{compression, neural};
 
@@ -42,6 +48,31 @@ enum Kind {
     Mean(Average),
     Rule(Settings, Updates),
     Trusted(Box<Trusted>, Updates),
+    Masked(Masked),
+}
+
+/// A sum of masked updates.
+#[derive(Debug, Clone)]
+struct Masked {
+    words: Vec<u64>,
+    samples: u64,
+    /// What takes the masks off; nothing where the updates are not those of a closing.
+    opening: Option<Arc<Opening>>,
+}
+
+impl Masked {
+    fn add(&mut self, samples: u32, blob: &[u8]) -> Result<(), Error> {
+        check_samples(samples)?;
+        ring::add(&mut self.words, blob)?;
+        self.samples += u64::from(samples);
+        Ok(())
+    }
+
+    fn change(mut self) -> Result<Vec<f64>, Error> {
+        let opening = self.opening.ok_or(Error::Empty)?;
+        opening.unmask(&mut self.words)?;
+        Ok(ring::decode(&self.words, self.samples, opening.settings().clip)?)
+    }
 }
 
 /// What the update of the trusted rows follows from, besides the base.
@@ -79,18 +110,33 @@ impl Aggregator {
         let kind = match (spec.aggregation, &spec.reference) {
             (_, Some(reference)) => Kind::Trusted(Trusted::new(spec, reference).into(), room()),
             (Some(settings), None) => Kind::Rule(settings, room()),
+            (None, None) if spec.masking.is_some() => {
+                Kind::Masked(Masked { words: vec![0; parameters], samples: 0, opening: None })
+            }
             (None, None) => Kind::Mean(Average::new(parameters)),
         };
         let compression = spec.compression.map(|settings| (settings, delta::tensors(spec)));
         Self { kind, compression, momentum: spec.server_momentum.map_or(0.0, f64::from) }
     }
 
+    /// The same, with what opens the updates of a run with secure aggregation.
+    #[must_use]
+    pub fn opened_by(mut self, opening: Arc<Opening>) -> Self {
+        if let Kind::Masked(masked) = &mut self.kind {
+            masked.opening = Some(opening);
+        }
+        self
+    }
+
     /// Adds one update by its blob.
     ///
     /// # Errors
-    /// Those of [`compression::decompress`], [`Average::add`] and [`Updates::push`]; nothing is
-    /// added then.
+    /// Those of [`compression::decompress`], [`Average::add`], [`Updates::push`] and [`ring::add`];
+    /// nothing is added then.
     pub fn add(&mut self, samples: u32, blob: &[u8]) -> Result<(), Error> {
+        if let Kind::Masked(masked) = &mut self.kind {
+            return masked.add(samples, blob);
+        }
         let delta = match &self.compression {
             None => Cow::Borrowed(blob),
             Some((settings, tensors)) => {
@@ -104,6 +150,7 @@ impl Aggregator {
     fn add_values(&mut self, samples: u32, delta: &[u8]) -> Result<(), Error> {
         match &mut self.kind {
             Kind::Mean(average) => average.add(samples, delta),
+            Kind::Masked(masked) => masked.add(samples, delta),
             Kind::Rule(_, updates) | Kind::Trusted(_, updates) => {
                 check_samples(samples)?;
                 check_length(delta, updates.parameters())?;
@@ -117,11 +164,13 @@ impl Aggregator {
     /// last are `None` in the first round, and do not matter without server momentum.
     ///
     /// # Errors
-    /// Those of [`Average::change`], [`Settings::aggregate`] and [`fltrust`]; [`Error::Length`] for
-    /// weights of another model.
+    /// Those of [`Average::change`], [`Settings::aggregate`] and [`fltrust`]; [`Error::Empty`] for
+    /// masked updates that are not opened, [`Error::Masking`] for such that come to no sum;
+    /// [`Error::Length`] for weights of another model.
     pub fn finish(self, base: &[u8], before: Option<&[u8]>) -> Result<Vec<u8>, Error> {
         let mut change = match self.kind {
             Kind::Mean(average) => average.change()?,
+            Kind::Masked(masked) => masked.change()?,
             Kind::Rule(settings, updates) => settings.aggregate(updates)?,
             Kind::Trusted(trusted, updates) => {
                 check_length(base, updates.parameters())?;

@@ -16,7 +16,7 @@
 //! `n_k * d_k` is exact (20 + 24 bits into 53). `O(parameters)` memory whatever the number of
 //! updates. It bounds no hostile member: [`super::aggregator`] has the rules that do.
 
-use crate::{aggregation, compression, limits, privacy};
+use crate::{aggregation, compression, limits, masking, privacy};
 
 /// Why weights, a delta or an average is refused.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
@@ -57,6 +57,9 @@ pub enum Error {
     /// The noise of the run cannot be added.
     #[error(transparent)]
     Privacy(#[from] privacy::Error),
+    /// Updates cannot be masked, or their sum not be unmasked.
+    #[error(transparent)]
+    Masking(#[from] masking::Error),
 }
 
 impl Error {
@@ -70,6 +73,7 @@ impl Error {
             Error::Rule(error) => error.code(),
             Error::Compression(error) => error.code(),
             Error::Privacy(error) => error.code(),
+            Error::Masking(error) => error.code(),
         }
     }
 }
@@ -172,7 +176,7 @@ pub(super) fn check_length(bytes: &[u8], parameters: usize) -> Result<(), Error>
     }
 }
 
-pub(super) fn values(bytes: &[u8]) -> impl Iterator<Item = f32> + '_ {
+pub(crate) fn values(bytes: &[u8]) -> impl Iterator<Item = f32> + '_ {
     let (chunks, _) = bytes.as_chunks::<4>();
     chunks.iter().map(|chunk| f32::from_le_bytes(*chunk))
 }

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use super::average::{Error, check_delta};
 use crate::compression::{self, Feedback, Tensor};
 use crate::dag::RunSpec;
+use crate::masking::{self, ring};
 use crate::neural::{self, Layer};
 use crate::privacy;
 use crate::rng::Rng;
@@ -33,6 +34,9 @@ pub fn tensors(spec: &RunSpec) -> Vec<Tensor> {
 /// Whether the blob of an update can have so many bytes.
 pub fn is_size(spec: &RunSpec, bytes: u32) -> bool {
     let bytes = index(bytes);
+    if spec.masking.is_some() {
+        return bytes == ring::WORD_BYTES * spec.model.parameter_count();
+    }
     match spec.compression {
         None => bytes == 4 * spec.model.parameter_count(),
         Some(_) => (1..=compression::bytes_max(&tensors(spec))).contains(&bytes),
@@ -52,8 +56,14 @@ pub fn read<'a>(spec: &RunSpec, blob: &'a [u8]) -> Result<Cow<'a, [u8]>, Error> 
 /// Checks the blob of an update.
 ///
 /// # Errors
-/// Those of [`read`] and [`check_delta`].
+/// Those of [`read`] and [`check_delta`]. Of a masked update there is only the length to check.
 pub fn check(spec: &RunSpec, blob: &[u8]) -> Result<(), Error> {
+    let values = spec.model.parameter_count();
+    if spec.masking.is_some() {
+        let (bytes, is_whole) = (blob.len(), blob.len() == ring::WORD_BYTES * values);
+        let wrong = masking::Error::Length { bytes, values };
+        return if is_whole { Ok(()) } else { Err(wrong.into()) };
+    }
     check_delta(&read(spec, blob)?, spec.model.parameter_count())
 }
 

@@ -11,9 +11,11 @@
 //! - In a ripe round members take turns by the order of `hash(head, author)`, one every
 //!   [`limits::PROPOSER_STAGGER_MS`]: the first usually is the only one.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use super::run::Run;
+use super::run::masked::Masked;
 use crate::crypto::hash::Digest;
 use crate::dag::VertexId;
 use crate::identity::AuthorId;
@@ -61,6 +63,9 @@ pub fn step(run: &Run, facts: &Facts, usable: impl Fn(&VertexId) -> bool) -> Ste
     if let Some(step) = early_step(run, facts.me, facts.now_ms, facts.adopted_ms) {
         return step;
     }
+    if let Some(masked) = run.masked() {
+        return open_step(run, masked, facts, usable);
+    }
     let updates = choose(run, facts.ended, usable);
     let active = active(run, facts.joined_lately, facts.ended);
     let minimum = count(run.spec().updates_min).max(1);
@@ -70,10 +75,38 @@ pub fn step(run: &Run, facts: &Facts, usable: impl Fn(&VertexId) -> bool) -> Ste
     if updates.len() < wanted && !late {
         return unripe(run, facts.now_ms, facts.adopted_ms);
     }
-    let turn = u64::try_from(rank(&run.head(), facts.me, &active)).unwrap_or(u64::MAX);
-    let wait_ms = turn.saturating_mul(limits::PROPOSER_STAGGER_MS);
+    propose(run, facts, &active, updates)
+}
+
+/// The same with secure aggregation: what is aggregated are the updates of an open closing.
+fn open_step(
+    run: &Run,
+    masked: &Masked,
+    facts: &Facts,
+    usable: impl Fn(&VertexId) -> bool,
+) -> Step {
+    let head = run.head();
+    let closings = masked.cohorts_on(&head).flat_map(|(id, _)| masked.closings_of(id));
+    let open = closings.filter(|(_, record)| {
+        let updates = &record.closing.updates;
+        masked.opening(updates).is_some() && updates.iter().all(&usable)
+    });
+    let best = open.min_by_key(|(id, record)| (Reverse(record.closing.updates.len()), *id));
+    let Some((_, record)) = best else { return Step::Idle };
+    let active = active(run, facts.joined_lately, facts.ended);
+    propose(run, facts, &active, record.closing.updates.clone())
+}
+
+fn propose(run: &Run, facts: &Facts, active: &BTreeSet<AuthorId>, updates: Vec<VertexId>) -> Step {
+    let wait_ms = turn_ms(&run.head(), facts.me, active);
     let until_ms = facts.ripe_ms.unwrap_or(facts.now_ms).saturating_add(wait_ms);
     if facts.now_ms < until_ms { Step::Turn { until_ms } } else { Step::Propose(updates) }
+}
+
+/// How long a member waits for those whose turn comes first, in milliseconds.
+pub(super) fn turn_ms(head: &VertexId, me: &AuthorId, active: &BTreeSet<AuthorId>) -> u64 {
+    let turn = u64::try_from(rank(head, me, active)).unwrap_or(u64::MAX);
+    turn.saturating_mul(limits::PROPOSER_STAGGER_MS)
 }
 
 /// What [`step`] decides before anybody has to be counted: for runs of others, and as long as there
@@ -123,6 +156,9 @@ pub fn active(
     let mut active = run.contributors(&head);
     for from in std::iter::once(head).chain(base) {
         active.extend(run.updates_of(&from).map(|(_, update)| update.author));
+    }
+    if let Some(masked) = run.masked() {
+        active.extend(masked.deals_on(&head).map(|(_, record)| record.author));
     }
     active.extend(joined_lately);
     if base.is_none() {

@@ -18,7 +18,6 @@
 
 use std::collections::BTreeMap;
 
-use super::aggregator::Aggregator;
 use super::run::{AggregateRecord, Run, Standing};
 use super::{Runs, initial_weights};
 use crate::dag::car::{self, Car, Entry};
@@ -301,7 +300,7 @@ fn average(
     base: &[u8],
     before: &[u8],
 ) -> Result<Vec<u8>, Failed> {
-    let mut aggregator = Aggregator::new(run.spec(), record.updates.len());
+    let mut aggregator = run.aggregator(&record.updates);
     let mut last = record.base;
     for id in &record.updates {
         last = *id;

@@ -97,6 +97,9 @@ pub enum Error {
     /// The run's updates have noise that only their authors could know.
     #[error("the updates of this run have noise, which nobody can make again")]
     Noise,
+    /// The run's updates are masked, so that nobody sees one alone.
+    #[error("the updates of this run are masked, and nobody can tell one from another")]
+    Masked,
     /// The rows cannot be trained on.
     #[error("the rows are not those of this run: {0}")]
     Training(#[from] neural::Error),
@@ -109,6 +112,7 @@ impl Error {
             Error::File => "verification-failed",
             Error::NoMember(_) | Error::Unnamed => "retrain-member",
             Error::Noise => "retrain-noise",
+            Error::Masked => "retrain-masked",
             Error::Training(error) => error.code(),
         }
     }
@@ -119,7 +123,7 @@ impl Error {
             Error::File => "ask for the file again, from another member if need be",
             Error::NoMember(_) => "name a member that did",
             Error::Unnamed => "name the member whose rows these are",
-            Error::Noise => {
+            Error::Noise | Error::Masked => {
                 "verify it without --retrain: aggregates follow from the updates as they are"
             }
             Error::Training(_) => "give the rows of a member, scaled as the run says",
@@ -132,11 +136,14 @@ impl Retraining {
     /// what does not cannot be trained again.
     ///
     /// # Errors
-    /// [`Error::File`] or [`Error::Noise`] beside the report.
+    /// [`Error::File`], [`Error::Noise`] or [`Error::Masked`] beside the report.
     pub fn open(file: &[u8]) -> (Report, Result<Self, Error>) {
         let (report, runs, car) = replay::replay_with(file);
         if report.ok && report.spec.as_ref().is_some_and(|spec| spec.privacy.is_some()) {
             return (report, Err(Error::Noise));
+        }
+        if report.ok && report.spec.as_ref().is_some_and(|spec| spec.masking.is_some()) {
+            return (report, Err(Error::Masked));
         }
         let found = car.filter(|_| report.ok).and_then(|car| {
             let run = runs.get(&car.run)?.clone();

@@ -8,14 +8,21 @@
 //! not; that is for the policy (whom to wait for). So a member that equivocates cannot make two
 //! honest nodes count differently.
 
-use std::collections::{BTreeMap, BTreeSet};
+pub mod masked;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use self::masked::Masked;
+
+use super::aggregator::Aggregator;
 use super::delta;
 use super::tree::{Inserted, Tree};
 use crate::crypto::hash::Digest;
 use crate::dag::{Aggregate, BlobId, RunSpec, Update, VertexId};
 use crate::identity::AuthorId;
 use crate::limits;
+use crate::masking::agreement::Public;
 
 /// A run and everything said about it.
 #[derive(Debug, Clone)]
@@ -34,6 +41,8 @@ pub struct Run {
     /// Aggregates that wait, by a vertex they name and that is not known (or not valid) yet.
     waiting: BTreeMap<VertexId, BTreeSet<VertexId>>,
     tree: Tree<VertexId>,
+    /// What was said about masks, in a run with secure aggregation.
+    masked: Option<Masked>,
     revision: u64,
 }
 
@@ -61,6 +70,8 @@ pub struct UpdateRecord {
     pub samples: u32,
     /// The change of the weights.
     pub delta: BlobId,
+    /// The cohort that it is masked for, in a run with secure aggregation.
+    pub cohort: Option<VertexId>,
 }
 
 /// A proposed aggregate.
@@ -105,6 +116,8 @@ pub enum Change {
     Left(AuthorId),
     /// A valid update is there.
     Update(VertexId),
+    /// Something was said about masks.
+    Masking,
     /// An aggregate can be recomputed now.
     Sound(VertexId),
     /// The head moved here; `switched` when it is not the old head's child.
@@ -120,6 +133,7 @@ impl Run {
     /// The run that the vertex `id` starts. The specification has been checked.
     pub(super) fn new(id: VertexId, founder: AuthorId, spec: RunSpec) -> Self {
         let parameters = spec.model.parameter_count();
+        let masked = spec.masking.map(Masked::new);
         Self {
             id,
             founder,
@@ -132,6 +146,7 @@ impl Run {
             aggregates: BTreeMap::new(),
             waiting: BTreeMap::new(),
             tree: Tree::new(id),
+            masked,
             revision: 0,
         }
     }
@@ -266,6 +281,16 @@ impl Run {
         authors
     }
 
+    /// What adds these updates up.
+    pub fn aggregator(&self, updates: &[VertexId]) -> Aggregator {
+        let aggregator = Aggregator::new(&self.spec, updates.len());
+        let opening = self.masked.as_ref().and_then(|masked| masked.opening(updates));
+        match opening {
+            Some(opening) => aggregator.opened_by(Arc::clone(opening)),
+            None => aggregator,
+        }
+    }
+
     /// The seed of an author's local training in a round.
     pub fn training_seed(&self, round: u32, author: &AuthorId) -> u64 {
         let parts: [&[u8]; 3] = [&self.id.0.0, &round.to_le_bytes(), author.as_bytes()];
@@ -277,9 +302,10 @@ impl Run {
         &mut self,
         author: AuthorId,
         seq: u64,
-        samples: u32,
+        (samples, key): (u32, Option<Public>),
         changes: &mut Vec<Change>,
     ) {
+        self.add_key(author, seq, key);
         self.members.insert(author, Member { samples, joined: true });
         changes.push(Change::Joined(author));
         let first = self.joined.entry(author).or_insert(u64::MAX);
@@ -287,6 +313,7 @@ impl Run {
             *first = seq;
             self.revision += 1;
             self.settle_updates_of(&author, changes);
+            self.settle_incomplete(changes);
         }
     }
 
@@ -324,16 +351,19 @@ impl Run {
     ) {
         let keeps_rules = (1..=self.spec.rounds).contains(&update.round)
             && delta::is_size(&self.spec, update.delta_bytes)
-            && (update.round == 1) == (update.base == self.id);
+            && (update.round == 1) == (update.base == self.id)
+            && update.cohort.is_some() == self.masked.is_some();
         if !keeps_rules {
             return;
         }
-        let Update { base, round, samples, delta, .. } = *update;
-        self.updates.insert(id, UpdateRecord { author, seq, base, round, samples, delta });
+        let Update { base, round, samples, delta, cohort, .. } = *update;
+        let record = UpdateRecord { author, seq, base, round, samples, delta, cohort };
+        self.updates.insert(id, record);
         self.by_base.entry(base).or_default().insert(id);
         self.revision += 1;
         changes.push(Change::Update(id));
         self.settle(id, changes);
+        self.settle_incomplete(changes);
     }
 
     /// Takes a proposed aggregate whose own numbers keep the rules; what it names is judged as
@@ -404,6 +434,13 @@ impl Run {
         let mut unknown = record.updates.iter().filter(|id| !counts(id));
         if let Some(missing) = unknown_base.or_else(|| unknown.next().copied()) {
             self.waiting.entry(missing).or_default().insert(id);
+            return;
+        }
+        // Masked updates come to something once they are opened.
+        if let (Some(masked), Some(first)) = (&self.masked, record.updates.first())
+            && masked.opening(&record.updates).is_none()
+        {
+            self.waiting.entry(*first).or_default().insert(id);
             return;
         }
         let sound = self.follows_base(record) && self.updates_fit(record);

@@ -1,5 +1,7 @@
 //! Runs folded from hand-made histories: what counts, what does not, and that order is irrelevant.
 
+mod masking;
+
 use std::collections::BTreeSet;
 
 use super::policy::{self, Facts, Step};
@@ -69,7 +71,7 @@ impl Bench {
     }
 
     fn join(&mut self, author: usize, run: VertexId) -> VertexId {
-        self.say(author, vec![Payload::RunJoin { run, samples: 10 }])
+        self.say(author, vec![Payload::RunJoin { run, samples: 10, key: None }])
     }
 
     fn update(&mut self, author: usize, run: VertexId, base: VertexId, round: u32) -> VertexId {
@@ -136,6 +138,7 @@ fn spec() -> RunSpec {
         server_momentum: None,
         compression: None,
         privacy: None,
+        masking: None,
         worker_momentum: None,
         reference: None,
     }
@@ -143,7 +146,7 @@ fn spec() -> RunSpec {
 
 fn update(run: VertexId, base: VertexId, round: u32) -> Update {
     let delta = BlobId::of(&round.to_le_bytes());
-    Update { run, base, round, samples: 10, delta, delta_bytes: PARAMETERS * 4 }
+    Update { run, base, round, samples: 10, delta, delta_bytes: PARAMETERS * 4, cohort: None }
 }
 
 #[test]
@@ -239,7 +242,7 @@ fn a_vertex_with_two_named_statements_makes_none_of_them() {
     let mut bench = Bench::new(1);
     let run = bench.start(0);
     let one = Payload::Update(update(run, run, 1));
-    let join = Payload::RunJoin { run, samples: 3 };
+    let join = Payload::RunJoin { run, samples: 3, key: None };
     let both = bench.say(0, vec![one.clone(), join.clone(), Payload::RunStart(spec())]);
     let single = bench.say(0, vec![join, one]);
     let runs = bench.fold();

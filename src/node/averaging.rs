@@ -17,6 +17,7 @@ use super::offence::Offence;
 use crate::clock::Now;
 use crate::dag::{Aggregate, BlobId, Payload, RunSpec, VertexId};
 use crate::effect::Effect;
+use crate::event::Problem;
 use crate::federated::Standing;
 use crate::federated::aggregator::Aggregator;
 use crate::federated::policy::{self, Facts, Step};
@@ -108,8 +109,9 @@ impl Node {
                 false
             }
             Averaged::Failed => {
-                if let Purpose::Judge(aggregate) = work.purpose {
-                    self.judged(id, aggregate, None, now, out);
+                match work.purpose {
+                    Purpose::Judge(aggregate) => self.judged(id, aggregate, None, now, out),
+                    Purpose::Propose => self.give_up_sum(id, work.base, now, out),
                 }
                 true
             }
@@ -156,7 +158,7 @@ impl Node {
             purpose: Purpose::Judge(aggregate),
             base: record.base,
             updates: record.updates.clone(),
-            aggregator: Aggregator::new(run.spec(), record.updates.len()),
+            aggregator: run.aggregator(&record.updates),
             done: 0,
         });
         true
@@ -223,13 +225,15 @@ impl Node {
             Step::Propose(updates) => {
                 following.ripe_ms.get_or_insert(now.mono_ms);
                 let waiting = following.proposed.as_ref();
-                if waiting.is_some_and(|proposed| proposed.base == following.head) {
+                if waiting.is_some_and(|proposed| proposed.base == following.head)
+                    || following.unsummable == Some(following.head)
+                {
                     return false;
                 }
                 following.work = Some(Work {
                     purpose: Purpose::Propose,
                     base: following.head,
-                    aggregator: Aggregator::new(run.spec(), updates.len()),
+                    aggregator: run.aggregator(&updates),
                     updates,
                     done: 0,
                 });
@@ -313,7 +317,9 @@ impl Node {
     }
 
     fn has_rule(&self, id: &VertexId) -> bool {
-        let takes_long = |spec: &RunSpec| spec.aggregation.is_some() || spec.reference.is_some();
+        let takes_long = |spec: &RunSpec| {
+            spec.aggregation.is_some() || spec.reference.is_some() || spec.masking.is_some()
+        };
         self.runs.get(id).is_some_and(|run| takes_long(run.spec()))
     }
 
@@ -332,6 +338,24 @@ impl Node {
             following.look_again(now.mono_ms.saturating_add(wait_ms));
         }
         false
+    }
+
+    /// Updates that were all in order come to nothing: of masked ones somebody's was a lie.
+    fn give_up_sum(&mut self, id: &VertexId, base: VertexId, now: Now, out: &mut Vec<Effect>) {
+        let Some(run) = self.runs.get(id) else { return };
+        let problem = Problem {
+            code: "round-unsummable",
+            message: format!(
+                "the updates for round {} of run {} come to nothing: a member lied",
+                run.round().saturating_add(1),
+                run.spec().name
+            ),
+            hint: "with secure aggregation nobody can tell who: start anew with others".to_owned(),
+        };
+        if let Some(following) = self.following.get_mut(id) {
+            following.unsummable = Some(base);
+        }
+        self.warn(problem, now, out);
     }
 
     fn drop_work(&mut self, id: &VertexId) {

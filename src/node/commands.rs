@@ -209,7 +209,9 @@ impl Node {
         }
         let known = self.runs.get(&id)?;
         let as_before = known.members().get(&self.me);
-        if as_before.is_some_and(|member| member.joined && member.samples == samples) {
+        if as_before.is_some_and(|member| member.joined && member.samples == samples)
+            && self.has_masking_key(known)
+        {
             let view = self.run_view(known);
             self.start_training(&id, now);
             return Some(Ok(Reply::Run(view.into())));
@@ -217,7 +219,7 @@ impl Node {
         if let Err(problem) = self.check_room_for_run() {
             return Some(Err(problem));
         }
-        let payload = Payload::RunJoin { run: id, samples };
+        let payload = self.join_payload(id, samples);
         self.write(command, payload, Intent::Join { run: id }, now).err().map(Err)
     }
 
@@ -290,7 +292,7 @@ impl Node {
             let run = match intent {
                 Intent::Start { samples: 0 } => *id,
                 Intent::Start { samples } => {
-                    let payload = Payload::RunJoin { run: *id, samples };
+                    let payload = self.join_payload(*id, samples);
                     self.writer.queue(payload, Some(*command), true, now.mono_ms);
                     let intent = Intent::Join { run: *id };
                     let written = Written { intent, name: None, answered };

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::dag::{BlobId, VertexId};
 use crate::federated::aggregator::Aggregator;
 use crate::federated::delta::Carried;
+use crate::federated::masking::Progress;
 use crate::federated::run::AggregateRecord;
 use crate::federated::{Run, Standing};
 use crate::identity::AuthorId;
@@ -54,6 +55,12 @@ pub(super) struct Following {
     pub(super) train_failures: u32,
     /// What the updates of this node left to the next one; a restart begins with nothing.
     pub(super) carried: Carried,
+    /// What was trained for the head and waits for a cohort, in a run with secure aggregation.
+    pub(super) trained: Option<Trained>,
+    /// What was done about the masks of the round.
+    pub(super) masking: Progress,
+    /// The head whose updates come to nothing that could be proposed.
+    pub(super) unsummable: Option<VertexId>,
     /// The base from which this node's training gave nothing usable.
     pub(super) hopeless: Option<VertexId>,
     /// What everything that the run names was found here and in order for.
@@ -79,6 +86,17 @@ pub(super) struct Training {
     pub(super) job: u64,
     pub(super) base: VertexId,
     pub(super) round: u32,
+}
+
+/// An update that waits to be masked.
+#[derive(Debug)]
+pub(super) struct Trained {
+    pub(super) base: VertexId,
+    pub(super) round: u32,
+    pub(super) samples: u32,
+    pub(super) values: Vec<f32>,
+    /// What it leaves, which counts once it is published.
+    pub(super) carried: Carried,
 }
 
 /// An aggregate under way: updates are read one after the other.
@@ -148,6 +166,9 @@ impl Following {
             train_next_ms: 0,
             train_failures: 0,
             carried: Carried::default(),
+            trained: None,
+            masking: Progress::default(),
+            unsummable: None,
             hopeless: None,
             settled: None,
             dirty: true,
@@ -160,6 +181,8 @@ impl Following {
         self.head = run.head();
         self.adopted_ms = now_ms;
         self.ripe_ms = None;
+        self.trained = None;
+        self.masking = std::mem::take(&mut self.masking).moved();
         let current: BTreeSet<BlobId> =
             run.updates_of(&self.head).map(|(_, update)| update.delta).collect();
         self.checked.retain(|blob, _| current.contains(blob));

@@ -58,7 +58,7 @@ impl Node {
                     let round = run.aggregate(&aggregate).map_or(0, |record| record.round);
                     following.sound.insert((round, aggregate));
                 }
-                Change::Started | Change::Left(_) | Change::Head { .. } => {}
+                Change::Started | Change::Left(_) | Change::Masking | Change::Head { .. } => {}
             }
         }
     }
@@ -165,6 +165,7 @@ impl Node {
         following.next_ms = None;
         self.adopt_head(id, now, out);
         self.gather(id, now, out);
+        self.advance_masks(id, now, out);
         while self.advance_work(id, now, out) {}
         self.train(id, now, out);
     }

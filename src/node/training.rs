@@ -1,7 +1,7 @@
 //! Training on own data: one job at a time for each run, for the head of the run.
 
 use super::Node;
-use super::following::{Following, Training};
+use super::following::{Following, Trained, Training};
 use crate::clock::Now;
 use crate::dag::{BlobId, Payload, Update, VertexId};
 use crate::effect::{Effect, Job, TrainedUpdate};
@@ -76,7 +76,17 @@ impl Node {
         let ready = result
             .map_err(TrainingFailed::Host)
             .and_then(|update| ready(&update, run, &following.carried, source));
+        let is_masked = run.masked().is_some();
         match ready {
+            // What is for another base has no cohort any more.
+            Ok(_) if is_masked && is_late => self.counters.count("training-stale"),
+            Ok(ready) if is_masked => following.keep_trained(Trained {
+                base: training.base,
+                round: training.round,
+                samples: ready.samples,
+                values: average::values(&ready.blob).collect(),
+                carried: ready.carried,
+            }),
             Ok(ready) => self.publish_update(&id, training, ready, now),
             Err(failed) => {
                 match failed {
@@ -102,6 +112,7 @@ impl Node {
             samples: ready.samples,
             delta,
             delta_bytes: u32::try_from(ready.blob.len()).unwrap_or(u32::MAX),
+            cohort: None,
         });
         let is_queued = self.writer.queue(payload, None, true, now.mono_ms);
         let Some(following) = self.following.get_mut(id) else { return };

@@ -57,6 +57,7 @@ pub fn tiny_run(name: String, rounds: u32, quorum: u32, deadline_ms: u32) -> Run
         server_momentum: None,
         compression: None,
         privacy: None,
+        masking: None,
         worker_momentum: None,
         reference: None,
     }

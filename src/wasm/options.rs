@@ -217,6 +217,10 @@ pub(crate) fn run(options: &JsValue) -> Result<(RunSpec, u32), Problem> {
             Some(_) => Some(deserialised(&reader, "privacy")?),
             None => None,
         },
+        masking: match reader.get("masking")? {
+            Some(_) => Some(deserialised(&reader, "masking")?),
+            None => None,
+        },
     };
     Ok((spec, reader.whole("samples")?))
 }

@@ -189,6 +189,14 @@ export interface PrivacyView extends Privacy {
   readonly epsilon: number;
 }
 
+/** How the updates of a run are masked, so that nobody sees one alone. */
+export interface Masking {
+  /** What larger values are cut to, on either side of zero: 0.001 to 1024. */
+  readonly clip: number;
+  /** Of a hundred holders of a member's secrets, more than so many open them: 50 to 90. */
+  readonly threshold: number;
+}
+
 /** What a run is started with. */
 export interface RunOptions {
   /** 1 to 64 of `a-z`, `0-9` and `-`. */
@@ -218,6 +226,8 @@ export interface RunOptions {
   readonly compression?: Compression;
   /** How members hide their rows; if absent, not at all. */
   readonly privacy?: Privacy;
+  /** How updates are masked; if absent, not at all. */
+  readonly masking?: Masking;
   /** Share of its last update that a member's next one keeps, over 0 and under 1. */
   readonly workerMomentum?: number;
   /** Rows that everybody trusts and can read, in the place of a rule. */
@@ -254,6 +264,8 @@ export interface RunView {
   readonly compression: Compression | null;
   /** How members hide their rows, and what their updates tell; null: not at all, and everything. */
   readonly privacy: PrivacyView | null;
+  /** How updates are masked, so that nobody sees one alone; null: not at all. */
+  readonly masking: Masking | null;
   /** Share of its last update that a member's next one keeps; 0 for none. */
   readonly workerMomentum: number;
   /** How many trusted rows each round is measured by, in the place of a rule; 0 for none. */

@@ -51,6 +51,8 @@ export interface VerifyReport {
   readonly aggregation: Aggregation | null;
   /** How many trusted rows each round is measured by; 0 for none. */
   readonly trustedRows: number;
+  /** How updates were masked; null: not at all. Of masked ones only sums are verified. */
+  readonly masking: Masking | null;
   readonly firstMismatch: Mismatch | null;
 }
 
@@ -183,6 +185,7 @@ fn report(report: &Report) -> JsValue {
         ("scaling", spec.map_or(JsValue::NULL, |spec| view::scaling(&spec.scaling))),
         ("aggregation", view::aggregation(spec.and_then(|spec| spec.aggregation))),
         ("trustedRows", spec.map_or(JsValue::from(0), view::trusted_rows)),
+        ("masking", spec.map_or(JsValue::NULL, view::masking)),
         ("firstMismatch", report.first_mismatch.as_ref().map_or(JsValue::NULL, mismatch)),
     ])
 }

@@ -135,6 +135,7 @@ pub(crate) fn run(view: &RunView) -> JsValue {
         ("serverMomentum", view.spec.server_momentum.unwrap_or(0.0).into()),
         ("compression", compression(view.spec.compression)),
         ("privacy", privacy(view)),
+        ("masking", masking(&view.spec)),
         ("workerMomentum", view.spec.worker_momentum.unwrap_or(0.0).into()),
         ("trustedRows", trusted_rows(&view.spec)),
     ])
@@ -158,6 +159,12 @@ fn privacy(view: &RunView) -> JsValue {
         ("spent", told.spent.into()),
         ("epsilon", told.epsilon.into()),
     ])
+}
+
+/// A `Masking`, or null for a run whose updates everybody sees.
+pub(crate) fn masking(spec: &RunSpec) -> JsValue {
+    let Some(settings) = spec.masking else { return JsValue::NULL };
+    object([("clip", settings.clip.into()), ("threshold", settings.threshold.into())])
 }
 
 /// An `Aggregation`, or null for the mean.

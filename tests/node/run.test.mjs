@@ -136,6 +136,7 @@ test('two members train together what neither could alone; anybody can verify it
     updates: 2 * ROUNDS,
     aggregation: null,
     trustedRows: 0,
+    masking: null,
     weightsCid: view.weightsCid,
     firstMismatch: null,
   })
@@ -430,6 +431,25 @@ test('a run with noise says what it tells, and nobody trains its updates again',
   assert.equal((await data(['verify', car], at)).rounds, 2)
   const again = await json(['verify', car, '--retrain', '--data', files.low], at)
   assert.equal(again.error.code, 'retrain-noise')
+})
+
+test('a run with secure aggregation says so, and takes no rule beside it', async () => {
+  const at = { cwd: founder.home }
+  const shape = ['--layers', '64,8,10', '--range', '0,16', '--rounds', '2']
+  const classes = ['--classes', '0,1,2,3,4,5,6,7,8,9']
+  const start = ['run', 'start', 'masked', '--data', files.low, ...shape, ...classes]
+  const begin = [...start, '--secure-aggregation']
+  for (const options of [
+    ['--rule', 'median'],
+    ['--byzantine', '1'],
+    ['--compression', 'int4'],
+    ['--min-updates', '2'],
+  ]) {
+    const refused = await json([...begin, ...options, '--home', founder.home], at)
+    assert.deepEqual([refused.ok, refused.error.code], [false, 'usage'], options.join(' '))
+  }
+  const { masking, aggregation } = await founder.data(...begin)
+  assert.deepEqual([masking, aggregation], [{ clip: 16, threshold: 66 }, null])
 })
 
 test('a member that comes back takes part again', async () => {

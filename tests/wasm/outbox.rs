@@ -50,6 +50,7 @@ fn job(job: u64) -> Notice {
         server_momentum: None,
         compression: None,
         privacy: None,
+        masking: None,
         worker_momentum: None,
         reference: None,
     };

@@ -1,6 +1,7 @@
 /** `run join`: contributes to a run of the mesh. */
 import { ControlClient } from '../client.js'
 import type { Context } from '../context.js'
+import { maskingText } from '../masking.js'
 import { privacyText } from '../privacy.js'
 import { withRowsProgress } from './rows-progress.js'
 import { aloneLines, type Joined, type RowsOptions, rowsBody } from './run-start.js'
@@ -17,6 +18,7 @@ export async function run(context: Context, options: RowsOptions, name: string):
     [
       `contributing ${joined.samples} rows to run ${paint('bold', joined.name)}`,
       ...aloneLines(joined),
+      `single updates see:  ${maskingText(joined.masking)}`,
       `rows in updates are: ${privacyText(joined.privacy)}`,
       `watch it with: ${paint('cyan', `synaptic-mesh run watch ${joined.name}`)}`,
     ].join('\n'),

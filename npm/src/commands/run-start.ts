@@ -4,6 +4,7 @@ import { aggregationText, type RuleChoice } from '../aggregation.js'
 import { ControlClient } from '../client.js'
 import { type CompressionChoice, compressionText } from '../compression.js'
 import type { Context } from '../context.js'
+import { maskingText } from '../masking.js'
 import { privacyText } from '../privacy.js'
 import type { Score } from '../training/protocol.js'
 import type { Activation, RunView, Task } from '../wasm.js'
@@ -41,6 +42,7 @@ export interface RunStartOptions extends RowsOptions {
   readonly reference?: string
   readonly compression?: CompressionChoice
   readonly keep?: number
+  readonly secureAggregation?: boolean
   readonly noise?: number
   readonly clip?: number
   readonly delta?: number
@@ -76,6 +78,7 @@ export async function run(context: Context, options: RunStartOptions, name: stri
         : path.resolve(context.around.cwd, options.reference),
     compression: options.compression,
     keep: options.keep,
+    secureAggregation: options.secureAggregation,
     noise: options.noise,
     clip: options.clip,
     delta: options.delta,
@@ -91,6 +94,7 @@ export async function run(context: Context, options: RunStartOptions, name: stri
       ...aloneLines(joined),
       `updates become one by: ${aggregationText(joined.aggregation, joined.trustedRows)}`,
       `updates are sent:      ${compressionText(joined.compression)}`,
+      `single updates see:    ${maskingText(joined.masking)}`,
       `rows in updates are:   ${privacyText(joined.privacy)}`,
       `others take part with: ${paint('cyan', `synaptic-mesh run join ${name} --data their.csv`)}`,
       `watch it with:         ${paint('cyan', `synaptic-mesh run watch ${name}`)}`,

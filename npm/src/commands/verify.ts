@@ -73,15 +73,19 @@ function failed({ output }: Context, file: string, report: VerifyReport): number
 }
 
 function dataOf(report: VerifyReport) {
-  const { ok, rounds, updates, aggregation, trustedRows, weightsCid, firstMismatch } = report
-  return { ok, rounds, updates, aggregation, trustedRows, weightsCid, firstMismatch }
+  const { ok, rounds, updates, aggregation, trustedRows, masking, weightsCid } = report
+  const { firstMismatch } = report
+  return { ok, rounds, updates, aggregation, trustedRows, masking, weightsCid, firstMismatch }
 }
 
 function linesOf(report: VerifyReport, paint: Paint): string[] {
-  const { rounds, updates, aggregation, trustedRows, weightsCid } = report
+  const { rounds, updates, aggregation, trustedRows, masking, weightsCid } = report
   return [
     `${paint('green', 'verified')}: ${rounds} rounds with ${updates} updates recomputed, bit for bit`,
     `rule    ${aggregationText(aggregation, trustedRows)}`,
+    ...(masking === null
+      ? []
+      : ['masks   the sums were opened and are right; single updates cannot be seen']),
     `weights ${weightsCid}`,
   ]
 }

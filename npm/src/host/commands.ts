@@ -297,6 +297,7 @@ function runRequest(body: Body): RunRequest {
     reference: optional(body, 'reference', isAbsolutePath),
     compression: optional(body, 'compression', isText) as CompressionChoice | undefined,
     keep: optional(body, 'keep', isNumber),
+    secureAggregation: optional(body, 'secureAggregation', isFlag),
     noise: optional(body, 'noise', isNumber),
     clip: optional(body, 'clip', isNumber),
     delta: optional(body, 'delta', isNumber),

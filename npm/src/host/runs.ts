@@ -15,6 +15,7 @@ import type {
   Activation,
   Aggregation,
   Compression,
+  Masking,
   MeshNode,
   ParseOptions,
   Privacy,
@@ -62,6 +63,8 @@ export interface StartRunOptions extends Rows {
   readonly compression: Compression | undefined
   /** How rows are hidden; if absent, not at all. */
   readonly privacy: Privacy | undefined
+  /** How updates are masked; if absent, not at all. */
+  readonly masking: Masking | undefined
   /** Rows that everybody trusts, in the place of a rule. */
   readonly reference: Source | undefined
   readonly seed: bigint
@@ -168,7 +171,7 @@ export class Runs {
     const schema = { specification, classes, scaling: info.scaling }
     const member = await this.#load(group, options.name, schema, options)
     const { name, rounds, epochs, batch, learningRate, momentum, seed, alone } = options
-    const { quorum, updatesMin, deadlineMs, aggregation, compression, privacy } = options
+    const { quorum, updatesMin, deadlineMs, aggregation, compression, privacy, masking } = options
     // None is left out: the history has one way to say it.
     const serverMomentum = options.serverMomentum > 0 ? options.serverMomentum : undefined
     const workerMomentum = options.workerMomentum > 0 ? options.workerMomentum : undefined
@@ -177,7 +180,7 @@ export class Runs {
     const training = { rounds, epochs, batch, learningRate, momentum, seed }
     const rules = { quorum, updatesMin, deadlineMs, samples: member.samples }
     const how = given({
-      ...{ aggregation, serverMomentum, workerMomentum, compression, privacy, reference },
+      ...{ aggregation, serverMomentum, workerMomentum, compression, privacy, masking, reference },
     })
     return this.#settle(async () => {
       // Preparing may have taken a while, in which another member can have taken the name.

@@ -53,8 +53,15 @@ fn what_is_no_compressed_update_is_dropped() {
     // Of the size that an update may have, and with bytes that nothing comes to.
     let junk: Arc<[u8]> = vec![0xff; 40].into();
     let delta = BlobId::of(&junk);
-    let lie =
-        Payload::Update(Update { run, base: run, round: 1, samples: 9, delta, delta_bytes: 40 });
+    let lie = Payload::Update(Update {
+        run,
+        base: run,
+        round: 1,
+        samples: 9,
+        delta,
+        delta_bytes: 40,
+        cohort: None,
+    });
     let now_ms = mesh.now_ms;
     let node = mesh.members[2].node.as_mut().unwrap();
     node.keep_blob(delta, junk);

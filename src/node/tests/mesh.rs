@@ -915,6 +915,7 @@ pub(super) fn tiny_run(rounds: u32, quorum: u32) -> RunSpec {
         server_momentum: None,
         compression: None,
         privacy: None,
+        masking: None,
         worker_momentum: None,
         reference: None,
     }
