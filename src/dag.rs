@@ -36,6 +36,7 @@ pub mod mutant;
 pub(crate) mod mutant;
 mod payload;
 mod reference;
+mod sealed;
 mod timeline;
 mod vertex;
 
@@ -47,6 +48,7 @@ pub use graph::{Chain, Coverage, Graph, Insert, Layer, Notice, Source, settled_h
 pub use id::{BlobId, VertexId};
 pub use payload::{Aggregate, Payload, RunSpec, Update};
 pub use reference::Reference;
+pub use sealed::{SEAL_BYTES, SEALING_KEY_BYTES, SealedMessage, padded_sizes};
 pub use timeline::{Key, Sum, Timeline};
 #[cfg(feature = "sim")]
 pub(crate) use vertex::forget_decoded;

@@ -10,6 +10,8 @@ mod net;
 mod neural;
 #[cfg(feature = "truth")]
 mod sampling;
+#[cfg(feature = "truth")]
+mod sealed;
 
 #[cfg(feature = "truth")]
 pub use group::*;
@@ -17,6 +19,8 @@ pub use net::*;
 pub use neural::*;
 #[cfg(feature = "truth")]
 pub use sampling::*;
+#[cfg(feature = "truth")]
+pub use sealed::*;
 
 // ---- identity ---------------------------------------------------------------------------------
 

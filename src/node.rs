@@ -41,6 +41,7 @@ mod learning;
 mod leaving;
 #[cfg(feature = "sim")]
 mod lying;
+mod mail;
 mod mixing;
 mod numbered;
 mod offence;
@@ -99,6 +100,7 @@ pub struct Node {
     runs: Runs,
     deciding: deciding::Deciding,
     wallet: wallet::Wallet,
+    mailbox: mail::Mailbox,
     following: BTreeMap<VertexId, following::Following>,
     rules: averaging::Turn,
     peers: peers::Peers,
@@ -167,7 +169,7 @@ impl Node {
         let writing::History { graph, skipped, cut } = history;
         let identity = match writing::own_identity(&graph, &me) {
             Some(identity) => identity.clone(),
-            None => writing::new_identity(&config.network, &key, &transport, &mut rng, now)?,
+            None => writing::new_identity(&config.network, &key, secrets, &mut rng, now)?,
         };
         let mut node = Self {
             config,
@@ -183,7 +185,8 @@ impl Node {
             sync: sync::State::new(),
             runs: Runs::new(),
             deciding,
-            wallet: wallet::Wallet::default(),
+            wallet: wallet::Wallet::restore(&meta),
+            mailbox: mail::Mailbox::new(secrets),
             following: BTreeMap::new(),
             rules: averaging::Turn::default(),
             peers: peers::Peers::default(),
@@ -216,7 +219,6 @@ impl Node {
         node.restore_runs(&meta, now);
         node.restore_past(pruned, now)?;
         node.restore_deciding(&meta, now);
-        node.wallet = wallet::Wallet::restore(&meta);
         node.restore_peers(&meta, now);
         node.restore_groups(&meta, now)?;
         Ok(node)

@@ -28,6 +28,7 @@ export type {
 } from './run-log.js'
 export { type RowsRequest, RUN_DEFAULTS, type RunRequest } from './run-options.js'
 export type { Score } from './training/protocol.js'
+export type { MessageRequest, Messages } from './messages.js'
 export type { HoldRequest, Names, TransferRequest, WaitOptions, Wallet } from './wallet.js'
 export type {
   Activation,
@@ -59,6 +60,8 @@ export type {
   RunView,
   SamplingStatus,
   Scaling,
+  SealedMessage,
+  SealedPage,
   Specification,
   Task,
   TrainOptions,

@@ -27,6 +27,7 @@ import { looked } from './poll.js'
 import type { TrainingView } from './run-log.js'
 import { completeRows, completeRun, type RowsRequest, type RunRequest } from './run-options.js'
 import { TrainingPool } from './training/pool.js'
+import { Messages } from './messages.js'
 import { Names, type WaitOptions, Wallet } from './wallet.js'
 import {
   type AddressView,
@@ -145,6 +146,8 @@ export class Node {
   readonly wallet: Wallet
   /** Names that end in `.dark`, where the network began with a committee. */
   readonly names: Names
+  /** Messages that one node reads and no other, also when it was away. */
+  readonly messages: Messages
   /** Settles when the node has ended; rejects if it ended by a failure of the core. */
   readonly closed: Promise<void>
   readonly #parts: Parts
@@ -174,6 +177,7 @@ export class Node {
     )
     this.wallet = new Wallet(parts.core, () => this.#hub.subscribe(), pendingMemory(parts.store))
     this.names = new Names(parts.core, () => this.#hub.subscribe())
+    this.messages = new Messages(parts.core)
     this.closed = this.#pump()
     // Whoever does not wait for the end shall not be ended by it.
     this.closed.catch(() => undefined)

@@ -5,9 +5,11 @@
 //! that fold the history. An unknown type or field is refused; a new one is a new vertex version.
 
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 
 use super::operation::Operation;
 use super::reference::Reference;
+use super::sealed::{self, SealedMessage};
 use super::vote::{Seats, Votes};
 use super::{BlobId, EquivocationProof, Error, VertexId};
 use crate::aggregation::{self, Rule};
@@ -31,6 +33,9 @@ pub enum Payload {
         public_key: Vec<u8>,
         /// The first transport key.
         binding: Binding,
+        /// With what others seal messages for the author, 1216 bytes; if absent, nobody can.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sealing_key: Option<ByteBuf>,
     },
     /// A newer transport key; its epoch is higher than every earlier one of the author.
     Binding(Binding),
@@ -71,6 +76,8 @@ pub enum Payload {
     Committee(Seats),
     /// What the author states about credits and names; conflicts with others as it declares.
     Ledger(Operation),
+    /// A message that only one node can read.
+    Sealed(SealedMessage),
 }
 
 /// What a run trains, and how.
@@ -176,6 +183,7 @@ impl Payload {
             Self::Votes(_) => "votes",
             Self::Committee(_) => "committee",
             Self::Ledger(_) => "ledger",
+            Self::Sealed(_) => "sealed",
         }
     }
 
@@ -198,7 +206,9 @@ impl Payload {
             Self::Votes(votes) => votes.validate(),
             Self::Committee(seats) => seats.validate(),
             Self::Ledger(operation) => Ok(operation.validate()?),
-            // The first two are checked with the author's key, by the graph.
+            Self::Sealed(message) => message.validate(),
+            // The rest of it, and the next one, are checked with the author's key, by the graph.
+            Self::Identity { sealing_key: Some(key), .. } => sealed::validate_key(key),
             Self::Identity { .. } | Self::Binding(_) | Self::RunLeave { .. } => Ok(()),
         }
     }

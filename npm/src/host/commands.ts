@@ -111,6 +111,9 @@ export function controlTarget(node: Node, side: ProcessSide): ControlTarget {
       const addresses = optional(body, 'addresses', isTexts)
       return node.names.register(text(body, 'name'), { ...wait(body), addresses })
     },
+    'message.send': (body) =>
+      node.messages.send({ to: text(body, 'to'), text: text(body, 'text') }),
+    'message.list': (body) => node.messages.page(optional(body, 'before', isText)),
     'name.renew': (body) => node.names.renew(text(body, 'name'), wait(body)),
   }
   return {
