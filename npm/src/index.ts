@@ -11,6 +11,7 @@ export { type Problem, SynapticError } from './errors.js'
 export type { Lagged } from './host/hub.js'
 export type { Membership, TrainingEvent } from './host/runs.js'
 export { decodeJoinLink, encodeJoinLink, type JoinLink } from './link.js'
+export type { MessageRequest, Messages } from './messages.js'
 export { createNode, type Node, type NodeEvent, type NodeOptions, type NodeStatus } from './node.js'
 export type { PeerChange } from './peer-changes.js'
 export type { Payment, PendingPayment } from './pending.js'
@@ -28,7 +29,6 @@ export type {
 } from './run-log.js'
 export { type RowsRequest, RUN_DEFAULTS, type RunRequest } from './run-options.js'
 export type { Score } from './training/protocol.js'
-export type { MessageRequest, Messages } from './messages.js'
 export type { HoldRequest, Names, TransferRequest, WaitOptions, Wallet } from './wallet.js'
 export type {
   Activation,

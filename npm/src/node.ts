@@ -19,6 +19,7 @@ import { Calls, hostWith, interfaceAddresses, isLoopback, MeshListener } from '.
 import type { SqliteStore } from './host/store.js'
 import { decodeJoinLink, encodeJoinLink, LINK_ADDRESSES_MAX } from './link.js'
 import type { Lock } from './lock.js'
+import { Messages } from './messages.js'
 import { objectArgument } from './neural/arguments.js'
 import { checkNodeOptions } from './node-options.js'
 import { openHome, pendingMemory, rowsMemory } from './open-home.js'
@@ -27,7 +28,6 @@ import { looked } from './poll.js'
 import type { TrainingView } from './run-log.js'
 import { completeRows, completeRun, type RowsRequest, type RunRequest } from './run-options.js'
 import { TrainingPool } from './training/pool.js'
-import { Messages } from './messages.js'
 import { Names, type WaitOptions, Wallet } from './wallet.js'
 import {
   type AddressView,
@@ -45,7 +45,6 @@ import {
   type MeshModule,
   type MeshNode,
   type MeshStatus,
-  type MovementPage,
   type PeerView,
   type RunModel,
   type RunView,
@@ -357,11 +356,6 @@ export class Node {
   /** @internal One page of what {@link Node.finalised} gives one by one. */
   finalPage(from: number): Promise<FinalPage> {
     return this.#parts.core.finalised(from, FINAL_PAGE_ITEMS)
-  }
-
-  /** @internal One page of what `wallet.history` gives one by one. */
-  movementPage(account: string | undefined, from: number): Promise<MovementPage> {
-    return this.#parts.core.walletHistory(account === undefined ? { from } : { account, from })
   }
 
   /**

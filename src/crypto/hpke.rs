@@ -33,6 +33,9 @@ pub struct NotOpened;
 
 /// Seals `plain` for the holder of `key`: the KEM's ciphertext, the sealed bytes, a tag. `coins`
 /// are fresh randomness.
+///
+/// # Panics
+/// Never: a text in memory is shorter than the 256 GiB that one nonce is good for.
 pub fn seal(
     key: &EncapsulationKey,
     coins: &[u8; COINS_BYTES],

@@ -1,9 +1,9 @@
 //! X-Wing: a key encapsulation of ML-KEM-768 and X25519 that is safe while one of the two is.
 //!
 //! By draft-connolly-cfrg-xwing-kem, which has had the same bytes since version 06; the crate
-//! `x-wing` computes it from the same `ml-kem` and `x25519-dalek` that the channel uses, and is held
-//! to the draft's vectors in `tests/vectors`. A secret key is a seed of 32 bytes, expanded for each
-//! use (50 us). A wrong ciphertext of the right length is not an error but another secret (implicit
+//! `x-wing` computes it from the same `ml-kem` and `x25519-dalek` that the channel uses, and is
+//! held to the draft's vectors in `tests/vectors`. A secret key is a seed of 32 bytes, expanded for
+//! each use (50 us). A wrong ciphertext of the right length is not an error but another secret (implicit
 //! rejection): who seals something with that finds it by the tag. Like the draft this does not
 //! refuse points of small order: the secret then rests on ML-KEM alone.
 

@@ -1,7 +1,7 @@
 //! What carries a sealed message in the history: for whom, and bytes that only that node can read.
 //!
-//! Here is the form alone; what is in the bytes is [`crate::sealed`]'s business. The length is one of
-//! three, whatever the text.
+//! Here is the form alone; what is in the bytes is the business of the module `sealed` above. The
+//! length is one of three, whatever the text.
 
 use serde::{Deserialize, Serialize};
 

@@ -141,7 +141,6 @@ fn messages_in(signed: &SignedVertex) -> impl Iterator<Item = (ItemId, &SealedMe
     })
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
 fn not_sealed(error: sealed::Error) -> Problem {
     let hint = match error {
         sealed::Error::Key(_) => "ask its owner to make a new identity with a current version",

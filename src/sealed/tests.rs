@@ -1,3 +1,5 @@
+//! Who can read a sealed message, and what of it shows.
+
 use proptest::prelude::*;
 
 use super::*;

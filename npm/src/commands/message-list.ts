@@ -29,6 +29,11 @@ function messageText({ from, to, timeMs, text, problem }: SealedMessage): string
   const time = new Date(timeMs).toISOString()
   if (problem !== null) return `${time}  from ${shortId(from)}  unreadable: ${problem.message}`
   if (text === null) return `${time}  to   ${shortId(to)}  sealed: only its receiver can read it`
-  // A stranger's text: on one line, and without what a terminal would obey.
-  return `${time}  from ${shortId(from)}  ${JSON.stringify(text).slice(1, -1)}`
+  return `${time}  from ${shortId(from)}  ${harmless(text)}`
+}
+
+/** A stranger's text on one line, without what a terminal would obey or turn round. */
+function harmless(text: string): string {
+  const code = (character: string): string => `\\u{${character.codePointAt(0)?.toString(16)}}`
+  return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, code)
 }
