@@ -3,9 +3,11 @@
 //! By draft-connolly-cfrg-xwing-kem, which has had the same bytes since version 06; the crate
 //! `x-wing` computes it from the same `ml-kem` and `x25519-dalek` that the channel uses, and is
 //! held to the draft's vectors in `tests/vectors`. A secret key is a seed of 32 bytes, expanded for
-//! each use (50 us). A wrong ciphertext of the right length is not an error but another secret (implicit
-//! rejection): who seals something with that finds it by the tag. Like the draft this does not
-//! refuse points of small order: the secret then rests on ML-KEM alone.
+//! each use (50 us).
+//!
+//! A wrong ciphertext of the right length is not an error but another secret (implicit rejection):
+//! who seals something with that finds it by the tag. Like the draft this does not refuse points of
+//! small order: the secret then rests on ML-KEM alone.
 
 use ml_kem::array::Array;
 use x_wing::{Decapsulate as _, Decapsulator as _, KeyExport as _};

@@ -52,3 +52,30 @@ pub(super) fn validate_key(key: &[u8]) -> Result<(), Error> {
     }
     Err(Error::Identity { reason: "its sealing key has another length than 1,216 bytes" })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(bytes: usize) -> SealedMessage {
+        SealedMessage { to: AuthorId::from_bytes([1; 32]), sealed: vec![0; bytes] }
+    }
+
+    #[test]
+    fn a_message_has_one_of_three_lengths() {
+        for bytes in [1_392, 2_160, 5_232] {
+            assert_eq!(message(bytes).validate(), Ok(()), "{bytes}");
+        }
+        for bytes in [0, 1_391, 1_393, 4_096, 5_233] {
+            assert_eq!(message(bytes).validate().unwrap_err().code(), "vertex-range", "{bytes}");
+        }
+    }
+
+    #[test]
+    fn a_sealing_key_has_one_length() {
+        assert_eq!(validate_key(&[0; SEALING_KEY_BYTES]), Ok(()));
+        for bytes in [0, SEALING_KEY_BYTES - 1, SEALING_KEY_BYTES + 1] {
+            assert!(validate_key(&vec![0; bytes]).is_err(), "{bytes}");
+        }
+    }
+}

@@ -1,9 +1,12 @@
 //! Who can read a sealed message, and what of it shows.
 
+use data_encoding::HEXLOWER;
 use proptest::prelude::*;
 
 use super::*;
 use crate::crypto::secret::Secret;
+use crate::dag::Payload;
+use crate::identity::Secrets;
 
 const NETWORK: NetworkId = NetworkId::from_bytes([1; 32]);
 const ALICE: AuthorId = AuthorId::from_bytes([2; 32]);
@@ -57,6 +60,22 @@ fn lengths_show_one_of_three_sizes() {
     let refused = |text: &str| seal(&ROUTE, &key(7).public(), text, &[9; 64]).unwrap_err();
     assert_eq!(refused(&(longest + "x")), Error::TooLong { bytes: 4_095 });
     assert_eq!(refused(""), Error::Empty);
+}
+
+/// Whatever changes these bytes makes messages of before unreadable.
+#[test]
+fn a_sealed_message_has_its_golden_bytes() {
+    const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/sealed.txt");
+    let secrets = Secrets::from_entropy([6; 96]);
+    let key = DecapsulationKey::from_seed(&secrets.sealing_seed());
+    let message = seal(&ROUTE, &key.public(), "bring the weights", &[9; 64]).unwrap();
+    let payload = crate::dag::cbor::encode(&Payload::Sealed(message)).unwrap();
+    let line = |name: &str, bytes: &[u8]| format!("{name} {}\n", HEXLOWER.encode(bytes));
+    let written = line("key", &key.public()) + &line("payload", &payload);
+    if std::env::var("GOLDEN").is_ok_and(|word| word == "write") {
+        std::fs::write(FILE, &written).unwrap();
+    }
+    assert_eq!(written, std::fs::read_to_string(FILE).unwrap());
 }
 
 #[test]
