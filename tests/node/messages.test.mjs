@@ -24,15 +24,15 @@ test('a message waits in the history for the one that can read it', {
   timeout: 300_000,
 }, async () => {
   const homes = [scratch(), scratch(), scratch()]
-  const ids = []
-  for (const home of homes) {
-    ids.push((await data(['init', '--home', home], { cwd: home })).nodeId)
-  }
   const [sender, carrier, receiver] = homes
+  const init = async (home, ...more) =>
+    (await data(['init', '--home', home, ...more], { cwd: home })).nodeId
+  const ids = [await init(sender)]
   const nodes = [await TestNode.start(sender)]
-  const link = nodes[0].ready.join
-  nodes.push(await TestNode.start(carrier, ['--join', link]))
-  nodes.push(await TestNode.start(receiver, ['--join', link]))
+  for (const home of [carrier, receiver]) {
+    ids.push(await init(home, '--join', nodes[0].ready.join))
+    nodes.push(await TestNode.start(home))
+  }
   const knows = async () => (await nodes[0].data('dag', 'stats')).authors.length === 3
   await until(knows, 'all identities')
 
@@ -53,7 +53,8 @@ test('a message waits in the history for the one that can read it', {
   for (const home of homes) assert.ok(!holds(home, 'third stone'), home)
   assert.ok(holds(carrier, ids[1]) || holds(carrier, 'SMID'), 'the control: files are read')
 
-  nodes[2] = await TestNode.start(receiver, ['--join', nodes[1].ready.join])
+  nodes[2] = await TestNode.start(receiver)
+  await nodes[2].data('peer', 'connect', nodes[1].ready.addresses[0])
   const arrived = async () => (await nodes[2].data('message', 'list')).length === 2
   await until(arrived, 'the messages')
   const [hostile, read] = await nodes[2].data('message', 'list')

@@ -112,7 +112,7 @@ export function controlTarget(node: Node, side: ProcessSide): ControlTarget {
       return node.names.register(text(body, 'name'), { ...wait(body), addresses })
     },
     'message.send': (body) =>
-      node.messages.send({ to: text(body, 'to'), text: text(body, 'text') }),
+      node.messages.send({ to: text(body, 'to'), text: optional(body, 'text', isText) ?? '' }),
     'message.list': (body) => node.messages.page(optional(body, 'before', isText)),
     'name.renew': (body) => node.names.renew(text(body, 'name'), wait(body)),
   }
