@@ -6,7 +6,7 @@ use crate::effect::Command;
 use crate::event::{Problem, Reply};
 use crate::identity::AuthorId;
 use crate::limits;
-use crate::sealed::{Page, View};
+use crate::sealed::{self, Page, View};
 
 fn author(mesh: &Mesh, member: usize) -> AuthorId {
     mesh.members[member].secrets.author()
@@ -137,7 +137,9 @@ fn a_copied_or_altered_message_is_listed_with_the_reason() {
     let read = page(&mut mesh, 2, None, 10).messages;
     let codes: Vec<&str> = read
         .iter()
-        .map(|view| view.text.as_ref().unwrap().as_ref().map_or_else(|e| e.code(), |_| "read"))
+        .map(|view| {
+            view.text.as_ref().unwrap().as_ref().map_or_else(sealed::Error::code, |_| "read")
+        })
         .collect();
     assert_eq!(codes, ["sealed-altered", "sealed-altered", "read"]);
     assert_eq!(read[2].from, author(&mesh, 0));
