@@ -9,6 +9,7 @@ mod channel;
 mod compression;
 mod finality;
 mod groups;
+mod sealed;
 mod snapshots;
 mod webrtc;
 
@@ -20,6 +21,7 @@ pub(crate) use channel::channel;
 pub(crate) use compression::compression;
 pub(crate) use finality::{consensus_state, genesis, proof_verify, sampling_state};
 pub(crate) use groups::group_state;
+pub(crate) use sealed::sealed;
 pub(crate) use snapshots::snapshot;
 pub(crate) use webrtc::webrtc;
 
@@ -66,6 +68,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("proof_verify", proof_verify),
     ("ranges", ranges),
     ("sampling_state", sampling_state),
+    ("sealed", sealed),
     ("secrets", secrets),
     ("signed_vertex", signed_vertex),
     ("snapshot", snapshot),
@@ -261,6 +264,7 @@ pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
         "group_state" => groups::sessions(),
         "proof_verify" => vec![fixture.proof.encode()],
         "snapshot" => snapshots::parts(),
+        "sealed" => sealed::messages(),
         "webrtc" => webrtc::conversations(),
         "secrets" => vec![fixture.secrets.encode().to_vec()],
         _ => Vec::new(),

@@ -37,6 +37,7 @@ pub mod mutant;
 pub(crate) mod mutant;
 mod payload;
 mod reference;
+mod sealed;
 mod timeline;
 mod vertex;
 
@@ -48,6 +49,7 @@ pub use graph::{Chain, Coverage, Graph, Insert, Layer, Notice, Source, settled_h
 pub use id::{BlobId, VertexId};
 pub use payload::{Aggregate, Payload, RunSpec, Update};
 pub use reference::Reference;
+pub use sealed::{SEAL_BYTES, SEALING_KEY_BYTES, SealedMessage, padded_sizes};
 pub use timeline::{Key, Sum, Timeline};
 #[cfg(feature = "sim")]
 pub(crate) use vertex::forget_decoded;

@@ -494,6 +494,20 @@ pub enum Command {
         /// Whose.
         owner: Option<AuthorId>,
     },
+    /// Write a message that only one node can read. Answer: [`Reply::Message`], when it is written.
+    SendMessage {
+        /// Its author id or, while it is connected, its transport id.
+        to: String,
+        /// What it says, 1 to [`crate::limits::SEALED_TEXT_BYTES_MAX`] bytes.
+        text: String,
+    },
+    /// Sealed messages from and to this node, newest first. Answer: [`Reply::Messages`].
+    Messages {
+        /// Only what is older than this message.
+        before: Option<String>,
+        /// How many at most; no more than [`crate::limits::SEALED_PAGE_MAX`] come.
+        count_max: usize,
+    },
     /// Open a connection and wait for what comes of it. Answer: [`Reply::Peer`].
     Connect {
         /// A multiaddr.

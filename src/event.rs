@@ -14,6 +14,7 @@ use crate::group::{GroupId, Task};
 use crate::identity::{AuthorId, NetworkId, TransportId};
 use crate::ledger::{Hold, Name};
 use crate::sampling;
+use crate::sealed;
 use crate::units::MicroCredits;
 
 /// What a connection is encrypted with, and what its handshake proved beside the transport key.
@@ -535,6 +536,10 @@ pub enum Reply {
     Name(NameView),
     /// Names that have not expired.
     Names(Vec<NameView>),
+    /// The sealed message that was written.
+    Message(sealed::View),
+    /// Some sealed messages.
+    Messages(sealed::Page),
     /// The group that was created or changed.
     Group(GroupView),
     /// Every group of this node.

@@ -69,6 +69,9 @@ pub mod federated;
 #[cfg(feature = "mesh")]
 pub mod group;
 
+#[cfg(feature = "mesh")]
+pub mod sealed;
+
 // Floor 5, the node: still without IO.
 #[cfg(feature = "mesh")]
 pub mod message;

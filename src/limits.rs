@@ -11,6 +11,8 @@ mod net;
 mod neural;
 #[cfg(feature = "truth")]
 mod sampling;
+#[cfg(feature = "truth")]
+mod sealed;
 
 #[cfg(feature = "truth")]
 pub use group::*;
@@ -19,6 +21,8 @@ pub use net::*;
 pub use neural::*;
 #[cfg(feature = "truth")]
 pub use sampling::*;
+#[cfg(feature = "truth")]
+pub use sealed::*;
 
 // ---- identity ---------------------------------------------------------------------------------
 

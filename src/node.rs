@@ -41,6 +41,7 @@ mod learning;
 mod leaving;
 #[cfg(feature = "sim")]
 mod lying;
+mod mail;
 mod masking;
 mod mixing;
 mod numbered;
@@ -101,6 +102,7 @@ pub struct Node {
     deciding: deciding::Deciding,
     wallet: wallet::Wallet,
     masking: masking::Roots,
+    mailbox: mail::Mailbox,
     following: BTreeMap<VertexId, following::Following>,
     rules: averaging::Turn,
     peers: peers::Peers,
@@ -169,7 +171,7 @@ impl Node {
         let writing::History { graph, skipped, cut } = history;
         let identity = match writing::own_identity(&graph, &me) {
             Some(identity) => identity.clone(),
-            None => writing::new_identity(&config.network, &key, &transport, &mut rng, now)?,
+            None => writing::new_identity(&config.network, &key, secrets, &mut rng, now)?,
         };
         let mut node = Self {
             config,
@@ -187,6 +189,7 @@ impl Node {
             deciding,
             wallet: wallet::Wallet::restore(&meta),
             masking: masking::Roots::restore(&meta),
+            mailbox: mail::Mailbox::new(secrets),
             following: BTreeMap::new(),
             rules: averaging::Turn::default(),
             peers: peers::Peers::default(),

@@ -7,6 +7,7 @@
 //! - [`proof`]: checking that something is final, in the artifacts `proof` and `mesh`.
 //! - [`finality`]: what a network begins with, and who decides in it.
 //! - [`wallet`]: credits and names, more methods of `MeshNode`.
+//! - [`mail`]: sealed messages, more methods of `MeshNode`.
 //! - [`verify`]: checking an exported run.
 //! - `simulation`: the simulator, in the module of its page and nowhere else.
 //! - [`types`]: the TypeScript interfaces of everything that crosses as a plain object.
@@ -51,6 +52,9 @@ pub mod finality;
 
 #[cfg(all(feature = "mesh", not(feature = "sim-page")))]
 pub mod wallet;
+
+#[cfg(all(feature = "mesh", not(feature = "sim-page")))]
+pub mod mail;
 
 #[cfg(all(feature = "mesh", not(feature = "sim-page")))]
 pub(crate) mod view;

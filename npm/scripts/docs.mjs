@@ -17,6 +17,7 @@ const SOURCES = [
   'src/limits/net.rs',
   'src/limits/group.rs',
   'src/limits/sampling.rs',
+  'src/limits/sealed.rs',
 ]
 
 /** @param {string} source the text of limits.rs @returns {string} the page */

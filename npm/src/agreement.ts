@@ -1,15 +1,17 @@
 /**
- * Commands about what members agree on: what is final, who decides, credits, names, and groups.
+ * Commands about what members agree on: what is final, who decides, credits, names, and groups; and
+ * messages between two of them.
  */
 import { type Command, Option } from 'commander'
 import * as read from './arguments.js'
 import type { Bind } from './program.js'
 
-/** Adds `finality`, `committee`, `wallet`, `name` and `group`. */
+/** Adds `finality`, `committee`, `wallet`, `name`, `message` and `group`. */
 export function addAgreementCommands(program: Command, bind: Bind): void {
   addFinalityCommands(program, bind)
   addWalletCommands(program, bind)
   addNameCommands(program, bind)
+  addMessageCommands(program, bind)
   addGroupCommands(program, bind)
 }
 
@@ -144,6 +146,27 @@ function addWalletCommands(program: Command, bind: Bind): void {
       .description('final payments from and to an account')
       .argument('[id]', 'node id, if it is not the own one'),
     () => import('./commands/wallet-history.js'),
+  )
+}
+
+function addMessageCommands(program: Command, bind: Bind): void {
+  const message = program
+    .command('message')
+    .description('messages that one node reads and no other, also when it was away')
+  bind(
+    message
+      .command('send')
+      .description('seal a text for a node; that you wrote to it stays visible in the history')
+      .argument('<node>', 'its node id or, while it is connected, its peer id')
+      .argument('<text>', 'at most 4094 bytes; in quotes'),
+    () => import('./commands/message-send.js'),
+  )
+  bind(
+    message
+      .command('list')
+      .description('messages to and from this node, newest first')
+      .option('--limit <n>', 'at most so many', read.integer(1, 1_000_000), 50),
+    () => import('./commands/message-list.js'),
   )
 }
 

@@ -59,6 +59,8 @@ const EXIT_BY_ERROR_CODE: Readonly<Record<string, number>> = {
   'name-addresses': 2,
   'name-invalid': 2,
   'payment-to-oneself': 2,
+  'sealed-empty': 2,
+  'sealed-too-long': 2,
   'not-initialised': 3,
   'not-running': 4,
   timeout: 5,

@@ -12,6 +12,7 @@ export type { Lagged } from './host/hub.js'
 export type { Membership, TrainingEvent } from './host/runs.js'
 export { decodeJoinLink, encodeJoinLink, type JoinLink } from './link.js'
 export type { MaskingRequest } from './masking.js'
+export type { MessageRequest, Messages } from './messages.js'
 export { createNode, type Node, type NodeEvent, type NodeOptions, type NodeStatus } from './node.js'
 export type { PeerChange } from './peer-changes.js'
 export type { Payment, PendingPayment } from './pending.js'
@@ -60,6 +61,8 @@ export type {
   RunView,
   SamplingStatus,
   Scaling,
+  SealedMessage,
+  SealedPage,
   Specification,
   Task,
   TrainOptions,

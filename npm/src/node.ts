@@ -19,6 +19,7 @@ import { Calls, hostWith, interfaceAddresses, isLoopback, MeshListener } from '.
 import type { SqliteStore } from './host/store.js'
 import { decodeJoinLink, encodeJoinLink, LINK_ADDRESSES_MAX } from './link.js'
 import type { Lock } from './lock.js'
+import { Messages } from './messages.js'
 import { objectArgument } from './neural/arguments.js'
 import { checkNodeOptions } from './node-options.js'
 import { openHome, pendingMemory, rowsMemory } from './open-home.js'
@@ -44,7 +45,6 @@ import {
   type MeshModule,
   type MeshNode,
   type MeshStatus,
-  type MovementPage,
   type PeerView,
   type RunModel,
   type RunView,
@@ -148,6 +148,8 @@ export class Node {
   readonly wallet: Wallet
   /** Names that end in `.dark`, where the network began with a committee. */
   readonly names: Names
+  /** Messages that one node reads and no other, also when it was away. */
+  readonly messages: Messages
   /** Settles when the node has ended; rejects if it ended by a failure of the core. */
   readonly closed: Promise<void>
   readonly #parts: Parts
@@ -177,6 +179,7 @@ export class Node {
     )
     this.wallet = new Wallet(parts.core, () => this.#hub.subscribe(), pendingMemory(parts.store))
     this.names = new Names(parts.core, () => this.#hub.subscribe())
+    this.messages = new Messages(parts.core)
     this.closed = this.#pump()
     // Whoever does not wait for the end shall not be ended by it.
     this.closed.catch(() => undefined)
@@ -356,11 +359,6 @@ export class Node {
   /** @internal One page of what {@link Node.finalised} gives one by one. */
   finalPage(from: number): Promise<FinalPage> {
     return this.#parts.core.finalised(from, FINAL_PAGE_ITEMS)
-  }
-
-  /** @internal One page of what `wallet.history` gives one by one. */
-  movementPage(account: string | undefined, from: number): Promise<MovementPage> {
-    return this.#parts.core.walletHistory(account === undefined ? { from } : { account, from })
   }
 
   /**

@@ -179,12 +179,15 @@ export class Wallet {
   ): AsyncGenerator<Movement, void, undefined> {
     const { account } = options
     for (let next: number | null = options.from ?? 0; next !== null; ) {
-      const page: MovementPage = await this.#core.walletHistory(
-        account === undefined ? { from: next } : { account, from: next },
-      )
+      const page: MovementPage = await this.page(account, next)
       yield* page.movements
       next = page.next
     }
+  }
+
+  /** @internal One page of what {@link Wallet.history} gives one by one. */
+  page(account: string | undefined, from: number): Promise<MovementPage> {
+    return this.#core.walletHistory(account === undefined ? { from } : { account, from })
   }
 }
 

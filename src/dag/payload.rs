@@ -5,11 +5,12 @@
 //! that fold the history. An unknown type or field is refused; a new one is a new vertex version.
 
 use serde::{Deserialize, Serialize};
-use serde_bytes::ByteArray;
+use serde_bytes::{ByteArray, ByteBuf};
 
 use super::masking::Statement;
 use super::operation::Operation;
 use super::reference::Reference;
+use super::sealed::{self, SealedMessage};
 use super::vote::{Seats, Votes};
 use super::{BlobId, EquivocationProof, Error, VertexId};
 use crate::aggregation::{self, Rule};
@@ -34,6 +35,9 @@ pub enum Payload {
         public_key: Vec<u8>,
         /// The first transport key.
         binding: Binding,
+        /// With what others seal messages for the author, 1216 bytes; if absent, nobody can.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sealing_key: Option<ByteBuf>,
     },
     /// A newer transport key; its epoch is higher than every earlier one of the author.
     Binding(Binding),
@@ -80,6 +84,8 @@ pub enum Payload {
     Ledger(Operation),
     /// What a member of a run with secure aggregation says about masks.
     Masking(Statement),
+    /// A message that only one node can read.
+    Sealed(SealedMessage),
 }
 
 /// What a run trains, and how.
@@ -192,6 +198,7 @@ impl Payload {
             Self::Committee(_) => "committee",
             Self::Ledger(_) => "ledger",
             Self::Masking(_) => "masking",
+            Self::Sealed(_) => "sealed",
         }
     }
 
@@ -215,7 +222,9 @@ impl Payload {
             Self::Committee(seats) => seats.validate(),
             Self::Ledger(operation) => Ok(operation.validate()?),
             Self::Masking(statement) => statement.validate(),
-            // The first two are checked with the author's key, by the graph.
+            Self::Sealed(message) => message.validate(),
+            // The rest of it, and the next one, are checked with the author's key, by the graph.
+            Self::Identity { sealing_key: Some(key), .. } => sealed::validate_key(key),
             Self::Identity { .. } | Self::Binding(_) | Self::RunLeave { .. } => Ok(()),
         }
     }

@@ -144,8 +144,8 @@ impl From<Citation> for CitationFields {
 impl Vertex {
     /// The first vertex of an author's chain: its key and its first binding.
     pub fn identity(network: NetworkId, key: &PublicKey, binding: Binding, time_ms: u64) -> Vertex {
-        let payload =
-            Payload::Identity { suite: SUITE, public_key: key.as_bytes().to_vec(), binding };
+        let public_key = key.as_bytes().to_vec();
+        let payload = Payload::Identity { suite: SUITE, public_key, binding, sealing_key: None };
         Vertex {
             version: VERSION,
             network,
@@ -156,6 +156,23 @@ impl Vertex {
             lamport: 1,
             time_ms: time_ms.min(limits::VERTEX_NUMBER_MAX),
             payloads: vec![payload],
+        }
+    }
+
+    /// An identity vertex with the author's sealing key; any other as it is.
+    #[must_use]
+    pub fn with_sealing_key(mut self, key: &[u8]) -> Vertex {
+        if let [Payload::Identity { sealing_key, .. }] = self.payloads.as_mut_slice() {
+            *sealing_key = Some(ByteBuf::from(key));
+        }
+        self
+    }
+
+    /// The sealing key in an identity vertex.
+    pub fn sealing_key(&self) -> Option<&[u8]> {
+        match self.payloads.first() {
+            Some(Payload::Identity { sealing_key, .. }) => sealing_key.as_ref().map(|key| &key[..]),
+            _ => None,
         }
     }
 

@@ -27,6 +27,9 @@ pub const SECRETS_BYTES: usize = 112;
 const MAGIC: &[u8; 4] = b"SMID";
 const VERSION: u8 = 1;
 const TRANSPORT_SEED_BYTES: usize = 32;
+/// Domain of the sealing key's seed. Changing it makes every sealed message unreadable.
+const SEALING_DOMAIN: &str = "synaptic-mesh 2026 sealing key v1";
+const SEALING_SEED_BYTES: usize = 32;
 const CHECK_DOMAIN: &str = "synaptic-mesh 2026 identity file check v1";
 const CHECK_BYTES: usize = 8;
 const HEAD: [u8; 8] = [b'S', b'M', b'I', b'D', VERSION, SUITE, 0, 0];
@@ -99,6 +102,17 @@ impl Secrets {
     /// Seed of the transport key, for the network driver.
     pub fn transport_seed(&self) -> &Secret<TRANSPORT_SEED_BYTES> {
         &self.transport
+    }
+
+    /// Seed of the key with which the author reads what is sealed for it, derived from the author's
+    /// seeds, so that a copy of the identity file reads its messages too.
+    pub fn sealing_seed(&self) -> Secret<SEALING_SEED_BYTES> {
+        let mut seed = Zeroizing::new([0; SEALING_SEED_BYTES]);
+        let mut hasher = blake3::Hasher::new_derive_key(SEALING_DOMAIN);
+        hasher.update(self.composite.expose());
+        hasher.finalize_xof().fill(seed.as_mut());
+        hasher.zeroize();
+        Secret::copy_from(&seed)
     }
 
     /// Name of the author.

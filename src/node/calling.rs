@@ -282,7 +282,7 @@ impl Node {
     }
 
     /// The connected peer of this name: a node id or, of the connection, a peer id.
-    fn connected_as(&self, name: &str) -> Option<(TransportId, AuthorId)> {
+    pub(super) fn connected_as(&self, name: &str) -> Option<(TransportId, AuthorId)> {
         let mut known = self.peers.known();
         let is_it = |id: &TransportId, author: AuthorId| {
             author.to_string() == name || id.to_string() == name

@@ -44,7 +44,7 @@ struct Written {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Intent {
+pub(super) enum Intent {
     Start {
         samples: u32,
     },
@@ -56,6 +56,8 @@ enum Intent {
     },
     /// The payload is an item of its own.
     Item,
+    /// The payload is a sealed message.
+    Message,
 }
 
 #[derive(Debug)]
@@ -121,6 +123,7 @@ impl Node {
             Command::Name { label } => Some(self.name_view(&label).map(Reply::Name)),
             Command::Holds { account } => Some(self.hold_views(account).map(Reply::Holds)),
             Command::Names { owner } => Some(self.name_views(owner).map(Reply::Names)),
+            Command::Messages { before, count_max } => Some(self.messages(before, count_max)),
             Command::Dial { address } => Some(self.dial_address(&address, now)),
             // The first one ends the node however much is going on.
             Command::Stop if busy && !self.commands.stops.is_empty() => Some(Err(busy_problem())),
@@ -157,6 +160,7 @@ impl Node {
             Command::ProposeCommittee { members } => {
                 self.propose_committee(command, members, now).err().map(Err)
             }
+            Command::SendMessage { to, text } => self.send_message(command, &to, &text, now),
             Command::Operate(intention) => self.operate(command, intention, now).err().map(Err),
         };
         if let Some(result) = answer {
@@ -248,7 +252,7 @@ impl Node {
     }
 
     /// Queues the payload of a command; it is answered when the vertex is durable.
-    fn write(
+    pub(super) fn write(
         &mut self,
         command: u64,
         payload: Payload,
@@ -304,9 +308,14 @@ impl Node {
                     run
                 }
                 Intent::Leave { run } => run,
-                Intent::Item => {
+                Intent::Item | Intent::Message => {
                     if !answered {
-                        let result = self.written_item(id, *place);
+                        let is_item = matches!(intent, Intent::Item);
+                        let result = if is_item {
+                            self.written_item(id, *place)
+                        } else {
+                            self.written_message(id, *place)
+                        };
                         out.push(Effect::Reply { command: *command, result });
                     }
                     continue;

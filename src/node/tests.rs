@@ -14,6 +14,7 @@ mod exports;
 mod finality;
 mod groups;
 mod hostile;
+mod mail;
 mod masking;
 mod mesh;
 mod mixing;

@@ -3,6 +3,7 @@
 
 use super::exchange::full_problem;
 use super::learning::head_name;
+use super::mail::Mailbox;
 use super::writer::{Own, Queued};
 use super::{Error, Node};
 use crate::clock::Now;
@@ -11,7 +12,7 @@ use crate::dag::{self, Graph, Insert, NetworkId, Payload, SignedVertex, Source, 
 use crate::effect::{Effect, StoreFailed};
 use crate::event::Problem;
 use crate::federated::Run;
-use crate::identity::{AuthorId, Binding, Terms, TransportId};
+use crate::identity::{AuthorId, Binding, Secrets, Terms, TransportId};
 use crate::limits;
 use crate::rng::Rng;
 
@@ -75,12 +76,13 @@ pub(super) fn own_identity<'a>(graph: &'a Graph, me: &AuthorId) -> Option<&'a Si
 pub(super) fn new_identity(
     network: &NetworkId,
     key: &SigningKey,
-    transport: &TransportId,
+    secrets: &Secrets,
     rng: &mut Rng,
     now: Now,
 ) -> Result<SignedVertex, Error> {
-    let binding = new_binding(network, key, transport, 0, rng, now)?;
-    let vertex = Vertex::identity(*network, key.public(), binding, now.unix_ms);
+    let binding = new_binding(network, key, &secrets.transport_id(), 0, rng, now)?;
+    let vertex = Vertex::identity(*network, key.public(), binding, now.unix_ms)
+        .with_sealing_key(&Mailbox::new(secrets).key());
     SignedVertex::sign(&vertex, key, hedge(rng)).map_err(Error::Vertex)
 }
 

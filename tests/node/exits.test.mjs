@@ -47,6 +47,8 @@ const TABLE = {
     'name resolve': ['mesh'],
     'name renew': ['mesh'],
     'name list': [],
+    'message send': [ID, 'text'],
+    'message list': [],
     'group create': ['group', '--members', ID],
     'group status': [],
     'group list': ['group'],

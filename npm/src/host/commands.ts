@@ -98,7 +98,7 @@ export function controlTarget(node: Node, side: ProcessSide): ControlTarget {
     'committee.propose': (body) => node.proposeCommittee(committee(body)),
     'wallet.balance': (body) => node.wallet.balance(optional(body, 'account', isText)),
     'wallet.history': (body) =>
-      node.movementPage(optional(body, 'account', isText), optional(body, 'from', isNumber) ?? 0),
+      node.wallet.page(optional(body, 'account', isText), optional(body, 'from', isNumber) ?? 0),
     'wallet.transfer': (body) => node.wallet.transfer(transfer(body), wait(body)),
     'wallet.hold': (body) => node.wallet.hold(hold(body), wait(body)),
     'wallet.holds': (body) => node.wallet.holds(optional(body, 'account', isText)),
@@ -111,6 +111,9 @@ export function controlTarget(node: Node, side: ProcessSide): ControlTarget {
       const addresses = optional(body, 'addresses', isTexts)
       return node.names.register(text(body, 'name'), { ...wait(body), addresses })
     },
+    'message.send': (body) =>
+      node.messages.send({ to: text(body, 'to'), text: optional(body, 'text', isText) ?? '' }),
+    'message.list': (body) => node.messages.page(optional(body, 'before', isText)),
     'name.renew': (body) => node.names.renew(text(body, 'name'), wait(body)),
   }
   return {

@@ -251,7 +251,8 @@ fn unknown_accused() -> Error {
 
 /// The key and first binding that an identity vertex states; `None` for any other vertex.
 fn identity_of(vertex: &SignedVertex) -> Result<Option<(PublicKey, Binding)>, Error> {
-    let Some(Payload::Identity { suite, public_key, binding }) = vertex.vertex().payloads.first()
+    let Some(Payload::Identity { suite, public_key, binding, .. }) =
+        vertex.vertex().payloads.first()
     else {
         return Ok(None);
     };
