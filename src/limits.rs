@@ -81,14 +81,15 @@ pub const GRAPH_VERTICES_MAX: usize = 1 << 16;
 /// are half as many more.
 pub const HISTORY_VERTICES_KEPT: usize = GRAPH_VERTICES_MAX / 2;
 /// The same where room is scarce, as in a tab (count): with half as many more, what is being dropped
-/// and the decisions that are remembered it is under 50 MB at a thousand payments a minute.
+/// and the decisions that are remembered it is under 50 MB at a thousand payments a minute. What belongs
+/// to runs is kept beside that.
 pub const HISTORY_VERTICES_KEPT_BRIEF: usize = 3_000;
 /// Vertices that are dropped at once (count): as many as are written between two prunings of a full
 /// history; the record of it is a megabyte.
 pub const PRUNE_VERTICES_MAX: usize = GRAPH_VERTICES_MAX / 4;
-/// Milliseconds between two attempts to drop vertices: each walks the history.
+/// Milliseconds between two walks over the history to drop vertices.
 pub const PRUNE_INTERVAL_MS: u64 = 10_000;
-/// Milliseconds until the next attempt when nothing could be dropped, as the last checkpoint was not
+/// Milliseconds until the next look when it was not the moment to drop, as the last checkpoint was not
 /// signed yet, say: that takes a moment, and on a busy network there is one every moment.
 pub const PRUNE_RETRY_MS: u64 = 1_000;
 /// Bytes of entries that close a chunk of a snapshot: some 40 decisions. All nodes of a network

@@ -106,7 +106,7 @@ impl State {
             && self.is_simple(item)
         {
             self.asked_ms.insert(*key, now.mono_ms);
-            self.latency.asked(committee, now.mono_ms);
+            self.latency.asked(committee, committee.place(&self.me), now.mono_ms);
             self.vote(Vote::Lock(Decision(*key, item)), out);
         }
     }
@@ -118,9 +118,9 @@ impl State {
 
     /// Whether what was said leaves a key to the slow path.
     fn is_contested(&self, key: &ConflictKey, committee: &Committee, now: Now) -> bool {
-        let silent = self.latency.silent(now.mono_ms, &self.config);
+        let owing = || self.latency.owing(now.mono_ms, &self.config);
         self.keys.get(key).is_some_and(|said| {
-            (said.locks.len() > 1 && said.is_split(committee, silent))
+            (said.locks.len() > 1 && said.is_split(committee, owing()))
                 || committee.has_honest(said.reported(|_| true))
                 || said.candidates.iter().any(|item| !self.is_simple(*item))
         })

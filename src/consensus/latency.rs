@@ -37,9 +37,9 @@ impl Latency {
         self.p95_ms = sorted.get(sorted.len() * 95 / 100).or(sorted.last()).copied();
     }
 
-    /// Something was said that every member answers.
-    pub(super) fn asked(&mut self, committee: &Committee, now_ms: u64) {
-        for place in 0..committee.members().len() {
+    /// The member at the place `me` said something that every other answers.
+    pub(super) fn asked(&mut self, committee: &Committee, me: Option<usize>, now_ms: u64) {
+        for place in (0..committee.members().len()).filter(|place| Some(*place) != me) {
             self.asked_ms.entry(place).or_insert(now_ms);
         }
     }
@@ -55,14 +55,14 @@ impl Latency {
     }
 
     /// Members that have owed an answer for longer than a view lasts.
-    pub(super) fn silent(&self, now_ms: u64, config: &Config) -> Voters {
+    pub(super) fn owing(&self, now_ms: u64, config: &Config) -> Voters {
         let timeout_ms = self.timeout_ms(0, config);
         let is_late = |asked_ms: u64| now_ms.saturating_sub(asked_ms) >= timeout_ms;
-        let mut silent = Voters::default();
+        let mut owing = Voters::default();
         for (place, _) in self.asked_ms.iter().filter(|(_, asked_ms)| is_late(**asked_ms)) {
-            silent.insert(*place);
+            owing.insert(*place);
         }
-        silent
+        owing
     }
 
     /// Milliseconds to wait in a view: doubles for the first ones, and is longer in each, so that

@@ -351,12 +351,12 @@ impl State {
     }
 
     /// Whether there is finality at this time. Nobody is owed a decision about what only authors
-    /// ask for who are over: others may never have seen it.
-    pub fn finality(&self, now: Now, is_over: impl Fn(&AuthorId) -> bool) -> Finality {
+    /// ask for that have ended: others may never have seen it.
+    pub fn finality(&self, now: Now, has_ended: impl Fn(&AuthorId) -> bool) -> Finality {
         if self.committee.is_none() {
             return Finality::CausalOnly;
         }
-        let is_owed = |id| self.items.get(id).is_some_and(|item: &Item| !is_over(&item.author));
+        let is_owed = |id| self.items.get(id).is_some_and(|item: &Item| !has_ended(&item.author));
         let counts = |key: &&ConflictKey| {
             self.keys.get(*key).is_some_and(|said| said.candidates.iter().any(is_owed))
         };

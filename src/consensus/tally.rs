@@ -52,10 +52,10 @@ impl Key {
         union(self.reports.iter().filter(|(shown, _)| fits(shown)).map(|(_, voters)| *voters))
     }
 
-    /// Whether no item can be locked by a quorum any more, if the `silent` lock none.
-    pub(super) fn is_split(&self, committee: &Committee, silent: Voters) -> bool {
+    /// Whether no item can be locked by a quorum any more, if the `owing` lock none.
+    pub(super) fn is_split(&self, committee: &Committee, owing: Voters) -> bool {
         let voted = union(self.locks.values().copied());
-        let left = committee.total() - committee.weight(voted.or(silent));
+        let left = committee.total() - committee.weight(voted.or(owing));
         let most = self.locks.values().map(|voters| committee.weight(*voters)).max();
         most.unwrap_or(0) + left < committee.quorum()
     }

@@ -3,9 +3,9 @@
 //! 1. The file is read ([`crate::dag::car`]): each block's bytes must have the CID it stands under.
 //! 2. Each vertex is put into an empty graph, in the order of the file: its signature is verified
 //!    with its author's key, so are the bindings and proofs it states, and every rule of its causal
-//!    past is checked.
+//!    past is checked, but that a parent may be absent whose place another vertex of its author has.
 //! 3. The history is folded as every member folds it. The last vertex of the file is the head that
-//!    is claimed; the file is its causal past.
+//!    is claimed; the file is its causal past and what the aggregates before it name.
 //! 4. Each aggregate from the first round to the head is computed again from its updates, by the
 //!    rule that the run's first vertex fixed, and compared with the weights it claims, byte for
 //!    byte.
@@ -14,9 +14,10 @@
 //!
 //! The first thing that does not fit is reported with its vertex, its round and its byte in the
 //! file. What this cannot show: that an update was really trained on somebody's rows, which
-//! [`super::retrain`] shows to whoever has them, and that the file holds the newest head there is.
+//! [`super::retrain`] shows to whoever has them, that the file holds the newest head there is, and,
+//! where parents are absent ([`Report::beside`]), that nothing else is missing behind those.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::run::{AggregateRecord, Run, Standing};
 use super::{Runs, initial_weights};
@@ -39,6 +40,9 @@ pub struct Report {
     pub updates: u64,
     /// Aggregates beside the chain whose updates are not in the file.
     pub skipped: u32,
+    /// Parents that are cited and not in the file, as another vertex of their author has their place:
+    /// they never were, or their author signed two for it, and what only they followed may be left out.
+    pub beside: u32,
     /// The weights after the last of these rounds.
     pub weights: Option<BlobId>,
     /// Their bytes: raw little-endian f32 in canonical order.
@@ -84,6 +88,9 @@ pub(super) fn replay_with(file: &[u8]) -> (Report, Runs, Option<Car<'_>>) {
 /// The weights that updates on a base come to; nothing if one of them is not in order.
 type Known = BTreeMap<(VertexId, Vec<VertexId>), Option<BlobId>>;
 
+/// All vertices of a file, by their places in the chains of authors.
+type Places = BTreeMap<(AuthorId, u64), BTreeSet<Citation>>;
+
 struct Replay {
     report: Report,
     runs: Runs,
@@ -97,10 +104,11 @@ impl Replay {
         let mut graph = Graph::new(car.network);
         let mut places = Places::new();
         for cited in car.vertices.iter().map(|entry| entry.value.citation()) {
-            places.entry((cited.author, cited.seq)).or_default().push(cited);
+            places.entry((cited.author, cited.seq)).or_default().insert(cited);
         }
         for entry in &car.vertices {
-            insert(&mut graph, entry, &places)?;
+            self.report.beside =
+                self.report.beside.saturating_add(insert(&mut graph, entry, &places)?);
             self.runs.apply(&entry.value);
         }
         let Some(run) = self.runs.get(&car.run) else {
@@ -234,11 +242,13 @@ fn chain(run: &Run, head: VertexId, car: &Car<'_>) -> Result<Vec<VertexId>, Mism
     Ok(chain)
 }
 
-/// Puts a vertex into the graph and verifies its signature and what it states.
-/// All vertices of a file, by the chains that they are in.
-type Places = BTreeMap<(AuthorId, u64), Vec<Citation>>;
-
-fn insert(graph: &mut Graph, entry: &Entry<SignedVertex>, places: &Places) -> Result<(), Mismatch> {
+/// Puts a vertex into the graph and verifies its signature and what it states; says how many of its
+/// parents are not there as others have their places.
+fn insert(
+    graph: &mut Graph,
+    entry: &Entry<SignedVertex>,
+    places: &Places,
+) -> Result<u32, Mismatch> {
     let signed = &entry.value;
     let refused = |error: dag::Error| Mismatch {
         code: error.code(),
@@ -250,14 +260,20 @@ fn insert(graph: &mut Graph, entry: &Entry<SignedVertex>, places: &Places) -> Re
     };
     // The trusted path, because members may have cited both halves of an equivocation and the
     // file holds no more than one order. What is signed is what it does not check.
-    // Who cites what never was cannot keep a run from being replayed, and nobody can leave out what
-    // an honest member wrote by calling it that: its place is taken by another vertex of its author.
+    // Who cites what never was cannot keep a run from being replayed. But who signed two vertices
+    // for one place can leave out the one that was cited, with what only that had behind it: what
+    // is not there is counted.
+    let mut beside = 0;
     let is_beside = |cited: &Citation| {
         let there = places.get(&(cited.author, cited.seq));
         there.is_some_and(|there| !there.contains(cited))
     };
+    for cited in &signed.vertex().parents {
+        beside += u32::from(is_beside(cited));
+    }
     graph.restore_beside(signed.clone(), is_beside).map_err(refused)?;
-    graph.verify(signed).map_err(refused)
+    graph.verify(signed).map_err(refused)?;
+    Ok(beside)
 }
 
 /// The round that a vertex speaks of.
@@ -390,6 +406,7 @@ fn empty() -> Report {
         rounds: 0,
         updates: 0,
         skipped: 0,
+        beside: 0,
         weights: None,
         weights_bytes: Vec::new(),
         first_mismatch: None,

@@ -344,8 +344,8 @@ impl Node {
         }
     }
 
-    /// Says when finality is lost and when it is back. While nothing seems wrong it looks only now
-    /// and then: much may be pending on a busy day.
+    /// Says when finality is lost and when it is back. While something waits it looks only now and
+    /// then: much may be pending on a busy day, and much that is owed to nobody on a bad one.
     fn look_at_finality(&mut self, now: Now, out: &mut Vec<Effect>) {
         let deciding = &mut self.deciding;
         let waits = deciding.engine.pending() > 0;
@@ -353,7 +353,8 @@ impl Node {
         let next_ms = deciding.look_ms.filter(|_| !due);
         let next_ms = next_ms.unwrap_or(now.mono_ms.saturating_add(limits::FINALITY_LOOK_MS));
         deciding.look_ms = waits.then_some(next_ms);
-        if deciding.said == Finality::CausalOnly || (deciding.said != Finality::NoQuorum && !due) {
+        let was_lost = deciding.said == Finality::NoQuorum;
+        if deciding.said == Finality::CausalOnly || (!due && (waits || !was_lost)) {
             return;
         }
         let state = match &self.deciding.engine {

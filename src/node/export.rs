@@ -1,6 +1,6 @@
 //! Collecting everything needed to replay a run.
 //!
-//! That is the head aggregate with its whole causal past, and the blobs of every valid aggregate in
+//! That is the head aggregate with all that it names and the whole causal past, and the blobs of every valid aggregate in
 //! it: their updates, to recompute them, and their weights, to name the first byte that differs.
 //! Whether that fits one file is known from sizes alone, before anything is read.
 
@@ -33,7 +33,7 @@ impl Export {
     /// # Errors
     /// When it is more than one file holds.
     pub(super) fn new(graph: &Graph, run: &Run, blobs: &Blobs) -> Result<Self, Problem> {
-        let past = graph.whole_past(run.head()).map_err(|_| dropped_problem())?;
+        let past = graph.whole_past(&named(run), &run.head()).map_err(|_| dropped_problem())?;
         let vertices: Vec<VertexId> = past.iter().map(|signed| signed.id()).collect();
         let mut missing = BTreeSet::new();
         for record in vertices.iter().filter_map(|id| run.aggregate(id)) {
@@ -88,6 +88,16 @@ impl Export {
             hint: "runs of this size are beyond one file; export earlier in the run".to_owned(),
         }))
     }
+}
+
+/// What the aggregates on the way to the head name: nothing obliges an aggregate to follow it.
+fn named(run: &Run) -> Vec<VertexId> {
+    let (mut named, mut next) = (Vec::new(), run.head());
+    while let Some(record) = run.aggregate(&next) {
+        named.extend(record.updates.iter().copied().chain([record.base]));
+        next = record.base;
+    }
+    named
 }
 
 fn dropped_problem() -> Problem {

@@ -41,6 +41,11 @@ export interface VerifyReport {
   readonly updates: number;
   /** Aggregates beside the chain whose updates are not in the file. */
   readonly skipped: number;
+  /**
+   * Parents that are cited and not in the file, as another vertex of their author has their place:
+   * they never were, or their author signed two for it, and what only they followed may be left out.
+   */
+  readonly beside: number;
   /** The weights after the last of these rounds. */
   readonly weightsCid: string | null;
   readonly weights: Uint8Array;
@@ -178,6 +183,7 @@ fn report(report: &Report) -> JsValue {
         ("rounds", report.rounds.into()),
         ("updates", count(report.updates)),
         ("skipped", report.skipped.into()),
+        ("beside", report.beside.into()),
         ("weightsCid", text(report.weights.as_ref())),
         ("weights", object::bytes(&report.weights_bytes)),
         ("specification", spec.map_or(JsValue::NULL, |spec| view::specification(&spec.model))),

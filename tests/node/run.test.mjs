@@ -134,6 +134,7 @@ test('two members train together what neither could alone; anybody can verify it
     ok: true,
     rounds: ROUNDS,
     updates: 2 * ROUNDS,
+    beside: 0,
     aggregation: null,
     trustedRows: 0,
     masking: null,

@@ -74,18 +74,33 @@ function failed({ output }: Context, file: string, report: VerifyReport): number
 
 function dataOf(report: VerifyReport) {
   const { ok, rounds, updates, aggregation, trustedRows, masking, weightsCid } = report
-  const { firstMismatch } = report
-  return { ok, rounds, updates, aggregation, trustedRows, masking, weightsCid, firstMismatch }
+  const { beside, firstMismatch } = report
+  return {
+    ok,
+    rounds,
+    updates,
+    beside,
+    aggregation,
+    trustedRows,
+    masking,
+    weightsCid,
+    firstMismatch,
+  }
 }
 
 function linesOf(report: VerifyReport, paint: Paint): string[] {
-  const { rounds, updates, aggregation, trustedRows, masking, weightsCid } = report
+  const { rounds, updates, beside, aggregation, trustedRows, masking, weightsCid } = report
   return [
     `${paint('green', 'verified')}: ${rounds} rounds with ${updates} updates recomputed, bit for bit`,
     `rule    ${aggregationText(aggregation, trustedRows)}`,
     ...(masking === null
       ? []
       : ['masks   the sums were opened and are right; single updates cannot be seen']),
+    ...(beside === 0
+      ? []
+      : [
+          `absent  ${beside} cited vertices, whose places others of their authors have: what only they follow is not shown`,
+        ]),
     `weights ${weightsCid}`,
   ]
 }

@@ -185,7 +185,7 @@ fn without_a_quorum_in_reach_that_is_said() {
     network.run(30_000);
     let now = Now { mono_ms: 30_000, unix_ms: 0 };
     assert_eq!(network.engines[0].finality(now, |_| false), Finality::NoQuorum);
-    // Who is over is owed nothing.
+    // Who has ended is owed nothing.
     assert_eq!(network.engines[0].finality(now, |_| true), Finality::Quorum);
     assert_eq!(network.engines[0].decided(&key("a")), None);
 }

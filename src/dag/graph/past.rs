@@ -74,20 +74,28 @@ impl Graph {
         (places.into_iter().filter_map(|place| self.order.get(place)).collect(), walked)
     }
 
-    /// A vertex and everything behind it; in causal order, with the vertex last. Where something
-    /// behind it cites what is not here, as what never was can be cited once its place is covered,
-    /// the vertex that has that place instead is among them, with everything behind it.
+    /// The vertex `last`, the vertices `of` and everything behind them; in causal order, with `last`
+    /// at the end. Where something cites what is not here, as what never was can be cited once its
+    /// place is covered, the vertex that has that place instead is among them, with its past.
     ///
     /// # Errors
-    /// [`Error::Restore`] when nothing here has such a place: a part of the past was dropped.
-    pub fn whole_past(&self, of: VertexId) -> Result<Vec<&SignedVertex>, Error> {
-        let (mut marks, mut places) = (vec![false; self.order.len()], Vec::new());
-        let mut open = vec![of];
+    /// [`Error::Restore`] when nothing here has such a place, as a part of the past was dropped, or
+    /// when something among them follows `last`.
+    pub fn whole_past(
+        &self,
+        of: &[VertexId],
+        last: &VertexId,
+    ) -> Result<Vec<&SignedVertex>, Error> {
+        let (mut marks, mut past) = (vec![false; self.order.len()], Vec::new());
+        let mut open: Vec<VertexId> = of.iter().chain([last]).copied().collect();
+        if let Some(gone) = open.iter().find(|id| !self.contains(id)) {
+            return Err(Error::Restore { id: *gone, missing: 1 });
+        }
         while !open.is_empty() {
-            let from = places.len();
-            self.mark_past(&std::mem::take(&mut open), &mut marks, |place| places.push(place));
-            for place in places.get(from..).unwrap_or_default() {
-                let Some(signed) = self.order.get(*place) else { continue };
+            let from = past.len();
+            let from_here = std::mem::take(&mut open);
+            self.mark_past(&from_here, &mut marks, |at| past.extend(self.order.get(at)));
+            for signed in past.get(from..).unwrap_or_default() {
                 let beside = signed.vertex().parents.iter().filter(|cited| !self.has_cited(cited));
                 for cited in beside {
                     let chain = self.author(&cited.author);
@@ -96,11 +104,12 @@ impl Graph {
                 }
             }
         }
-        let mut past: Vec<_> = places.into_iter().filter_map(|at| self.order.get(at)).collect();
-        past.sort_by_key(|signed| signed.citation().key());
-        if past.last().is_none_or(|last| last.id() != of) {
-            return Err(Error::Restore { id: of, missing: 1 });
+        let follows =
+            |signed: &&SignedVertex| signed.vertex().parents.iter().any(|cited| cited.id == *last);
+        if let Some(signed) = past.iter().copied().find(follows) {
+            return Err(Error::Restore { id: signed.id(), missing: 1 });
         }
+        past.sort_by_key(|signed| (signed.id() == *last, signed.citation().key()));
         Ok(past)
     }
 

@@ -223,6 +223,7 @@ fn who_cites_what_never_was_keeps_no_run_from_being_replayed() {
     let other = Citation { id: VertexId::of(b"never was"), ..first };
     let report = cites(other);
     assert!(report.ok, "{:?}", report.first_mismatch);
+    assert_eq!((report.beside, replay(&file).beside), (1, 0), "what is absent is counted");
     assert_fails(&cites(Citation { seq: 9_999, ..other }), "store-damaged");
 }
 

@@ -317,8 +317,8 @@ impl Decides {
             return Err(format!("{count} of {of} are not final, {item} is one: {winner:?}"));
         }
         let now = Now { mono_ms: MONO_MS + at_ms, unix_ms: 0 };
-        let is_over = |author: &AuthorId| member.graph().equivocated(author).is_some();
-        if self.contested && state.finality(now, is_over) == Finality::NoQuorum {
+        let has_ended = |author: &AuthorId| member.graph().equivocated(author).is_some();
+        if self.contested && state.finality(now, has_ended) == Finality::NoQuorum {
             return Err(format!("{} keys wait, one of them for too long", state.pending()));
         }
         Ok(())

@@ -226,7 +226,10 @@ impl World {
         let mut there = (0..node).filter(is_there).map(|other| &self.hosts[other].address);
         if node > 0 && !there.clone().any(|address| addresses.contains(address)) {
             // A link to attackers alone, or to who is not there yet, leads nowhere.
-            addresses.push(there.next().unwrap_or(&self.hosts[0].address).clone());
+            let first = there.next().unwrap_or(&self.hosts[0].address);
+            if !addresses.contains(first) {
+                addresses.push(first.clone());
+            }
         }
         addresses
     }

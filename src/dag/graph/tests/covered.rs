@@ -124,11 +124,14 @@ fn what_comes_late_and_builds_on_dropped_vertices_is_accepted_everywhere() {
     assert_eq!(whole(&graph, &honest), whole(&again, &honest));
 }
 
-/// A vertex of `b` that cites what `a` never wrote, at a place that `a` filled; accepted, as that
-/// is covered.
-fn leaning(a: &Author, b: &Author, graph: &mut Graph) -> SignedVertex {
-    a.write(graph, vec![note(1)]);
-    let made_up = Citation { id: VertexId::of(b"x"), author: a.id, seq: 1, lamport: 2 };
+/// A vertex of `b` that cites what `a` never wrote, at the last of so many places that `a` filled;
+/// accepted, as that is covered.
+fn leaning(a: &Author, b: &Author, places: u8, graph: &mut Graph) -> SignedVertex {
+    for number in 0..places {
+        a.write(graph, vec![note(number)]);
+    }
+    let made_up =
+        Citation { id: VertexId::of(b"x"), author: a.id, seq: u64::from(places), lamport: 2 };
     let leans = resigned(b, &fork(b, 1), |v| {
         v.parents = vec![b.identity().citation(), made_up];
         v.parents.sort_unstable();
@@ -144,22 +147,38 @@ fn leaning(a: &Author, b: &Author, graph: &mut Graph) -> SignedVertex {
 /// An attacker that cites what never was could keep a run from being exported.
 #[test]
 fn a_whole_past_has_who_took_the_place_of_what_never_was() {
+    // With one place it is before what cites it, with three it is later.
+    for places in [1, 3] {
+        let (a, b) = (Author::new(1), Author::new(2));
+        let mut graph = graph_of(&[&a, &b]);
+        let leans = leaning(&a, &b, places, &mut graph);
+        let past = graph.whole_past(&[a.identity().id()], &leans.id()).unwrap();
+        let past: Vec<SignedVertex> = past.into_iter().cloned().collect();
+        assert_eq!(past.len(), 3 + usize::from(places), "identities, a's vertices, and the last");
+        assert_eq!(past.last(), Some(&leans));
+        for is_told in [true, false] {
+            let mut again = Graph::new(NETWORK);
+            let is_beside = |cited: &Citation| is_told && cited.id == VertexId::of(b"x");
+            let mut taken = past.iter().map(|one| again.restore_beside(one.clone(), is_beside));
+            assert_eq!(taken.all(|result| result.is_ok()), is_told);
+        }
+        let before = a.identity().id();
+        assert!(graph.whole_past(&[leans.id()], &before).is_err(), "something follows it");
+    }
+}
+
+#[test]
+fn a_past_of_which_a_part_was_dropped_is_not_whole() {
     let (a, b) = (Author::new(1), Author::new(2));
     let mut graph = graph_of(&[&a, &b]);
-    let leans = leaning(&a, &b, &mut graph);
-    let past: Vec<SignedVertex> =
-        graph.whole_past(leans.id()).unwrap().into_iter().cloned().collect();
-    assert_eq!(past.len(), 4, "both identities, what has the place, and the vertex itself");
-    assert_eq!(past.last(), Some(&leans));
-    for is_told in [true, false] {
-        let mut again = Graph::new(NETWORK);
-        let is_beside = |cited: &Citation| is_told && cited.id == VertexId::of(b"x");
-        let mut taken = past.iter().map(|one| again.restore_beside(one.clone(), is_beside));
-        assert_eq!(taken.all(|result| result.is_ok()), is_told);
-    }
-    graph.prune(0, |signed| signed.id() == leans.id());
-    let lacks = matches!(graph.whole_past(leans.id()), Err(Error::Restore { .. }));
-    assert_eq!(lacks, graph.author(&a.id).unwrap().at(1).is_none());
+    let leans = leaning(&a, &b, 1, &mut graph);
+    assert!(graph.whole_past(&[], &leans.id()).is_ok());
+    // The last vertex of a chain is never dropped.
+    a.write(&mut graph, vec![note(1)]);
+    settle(&mut graph);
+    graph.prune(0, |signed| signed.id() != leans.id());
+    assert!(graph.author(&a.id).unwrap().at(1).is_none() && graph.contains(&leans.id()));
+    assert!(matches!(graph.whole_past(&[], &leans.id()), Err(Error::Restore { .. })));
 }
 
 /// A start finds checkpoints again after the vertices.
@@ -167,7 +186,7 @@ fn a_whole_past_has_who_took_the_place_of_what_never_was() {
 fn what_was_taken_without_its_parents_is_taken_back_with_what_was_covered_then() {
     let (a, b) = (Author::new(1), Author::new(2));
     let mut graph = graph_of(&[&a, &b]);
-    let leans = leaning(&a, &b, &mut graph);
+    let leans = leaning(&a, &b, 1, &mut graph);
     let heads: Vec<Citation> = graph.coverage().tips().copied().collect();
     assert!(!graph.has_parents(&leans) && graph.has_parents(&a.identity()));
     let mut kept: Vec<SignedVertex> = graph.iter().cloned().collect();
