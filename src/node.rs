@@ -169,10 +169,9 @@ impl Node {
         let deciding = deciding::Deciding::new(genesis, network, me, &mut rng, now)?;
         let (history, pruned) = pruning::restore(network, &me, &vertices, &meta, &chunks)?;
         let writing::History { graph, skipped, cut } = history;
-        let identity = match writing::own_identity(&graph, &me) {
-            Some(identity) => identity.clone(),
-            None => writing::new_identity(&config.network, &key, secrets, &mut rng, now)?,
-        };
+        let new_identity = || writing::new_identity(&network, &key, secrets, &mut rng, now);
+        let identity = writing::own_identity(&graph, &me).cloned();
+        let identity = identity.map_or_else(new_identity, Ok)?;
         let mut node = Self {
             config,
             me,

@@ -13,6 +13,7 @@ import { say, start } from './lib/run.mjs'
 const SOURCES = [
   'src/limits/neural.rs',
   'src/limits.rs',
+  'src/limits/history.rs',
   'src/limits/masking.rs',
   'src/limits/net.rs',
   'src/limits/group.rs',

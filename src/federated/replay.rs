@@ -3,7 +3,8 @@
 //! 1. The file is read ([`crate::dag::car`]): each block's bytes must have the CID it stands under.
 //! 2. Each vertex is put into an empty graph, in the order of the file: its signature is verified
 //!    with its author's key, so are the bindings and proofs it states, and every rule of its causal
-//!    past is checked, but that a parent may be absent whose place another vertex of its author has.
+//!    past is checked, but that a parent may be absent whose place another vertex of its author
+//!    has.
 //! 3. The history is folded as every member folds it. The last vertex of the file is the head that
 //!    is claimed; the file is its causal past and what the aggregates before it name.
 //! 4. Each aggregate from the first round to the head is computed again from its updates, by the
@@ -40,8 +41,9 @@ pub struct Report {
     pub updates: u64,
     /// Aggregates beside the chain whose updates are not in the file.
     pub skipped: u32,
-    /// Parents that are cited and not in the file, as another vertex of their author has their place:
-    /// they never were, or their author signed two for it, and what only they followed may be left out.
+    /// Parents that are cited and not in the file, as another vertex of their author has their
+    /// place: they never were, or their author signed two for it, and what only they followed may
+    /// be left out.
     pub beside: u32,
     /// The weights after the last of these rounds.
     pub weights: Option<BlobId>,

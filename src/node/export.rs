@@ -1,7 +1,8 @@
 //! Collecting everything needed to replay a run.
 //!
-//! That is the head aggregate with all that it names and the whole causal past, and the blobs of every valid aggregate in
-//! it: their updates, to recompute them, and their weights, to name the first byte that differs.
+//! That is the head aggregate with all that it and those before it name and the whole causal past,
+//! and the blobs of every valid aggregate in it: their updates, to recompute them, and their
+//! weights, to name the first byte that differs.
 //! Whether that fits one file is known from sizes alone, before anything is read.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -125,7 +125,7 @@ export interface MeshNodeOptions {
   readonly advertise?: readonly string[];
   /** Multiaddrs to dial first. */
   readonly bootstrap?: readonly string[];
-  /** Keeps the newest 32,768 vertices (`recent`, the default), the newest 3,000 (`brief`), or `all`. */
+  /** Keeps the newest 32,768 vertices (`recent`, the default), 3,000 (`brief`), or `all`. */
   readonly history?: 'recent' | 'brief' | 'all';
   /** `allow` also takes peers without the hybrid channel, such as js-libp2p's; else `refuse`. */
   readonly classical?: 'allow' | 'refuse';

@@ -42,8 +42,9 @@ export interface VerifyReport {
   /** Aggregates beside the chain whose updates are not in the file. */
   readonly skipped: number;
   /**
-   * Parents that are cited and not in the file, as another vertex of their author has their place:
-   * they never were, or their author signed two for it, and what only they followed may be left out.
+   * Parents that are cited and not in the file, as another vertex of their author has their
+   * place: they never were, or their author signed two for it, and what only they followed may
+   * be left out.
    */
   readonly beside: number;
   /** The weights after the last of these rounds. */

@@ -74,9 +74,10 @@ impl Graph {
         (places.into_iter().filter_map(|place| self.order.get(place)).collect(), walked)
     }
 
-    /// The vertex `last`, the vertices `of` and everything behind them; in causal order, with `last`
-    /// at the end. Where something cites what is not here, as what never was can be cited once its
-    /// place is covered, the vertex that has that place instead is among them, with its past.
+    /// The vertex `last`, the vertices `of` and everything behind them; in causal order, with
+    /// `last` at the end. Where something cites what is not here, as what never was can be cited
+    /// once its place is covered, the vertex that has that place instead is among them, with its
+    /// past.
     ///
     /// # Errors
     /// [`Error::Restore`] when nothing here has such a place, as a part of the past was dropped, or
@@ -93,8 +94,8 @@ impl Graph {
         }
         while !open.is_empty() {
             let from = past.len();
-            let from_here = std::mem::take(&mut open);
-            self.mark_past(&from_here, &mut marks, |at| past.extend(self.order.get(at)));
+            let next = std::mem::take(&mut open);
+            self.mark_past(&next, &mut marks, |at| past.extend(self.order.get(at)));
             for signed in past.get(from..).unwrap_or_default() {
                 let beside = signed.vertex().parents.iter().filter(|cited| !self.has_cited(cited));
                 for cited in beside {
