@@ -67,5 +67,6 @@ export function withMasks<T extends MaskingRequest & Beside>(request: T): T {
 export function maskingText(masking: Masking | null): string {
   if (masking === null) return 'all members'
   const { threshold, clip } = masking
-  return `nobody, unless over ${threshold} % of the members tell; values are cut to ${clip}`
+  const third = 2 * threshold - 100
+  return `nobody, unless over ${third} % of members lie (experimental); values are cut to ${clip}`
 }

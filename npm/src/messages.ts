@@ -35,7 +35,7 @@ export class Messages {
    * the receiver comes. That these two wrote to each other stays visible to everybody, and nobody
    * but the receiver can read the text again, the sender included.
    *
-   * @throws SynapticError `sealed-empty`, `sealed-too-long`, `sealed-unknown-node`, `sealed-no-key`,
+   * @throws SynapticError `sealed-empty`, `sealed-too-long`, `sealed-unknown-node`, `sealed-no-key`, `sealed-receiver-ended`,
    *   `sealed-key`, `bad-node-id`, and then nothing was written
    */
   send(request: MessageRequest): Promise<SealedMessage> {

@@ -199,6 +199,12 @@ export function bytesText(bytes: number): string {
   return `${(bytes / 1_000_000).toFixed(1)} MB`
 }
 
+/** A moment as its author says it, who may say anything: dates end before numbers do. */
+export function timeText(unixMs: number): string {
+  const time = new Date(unixMs)
+  return Number.isNaN(time.getTime()) ? 'at no date' : time.toISOString()
+}
+
 /** Enough of an id to tell members of one mesh apart. */
 export function shortId(id: string): string {
   return id.slice(0, 10)

@@ -129,7 +129,7 @@ function startRunCommand(run: Command): Command {
     )
     .option(
       '--secure-aggregation',
-      'mask updates: members see no more than their sum (mean only, 3 members or more)',
+      'mask updates: members see their sum only (mean, 3 members or more; experimental)',
     )
     .option(
       '--noise <factor>',

@@ -41,5 +41,5 @@ test('what looks at single updates is refused beside it', () => {
 
 test('people are told who sees updates', () => {
   assert.equal(maskingText(null), 'all members')
-  assert.match(maskingText({ clip: 16, threshold: 66 }), /^nobody, unless over 66 % .* cut to 16$/)
+  assert.match(maskingText({ clip: 16, threshold: 66 }), /^nobody, unless over 32 % .* cut to 16$/)
 })

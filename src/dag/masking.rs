@@ -106,7 +106,7 @@ pub struct Unmask {
 
 impl Statement {
     /// Whether others refer to it by the id of its vertex.
-    pub(crate) fn is_named_by_vertex(&self) -> bool {
+    pub fn is_named_by_vertex(&self) -> bool {
         !matches!(self, Self::Unmask(_))
     }
 

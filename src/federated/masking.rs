@@ -11,8 +11,8 @@
 //!
 //! Turns, deadlines and what is best are manners, as in [`super::policy`]. What is not: a member
 //! deals anew for every update, masks with a deal once, and reveals shares on a base once. So two
-//! closings on one base are both opened only by holders who lie, more than the threshold leaves
-//! out.
+//! closings on one base are both opened only when holders lie: where honest ones are divided
+//! between the two, those above a third are enough.
 
 pub mod dealing;
 
@@ -129,7 +129,7 @@ pub fn step(run: &Run, facts: &Facts<'_>, usable: impl Fn(&VertexId) -> bool) ->
     let mut until = Until::default();
     let step = look
         .deal(&mut until)
-        .or_else(|| look.unmask())
+        .or_else(|| look.unmask(&usable))
         .or_else(|| look.mask())
         .or_else(|| look.closing(&mut progress, &mut until, &usable))
         .or_else(|| look.cohort(&mut progress, &mut until));
@@ -293,7 +293,10 @@ impl Look<'_> {
             .adopted_ms
             .saturating_add(self.deadline_ms().saturating_mul(tries.saturating_add(1)));
         if deals.len() < self.minimum() || (deals.len() < wanted && facts.now_ms < late_ms) {
-            until.at(late_ms.max(facts.now_ms.saturating_add(1)));
+            // After it only what comes from others changes anything.
+            if facts.now_ms < late_ms {
+                until.at(late_ms);
+            }
             return None;
         }
         let ripe_ms = *progress.cohort_ripe_ms.get_or_insert(facts.now_ms);
@@ -375,7 +378,9 @@ impl Look<'_> {
         self.turn(ripe_ms, &self.active(), until).then_some(Step::Closing { cohort, updates })
     }
 
-    fn unmask(&self) -> Option<Step> {
+    /// Reveals for a closing of which every update is here and in order: with a sum that cannot be
+    /// made, the only answer on this base would be spent for nothing.
+    fn unmask(&self, usable: impl Fn(&VertexId) -> bool) -> Option<Step> {
         if self.has_unmasked() {
             return None;
         }
@@ -385,6 +390,7 @@ impl Look<'_> {
                 .closings_of(cohort)
                 .filter(move |(_, record)| self.run.is_closing(&cohort, &record.closing.updates))
         });
+        let closings = closings.filter(|(_, record)| record.closing.updates.iter().all(&usable));
         let best = closings
             .min_by_key(|(id, record)| (std::cmp::Reverse(record.closing.updates.len()), *id));
         let (closing, record) = best?;

@@ -55,22 +55,29 @@ pub fn split(
 ///
 /// Nothing for number 0, or for one number twice.
 pub fn combine(shares: &[(u8, Bytes)]) -> Option<Zeroizing<Bytes>> {
-    let mut secret = Zeroizing::new([0; SECRET_BYTES]);
+    share_at(0, shares)
+}
+
+/// The share of this number that belongs to these; of number 0 the secret.
+///
+/// Nothing for shares of number 0, or for one number twice.
+pub fn share_at(number: u8, shares: &[(u8, Bytes)]) -> Option<Zeroizing<Bytes>> {
+    let mut value = Zeroizing::new([0; SECRET_BYTES]);
     for (place, (x, share)) in shares.iter().enumerate() {
         let mut weight = 1;
         for (other, (z, _)) in shares.iter().enumerate() {
             if other != place {
-                weight = multiply(weight, multiply(*z, inverse(x ^ z)?));
+                weight = multiply(weight, multiply(number ^ z, inverse(x ^ z)?));
             }
         }
         if *x == 0 {
             return None;
         }
-        for (secret, share) in secret.iter_mut().zip(share) {
-            *secret ^= multiply(weight, *share);
+        for (value, share) in value.iter_mut().zip(share) {
+            *value ^= multiply(weight, *share);
         }
     }
-    Some(secret)
+    Some(value)
 }
 
 /// The product modulo `x^8 + x^4 + x^3 + x + 1` (FIPS 197, section 4.2).

@@ -71,6 +71,9 @@ impl Node {
     /// With what a message to somebody is sealed: from its identity vertex, whose signature was
     /// checked when it was accepted.
     fn sealing_key_of(&self, to: &AuthorId) -> Result<Vec<u8>, Problem> {
+        if self.graph.equivocated(to).is_some() {
+            return Err(receiver_ended(to));
+        }
         let identity = self.graph.author(to).and_then(|chain| self.graph.get(&chain.at(0)?));
         let Some(identity) = identity else { return Err(receiver_unknown(to)) };
         let key = identity.vertex().sealing_key().ok_or_else(|| no_key(to))?;
@@ -154,6 +157,14 @@ fn receiver_unknown(to: &AuthorId) -> Problem {
         code: "sealed-unknown-node",
         message: format!("this node knows no node {to}, and so no key to seal for it"),
         hint: "it must have been in this network once; wait until its history has come".to_owned(),
+    }
+}
+
+fn receiver_ended(to: &AuthorId) -> Problem {
+    Problem {
+        code: "sealed-receiver-ended",
+        message: format!("{to} signed two different vertices and is over: nobody may read there"),
+        hint: "ask its owner for the new identity, and write to that".to_owned(),
     }
 }
 

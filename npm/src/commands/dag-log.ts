@@ -1,6 +1,6 @@
 /** `dag log`: vertices of the history, newest first. */
 import type { Context } from '../context.js'
-import { columns, shortId } from '../output.js'
+import { columns, shortId, timeText } from '../output.js'
 import { shortRunId } from '../run-name.js'
 import { withHistory } from './dag-open.js'
 
@@ -17,7 +17,7 @@ export async function run(context: Context, { limit, author }: LogOptions): Prom
     context.output.result(vertices, () => {
       const rows = vertices.map((one) => [
         shortRunId(one.id),
-        new Date(one.timeMs).toISOString().slice(0, 19),
+        timeText(one.timeMs).slice(0, 19),
         shortId(one.author),
         String(one.seq),
         one.kinds.join(', '),

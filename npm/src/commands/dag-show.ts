@@ -1,6 +1,6 @@
 /** `dag show`: one vertex with everything in it. */
 import type { Context } from '../context.js'
-import { bytesText, columns, toJson } from '../output.js'
+import { bytesText, columns, timeText, toJson } from '../output.js'
 import { withHistory } from './dag-open.js'
 
 /** Shows the vertex. */
@@ -13,7 +13,7 @@ export async function run(context: Context, _options: object, id = ''): Promise<
         ['vertex', vertex.id],
         ['author', vertex.equivocated === null ? author : `${author}, who equivocated`],
         ['position', `${seq} of its chain`],
-        ['time', `${new Date(timeMs).toISOString()}, as it says; Lamport ${lamport}`],
+        ['time', `${timeText(timeMs)}, as it says; Lamport ${lamport}`],
         ['size', bytesText(size)],
         ['before it', prev ?? 'nothing: it begins the chain'],
         ...parents.map((parent) => ['parent', parent]),

@@ -1,6 +1,6 @@
 /** `dag stats`: the history in figures. */
 import type { Context } from '../context.js'
-import { bytesText, columns } from '../output.js'
+import { bytesText, columns, timeText } from '../output.js'
 import { withHistory } from './dag-open.js'
 
 /** Prints the figures. */
@@ -20,7 +20,7 @@ export async function run(context: Context): Promise<void> {
         one.author,
         String(one.vertices),
         bytesText(one.bytes),
-        new Date(one.latestMs).toISOString().slice(0, 19),
+        timeText(one.latestMs).slice(0, 19),
       ])
       const table = columns([['author', 'vertices', 'bytes', 'latest (UTC)'], ...rows])
       return [columns(facts), '', table].join('\n')

@@ -1,7 +1,7 @@
 /** `message list`: sealed messages from and to this node, newest first. */
 import { ControlClient } from '../client.js'
 import type { Context } from '../context.js'
-import { shortId } from '../output.js'
+import { shortId, timeText } from '../output.js'
 import type { SealedMessage, SealedPage } from '../wasm.js'
 
 /** Options of `message list`. */
@@ -26,7 +26,7 @@ export async function run({ home, output }: Context, { limit }: ListOptions): Pr
 }
 
 function messageText({ from, to, timeMs, text, problem }: SealedMessage): string {
-  const time = new Date(timeMs).toISOString()
+  const time = timeText(timeMs)
   if (problem !== null) return `${time}  from ${shortId(from)}  unreadable: ${problem.message}`
   if (text === null) return `${time}  to   ${shortId(to)}  sealed: only its receiver can read it`
   return `${time}  from ${shortId(from)}  ${harmless(text)}`

@@ -406,7 +406,8 @@ impl Run {
             } else {
                 agreement::public_of(&secret) == *record.deal.key
             };
-            if !is_right {
+            // Or what is opened would depend on whose shares came first.
+            if !is_right || !is_one_polynomial(record, &shares, is_there) {
                 return Err(record.author);
             }
             parties.push(Party { id: id.0.0, key: *record.deal.key });
@@ -414,6 +415,15 @@ impl Run {
         }
         Ok(Some((parties, opened)))
     }
+}
+
+/// Whether all shares that were dealt of a secret belong to these.
+fn is_one_polynomial(record: &DealRecord, shares: &[(u8, shamir::Bytes)], is_there: bool) -> bool {
+    (1..).zip(&record.deal.shares).all(|(number, dealt)| {
+        let committed = if is_there { &dealt.own } else { &dealt.key };
+        let share = shamir::share_at(number, shares);
+        share.is_some_and(|share| commitment(number, &share) == **committed)
+    })
 }
 
 /// The shares of a deal's secret that are what the dealer committed to, with their numbers.

@@ -162,6 +162,29 @@ fn a_dealer_of_shares_of_something_else_is_named_and_opens_nothing() {
     assert!(!masks.is_open(&updates));
 }
 
+/// Four of its five shares open its seed, and four others something else: whoever heard the one four
+/// first would have opened a sum that others never do.
+#[test]
+fn a_dealer_whose_shares_do_not_belong_together_is_named_whoever_reveals_first() {
+    let mut masks = Masks::new(5);
+    let mut deals: Vec<_> = (0..4).map(|member| masks.deal(member)).collect();
+    let mut deal = masks.shares(4, 0);
+    let aside = deal.shares[4].holder;
+    deal.shares[4].own = run::masked::commitment(5, &[7; 32]).into();
+    deals.push(masks.say(4, Statement::Deal(deal)));
+    let cohort = masks.cohort(&deals);
+    let updates: Vec<_> = (0..5).map(|member| masks.update(member, cohort)).collect();
+    let closing = masks.closing(cohort, &updates);
+    for member in (0..5).filter(|member| masks.bench.author(*member) != aside).collect::<Vec<_>>() {
+        let shares = masks.revealed(member, cohort, &[0, 1, 2, 3, 4]);
+        masks.unmask(member, closing, &shares);
+    }
+    let runs = masks.bench.fold();
+    let masked = runs.get(&masks.run).unwrap().masked().unwrap();
+    assert!(masked.broken().iter().eq([&masks.bench.author(4)]));
+    assert!(!masks.is_open(&updates));
+}
+
 /// Whoever names a cohort or a closing cannot single a member out.
 #[test]
 fn closings_that_would_show_too_much_do_not_count() {

@@ -1,6 +1,7 @@
 //! Sealed messages between members, over the history.
 
 use super::mesh::Mesh;
+use super::stranger::Stranger;
 use crate::dag::{Payload, SealedMessage};
 use crate::effect::Command;
 use crate::event::{Problem, Reply};
@@ -113,6 +114,25 @@ fn what_cannot_be_sealed_is_refused_and_nothing_is_written() {
     assert_eq!(mesh.node(0).graph().len(), vertices);
     let transport = mesh.transport(1).to_string();
     assert_eq!(send(&mut mesh, 0, transport, "text").unwrap().to, author(&mesh, 1));
+}
+
+/// Its owner has gone over to another identity, and whoever has a copy of its keys reads there.
+#[test]
+fn nobody_writes_to_an_identity_that_has_ended() {
+    let mut mesh = Mesh::running(306, 2);
+    let mut stranger = Stranger::new(1, mesh.network());
+    stranger.greet(&mut mesh, 0);
+    let identity = stranger.identity.clone();
+    let to = stranger.author().to_string();
+    let code =
+        |mesh: &mut Mesh| send(mesh, 0, to.clone(), "text").err().map(|refused| refused.code);
+    assert_ne!(code(&mut mesh), Some("sealed-receiver-ended"));
+    for tag in [1, 2] {
+        let half = stranger.next(&identity, tag).encode();
+        stranger.gossip(&mut mesh, 0, &half);
+    }
+    mesh.run_for(1_000);
+    assert_eq!(code(&mut mesh), Some("sealed-receiver-ended"));
 }
 
 /// A member repeats bytes that another one sealed, and writes bytes that nobody sealed.
