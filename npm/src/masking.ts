@@ -68,5 +68,6 @@ export function maskingText(masking: Masking | null): string {
   if (masking === null) return 'all members'
   const { threshold, clip } = masking
   const third = 2 * threshold - 100
-  return `nobody, unless over ${third} % of members lie (experimental); values are cut to ${clip}`
+  const liars = `unless over ${third} % of members lie, of three one (experimental)`
+  return `nobody, ${liars}; values are cut to ${clip}`
 }

@@ -31,7 +31,7 @@ export function addRunCommands(program: Command, bind: Bind): void {
   )
   bind(named('watch', 'rounds as they happen'), () => import('./commands/run-watch.js'))
   bind(
-    named('export', 'the whole history of a run as one file that anybody can verify')
+    named('export', 'a run and the whole history before it as one file that anybody can verify')
       .requiredOption('--output <file>', 'CAR file to write')
       .option('--force', 'replace a file that is there'),
     () => import('./commands/run-export.js'),

@@ -89,11 +89,13 @@ function dataOf(report: VerifyReport) {
 }
 
 function linesOf(report: VerifyReport, paint: Paint): string[] {
-  const { rounds, updates, beside, aggregation, trustedRows, masking, weightsCid } = report
+  const { run, name, rounds, updates, beside, aggregation } = report
+  const { trustedRows, masking, weightsCid } = report
   return [
     `${paint('green', 'verified')}: ${rounds} rounds with ${updates} updates recomputed, bit for bit`,
+    `run     ${name ?? ''} ${run ?? ''}`,
     `rule    ${aggregationText(aggregation, trustedRows)}`,
-    ...(masking === null
+    ...(masking === null || rounds === 0
       ? []
       : ['masks   the sums were opened and are right; single updates cannot be seen']),
     ...(beside === 0
