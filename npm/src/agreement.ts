@@ -158,7 +158,10 @@ function addMessageCommands(program: Command, bind: Bind): void {
       .command('send')
       .description('seal a text for a node; that you wrote to it stays visible in the history')
       .argument('<node>', 'its node id or, while it is connected, its peer id')
-      .argument('<text>', 'at most 4094 bytes; in quotes, and after -- where it begins with a dash'),
+      .argument(
+        '<text>',
+        'at most 4094 bytes; in quotes, and after -- where it begins with a dash',
+      ),
     () => import('./commands/message-send.js'),
   )
   bind(
