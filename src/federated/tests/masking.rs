@@ -162,8 +162,8 @@ fn a_dealer_of_shares_of_something_else_is_named_and_opens_nothing() {
     assert!(!masks.is_open(&updates));
 }
 
-/// Four of its five shares open its seed, and four others something else: whoever heard the one four
-/// first would have opened a sum that others never do.
+/// Four of its five shares open its seed, and four others something else: whoever heard the one
+/// four first would have opened a sum that others never do.
 #[test]
 fn a_dealer_whose_shares_do_not_belong_together_is_named_whoever_reveals_first() {
     let mut masks = Masks::new(5);
