@@ -52,7 +52,13 @@ function install(folder, name) {
   const quiet = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund']
   npm(['install', ...quiet, join(building, tarball)], building)
   // Renamed when complete, so that an interrupted install is not taken for one.
-  renameSync(building, folder)
+  try {
+    renameSync(building, folder)
+  } catch (error) {
+    // Another process of the same tests was sooner.
+    if (!existsSync(folder)) throw error
+    rmSync(building, { recursive: true, force: true })
+  }
 }
 
 /** npm as a user calls it: without what an outer `npm test` put into the environment. */
