@@ -69,7 +69,16 @@ const OBEYED = new RegExp(`(?![\\n\\t]|${ESCAPE}\\[[\\d;]*m)\\p{Cc}|\\p{Bidi_Con
  * cursor or turn the direction of a line, so that a payee or a sum seems to be another.
  */
 export function harmless(text: string): string {
-  return text.replace(OBEYED, (char) => `\\u{${char.codePointAt(0)?.toString(16)}}`)
+  return text.replace(OBEYED, codeOf)
+}
+
+/** The same for a text that stays on one line and has no colours. */
+export function harmlessLine(text: string): string {
+  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, codeOf)
+}
+
+function codeOf(character: string): string {
+  return `\\u{${character.codePointAt(0)?.toString(16)}}`
 }
 
 /** What becomes of the process when its output cannot be written. */

@@ -1,7 +1,7 @@
 /** `message list`: sealed messages from and to this node, newest first. */
 import { ControlClient } from '../client.js'
 import type { Context } from '../context.js'
-import { shortId, timeText } from '../output.js'
+import { harmlessLine, shortId, timeText } from '../output.js'
 import type { SealedMessage, SealedPage } from '../wasm.js'
 
 /** Options of `message list`. */
@@ -29,11 +29,5 @@ function messageText({ from, to, timeMs, text, problem }: SealedMessage): string
   const time = timeText(timeMs)
   if (problem !== null) return `${time}  from ${shortId(from)}  unreadable: ${problem.message}`
   if (text === null) return `${time}  to   ${shortId(to)}  sealed: only its receiver can read it`
-  return `${time}  from ${shortId(from)}  ${harmless(text)}`
-}
-
-/** A stranger's text on one line, without what a terminal would obey or turn round. */
-function harmless(text: string): string {
-  const code = (character: string): string => `\\u{${character.codePointAt(0)?.toString(16)}}`
-  return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, code)
+  return `${time}  from ${shortId(from)}  ${harmlessLine(text)}`
 }
