@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use super::{Change, Run};
 use crate::crypto::hash::Digest;
-use crate::dag::masking::{Closing, Cohort, Deal, Statement, Unmask};
+use crate::dag::masking::{Closing, Cohort, Deal, Dealt, Statement, Unmask};
 use crate::dag::{RunSpec, VertexId};
 use crate::federated::delta;
 use crate::identity::AuthorId;
@@ -417,12 +417,18 @@ impl Run {
     }
 }
 
+/// Whether a share is the one that the dealer committed to: of the seed where the update is there,
+/// else of the key.
+fn is_as_dealt(dealt: &Dealt, number: u8, share: &shamir::Bytes, is_there: bool) -> bool {
+    let committed = if is_there { &dealt.own } else { &dealt.key };
+    commitment(number, share) == **committed
+}
+
 /// Whether all shares that were dealt of a secret belong to these.
 fn is_one_polynomial(record: &DealRecord, shares: &[(u8, shamir::Bytes)], is_there: bool) -> bool {
     (1..).zip(&record.deal.shares).all(|(number, dealt)| {
-        let committed = if is_there { &dealt.own } else { &dealt.key };
         let share = shamir::share_at(number, shares);
-        share.is_some_and(|share| commitment(number, &share) == **committed)
+        share.is_some_and(|share| is_as_dealt(dealt, number, &share, is_there))
     })
 }
 
@@ -438,8 +444,7 @@ fn shares_of(
         let dealt = record.deal.shares.get(at)?;
         let number = u8::try_from(at).ok()?.checked_add(1)?;
         let (_, share) = unmask.revealed().find(|(found, _)| *found == place)?;
-        let committed = if is_there { &dealt.own } else { &dealt.key };
-        (commitment(number, &share) == **committed).then_some((number, share))
+        is_as_dealt(dealt, number, &share, is_there).then_some((number, share))
     };
     said.iter().filter_map(share).collect()
 }
