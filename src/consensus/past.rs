@@ -88,6 +88,25 @@ impl State {
                 .all(|votes| votes.votes.iter().all(|vote| self.is_vote_past(votes.epoch, vote)))
     }
 
+    /// Tells of what covered vertices say whether who goes on from the checkpoint of this height has
+    /// to see it: what is open here, and what later checkpoints hold, as nobody can execute those
+    /// without the items.
+    pub fn open_at(&self, height: u64) -> impl Fn(&Record) -> bool {
+        let later = self.held_after(height);
+        move |record: &Record| {
+            let is_later =
+                |key: &ConflictKey| later.as_ref().is_none_or(|later| later.contains(key));
+            !self.is_past(record) || record.items.iter().flat_map(|item| &item.keys).any(is_later)
+        }
+    }
+
+    /// Keys that checkpoints after this height hold, if it is remembered which those are.
+    fn held_after(&self, height: u64) -> Option<BTreeSet<ConflictKey>> {
+        let before = self.checkpoints.get(&height)?.decided.checked_sub(self.forgotten)?;
+        let before = usize::try_from(before).ok()?;
+        Some(self.leaves.iter().skip(before).map(|Decision(key, _)| *key).collect())
+    }
+
     /// What is to be stored before vertices are dropped, beside what checkpoints hold.
     pub fn past(&self) -> Past {
         let settled = |decision: &&Decision| self.settled.contains(&decision.0);

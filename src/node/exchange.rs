@@ -171,7 +171,7 @@ impl Node {
             self.sync.on_refused(id);
             return Taken::Nothing(id);
         }
-        let inserted = self.graph.insert(signed, source, now);
+        let inserted = self.graph.insert(signed.clone(), source, now);
         let taken = match inserted {
             Ok(Insert::Accepted(accepted)) => {
                 if author == self.me {
@@ -191,6 +191,10 @@ impl Node {
             Ok(Insert::Equivocated(_)) => {
                 self.sync.on_refused(id);
                 Taken::Nothing(id)
+            }
+            Err(dag::Error::Covered { .. }) if self.supply_covered(&signed, now, out) => {
+                self.sync.on_refused(id);
+                Taken::News(id)
             }
             Err(error) => self.on_refused(peer, id, &error, now, out),
         };

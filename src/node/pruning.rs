@@ -240,9 +240,10 @@ impl Node {
         let log = &self.snapshots.log;
         let is_here = log.height == height && log.parts().all(|id| self.blobs.is_local(&id));
         // Nobody could come late where members do not sign.
-        if uncut > records::UNCUT_MAX || !is_here || !self.can_hand_on() {
+        let certified = self.last_certified().filter(|_| uncut <= records::UNCUT_MAX && is_here);
+        let Some(certified) = certified else {
             return self.counters.count("history-not-dropped");
-        }
+        };
         self.pruning.next_ms = now.mono_ms.saturating_add(limits::PRUNE_INTERVAL_MS);
         let room = Room::default();
         let keep = keep.min(self.graph.len() / 3 * 2);
@@ -251,6 +252,7 @@ impl Node {
             return;
         }
         self.counters.count("history-pruned");
+        self.snapshots.dropped = Some(certified);
         self.pruning.dropped_to = settled_height(self.snapshots.log.height);
         let used: BTreeSet<BlobId> = self.snapshots.log.parts().collect();
         let unused = std::mem::take(&mut self.pruning.unused).into_iter();

@@ -19,7 +19,7 @@ use super::serving::{refuse, respond};
 use super::{History, Node};
 use crate::clock::Now;
 use crate::consensus::{Checkpoint, Item, Record, Sealed, State, Step};
-use crate::dag::{BlobId, Citation, Coverage, Layer, VertexId};
+use crate::dag::{BlobId, Citation, Coverage, Layer, SignedVertex, VertexId};
 use crate::effect::Effect;
 use crate::identity::TransportId;
 use crate::limits;
@@ -44,12 +44,24 @@ pub(super) struct Snapshots {
     manifests: BTreeMap<u64, Vec<u8>>,
     /// The certificate that was last handed out, with its height.
     certificate: Option<(u64, Vec<u8>)>,
+    /// What whoever lacks what was dropped goes on from, whether or not members sign ever again.
+    pub(super) dropped: Option<Certified>,
     /// Vertices that layers name.
     lasting: BTreeSet<VertexId>,
     /// How far chains were covered where the last generation begins.
     begun: Vec<Citation>,
     /// Parts of generations that are forgotten.
     pub(super) retired: Vec<BlobId>,
+}
+
+/// A manifest that a quorum signed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Certified {
+    epoch: u64,
+    height: u64,
+    certificate: ByteBuf,
+    manifest: ByteBuf,
 }
 
 /// What a record of a pruning holds of it.
@@ -63,6 +75,9 @@ pub(super) struct Cover {
     digests: Vec<(u64, ByteBuf, bool)>,
     /// Parts that nothing names any more, and that the next record lets go.
     retired: Vec<BlobId>,
+    /// What others go on from who lack what was dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dropped: Option<Certified>,
 }
 
 impl Cover {
@@ -84,7 +99,9 @@ impl Snapshots {
             (*height, ByteBuf::from(digest.to_vec()), *ends)
         };
         let digests = self.digests.iter().map(digest).collect();
-        Cover { log: self.log.clone(), coverage, digests, retired: self.retired.clone() }
+        let (log, retired, dropped) =
+            (self.log.clone(), self.retired.clone(), self.dropped.clone());
+        Cover { log, coverage, digests, retired, dropped }
     }
 
     /// Goes on from what was stored, with what its parts say.
@@ -93,8 +110,9 @@ impl Snapshots {
             Some((*height, (<[u8; 32]>::try_from(digest.as_slice()).ok()?, *ends)))
         };
         let digests = cover.digests.iter().filter_map(digest).collect();
-        let (log, retired) = (cover.log.clone(), cover.retired.clone());
-        let mut restored = Self { log, digests, retired, ..Self::default() };
+        let (log, retired, dropped) =
+            (cover.log.clone(), cover.retired.clone(), cover.dropped.clone());
+        let mut restored = Self { log, digests, retired, dropped, ..Self::default() };
         restored.note_past(start, entries);
         restored
     }
@@ -155,9 +173,28 @@ impl Node {
     fn supply_lacking(&mut self, now: Now, out: &mut Vec<Effect>) {
         let lacking = self.deciding.engine.quorum().map(State::lacking).unwrap_or_default();
         let records = lacking.iter().filter_map(|id| self.graph.get(id)).map(Record::of);
-        let records: Vec<Record> = records.collect();
+        self.supply(&records.collect::<Vec<_>>(), now, out);
+    }
+
+    /// Hands the engine the items of a vertex that the graph takes no more, if a decided block
+    /// names them: whoever goes on from a snapshot may not have been told of them.
+    pub(super) fn supply_covered(
+        &mut self,
+        signed: &SignedVertex,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) -> bool {
+        let lacking = self.deciding.engine.quorum().map(State::lacking).unwrap_or_default();
+        let is_lacking = lacking.contains(&signed.id());
+        if is_lacking {
+            self.supply(&[Record::of(signed)], now, out);
+        }
+        is_lacking
+    }
+
+    fn supply(&mut self, records: &[Record], now: Now, out: &mut Vec<Effect>) {
         let Some(engine) = self.deciding.engine.quorum_mut() else { return };
-        for record in &records {
+        for record in records {
             engine.supply(record, now);
         }
         if !records.is_empty() {
@@ -306,23 +343,23 @@ impl Node {
         let last = checkpoints.find(|held| held.epoch == epoch && held.next.is_some())?;
         let certificate = self.seal(last)?;
         let manifest = self.snapshots.manifests.get(&last.height).cloned();
-        let offer = manifest.and_then(|manifest| self.fitting(certificate.clone(), manifest));
+        let fitting = |manifest| self.fitting(last.height, certificate.clone(), manifest);
+        let offer = manifest.and_then(fitting);
         let step = Snapshot { certificate, manifest: Vec::new(), open: Vec::new() };
         Some(offer.unwrap_or(step))
     }
 
-    /// Whether whoever lacks what the last checkpoint holds can be handed it: a quorum signed the
-    /// manifest, and that fits an answer.
-    pub(super) fn can_hand_on(&self) -> bool {
-        let last = self.deciding.engine.quorum().and_then(State::last_checkpoint);
-        let offer = last.and_then(|last| {
-            let manifest = self.snapshots.manifests.get(&last.height)?.clone();
-            self.fitting(self.seal(last)?, manifest)
-        });
-        offer.is_some()
+    /// What whoever lacks what the last checkpoint holds can be handed, if a quorum signed the
+    /// manifest and that fits an answer.
+    pub(super) fn last_certified(&self) -> Option<Certified> {
+        let last = self.deciding.engine.quorum()?.last_checkpoint()?;
+        let manifest = self.snapshots.manifests.get(&last.height)?.clone();
+        let offer = self.fitting(last.height, self.seal(last)?, manifest)?;
+        let (certificate, manifest) = (offer.certificate.into(), offer.manifest.into());
+        Some(Certified { epoch: last.epoch, height: last.height, certificate, manifest })
     }
 
-    /// The newest manifest that a quorum signed in an epoch.
+    /// The newest manifest that a quorum signed in an epoch, or that vertices were dropped by.
     fn offer(&mut self, want: WantSnapshot) -> Option<Snapshot> {
         let checkpoints = self.deciding.engine.quorum()?.checkpoints();
         let news = |held: &&Checkpoint| held.epoch == want.epoch && held.height > want.height;
@@ -332,18 +369,24 @@ impl Node {
             let cached = self.snapshots.certificate.as_ref();
             cached.filter(|(known, _)| *known == height).map(|(_, bytes)| bytes.clone())
         };
-        let (height, certificate) = kept.take(limits::SNAPSHOT_MANIFESTS_MAX).find_map(|held| {
+        let newest = kept.take(limits::SNAPSHOT_MANIFESTS_MAX).find_map(|held| {
             let bytes = cached(held.height).or_else(|| self.seal(held))?;
             Some((held.height, bytes))
-        })?;
+        });
+        let Some((height, certificate)) = newest else {
+            let fits = |held: &&Certified| held.epoch == want.epoch && held.height > want.height;
+            let held = self.snapshots.dropped.as_ref().filter(fits)?;
+            let (certificate, manifest) = (held.certificate.to_vec(), held.manifest.to_vec());
+            return self.fitting(held.height, certificate, manifest);
+        };
         let manifest = self.snapshots.manifests.get(&height)?.clone();
         self.snapshots.certificate = Some((height, certificate.clone()));
-        self.fitting(certificate, manifest)
+        self.fitting(height, certificate, manifest)
     }
 
     /// An answer with these, if it is not too long for one.
-    fn fitting(&self, certificate: Vec<u8>, manifest: Vec<u8>) -> Option<Snapshot> {
-        let open = self.open_bytes();
+    fn fitting(&self, height: u64, certificate: Vec<u8>, manifest: Vec<u8>) -> Option<Snapshot> {
+        let open = self.open_bytes(height);
         let bytes = certificate.len() + manifest.len() + open.len() + FRAME_BYTES;
         (bytes <= limits::RESPONSE_BYTES_MAX).then_some(Snapshot { certificate, manifest, open })
     }
@@ -354,10 +397,11 @@ impl Node {
         Some(Sealed { keys, certificate }.encode())
     }
 
-    /// Covered vertices that somebody who goes on from a snapshot has to see.
-    fn open_bytes(&self) -> Vec<u8> {
+    /// Covered vertices that somebody who goes on from a snapshot of this height has to see.
+    fn open_bytes(&self, height: u64) -> Vec<u8> {
         let Some(engine) = self.deciding.engine.quorum() else { return Vec::new() };
-        let open = self.graph.covered().filter(|signed| !engine.is_past(&Record::of(signed)));
+        let is_open = engine.open_at(height);
+        let open = self.graph.covered().filter(|signed| is_open(&Record::of(signed)));
         open.take(limits::SNAPSHOT_OPEN_MAX).flat_map(|signed| signed.id().0.0).collect()
     }
 }
