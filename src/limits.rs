@@ -208,6 +208,8 @@ pub const SYNC_BACKOFF_MS_MAX: u64 = 60_000;
 pub const SYNC_HELD_MS: u64 = 1_000;
 /// Milliseconds after which an unanswered request counts as failed: an answer at 25 KiB/s.
 pub const SYNC_REQUEST_MS_MAX: u64 = 20_000;
+/// Milliseconds after which another peer may be asked for the same: an answer at 100 KiB/s.
+pub const SYNC_SLOW_MS: u64 = 5_000;
 /// Fruitless requests after which a missing vertex is given up (count); a new mention revives it.
 pub const SYNC_ATTEMPTS_MAX: u32 = 8;
 

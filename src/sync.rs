@@ -15,10 +15,10 @@
 //! exchange forward.
 //!
 //! [`State`] decides and remembers; it sends nothing and reads no clock. It asks one peer for
-//! ancestors at a time (two would send the same), backs off from a peer that answers nothing new,
-//! and forgets a wanted vertex that was not given in several attempts. What is wanted is kept for
-//! each peer that mentioned it, and asked of those alone: an honest peer has what it mentions, and
-//! one that makes up names fills its own share and nobody else's.
+//! ancestors at a time (two would send the same) unless that one is slow, backs off from a peer
+//! that answers nothing new, and forgets a wanted vertex that was not given in several attempts.
+//! What is wanted is kept for each peer that mentioned it, and asked of those alone: an honest peer
+//! has what it mentions, and one that makes up names fills its own share and nobody else's.
 //!
 //! A sketch tells little about histories that grew apart for long, and heads that are too many for
 //! one message tell nothing about those left out. Then the two compare their histories by ranges
@@ -291,9 +291,11 @@ impl State {
         let idle = self.busy.iter().filter(|peer| !self.under_way.contains_key(*peer));
         let idle = idle.filter_map(|peer| self.peers.get(peer)).filter(|peer| peer.asks());
         let retries = idle.map(|peer| peer.not_before_mono_ms);
-        let until =
-            |asked: &UnderWay| asked.since_mono_ms.saturating_add(limits::SYNC_REQUEST_MS_MAX);
-        let timeouts = self.under_way.values().map(until);
+        let times = |asked: &UnderWay| {
+            [limits::SYNC_SLOW_MS, limits::SYNC_REQUEST_MS_MAX]
+                .map(|ms| asked.since_mono_ms.saturating_add(ms))
+        };
+        let timeouts = self.under_way.values().flat_map(times);
         timeouts.chain(retries).filter(|at_ms| *at_ms > now.mono_ms).min()
     }
 
@@ -344,10 +346,11 @@ impl State {
             return Some(self.asked(peer, want, Kind::Ranges, now));
         }
         let state = self.peers.get(peer)?;
+        // A peer that takes its time keeps nobody from asking another one for the same.
+        let is_slow = |other: &&UnderWay| now.since_ms(other.since_mono_ms) >= limits::SYNC_SLOW_MS;
+        let awaited = || self.under_way.values().filter(|other| !is_slow(other));
         // What is asked for is sorted.
-        let is_asked = |id: &VertexId| {
-            self.under_way.values().any(|other| other.ids.binary_search(id).is_ok())
-        };
+        let is_asked = |id: &VertexId| awaited().any(|other| other.ids.binary_search(id).is_ok());
         let open = state.wanted.iter().filter(|(id, _)| !is_asked(id));
         // Parents that are missing although a past was sent are not to be had by walking: they are
         // asked for by name, so that a peer that dropped them can say so.
@@ -357,7 +360,7 @@ impl State {
             open.map(|(id, _)| *id).take(limits::REQUEST_VERTICES_MAX).collect();
         let ancestors = !by_name;
         let walks = |other: &UnderWay| other.kind == Kind::Ancestors;
-        if ids.is_empty() || (ancestors && self.under_way.values().any(walks)) {
+        if ids.is_empty() || (ancestors && awaited().any(walks)) {
             return None;
         }
         if ancestors {

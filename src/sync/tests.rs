@@ -204,10 +204,12 @@ fn an_unanswered_request_times_out_and_goes_to_somebody_else() {
     assert_eq!(first.peer, silent.peer);
     assert_eq!(new.state.next(&new.graph, NOW), None, "the same is not asked twice at once");
     let deadline_ms = new.state.wake_at_mono_ms(NOW).unwrap();
-    let late = NOW.plus_ms(limits::SYNC_REQUEST_MS_MAX);
-    assert!(deadline_ms <= late.mono_ms);
-    let second = new.state.next(&new.graph, late).unwrap();
+    let slow = NOW.plus_ms(limits::SYNC_SLOW_MS);
+    assert_eq!(deadline_ms, slow.mono_ms);
+    assert_eq!(new.state.next(&new.graph, NOW.plus_ms(limits::SYNC_SLOW_MS - 1)), None);
+    let second = new.state.next(&new.graph, slow).unwrap();
     assert_eq!(second.peer, full.peer);
+    assert_eq!(new.state.next(&new.graph, slow), None, "nor thrice");
 }
 
 #[test]
