@@ -49,12 +49,13 @@ pub struct Past {
 }
 
 impl Past {
-    /// The past of who was handed checkpoints, up to where deciding goes on.
-    pub fn handed(onward: &Onward) -> Self {
+    /// The past of who was handed checkpoints, up to where deciding goes on. `open` are commitments
+    /// to names that others say nobody decided yet.
+    pub fn handed(onward: &Onward, open: Vec<ItemId>) -> Self {
         let settled = onward.settled.iter().map(|decision| decision.0).collect();
         let (uncut, closing) = (onward.settled.clone(), onward.closing.clone());
         let (slot, first_leader) = (onward.slot, onward.first_leader);
-        let (tips, open) = (Vec::new(), Vec::new());
+        let tips = Vec::new();
         Self { uncut, settled, closing, slot, first_leader, tips, open }
     }
 }
@@ -63,6 +64,12 @@ impl Item {
     /// The kind of its payload, as [`crate::dag::Payload::kind`] has it.
     pub const fn kind(&self) -> &'static str {
         if self.seats.is_some() { "committee" } else { "ledger" }
+    }
+
+    /// Whether it commits to a name: such an item conflicts with none, so after a while nothing
+    /// tells one that is open from one that was decided.
+    pub const fn is_commitment(&self) -> bool {
+        matches!(self.operation, Some(Operation::NameCommit { .. }))
     }
 }
 
@@ -347,7 +354,7 @@ impl State {
     fn is_old_commitment(&self, id: &ItemId) -> bool {
         let Some(item) = self.items.get(id) else { return false };
         let (old, seq) = (self.old.get(&item.author), self.positions.get(id));
-        matches!(item.operation, Some(Operation::NameCommit { .. })) && old > seq
+        item.is_commitment() && old > seq
     }
 
     /// Whether a key has its item, and no checkpoint holds that.

@@ -61,8 +61,8 @@ impl Node {
             ..Doubt::default()
         };
         for other in others {
-            let want = WantVertices { ids: ids.to_vec(), height: self.snapshots.log.height };
-            let message = Request::Vertices(want);
+            let height = self.whole_to(ids);
+            let message = Request::Vertices(WantVertices { ids: ids.to_vec(), height });
             if self.request(&other, Asked::Dropped { ids: ids.to_vec() }, &message, now, out) {
                 doubt.asked.insert(other);
             } else {

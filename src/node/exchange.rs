@@ -315,7 +315,7 @@ impl Node {
             let Some(sync::Ask { peer, want }) = self.sync.next(&self.graph, now) else { return };
             let (asked, message) = match want {
                 Want::Vertices { ids } => {
-                    let height = self.snapshots.log.height;
+                    let height = self.whole_to(&ids);
                     let message = Request::Vertices(WantVertices { ids: ids.clone(), height });
                     (Asked::Vertices { ids: Some(ids) }, message)
                 }

@@ -23,7 +23,7 @@ use super::records::Batch;
 use super::snapshots::Snapshots;
 use super::{Node, sync};
 use crate::clock::Now;
-use crate::consensus::{Checkpoint, Committee, Past, State};
+use crate::consensus::{Checkpoint, Committee, Item, Past, Record, State};
 use crate::dag::vote::{Decision, ItemId};
 use crate::dag::{Chain, Coverage, SignedVertex};
 use crate::effect::Effect;
@@ -78,14 +78,20 @@ impl Node {
             return Err(Error::Stale { height, known });
         }
         self.check_fits(&entries, got.len())?;
-        let (deciding, finalised) = self.engine_of(start.as_ref(), &entries, &offer, now)?;
+        let open = got.values().filter(|(_, signed)| self.joining.is_open_to_most(&signed.id()));
+        let open = open.flat_map(|(_, signed)| Record::of(signed).items);
+        let open: Vec<ItemId> =
+            open.filter(Item::is_commitment).map(|commitment| commitment.id).collect();
+        let past = Past::handed(&offer.manifest.onward, open);
+        let (deciding, finalised) =
+            self.engine_of(start.as_ref(), &entries, &offer, past.clone(), now)?;
         let coverage = snapshot::coverage_of(start.as_ref(), &entries);
         let checkpoints: Vec<Checkpoint> =
             deciding.engine.quorum().into_iter().flat_map(State::checkpoints).cloned().collect();
         let ends = checkpoints.iter().filter(|held| held.next.is_some());
         let ends: Vec<u64> = ends.map(|held| held.height).collect();
-        let past = (start.as_ref(), entries.as_slice());
-        let mut snapshots = self.snapshots.handed(&offer.manifest, past, &ends, &offer.sealed);
+        let before = (start.as_ref(), entries.as_slice());
+        let mut snapshots = self.snapshots.handed(&offer.manifest, before, &ends, &offer.sealed);
         self.joining.ends.iter().for_each(|sealed| snapshots.note_end(sealed));
         let has_lost = self.has_lost_own(&coverage);
         let mute = has_lost.then_some(offer.sealed.epoch).or(self.pruning.mute);
@@ -96,7 +102,7 @@ impl Node {
         let batch = Batch {
             ended: self.graph.ended().collect(),
             items: onward.items.clone(),
-            past: Past::handed(onward),
+            past,
             first: self.deciding.finalised.first(),
             finalised: before.chain(finalised.iter().copied()).collect(),
             own: own.map(|(number, item)| (number, item.clone())).collect(),
@@ -157,6 +163,7 @@ impl Node {
         start: Option<&Start>,
         entries: &[Entry],
         offer: &Offer,
+        past: Past,
         now: Now,
     ) -> Result<(Deciding, Vec<ItemId>), Error> {
         let onward = &offer.manifest.onward;
@@ -167,7 +174,7 @@ impl Node {
         let base = start.map(Start::footing);
         let steps: Vec<_> = entries.iter().map(Entry::step).collect();
         let items = entries.iter().flat_map(|entry| &entry.items).chain(&onward.items);
-        let (past, items) = (Past::handed(onward), items.cloned().collect());
+        let items = items.cloned().collect();
         engine.resume(base, &steps, past, items, now).map_err(Error::broken)?;
         let mut finalised: Vec<ItemId> = Vec::new();
         let mut known = BTreeSet::new();

@@ -59,7 +59,8 @@ pub(super) struct Joining {
     /// Those of them that had nothing to offer (count).
     fruitless: usize,
     best: Option<Offer>,
-    /// Who says of which vertices that they are open.
+    /// Who offered something, and who of them says of which vertices that they are open.
+    offered: BTreeSet<TransportId>,
     open: BTreeMap<VertexId, BTreeSet<TransportId>>,
     /// When the first offer came, and when something last went on.
     offered_ms: u64,
@@ -136,6 +137,11 @@ impl Joining {
         if let Stage::Filling(filling) = &mut self.stage {
             filling.has_not(peer, &BTreeSet::new());
         }
+    }
+
+    /// Whether most who offered something say that a vertex is open.
+    pub(super) fn is_open_to_most(&self, id: &VertexId) -> bool {
+        self.open.get(id).is_some_and(|peers| 2 * peers.len() > self.offered.len())
     }
 
     /// Whether a newer snapshot than what is here was verified and is being fetched.
@@ -299,6 +305,7 @@ impl Node {
         if sealed.height <= known {
             return Err(Error::Stale { height: sealed.height, known });
         }
+        self.joining.offered.insert(peer.clone());
         let (ids, _) = offer.open.as_chunks::<32>();
         for id in ids {
             let peers = self.joining.open.entry(VertexId(Digest(*id))).or_default();

@@ -234,13 +234,14 @@ impl Node {
         if self.cut.is_some() || self.writer.is_failing() || is_busy {
             return;
         }
+        let certified = self.last_certified();
         let Some(engine) = self.deciding.engine.quorum() else { return };
         let uncut = engine.decisions().len().saturating_sub(engine.certified_decisions().len());
         let height = engine.last_checkpoint().map_or(0, |last| last.height);
         let log = &self.snapshots.log;
         let is_here = log.height == height && log.parts().all(|id| self.blobs.is_local(&id));
         // Nobody could come late where members do not sign.
-        let certified = self.last_certified().filter(|_| uncut <= records::UNCUT_MAX && is_here);
+        let certified = certified.filter(|_| uncut <= records::UNCUT_MAX && is_here);
         let Some(certified) = certified else {
             return self.counters.count("history-not-dropped");
         };

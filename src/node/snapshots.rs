@@ -46,6 +46,8 @@ pub(super) struct Snapshots {
     certificate: Option<(u64, Vec<u8>)>,
     /// What whoever lacks what was dropped goes on from, whether or not members sign ever again.
     pub(super) dropped: Option<Certified>,
+    /// The height up to which every checkpoint that ends an epoch has a certificate.
+    ends_to: u64,
     /// Vertices that layers name.
     lasting: BTreeSet<VertexId>,
     /// How far chains were covered where the last generation begins.
@@ -192,6 +194,14 @@ impl Node {
         is_lacking
     }
 
+    /// The height up to which nothing is missing here, for who asks for these: none where they are
+    /// of a decided block, as whoever has executed that may have dropped them.
+    pub(super) fn whole_to(&self, ids: &[VertexId]) -> u64 {
+        let lacking = self.deciding.engine.quorum().map(State::lacking).unwrap_or_default();
+        let is_lacking = ids.iter().any(|id| lacking.contains(id));
+        if is_lacking { 0 } else { self.snapshots.log.height }
+    }
+
     fn supply(&mut self, records: &[Record], now: Now, out: &mut Vec<Effect>) {
         let Some(engine) = self.deciding.engine.quorum_mut() else { return };
         for record in records {
@@ -328,7 +338,7 @@ impl Node {
         if !self.may_walk(peer, token, now, out) {
             return;
         }
-        let offer = self.step_from(want.epoch).or_else(|| self.offer(want));
+        let offer = self.step_from(want).or_else(|| self.offer(want));
         self.has_walked(peer, self.graph.len() * LOOK_COST);
         match offer {
             Some(offer) => respond(token, &Response::Snapshot(offer), out),
@@ -338,20 +348,27 @@ impl Node {
 
     /// The certificate that ends an epoch, and what may be the newest manifest that has one: in a
     /// network where nothing happens the next committee certifies nothing.
-    fn step_from(&self, epoch: u64) -> Option<Snapshot> {
+    fn step_from(&self, want: WantSnapshot) -> Option<Snapshot> {
         let mut checkpoints = self.deciding.engine.quorum()?.checkpoints();
-        let last = checkpoints.find(|held| held.epoch == epoch && held.next.is_some())?;
+        let last = checkpoints.find(|held| held.epoch == want.epoch && held.next.is_some())?;
         let certificate = self.seal(last)?;
         let manifest = self.snapshots.manifests.get(&last.height).cloned();
         let fitting = |manifest| self.fitting(last.height, certificate.clone(), manifest);
-        let offer = manifest.and_then(fitting);
+        let offer = manifest.and_then(fitting).or_else(|| self.dropped_by(want));
         let step = Snapshot { certificate, manifest: Vec::new(), open: Vec::new() };
         Some(offer.unwrap_or(step))
     }
 
     /// What whoever lacks what the last checkpoint holds can be handed, if a quorum signed the
-    /// manifest and that fits an answer.
-    pub(super) fn last_certified(&self) -> Option<Certified> {
+    /// manifest, that fits an answer, and every committee before signed who follows it.
+    pub(super) fn last_certified(&mut self) -> Option<Certified> {
+        let ends_to = self.snapshots.ends_to;
+        let is_new = |held: &&Checkpoint| held.next.is_some() && held.height > ends_to;
+        let ends = || Some(self.deciding.engine.quorum()?.checkpoints().filter(is_new));
+        if !ends()?.all(|end| self.seal(end).is_some()) {
+            return None;
+        }
+        self.snapshots.ends_to = ends()?.next_back().map_or(ends_to, |end| end.height);
         let last = self.deciding.engine.quorum()?.last_checkpoint()?;
         let manifest = self.snapshots.manifests.get(&last.height)?.clone();
         let offer = self.fitting(last.height, self.seal(last)?, manifest)?;
@@ -373,15 +390,17 @@ impl Node {
             let bytes = cached(held.height).or_else(|| self.seal(held))?;
             Some((held.height, bytes))
         });
-        let Some((height, certificate)) = newest else {
-            let fits = |held: &&Certified| held.epoch == want.epoch && held.height > want.height;
-            let held = self.snapshots.dropped.as_ref().filter(fits)?;
-            let (certificate, manifest) = (held.certificate.to_vec(), held.manifest.to_vec());
-            return self.fitting(held.height, certificate, manifest);
-        };
+        let Some((height, certificate)) = newest else { return self.dropped_by(want) };
         let manifest = self.snapshots.manifests.get(&height)?.clone();
         self.snapshots.certificate = Some((height, certificate.clone()));
         self.fitting(height, certificate, manifest)
+    }
+
+    /// What vertices were dropped by in an epoch: everything since then is here.
+    fn dropped_by(&self, want: WantSnapshot) -> Option<Snapshot> {
+        let fits = |held: &&Certified| held.epoch == want.epoch && held.height > want.height;
+        let held = self.snapshots.dropped.as_ref().filter(fits)?;
+        self.fitting(held.height, held.certificate.to_vec(), held.manifest.to_vec())
     }
 
     /// An answer with these, if it is not too long for one.
