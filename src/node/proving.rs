@@ -80,6 +80,12 @@ impl Node {
         Certificate::collect(checkpoint, committee, |author| self.key_of(author), signatures)
     }
 
+    /// Whether enough signatures of a checkpoint are here to prove it to others.
+    #[cfg(feature = "sim")]
+    pub(crate) fn is_certified(&self, checkpoint: &Checkpoint) -> bool {
+        self.certificate(checkpoint).is_ok()
+    }
+
     fn committee_of(&self, checkpoint: &Checkpoint) -> Option<&Committee> {
         self.deciding.committees.get(&checkpoint.epoch)
     }

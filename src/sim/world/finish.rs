@@ -8,6 +8,7 @@ use crate::consensus::State;
 use crate::effect::{Command, Effect, Input};
 use crate::event::Reply;
 use crate::federated::Run;
+use crate::node::Node;
 use crate::sim::checker::{Broken, Violation};
 use crate::sim::report::Report;
 use crate::sim::workload;
@@ -69,7 +70,7 @@ impl World {
     fn export_runs(&mut self) {
         // Who keeps everything and took a snapshot lacks what was before that as well.
         let has_all = |node: usize| {
-            let Some(graph) = self.hosts[node].state.as_ref().map(crate::node::Node::graph) else {
+            let Some(graph) = self.hosts[node].state.as_ref().map(Node::graph) else {
                 return false;
             };
             let mut counts: BTreeMap<_, u64> = BTreeMap::new();
@@ -116,20 +117,14 @@ impl World {
         }
     }
 
-    /// Whether each honest member has signatures enough of the last checkpoint that it knows.
+    /// Whether each honest member can prove the last checkpoint that it knows.
     fn is_signed(&self) -> bool {
-        let Some(committee) = &self.scenario.committee else { return true };
         let awake = self.hosts.iter().filter(|host| host.honest && !host.frozen);
-        let engines = awake.filter_map(|host| host.state.as_ref()?.consensus());
-        let is_signed = |engine: &State| {
-            let Some(last) = engine.last_checkpoint() else { return true };
-            let signers = engine.signatures(last.height);
-            let has = |node: usize| {
-                signers.is_some_and(|signers| signers.contains_key(&self.hosts[node].author))
-            };
-            committee.weight(|node| !has(node)) <= committee.spare_weight()
+        let is_signed = |node: &Node| {
+            let last = node.consensus().and_then(State::last_checkpoint);
+            last.is_none_or(|last| node.is_certified(last))
         };
-        engines.into_iter().all(is_signed)
+        awake.filter_map(|host| host.state.as_ref()).all(is_signed)
     }
 
     pub(super) fn fail(&mut self, invariant: &'static str, node: usize, what: String) {
