@@ -72,6 +72,9 @@ pub mod group;
 #[cfg(feature = "mesh")]
 pub mod sealed;
 
+#[cfg(feature = "mesh")]
+pub mod onion;
+
 // Floor 5, the node: still without IO.
 #[cfg(feature = "mesh")]
 pub mod message;

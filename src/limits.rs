@@ -11,6 +11,8 @@ mod masking;
 mod net;
 mod neural;
 #[cfg(feature = "truth")]
+mod onion;
+#[cfg(feature = "truth")]
 mod sampling;
 #[cfg(feature = "truth")]
 mod sealed;
@@ -21,6 +23,8 @@ pub use history::*;
 pub use masking::*;
 pub use net::*;
 pub use neural::*;
+#[cfg(feature = "truth")]
+pub use onion::*;
 #[cfg(feature = "truth")]
 pub use sampling::*;
 #[cfg(feature = "truth")]

@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["crypto", "tensor"],
     &["neural", "aggregation", "compression", "privacy", "masking"],
     &["identity", "dag", "sync", "ledger", "consensus", "sampling", "genesis", "snapshot"],
-    &["federated", "group", "sealed"],
+    &["federated", "group", "sealed", "onion"],
     &["message", "event", "effect", "node"],
     &["platform", "storage", "channel", "webrtc", "net", "runtime", "sim"],
     &["wasm"],

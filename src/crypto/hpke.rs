@@ -47,7 +47,7 @@ pub fn seal(
     sealed.extend_from_slice(&ciphertext);
     sealed.extend_from_slice(plain);
     let body = sealed.get_mut(CIPHERTEXT_BYTES..).unwrap_or_default();
-    let Schedule { key, nonce } = Schedule::new(SUITE, &shared, info);
+    let Schedule { key, nonce, .. } = Schedule::new(SUITE, &shared, info);
     let tag = ChaCha20Poly1305::new(GenericArray::from_slice(key.as_ref()))
         .encrypt_in_place_detached(GenericArray::from_slice(&nonce), aad, body)
         .expect("a text in memory is shorter than the 256 GiB of one nonce");
@@ -66,7 +66,7 @@ pub fn open(
 ) -> Result<Zeroizing<Vec<u8>>, NotOpened> {
     let (ciphertext, body) = sealed.split_first_chunk().ok_or(NotOpened)?;
     let (body, tag) = body.split_last_chunk::<TAG_BYTES>().ok_or(NotOpened)?;
-    let Schedule { key, nonce } = Schedule::new(SUITE, &key.decapsulate(ciphertext), info);
+    let Schedule { key, nonce, .. } = Schedule::new(SUITE, &key.decapsulate(ciphertext), info);
     let mut plain = Zeroizing::new(body.to_vec());
     ChaCha20Poly1305::new(GenericArray::from_slice(key.as_ref()))
         .decrypt_in_place_detached(
@@ -79,10 +79,52 @@ pub fn open(
     Ok(plain)
 }
 
+/// Begins an exchange with the holder of `key` without sealing anything: the KEM's ciphertext, and
+/// the secrets that both sides export (section 5.3). `coins` are fresh randomness.
+pub fn setup_sender(
+    key: &EncapsulationKey,
+    coins: &[u8; COINS_BYTES],
+    info: &[u8],
+) -> ([u8; CIPHERTEXT_BYTES], Exporter) {
+    let (ciphertext, shared) = key.encapsulate(coins);
+    (ciphertext, Schedule::new(SUITE, &shared, info).exporter)
+}
+
+/// The other side of [`setup_sender`]. A ciphertext that was changed, or made for another key or
+/// `info`, gives other secrets: what is sealed with them shows it.
+pub fn setup_receiver(
+    key: &DecapsulationKey,
+    ciphertext: &[u8; CIPHERTEXT_BYTES],
+    info: &[u8],
+) -> Exporter {
+    Schedule::new(SUITE, &key.decapsulate(ciphertext), info).exporter
+}
+
+/// Secrets that the two sides of an exchange share, by name.
+pub struct Exporter {
+    suite: [u8; 10],
+    secret: Zeroizing<[u8; KEY_BYTES]>,
+}
+
+impl Exporter {
+    /// `Export` of section 5.3: fills `out`, at most 8,160 bytes, with the secret of this name.
+    pub fn export(&self, name: &[u8], out: &mut [u8]) {
+        let secret = Hkdf::from_prk(self.secret.as_ref()).expect("the secret is one hash long");
+        labeled_expand(&self.suite, &secret, b"sec", name, out);
+    }
+}
+
+impl std::fmt::Debug for Exporter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Exporter(redacted)")
+    }
+}
+
 /// `KeySchedule` of section 5.1, for the one message with sequence number 0.
 struct Schedule {
     key: Zeroizing<[u8; KEY_BYTES]>,
     nonce: [u8; NONCE_BYTES],
+    exporter: Exporter,
 }
 
 impl Schedule {
@@ -91,7 +133,10 @@ impl Schedule {
         let (info_hash, _) = labeled_extract(suite, &[], b"info_hash", info);
         let context = [&[MODE_BASE][..], &psk_id_hash[..], &info_hash[..]].concat();
         let (_, secret) = labeled_extract(suite, shared.as_ref(), b"secret", &[]);
-        let mut schedule = Self { key: Zeroizing::default(), nonce: [0; NONCE_BYTES] };
+        let mut exported = Zeroizing::new([0; KEY_BYTES]);
+        labeled_expand(suite, &secret, b"exp", &context, exported.as_mut());
+        let exporter = Exporter { suite: *suite, secret: exported };
+        let mut schedule = Self { key: Zeroizing::default(), nonce: [0; NONCE_BYTES], exporter };
         labeled_expand(suite, &secret, b"key", &context, schedule.key.as_mut());
         labeled_expand(suite, &secret, b"base_nonce", &context, &mut schedule.nonce);
         schedule
@@ -112,9 +157,9 @@ fn labeled_extract(
 
 /// `LabeledExpand` of section 4, filling `out`: at most 255 * 32 bytes.
 fn labeled_expand(suite: &[u8; 10], prk: &Hkdf<Sha256>, label: &[u8], info: &[u8], out: &mut [u8]) {
-    let length = u16::try_from(out.len()).expect("keys and nonces are short").to_be_bytes();
+    let length = u16::try_from(out.len()).expect("8,160 bytes are short").to_be_bytes();
     prk.expand_multi_info(&[&length, b"HPKE-v1", suite, label, info], out)
-        .expect("keys and nonces are shorter than 255 hashes");
+        .expect("what is asked for is not longer than 255 hashes");
 }
 
 #[cfg(test)]
@@ -158,6 +203,35 @@ mod tests {
             assert_eq!(*schedule.key, array(&case, "key"), "{name}");
             assert_eq!(schedule.nonce, array(&case, "base_nonce"), "{name}");
         }
+    }
+
+    #[test]
+    fn exported_secrets_are_those_of_the_rfc_and_the_same_on_both_sides() {
+        let case = vector("rfc9180");
+        let shared = Zeroizing::new(array(&case, "shared_secret"));
+        let info = bytes(&case, "info");
+        let exporter = Schedule::new(&array(&case, "suite_id"), &shared, &info).exporter;
+        let exports = case["exports"].as_array().unwrap();
+        assert_eq!(exports.len(), 3);
+        for export in exports {
+            let mut value = [0; 32];
+            exporter.export(&bytes(export, "exporter_context"), &mut value);
+            assert_eq!(value, array(export, "exported_value"));
+        }
+        let (case, info) = (vector("xwing"), bytes(&vector("xwing"), "info"));
+        let public = EncapsulationKey::from_bytes(&bytes(&case, "pkRm")).unwrap();
+        let (ciphertext, here) = setup_sender(&public, &array(&case, "ikmE"), &info);
+        assert_eq!(ciphertext[..], bytes(&case, "enc"));
+        let secret = Zeroizing::new(array(&case, "exporter_secret"));
+        let draft = Exporter { suite: array(&case, "suite_id"), secret };
+        let there = setup_receiver(&key(&case), &ciphertext, &info);
+        let other = setup_receiver(&key(&case), &ciphertext, b"other");
+        let [mut a, mut b, mut c, mut d] = [[0; 100]; 4];
+        here.export(b"name", &mut a);
+        there.export(b"name", &mut b);
+        draft.export(b"name", &mut c);
+        other.export(b"name", &mut d);
+        assert!(a == b && b == c && a != d);
     }
 
     #[test]
