@@ -9,6 +9,7 @@ mod channel;
 mod compression;
 mod finality;
 mod groups;
+mod onion;
 mod sealed;
 mod snapshots;
 mod webrtc;
@@ -21,6 +22,7 @@ pub(crate) use channel::channel;
 pub(crate) use compression::compression;
 pub(crate) use finality::{consensus_state, genesis, proof_verify, sampling_state};
 pub(crate) use groups::group_state;
+pub(crate) use onion::onion;
 pub(crate) use sealed::sealed;
 pub(crate) use snapshots::snapshot;
 pub(crate) use webrtc::webrtc;
@@ -42,7 +44,7 @@ use synaptic_mesh::message::{
 use synaptic_mesh::neural::dataset::{Dataset, Options};
 use synaptic_mesh::neural::fann;
 use synaptic_mesh::neural::{Activation, Layer, Loss, Model, Network, Shape, Specification};
-use synaptic_mesh::node::{Config, History, Node, Restored};
+use synaptic_mesh::node::{Config, History, Node, Relaying, Restored};
 use synaptic_mesh::rng::Rng;
 use synaptic_mesh::sync::negentropy;
 
@@ -68,6 +70,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("proof_verify", proof_verify),
     ("ranges", ranges),
     ("sampling_state", sampling_state),
+    ("onion", onion),
     ("sealed", sealed),
     ("secrets", secrets),
     ("signed_vertex", signed_vertex),
@@ -264,6 +267,7 @@ pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
         "group_state" => groups::sessions(),
         "proof_verify" => vec![fixture.proof.encode()],
         "snapshot" => snapshots::parts(),
+        "onion" => onion::messages(),
         "sealed" => sealed::messages(),
         "webrtc" => webrtc::conversations(),
         "secrets" => vec![fixture.secrets.encode().to_vec()],
@@ -383,6 +387,7 @@ fn node(secrets: &Secrets) -> Node {
         bootstrap,
         advertise,
         history: History::default(),
+        relaying: Relaying::default(),
         generation_bytes: synaptic_mesh::limits::SNAPSHOT_GENERATION_BYTES,
     };
     Node::new(config, secrets, Restored::default(), [3; 32], NOW).expect("an empty store is sound")

@@ -5,7 +5,7 @@
 //!
 //! 1. `Persist` writes are applied in the order they were asked for, each all or nothing, and each
 //!    is answered by exactly one [`Input::Persisted`].
-//! 2. Each [`Effect::Request`] and [`Effect::Tell`] is answered by exactly one
+//! 2. Each [`Effect::Request`], [`Effect::Tell`] and [`Effect::Cell`] is answered by exactly one
 //!    [`Input::Response`]; each [`Effect::LoadBlob`] by one [`Input::BlobLoaded`]; each
 //!    [`Effect::Train`] by one [`Input::Trained`]; each [`Effect::Dial`] by [`Input::Connected`] or
 //!    [`Input::DialFailed`].
@@ -20,6 +20,7 @@ use crate::dag::{BlobId, RunSpec, VertexId};
 use crate::event::{Channel, Event, Problem, Reply};
 use crate::group::Operation;
 use crate::identity::{AuthorId, TransportId};
+use crate::onion::Question;
 use crate::units::MicroCredits;
 
 /// One thing that happened outside, told to [`crate::node::Node::handle`].
@@ -101,6 +102,16 @@ pub enum Input {
         /// An encoded [`crate::group::Packet`].
         bytes: Vec<u8>,
     },
+    /// A peer hands over a cell of an anonymous question; to be answered by one
+    /// [`Effect::Respond`].
+    Cell {
+        /// The peer.
+        peer: TransportId,
+        /// The driver's name for the open answer.
+        token: u64,
+        /// A cell of [`crate::onion`].
+        bytes: Vec<u8>,
+    },
     /// A write is durable, or failed as a whole.
     Persisted {
         /// The node's name for the write.
@@ -164,11 +175,21 @@ pub enum Effect {
         /// An encoded [`crate::group::Packet`].
         bytes: Vec<u8>,
     },
+    /// Send a cell on the onion protocol; answered like a request.
+    Cell {
+        /// To whom.
+        peer: TransportId,
+        /// The node's name for it.
+        request: u64,
+        /// A cell of [`crate::onion`].
+        bytes: Vec<u8>,
+    },
     /// Answer a request.
     Respond {
         /// The driver's name for the open answer.
         token: u64,
-        /// An encoded [`crate::message::Response`] or [`crate::group::Receipt`].
+        /// An encoded [`crate::message::Response`] or [`crate::group::Receipt`], or a reply of
+        /// [`crate::onion`]; empty for a dropped cell.
         bytes: Vec<u8>,
     },
     /// Publish an own, durable vertex on the gossip topic.
@@ -508,6 +529,8 @@ pub enum Command {
         /// How many at most; no more than [`crate::limits::SEALED_PAGE_MAX`] come.
         count_max: usize,
     },
+    /// Ask other members something without their learning who asks. Answer: [`Reply::Anonymous`].
+    AskAnonymously(Question),
     /// Open a connection and wait for what comes of it. Answer: [`Reply::Peer`].
     Connect {
         /// A multiaddr.

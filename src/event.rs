@@ -13,6 +13,7 @@ use crate::genesis::Engine;
 use crate::group::{GroupId, Task};
 use crate::identity::{AuthorId, NetworkId, TransportId};
 use crate::ledger::{Hold, Name};
+use crate::onion;
 use crate::sampling;
 use crate::sealed;
 use crate::units::MicroCredits;
@@ -98,6 +99,8 @@ pub enum Event {
     },
     /// Finality was lost, or is back.
     Finality(Finality),
+    /// A relay that logs handled a cell or a reply.
+    Cell(Box<onion::Handled>),
     /// Something is wrong that a person can mend; the node keeps working.
     Warning(Problem),
     /// The node has stopped; nothing follows.
@@ -540,6 +543,8 @@ pub enum Reply {
     Message(sealed::View),
     /// Some sealed messages.
     Messages(sealed::Page),
+    /// What came of an anonymous question.
+    Anonymous(Box<onion::Outcome>),
     /// The group that was created or changed.
     Group(GroupView),
     /// Every group of this node.

@@ -5,6 +5,7 @@
 //! - The gossip topic, [`vertices_topic`]: each message is one encoded signed vertex.
 //! - The group protocol, [`GROUP_PROTOCOL`], between nodes that have said hello on the first one.
 //!   What it carries is in [`crate::group`].
+//! - The onion protocol, [`ONION_PROTOCOL`], likewise: [`crate::onion`].
 //!
 //! A message is a DAG-CBOR map with one key, the kind; its value is a map of the fields. Only the
 //! canonical bytes are read: whatever re-encodes differently is refused, and so are unknown kinds
@@ -36,6 +37,10 @@ pub const SYNC_PROTOCOL: &str = "/synaptic-mesh/sync/6";
 /// The request-response protocol between members of a group: a [`crate::group::Packet`] each way
 /// there, a [`crate::group::Receipt`] each way back.
 pub const GROUP_PROTOCOL: &str = "/synaptic-mesh/group/1";
+
+/// The request-response protocol of anonymous questions: a cell there, a reply back, each of a size
+/// that never varies ([`crate::onion`]); an empty reply for a cell that was dropped.
+pub const ONION_PROTOCOL: &str = "/synaptic-mesh/onion/1";
 
 /// What encrypts and authenticates a connection, as it is negotiated: [`crate::channel`].
 pub const CHANNEL_PROTOCOL: &str = "/synaptic-mesh/hybrid/1";

@@ -2,7 +2,7 @@
 //!
 //! Below it stand sockets of the host, above it the runtime. It speaks the hybrid channel
 //! ([`crate::channel`]) and yamux over WebSocket and WebRTC's data channels, and runs identify,
-//! ping, heartbeats, gossipsub and two request-response protocols; the node sees none of these
+//! ping, heartbeats, gossipsub and three request-response protocols; the node sees none of these
 //! words. [`Command`]s go in and never wait; [`Event`]s come out of [`Net::next`],
 //! which drives everything while it is awaited. Whoever stops awaiting stops the network, and that
 //! is the back-pressure: unread data stays in the sockets.

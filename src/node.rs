@@ -18,6 +18,7 @@
 //! makes the node panic; what a peer sends wrongly is dropped, counted and penalised ([`offence`]).
 //! Every map and queue has its bound in [`crate::limits`].
 
+mod asking;
 mod averaging;
 mod blobs;
 mod book;
@@ -52,6 +53,7 @@ mod polling;
 mod proving;
 mod pruning;
 mod records;
+mod relaying;
 mod sampled;
 mod serving;
 mod snapshots;
@@ -66,7 +68,7 @@ mod writing;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use config::{Config, History, Restored};
+pub use config::{Config, History, Relaying, Restored};
 pub use error::Error;
 pub use pruning::{chunks_of, coverage_of};
 
@@ -121,6 +123,7 @@ pub struct Node {
     joining: joining::Joining,
     commands: commands::Commands,
     groups: groups::Groups,
+    onion: relaying::Onion,
     /// The last own vertex, while no peer has shown that it has it.
     unshared: Option<VertexId>,
     counters: counters::Counters,
@@ -205,6 +208,7 @@ impl Node {
             joining: joining::Joining::default(),
             commands: commands::Commands::default(),
             groups: groups::Groups::default(),
+            onion: relaying::Onion::new(now),
             unshared: None,
             counters: counters::Counters::default(),
             warned: BTreeMap::new(),
@@ -286,6 +290,7 @@ impl Node {
                 self.on_request(&peer, token, &bytes, now, out);
             }
             Input::Told { peer, token, bytes } => self.on_told(&peer, token, &bytes, now, out),
+            Input::Cell { peer, token, bytes } => self.on_cell(&peer, token, &bytes, now, out),
             Input::Response { request, result } => {
                 self.on_pong(request, result.is_ok(), now, out);
                 self.on_response(request, result, now, out);
@@ -306,6 +311,7 @@ impl Node {
         if matches!(self.phase, Phase::Running | Phase::Stopping(_)) {
             self.time_out(now, out);
             self.give_up_calls(now, out);
+            self.give_up_paths(now, out);
             self.look_at_runs(now, out);
             self.serve_commands(out);
             self.accuse(now);
@@ -373,6 +379,7 @@ impl Node {
             self.groups.next_ms(),
             self.leave_ms(),
             self.commands.calls.next_ms(),
+            self.onion.asks.next_ms(),
             runs,
             self.outward_ms(now),
         ];

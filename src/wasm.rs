@@ -8,6 +8,7 @@
 //! - [`finality`]: what a network begins with, and who decides in it.
 //! - [`wallet`]: credits and names, more methods of `MeshNode`.
 //! - [`mail`]: sealed messages, more methods of `MeshNode`.
+//! - [`onion`]: anonymous questions, one more method of `MeshNode`.
 //! - [`verify`]: checking an exported run.
 //! - `simulation`: the simulator, in the module of its page and nowhere else.
 //! - [`types`]: the TypeScript interfaces of everything that crosses as a plain object.
@@ -55,6 +56,9 @@ pub mod wallet;
 
 #[cfg(all(feature = "mesh", not(feature = "sim-page")))]
 pub mod mail;
+
+#[cfg(all(feature = "mesh", not(feature = "sim-page")))]
+pub mod onion;
 
 #[cfg(all(feature = "mesh", not(feature = "sim-page")))]
 pub(crate) mod view;

@@ -15,6 +15,7 @@ use crate::limits;
 use crate::net::{
     codec::Codec, crossing, direct, gossip, heartbeat, memory, relay, security::Live,
 };
+use crate::onion;
 
 /// What identify says of the protocols in use.
 const PROTOCOL_VERSION: &str = "/synaptic-mesh/1";
@@ -31,6 +32,7 @@ pub(crate) struct Behaviour {
     pub(crate) gossip: gossip::Behaviour,
     pub(crate) requests: request_response::Behaviour<Codec>,
     pub(crate) packets: request_response::Behaviour<Codec>,
+    pub(crate) cells: request_response::Behaviour<Codec>,
     /// For others.
     pub(crate) relay: circuit::Behaviour,
     /// Of this node at others.
@@ -39,12 +41,12 @@ pub(crate) struct Behaviour {
 }
 
 impl Behaviour {
-    /// For one key, one gossip topic, the request protocol and that of groups; `circuits`, `ways`
+    /// For one key, one gossip topic, the request protocols; `circuits`, `ways`
     /// and `live` belong to the transport.
     pub(crate) fn new(
         key: &Keypair,
         topic: &str,
-        [requests, packets]: [StreamProtocol; 2],
+        [requests, packets, cells]: [StreamProtocol; 3],
         circuits: circuit::client::Behaviour,
         ways: direct::Ways,
         live: Live,
@@ -84,6 +86,11 @@ impl Behaviour {
             packets: request_response::Behaviour::with_codec(
                 Codec::new(limits::GROUP_MESSAGE_BYTES_MAX, limits::GROUP_RECEIPT_BYTES_MAX),
                 [(packets, ProtocolSupport::Full)],
+                config.clone(),
+            ),
+            cells: request_response::Behaviour::with_codec(
+                Codec::new(onion::CELL_BYTES, onion::REPLY_BYTES),
+                [(cells, ProtocolSupport::Full)],
                 config,
             ),
             relay: relay::server(key.public().to_peer_id()),

@@ -59,8 +59,8 @@ pub struct Config {
     pub classical: bool,
     /// The gossip topic.
     pub topic: String,
-    /// The request-response protocol, and that of groups.
-    pub protocols: [&'static str; 2],
+    /// The request-response protocol, and those of groups and of anonymous questions.
+    pub protocols: [&'static str; 3],
     /// The host's object, as floor 7 describes it.
     pub host: JsValue,
 }
@@ -188,6 +188,9 @@ impl Net {
             }
             Command::Tell { peer, request, bytes } => {
                 self.request(Line::Packets, &peer, request, bytes);
+            }
+            Command::Cell { peer, request, bytes } => {
+                self.request(Line::Cells, &peer, request, bytes);
             }
             Command::Respond { token, bytes } => {
                 if let Some(answer) = self.answers.remove(&token) {
@@ -466,6 +469,7 @@ impl Net {
             }) => self.on_gossip(propagation_source, message_id, message.data),
             BehaviourEvent::Requests(event) => self.on_request_response(Line::Requests, event),
             BehaviourEvent::Packets(event) => self.on_request_response(Line::Packets, event),
+            BehaviourEvent::Cells(event) => self.on_request_response(Line::Cells, event),
             // Of what identify tells, all that counts is what a peer can do; the rest is proved by
             // the node's own hello.
             BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {

@@ -44,9 +44,18 @@ pub enum Command {
         /// What to send.
         bytes: Vec<u8>,
     },
+    /// The same on the onion protocol.
+    Cell {
+        /// The peer.
+        peer: Vec<u8>,
+        /// The caller's name for it.
+        request: u64,
+        /// The cell.
+        bytes: Vec<u8>,
+    },
     /// Answer a peer's request. A token that is not known any more is ignored.
     Respond {
-        /// From [`Event::Request`] or [`Event::Told`].
+        /// From [`Event::Request`], [`Event::Told`] or [`Event::Cell`].
         token: u64,
         /// The answer.
         bytes: Vec<u8>,
@@ -149,6 +158,15 @@ pub enum Event {
         /// For [`Command::Respond`].
         token: u64,
         /// What it sends.
+        bytes: Vec<u8>,
+    },
+    /// The same on the onion protocol.
+    Cell {
+        /// The peer.
+        peer: Vec<u8>,
+        /// For [`Command::Respond`].
+        token: u64,
+        /// The cell.
         bytes: Vec<u8>,
     },
     /// An answer, or none.

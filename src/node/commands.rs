@@ -105,7 +105,8 @@ impl Node {
         now: Now,
         out: &mut Vec<Effect>,
     ) {
-        let busy = self.commands.len() + self.groups.waiting() >= limits::COMMANDS_WAITING_MAX;
+        let waiting = self.commands.len() + self.groups.waiting() + self.onion.asks.len();
+        let busy = waiting >= limits::COMMANDS_WAITING_MAX;
         let answer = match request {
             Command::Runs => Some(Ok(Reply::Runs(self.run_views()))),
             Command::Status => Some(Ok(Reply::Status(Box::new(self.status())))),
@@ -161,6 +162,9 @@ impl Node {
                 self.propose_committee(command, members, now).err().map(Err)
             }
             Command::SendMessage { to, text } => self.send_message(command, &to, &text, now),
+            Command::AskAnonymously(question) => {
+                self.ask_anonymously(command, question, now, out).err().map(Err)
+            }
             Command::Operate(intention) => self.operate(command, intention, now).err().map(Err),
         };
         if let Some(result) = answer {
@@ -493,6 +497,7 @@ impl Node {
             Input::Told { token, .. } => {
                 out.push(Effect::Respond { token, bytes: Receipt::Refused.encode() });
             }
+            Input::Cell { token, .. } => out.push(Effect::Respond { token, bytes: Vec::new() }),
             Input::Request { token, .. } => super::serving::refuse(token, Refusal::Busy, out),
             Input::Gossip { peer, message, .. } => {
                 out.push(Effect::Verdict { message, peer, verdict: Verdict::Ignore });

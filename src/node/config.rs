@@ -20,9 +20,23 @@ pub struct Config {
     pub advertise: Vec<String>,
     /// How much of the history to keep.
     pub history: History,
+    /// What it does for anonymous questions of others.
+    pub relaying: Relaying,
     /// [`limits::SNAPSHOT_GENERATION_BYTES`]. A node with another value than the others of its
     /// network signs other checkpoints than they do, and counts for nothing.
     pub generation_bytes: u64,
+}
+
+/// What a node does with anonymous questions of others ([`crate::onion`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Relaying {
+    /// Passes them on and answers them.
+    #[default]
+    On,
+    /// The same, and tells its owner everything about each: [`crate::event::Event::Cell`].
+    Log,
+    /// Drops them.
+    Off,
 }
 
 /// How much of the history a node keeps.

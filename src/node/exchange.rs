@@ -346,6 +346,9 @@ impl Node {
         if let Asked::Packet { group } = &open.asked {
             return self.on_receipt(&peer, group, result, now, out);
         }
+        if let Asked::Cell { circuit } = open.asked {
+            return self.on_cell_back(circuit, result, now, out);
+        }
         let response = match result {
             Ok(bytes) => Response::decode(&bytes).map_err(|error| error.code()),
             Err(RequestFailed::Malformed) => Err("message-malformed"),
@@ -457,6 +460,9 @@ impl Node {
             Asked::Filling { .. } => self.joining.give_up(&open.peer),
             Asked::Dropped { ids } => self.on_doubted(&open.peer, ids, false, now, out),
             Asked::Snapshot => self.joining.has_none(),
+            Asked::Cell { circuit } => {
+                self.on_cell_back(*circuit, Err(RequestFailed::Disconnected), now, out);
+            }
             Asked::Hello | Asked::Heads | Asked::Packet { .. } | Asked::Polls => {}
         }
     }

@@ -483,6 +483,7 @@ impl Node {
         }
         self.serving.forget_peer(peer);
         self.groups.forget_peer(peer, gone.author().as_ref());
+        self.onion.forget_peer(peer);
         self.sync.on_disconnected(peer);
         if gone.outbound && !gone.is_known() {
             self.book.refused(&gone.address, now.mono_ms, &mut self.rng);
@@ -498,7 +499,7 @@ impl Node {
     pub(super) fn time_out(&mut self, now: Now, out: &mut Vec<Effect>) {
         for request in self.peers.expire(now.mono_ms) {
             self.give_up(&request, now, out);
-            if !matches!(request.asked, Asked::Packet { .. }) {
+            if !matches!(request.asked, Asked::Packet { .. } | Asked::Cell { .. }) {
                 self.penalise(&request.peer, Offence::Silent, now, out);
             }
         }

@@ -84,6 +84,7 @@ impl Node {
         self.phase = Phase::Stopped;
         let stops = self.commands.take_stops();
         let open = self.commands.take_open().into_iter().chain(self.groups.take_open());
+        let open = open.chain(self.onion.asks.take_open());
         for command in open {
             out.push(Effect::Reply { command, result: Err(stopped_problem()) });
         }

@@ -24,6 +24,11 @@ impl Mailbox {
         Self(DecapsulationKey::from_seed(&secrets.sealing_seed()))
     }
 
+    /// What reads what was made for [`Mailbox::key`]; never for two uses without their own `info`.
+    pub(super) fn secret(&self) -> &DecapsulationKey {
+        &self.0
+    }
+
     /// What others seal with.
     pub(super) fn key(&self) -> [u8; dag::SEALING_KEY_BYTES] {
         self.0.public()
@@ -70,7 +75,7 @@ impl Node {
 
     /// With what a message to somebody is sealed: from its identity vertex, whose signature was
     /// checked when it was accepted.
-    fn sealing_key_of(&self, to: &AuthorId) -> Result<Vec<u8>, Problem> {
+    pub(super) fn sealing_key_of(&self, to: &AuthorId) -> Result<Vec<u8>, Problem> {
         if self.graph.equivocated(to).is_some() {
             return Err(receiver_ended(to));
         }

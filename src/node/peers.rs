@@ -75,6 +75,10 @@ pub(super) enum Asked {
     Packet {
         group: GroupId,
     },
+    /// To pass a cell on: an own question, or one of others.
+    Cell {
+        circuit: u64,
+    },
     /// Which items it prefers.
     Polls,
     /// A snapshot.

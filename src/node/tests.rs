@@ -18,6 +18,7 @@ mod mail;
 mod masking;
 mod mesh;
 mod mixing;
+mod onion;
 mod pruning;
 mod ranges;
 mod retraining;

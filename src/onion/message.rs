@@ -6,6 +6,7 @@ use serde_bytes::ByteBuf;
 use super::{ANSWER_BYTES_MAX, QUESTION_BYTES_MAX};
 use crate::dag::cbor::{self, Bounds};
 use crate::identity::AuthorId;
+use crate::limits;
 
 /// Items and nesting of a question or an answer: a map, its fields, a few addresses.
 const ITEMS_MAX: usize = 64;
@@ -68,6 +69,19 @@ pub struct NameState {
 }
 
 impl NameState {
+    /// Whether it is about this name, and could stand in a ledger.
+    pub fn is_about(&self, name: &str) -> bool {
+        let is_address = |address: &String| {
+            let printable = address.bytes().all(|byte| byte.is_ascii_graphic());
+            printable && address.len() <= limits::ADDRESS_BYTES_MAX
+        };
+        let numbers = [self.version, self.expires, self.height];
+        self.name == name
+            && self.addresses.len() <= limits::NAME_ADDRESSES_MAX
+            && self.addresses.iter().all(is_address)
+            && numbers.iter().all(|number| *number <= limits::VERTEX_NUMBER_MAX)
+    }
+
     /// Whether two exits say the same, whatever they have seen since.
     pub fn agrees(&self, other: &Self) -> bool {
         *self == Self { height: self.height, ..other.clone() }

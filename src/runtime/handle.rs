@@ -214,7 +214,7 @@ async fn prepare(
         signer: node.signer(),
         classical: sockets.classical,
         topic,
-        protocols: [message::SYNC_PROTOCOL, message::GROUP_PROTOCOL],
+        protocols: [message::SYNC_PROTOCOL, message::GROUP_PROTOCOL, message::ONION_PROTOCOL],
         host: sockets.host,
     })?;
     let addresses = match up(&mut net, sockets.listen).await {

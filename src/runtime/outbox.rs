@@ -140,6 +140,7 @@ fn is_hint(notice: &Notice) -> bool {
             Event::PeerConnected { .. }
                 | Event::PeerDisconnected { .. }
                 | Event::Update { .. }
+                | Event::Cell(_)
                 | Event::Warning(_)
         )
     )

@@ -183,6 +183,9 @@ impl Pilot {
             Effect::Tell { peer, request, bytes } => {
                 net::Command::Tell { peer: peer.as_bytes().to_vec(), request, bytes }
             }
+            Effect::Cell { peer, request, bytes } => {
+                net::Command::Cell { peer: peer.as_bytes().to_vec(), request, bytes }
+            }
             Effect::Respond { token, bytes } => net::Command::Respond { token, bytes },
             Effect::Publish { bytes } => net::Command::Publish { bytes },
             Effect::Verdict { message, verdict, .. } => {
@@ -217,6 +220,9 @@ impl Pilot {
             }
             net::Event::Told { peer, token, bytes } => {
                 Input::Told { peer: peer_of(peer)?, token, bytes }
+            }
+            net::Event::Cell { peer, token, bytes } => {
+                Input::Cell { peer: peer_of(peer)?, token, bytes }
             }
             net::Event::Response { request, result } => {
                 Input::Response { request, result: result.map_err(failed) }

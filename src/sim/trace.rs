@@ -60,6 +60,7 @@ impl Trace {
             Input::Rtt { peer, .. } => ("rtt", peer.as_bytes()),
             Input::Request { bytes, .. } => ("request", bytes),
             Input::Told { bytes, .. } => ("told", bytes),
+            Input::Cell { bytes, .. } => ("cell", bytes),
             Input::Response { result: Ok(bytes), .. } => ("response", bytes),
             Input::Response { .. } => ("no-response", &[]),
             Input::Gossip { bytes, .. } => ("gossip", bytes),

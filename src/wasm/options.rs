@@ -19,6 +19,7 @@ use crate::storage::sqlite::Sqlite;
 use crate::storage::{self, Any};
 use crate::wasm::error::Coded;
 use crate::wasm::object::{self, Reader, bad};
+use crate::wasm::onion;
 
 /// Reads the options of a node and opens its store.
 ///
@@ -39,6 +40,7 @@ pub(crate) async fn settings(options: JsValue) -> Result<Settings, Problem> {
         bootstrap: reader.texts("bootstrap")?,
         advertise: reader.texts("advertise")?,
         history: history(&reader)?,
+        relaying: onion::relaying(&reader)?,
         generation_bytes: limits::SNAPSHOT_GENERATION_BYTES,
     };
     let secrets = secrets(&reader.bytes("secrets")?)?;

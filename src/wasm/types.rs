@@ -129,6 +129,8 @@ export interface MeshNodeOptions {
   readonly history?: 'recent' | 'brief' | 'all';
   /** `allow` also takes peers without the hybrid channel, such as js-libp2p's; else `refuse`. */
   readonly classical?: 'allow' | 'refuse';
+  /** What it does with anonymous questions of others: `on` unless given. */
+  readonly relaying?: Relaying;
 }
 
 /** How updates become one where a mean would let hostile members decide. */
@@ -408,6 +410,7 @@ export type MeshEvent =
   | ({ readonly type: "finalised" } & FinalItem)
   | { readonly type: "epoch"; readonly epoch: number; readonly members: number }
   | { readonly type: "finality"; readonly state: FinalityState }
+  | HandledCell
   | {
       readonly type: "warning";
       readonly code: string;

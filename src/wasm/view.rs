@@ -16,6 +16,7 @@ use crate::runtime::handle::FullStatus;
 use crate::wasm::finality;
 use crate::wasm::number::count;
 use crate::wasm::object::{bytes, object, texts};
+use crate::wasm::onion;
 
 /// A `MeshEvent`.
 pub(crate) fn notice(notice: &Notice) -> JsValue {
@@ -67,6 +68,7 @@ fn event(event: &Event) -> JsValue {
         Event::Finality(state) => {
             object([("type", "finality".into()), ("state", finality::state(*state).into())])
         }
+        Event::Cell(handled) => onion::handled(handled),
         Event::Warning(problem) => object([
             ("type", "warning".into()),
             ("code", problem.code.into()),

@@ -355,7 +355,8 @@ fn movements(page: &MovementPage) -> JsValue {
     ])
 }
 
-fn name_object(view: &NameView) -> JsValue {
+/// A `NameView`.
+pub(crate) fn name_object(view: &NameView) -> JsValue {
     let held = view.held.as_ref();
     let reveal = match view.reveal {
         Reveal::None => "none",

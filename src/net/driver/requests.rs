@@ -1,4 +1,4 @@
-//! Requests in both directions, on both protocols: each has exactly one answer, in time.
+//! Requests in both directions, on all three protocols: each has exactly one answer, in time.
 
 use libp2p::PeerId;
 use libp2p::request_response::{self, InboundRequestId, OutboundRequestId, ResponseChannel};
@@ -10,11 +10,12 @@ use crate::net::event::{Event, Failure};
 use crate::net::reason;
 use crate::platform;
 
-/// Which of the two protocols; each counts its requests for itself.
+/// Which of the protocols; each counts its requests for itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Line {
     Requests,
     Packets,
+    Cells,
 }
 
 /// A request that waits for its answer.
@@ -57,6 +58,7 @@ impl Net {
         match line {
             Line::Requests => &mut behaviour.requests,
             Line::Packets => &mut behaviour.packets,
+            Line::Cells => &mut behaviour.cells,
         }
     }
 
@@ -120,6 +122,7 @@ impl Net {
         self.pending.push_back(match line {
             Line::Requests => Event::Request { peer, token, bytes },
             Line::Packets => Event::Told { peer, token, bytes },
+            Line::Cells => Event::Cell { peer, token, bytes },
         });
     }
 

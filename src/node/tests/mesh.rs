@@ -23,7 +23,7 @@ use crate::message::{Ballots, Refusal, Refused, Request, Response};
 use crate::neural::{
     self, Activation, Dataset, Labels, Layer, LocalTraining, Loss, Scaling, Shape,
 };
-use crate::node::{Config, History, Node, Restored};
+use crate::node::{Config, History, Node, Relaying, Restored};
 use crate::rng::Rng;
 use crate::sampling::{Answer, Ballot};
 use crate::units::MicroCredits;
@@ -293,6 +293,7 @@ impl Mesh {
             bootstrap,
             advertise: Vec::new(),
             history: self.members[member].history,
+            relaying: Relaying::Log,
             generation_bytes: self.generation_bytes,
         };
         let now = self.now(member);
@@ -542,6 +543,13 @@ impl Mesh {
             }
             Effect::Tell { peer, request, bytes } => {
                 self.tell(member, &peer, request, bytes);
+            }
+            Effect::Cell { peer, request, bytes } => {
+                self.carry(member, &peer, request, |peer, token| Input::Cell {
+                    peer,
+                    token,
+                    bytes,
+                });
             }
             Effect::Respond { token, bytes } => self.respond(member, token, bytes),
             Effect::Publish { bytes } => {

@@ -85,8 +85,8 @@ impl World {
             Effect::Emit(Told::Stopped) => self.stopped(node),
             Effect::Emit(Told::Finalised(view)) => self.finalised(node, &view),
             Effect::Emit(Told::Warning(problem)) => self.warned(node, &problem),
-            // Simulated members are in no group.
-            Effect::Tell { .. } | Effect::Emit(_) => {}
+            // Simulated members are in no group, and hide nothing.
+            Effect::Tell { .. } | Effect::Cell { .. } | Effect::Emit(_) => {}
             Effect::SetTimer { at_mono_ms } => {
                 let host = &mut self.hosts[node];
                 host.timer += 1;

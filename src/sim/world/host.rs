@@ -11,7 +11,7 @@ use crate::effect::Input;
 use crate::identity::{AuthorId, Secrets, TransportId};
 use crate::limits;
 use crate::neural::Dataset;
-use crate::node::{Config, Node};
+use crate::node::{Config, Node, Relaying};
 use crate::rng::Rng;
 use crate::sim::byzantine::Strategy;
 use crate::sim::checker::{Broken, Fact, Peek, Violation};
@@ -172,6 +172,7 @@ impl World {
             bootstrap: self.bootstrap(node),
             advertise: Vec::new(),
             history: self.scenario.history(node),
+            relaying: Relaying::default(),
             generation_bytes: self.scenario.generation_bytes(),
         };
         let host = &mut self.hosts[node];
