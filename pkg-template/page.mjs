@@ -78,6 +78,7 @@ async function makeNode(artifacts, options) {
       // Browsers give an origin little room, and take all of it away when it is too much.
       history: options.history ?? 'brief',
       ...(options.classical === undefined ? {} : { classical: options.classical }),
+      ...(options.relaying === undefined ? {} : { relaying: options.relaying }),
       secrets,
       storage: /** @type {any} */ (storage),
       host: browserHost(options.iceServers),

@@ -19,7 +19,7 @@
 //! protocol, of the network and of the hop, with the key that each member publishes for sealed
 //! messages; what was made for one use opens in no other.
 //!
-//! On the way back the exit seals the reply and each hop before it adds a ChaCha20 layer. A relay
+//! On the way back the exit seals the reply and each hop before it adds a layer of `ChaCha20`. A relay
 //! that cannot go on answers in the exit's place, under its own key, so that the asker knows who
 //! says so; nobody else can tell such a reply from any other.
 //!

@@ -40,6 +40,7 @@ function addFinalityCommands(program: Command, bind: Bind): void {
       .description('write a proof that an item is final, for who has no history')
       .argument('<item>', 'bafy.../0')
       .requiredOption('--output <file>', 'proof to write')
+      .option('--anonymous', 'ask another member over three relays (experimental)')
       .option('--force', 'replace a file that is there'),
     () => import('./commands/finality-prove.js'),
   )
@@ -186,7 +187,10 @@ function addNameCommands(program: Command, bind: Bind): void {
     () => import('./commands/name-register.js'),
   )
   bind(
-    named('resolve', 'who has a name, and where that owner is reached'),
+    named('resolve', 'who has a name, and where that owner is reached').option(
+      '--anonymous',
+      'ask two other members over three relays (experimental)',
+    ),
     () => import('./commands/name-resolve.js'),
   )
   bind(named('renew', 'prolong an own name'), () => import('./commands/name-renew.js'))

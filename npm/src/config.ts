@@ -28,6 +28,8 @@ export interface Settings {
   history: 'recent' | 'brief' | 'all'
   /** `refuse` takes peers with the hybrid channel only; `allow` also those of other programs. */
   classical: 'refuse' | 'allow'
+  /** `on` passes anonymous questions of others on, `log` also tells all about each, `off` does not. */
+  relaying: 'on' | 'log' | 'off'
   /** `on` finds members on the local network, where the node listens beyond loopback. */
   mdns: 'on' | 'off'
   /** Addresses of other members to call at start. */
@@ -101,7 +103,7 @@ function networkId(value: unknown): { value: string } | { expected: string } {
 }
 
 /** One of these words: schema and check of a setting. */
-function oneOf<Word extends Settings['storage' | 'history' | 'classical' | 'mdns']>(
+function oneOf<Word extends Settings['storage' | 'history' | 'classical' | 'relaying' | 'mdns']>(
   ...words: readonly Word[]
 ): Pick<Setting, 'schema' | 'check'> {
   return {
@@ -170,6 +172,12 @@ export const SETTINGS: Readonly<Record<SettingKey, Setting>> = {
     description: 'refuse takes peers with the hybrid channel only, allow also others',
     ...oneOf('refuse', 'allow'),
   },
+  relaying: {
+    env: 'SYNAPTIC_RELAYING',
+    fallback: 'on',
+    description: 'on relays anonymous questions of others, log also tells all of each, off does not',
+    ...oneOf('on', 'log', 'off'),
+  },
   mdns: {
     env: 'SYNAPTIC_MDNS',
     fallback: 'on',
@@ -202,6 +210,7 @@ const FLAGS: Readonly<Record<SettingKey, string>> = {
   storage: '--storage',
   history: 'the setting history',
   classical: 'the setting classical',
+  relaying: 'the setting relaying',
   mdns: 'the setting mdns',
   bootstrap: 'the list of addresses',
   'training.threads': '--threads',

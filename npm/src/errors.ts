@@ -59,6 +59,7 @@ const EXIT_BY_ERROR_CODE: Readonly<Record<string, number>> = {
   'name-addresses': 2,
   'name-invalid': 2,
   'payment-to-oneself': 2,
+  'onion-question-too-long': 2,
   'sealed-empty': 2,
   'sealed-too-long': 2,
   'not-initialised': 3,

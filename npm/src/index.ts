@@ -5,6 +5,7 @@ import { proofVerifier, type VerifyProof } from './proof.js'
 import { loadProof } from './wasm.js'
 
 export type { AggregationRequest, RuleChoice } from './aggregation.js'
+export type { Anonymous, AnonymousName, AnonymousProof, Travelled } from './anonymous.js'
 export type { CompressionChoice, CompressionRequest } from './compression.js'
 export type { DagHistory, LogOptions, ShownVertex } from './dag/history.js'
 export { type Problem, SynapticError } from './errors.js'

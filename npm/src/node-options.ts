@@ -6,6 +6,7 @@ const KNOWN = [
   ...[
     'history',
     'classical',
+    'relaying',
     'mdns',
     'host',
     'port',

@@ -4,6 +4,7 @@
  * This is what `synaptic-mesh start` runs and what a program gets from `createNode`. The order of
  * making it is the order of what can go wrong cheaply first: identity, lock, port, disk, core.
  */
+import { Anonymous } from './anonymous.js'
 import { type Problem, SynapticError, toSynapticError } from './errors.js'
 import { Finalised } from './finalised.js'
 import type { Home } from './home.js'
@@ -86,6 +87,11 @@ export interface NodeOptions {
   /** `refuse`, the default, takes peers with the hybrid channel only; `allow` also others. */
   readonly classical?: 'refuse' | 'allow' | undefined
   /**
+   * What it does with anonymous questions of others: `on`, the default, passes them on and answers
+   * them; `log` also makes an event of 10 to 260 KB of each; `off` drops them.
+   */
+  readonly relaying?: 'on' | 'log' | 'off' | undefined
+  /**
    * `on`, the default, finds members on the local network and is found by them, where the node
    * listens beyond loopback; `off` does not.
    */
@@ -150,6 +156,8 @@ export class Node {
   readonly names: Names
   /** Messages that one node reads and no other, also when it was away. */
   readonly messages: Messages
+  /** Questions to other members that do not learn who asks. Experimental. */
+  readonly anonymous: Anonymous
   /** Settles when the node has ended; rejects if it ended by a failure of the core. */
   readonly closed: Promise<void>
   readonly #parts: Parts
@@ -180,6 +188,7 @@ export class Node {
     this.wallet = new Wallet(parts.core, () => this.#hub.subscribe(), pendingMemory(parts.store))
     this.names = new Names(parts.core, () => this.#hub.subscribe())
     this.messages = new Messages(parts.core)
+    this.anonymous = new Anonymous(parts.core)
     this.closed = this.#pump()
     // Whoever does not wait for the end shall not be ended by it.
     this.closed.catch(() => undefined)
@@ -577,6 +586,7 @@ async function makeParts(
     bootstrap: options.bootstrap ?? [],
     history: options.history ?? 'recent',
     classical: options.classical ?? 'refuse',
+    relaying: options.relaying ?? 'on',
   })
   const core = coded(made)
   return { core, listener, store, lock, pool, calls, network, genesis, name, advertise, mended }

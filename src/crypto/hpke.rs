@@ -108,6 +108,9 @@ pub struct Exporter {
 
 impl Exporter {
     /// `Export` of section 5.3: fills `out`, at most 8,160 bytes, with the secret of this name.
+    ///
+    /// # Panics
+    /// When `out` is longer.
     pub fn export(&self, name: &[u8], out: &mut [u8]) {
         let secret = Hkdf::from_prk(self.secret.as_ref()).expect("the secret is one hash long");
         labeled_expand(&self.suite, &secret, b"sec", name, out);
@@ -133,9 +136,9 @@ impl Schedule {
         let (info_hash, _) = labeled_extract(suite, &[], b"info_hash", info);
         let context = [&[MODE_BASE][..], &psk_id_hash[..], &info_hash[..]].concat();
         let (_, secret) = labeled_extract(suite, shared.as_ref(), b"secret", &[]);
-        let mut exported = Zeroizing::new([0; KEY_BYTES]);
-        labeled_expand(suite, &secret, b"exp", &context, exported.as_mut());
-        let exporter = Exporter { suite: *suite, secret: exported };
+        let mut master = Zeroizing::new([0; KEY_BYTES]);
+        labeled_expand(suite, &secret, b"exp", &context, master.as_mut());
+        let exporter = Exporter { suite: *suite, secret: master };
         let mut schedule = Self { key: Zeroizing::default(), nonce: [0; NONCE_BYTES], exporter };
         labeled_expand(suite, &secret, b"key", &context, schedule.key.as_mut());
         labeled_expand(suite, &secret, b"base_nonce", &context, &mut schedule.nonce);

@@ -28,7 +28,7 @@ const EXIT: usize = HOPS - 1;
 /// Own questions under way.
 #[derive(Debug, Default)]
 pub(super) struct Asks {
-    asks: BTreeMap<u64, Ask>,
+    open: BTreeMap<u64, Ask>,
     paths: BTreeMap<u64, Path>,
     guard: Option<AuthorId>,
 }
@@ -63,13 +63,13 @@ impl Asks {
 
     /// How many questions wait for an answer.
     pub(super) fn len(&self) -> usize {
-        self.asks.len()
+        self.open.len()
     }
 
     /// Commands without an answer, which are forgotten.
     pub(super) fn take_open(&mut self) -> Vec<u64> {
         self.paths.clear();
-        std::mem::take(&mut self.asks).into_values().map(|ask| ask.command).collect()
+        std::mem::take(&mut self.open).into_values().map(|ask| ask.command).collect()
     }
 }
 
@@ -114,7 +114,7 @@ impl Node {
             asked: BTreeSet::new(),
             refusal: None,
         };
-        self.onion.asks.asks.insert(number, ask);
+        self.onion.asks.open.insert(number, ask);
         (0..exits).for_each(|_| self.try_path(number, now, out));
         Ok(())
     }
@@ -166,7 +166,7 @@ impl Node {
 
     /// Sends a question on a new path, or gives up.
     fn try_path(&mut self, number: u64, now: Now, out: &mut Vec<Effect>) {
-        let Some(ask) = self.onion.asks.asks.get_mut(&number) else { return };
+        let Some(ask) = self.onion.asks.open.get_mut(&number) else { return };
         ask.attempts += 1;
         if ask.attempts > limits::ONION_ATTEMPTS_MAX {
             return self.give_up_ask(number, out);
@@ -176,7 +176,9 @@ impl Node {
             return self.give_up_ask(number, out);
         };
         let mut coins = [[0; 64]; HOPS];
-        coins.iter_mut().for_each(|coins| self.rng.fill(coins));
+        for coins in &mut coins {
+            self.rng.fill(coins);
+        }
         let period = onion::period_of(now.unix_ms);
         let wrapped = onion::wrap(&self.config.network, &path, period, &question, &coins);
         let circuit = self.onion.next();
@@ -184,7 +186,7 @@ impl Node {
         let (Ok((bytes, back)), Some(request)) = (wrapped, opened) else {
             return self.give_up_ask(number, out);
         };
-        if let Some(ask) = self.onion.asks.asks.get_mut(&number) {
+        if let Some(ask) = self.onion.asks.open.get_mut(&number) {
             ask.asked.insert(path[EXIT].author);
         }
         let until_ms = now.mono_ms.saturating_add(limits::ONION_PATH_MS);
@@ -218,7 +220,7 @@ impl Node {
             }
         }
         let under_way = self.onion.asks.paths.values().filter(|path| path.ask == ask).count();
-        let waiting = self.onion.asks.asks.get(&ask);
+        let waiting = self.onion.asks.open.get(&ask);
         if waiting.is_some_and(|ask| ask.answers.len() + under_way < ask.exits) {
             self.try_path(ask, now, out);
         }
@@ -226,7 +228,7 @@ impl Node {
 
     /// Believes what an exit says as far as it can be checked.
     fn believe(&mut self, number: u64, answer: Option<Answer>, now: Now, out: &mut Vec<Effect>) {
-        let Some(ask) = self.onion.asks.asks.get(&number) else { return };
+        let Some(ask) = self.onion.asks.open.get(&number) else { return };
         let checked = match (&ask.question, answer) {
             (Question::Proof { item }, Some(Answer::Proof { proof })) => {
                 self.check_proof(item, &proof).map(|()| Answer::Proof { proof })
@@ -239,7 +241,7 @@ impl Node {
             (_, Some(Answer::Refused { code, message })) => Err(refused(&code, &message)),
             _ => Err(refused("onion-answer", "it answered something else")),
         };
-        let Some(ask) = self.onion.asks.asks.get_mut(&number) else { return };
+        let Some(ask) = self.onion.asks.open.get_mut(&number) else { return };
         match checked {
             Ok(answer) => ask.answers.push(answer),
             Err(problem) => ask.refusal = Some(problem),
@@ -247,7 +249,7 @@ impl Node {
         if ask.answers.len() < ask.exits {
             return;
         }
-        let Some(ask) = self.onion.asks.asks.remove(&number) else { return };
+        let Some(ask) = self.onion.asks.open.remove(&number) else { return };
         let took_ms = now.since_ms(ask.since_ms);
         let result = agreed(ask.answers).map(|answer| {
             Reply::Anonymous(Box::new(Outcome { answer, relays: HOPS, exits: ask.exits, took_ms }))
@@ -276,7 +278,7 @@ impl Node {
     }
 
     fn give_up_ask(&mut self, number: u64, out: &mut Vec<Effect>) {
-        let Some(ask) = self.onion.asks.asks.remove(&number) else { return };
+        let Some(ask) = self.onion.asks.open.remove(&number) else { return };
         self.onion.asks.paths.retain(|_, path| path.ask != number);
         if ask.refusal.is_none() {
             self.onion.asks.guard = None;

@@ -111,8 +111,8 @@ impl Node {
         }
         let peeled = onion::peel(&self.config.network, &self.me, self.mailbox.secret(), bytes);
         let peeled = peeled.map_err(|error| error.code())?;
-        let taken = self.onion.seen.take(peeled.period, peeled.seen, now.unix_ms);
-        taken.map_err(|error| error.code())?;
+        let is_new = self.onion.seen.take(peeled.period, peeled.seen, now.unix_ms);
+        is_new.map_err(|error| error.code())?;
         let keys = peeled.keys;
         match peeled.step {
             Step::Exit { question } => {

@@ -57,6 +57,9 @@ struct Tails {
 ///
 /// # Errors
 /// [`Error::TooLong`].
+///
+/// # Panics
+/// Never: all sizes are constants.
 pub fn wrap(
     network: &NetworkId,
     path: &[Hop; HOPS],

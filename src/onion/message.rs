@@ -131,6 +131,9 @@ pub struct Handled {
 
 impl Question {
     /// The canonical bytes.
+    ///
+    /// # Panics
+    /// Never: plain data always encodes.
     pub fn encode(&self) -> Vec<u8> {
         cbor::encode(self).expect("texts always encode")
     }
@@ -143,6 +146,9 @@ impl Question {
 
 impl Answer {
     /// The canonical bytes.
+    ///
+    /// # Panics
+    /// Never: plain data always encodes.
     pub fn encode(&self) -> Vec<u8> {
         cbor::encode(self).expect("texts, numbers and byte strings always encode")
     }

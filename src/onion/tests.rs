@@ -1,6 +1,8 @@
 //! What each hop of a path gets to see, and what becomes of cells that were tampered with.
 
+use data_encoding::HEXLOWER;
 use proptest::prelude::*;
+use sha2::{Digest as _, Sha256};
 
 use super::*;
 use crate::crypto::kem::{DecapsulationKey, EncapsulationKey};
@@ -80,7 +82,9 @@ proptest! {
     ) {
         let mut rng = crate::rng::Rng::from_u64(seed);
         let mut coins = [[0; 64]; HOPS];
-        coins.iter_mut().for_each(|coins| rng.fill(coins));
+        for coins in &mut coins {
+            rng.fill(coins);
+        }
         let (cell, back) = wrap(&NETWORK, &path(), PERIOD, &question, &coins).unwrap();
         let hops = journey(cell);
         prop_assert!(hops.iter().all(|(cell, _)| cell.len() == CELL_BYTES));
@@ -255,4 +259,43 @@ fn keys_do_not_show_in_debug() {
     let (cell, back) = cell_of(QUESTION, 5);
     let shown = format!("{back:?} {:?}", journey(cell).swap_remove(0).1.keys);
     assert_eq!(shown.matches("HopKeys(redacted)").count(), 1 + HOPS, "{shown}");
+}
+
+/// One cell and its reply, byte by byte: `tests/node/onion.test.mjs` reads the file with code that
+/// shares nothing with this, from the KEM's secrets on.
+#[test]
+fn a_cell_and_its_reply_have_the_bytes_of_before() {
+    let hex = |bytes: &[u8]| HEXLOWER.encode(bytes);
+    let (cell, _) = cell_of(QUESTION, 5);
+    let hops = journey(cell);
+    let shared = |(hop, (cell, _)): (usize, &(Vec<u8>, Peeled))| {
+        let ciphertext = cell.first_chunk().unwrap();
+        hex(keys()[hop].decapsulate(ciphertext).as_ref())
+    };
+    let replies: Vec<Vec<u8>> = hops.iter().rev().fold(Vec::new(), |mut replies, (_, peeled)| {
+        let keys = peeled.keys.clone();
+        let reply = match replies.last() {
+            None => keys.answer(b"nobody").unwrap(),
+            Some(last) => keys.pass_back(last.clone()).unwrap(),
+        };
+        replies.push(reply);
+        replies
+    });
+    let now = serde_json::json!({
+        "network": hex(NETWORK.as_bytes()),
+        "hops": NAMES.map(|name| hex(name.as_bytes())),
+        "shared": hops.iter().enumerate().map(shared).collect::<Vec<_>>(),
+        "period": PERIOD,
+        "question": hex(QUESTION),
+        "answer": hex(b"nobody"),
+        "cell": hex(&hops[0].0),
+        "reply_sha256": hex(&Sha256::digest(&replies[HOPS - 1])),
+    });
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/onion.json");
+    if std::env::var("GOLDEN").is_ok_and(|what| what == "write") {
+        std::fs::write(file, format!("{now:#}\n")).unwrap();
+    }
+    let before: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    assert_eq!(now, before);
 }

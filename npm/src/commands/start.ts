@@ -132,6 +132,7 @@ async function makeNode(
     storage: config.get('storage'),
     history: config.get('history'),
     classical: config.get('classical'),
+    relaying: config.get('relaying'),
     mdns: config.get('mdns'),
     bootstrap: config.get('bootstrap'),
     threads: config.get('training.threads'),

@@ -80,6 +80,11 @@ export function controlTarget(node: Node, side: ProcessSide): ControlTarget {
     'finality.list': (body) => node.finalPage(optional(body, 'from', isNumber) ?? 0),
     'finality.item': (body) => node.item(text(body, 'item')),
     'finality.prove': (body) => node.proof(text(body, 'item')),
+    'anonymous.prove': async (body) => {
+      const { proof, ...way } = await node.anonymous.proof(text(body, 'item'))
+      return { proof: Buffer.from(proof).toString('base64'), ...way }
+    },
+    'anonymous.name': (body) => node.anonymous.name(text(body, 'name')),
     'committee.show': () => node.committee(),
     'group.create': (body) =>
       node.createGroup(text(body, 'name'), optional(body, 'members', isTexts) ?? []),

@@ -153,9 +153,9 @@ fn replayed_altered_and_stale_cells_are_dropped_by_every_hop() {
         assert!(!takes(&mut mesh, member, from, vec![7; 10]), "no cell");
     }
     // The control: a cell that was made and not handed over is taken, once, and not when it is old.
-    let fresh = |mesh: &mut Mesh| {
+    let fresh = |mesh: &mut Mesh, command: u64| {
         let request = Command::AskAnonymously(Question::Proof { item: item.clone() });
-        let effects = mesh.poke(ASKER, Input::Command { command: 7, request });
+        let effects = mesh.poke(ASKER, Input::Command { command, request });
         let cell = effects.into_iter().find_map(|effect| match effect {
             Effect::Cell { peer, bytes, .. } => Some((peer, bytes)),
             _ => None,
@@ -163,10 +163,10 @@ fn replayed_altered_and_stale_cells_are_dropped_by_every_hop() {
         let (peer, bytes) = cell.unwrap();
         ((0..5).find(|member| mesh.transport(*member) == peer).unwrap(), bytes)
     };
-    let (guard, bytes) = fresh(&mut mesh);
+    let (guard, bytes) = fresh(&mut mesh, 1_001);
     assert!(takes(&mut mesh, guard, ASKER, bytes.clone()));
     assert!(!takes(&mut mesh, guard, ASKER, bytes));
-    let (guard, bytes) = fresh(&mut mesh);
+    let (guard, bytes) = fresh(&mut mesh, 1_002);
     mesh.run_for(2 * limits::ONION_PERIOD_MS);
     assert!(!takes(&mut mesh, guard, ASKER, bytes));
     assert_eq!(cells(&mesh, guard).pop().unwrap().way, Way::Dropped("onion-period"));
