@@ -19,6 +19,7 @@ const SOURCES = [
   'src/limits/group.rs',
   'src/limits/sampling.rs',
   'src/limits/sealed.rs',
+  'src/limits/onion.rs',
 ]
 
 /** @param {string} source the text of limits.rs @returns {string} the page */

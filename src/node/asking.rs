@@ -251,8 +251,10 @@ impl Node {
         }
         let Some(ask) = self.onion.asks.open.remove(&number) else { return };
         let took_ms = now.since_ms(ask.since_ms);
+        let (exits, me) = (ask.exits, self.me);
         let result = agreed(ask.answers).map(|answer| {
-            Reply::Anonymous(Box::new(Outcome { answer, relays: HOPS, exits: ask.exits, took_ms }))
+            let mine = matches!(&answer, Answer::Name(state) if state.owner == Some(me));
+            Reply::Anonymous(Box::new(Outcome { answer, mine, relays: HOPS, exits, took_ms }))
         });
         out.push(Effect::Reply { command: ask.command, result });
     }

@@ -93,6 +93,8 @@ impl NameState {
 pub struct Outcome {
     /// The answer, checked as far as it can be: no refusal and no loss.
     pub answer: Answer,
+    /// Whether it is a name, and this node has it.
+    pub mine: bool,
     /// Relays of each path (count).
     pub relays: usize,
     /// Exits that answered and agree (count).

@@ -65,10 +65,9 @@ impl MeshNode {
         &self,
         #[wasm_bindgen(unchecked_param_type = "AnonymousQuestion")] question: &JsValue,
     ) -> Promise {
-        let me = self.node_id();
         match self::question(question) {
-            Ok(question) => self.ask(Command::AskAnonymously(question), move |reply| match reply {
-                Reply::Anonymous(outcome) => answer(*outcome, &me),
+            Ok(question) => self.ask(Command::AskAnonymously(question), |reply| match reply {
+                Reply::Anonymous(outcome) => answer(*outcome),
                 _ => None,
             }),
             Err(problem) => rejected(problem),
@@ -98,10 +97,10 @@ pub(crate) fn relaying(reader: &Reader<'_>) -> Result<Relaying, Problem> {
     }
 }
 
-fn answer(outcome: Outcome, me: &str) -> Option<JsValue> {
+fn answer(outcome: Outcome) -> Option<JsValue> {
     let (proof, name) = match outcome.answer {
         Answer::Proof { proof } => (bytes(&proof), JsValue::NULL),
-        Answer::Name(state) => (JsValue::NULL, name_object(&name_view(state, me))),
+        Answer::Name(state) => (JsValue::NULL, name_object(&name_view(state, outcome.mine))),
         Answer::Refused { .. } | Answer::Lost => return None,
     };
     Some(object([
@@ -113,9 +112,8 @@ fn answer(outcome: Outcome, me: &str) -> Option<JsValue> {
     ]))
 }
 
-fn name_view(state: NameState, me: &str) -> NameView {
+fn name_view(state: NameState, mine: bool) -> NameView {
     let NameState { name, owner, version, expires, addresses, height } = state;
-    let mine = owner.is_some_and(|owner| owner.to_string() == me);
     let held = owner.map(|owner| Name { owner, version, expires, addresses });
     NameView { name, held, mine, reveal: Reveal::None, height }
 }
