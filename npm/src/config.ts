@@ -175,7 +175,8 @@ export const SETTINGS: Readonly<Record<SettingKey, Setting>> = {
   relaying: {
     env: 'SYNAPTIC_RELAYING',
     fallback: 'on',
-    description: 'on relays anonymous questions of others, log also tells all of each, off does not',
+    description:
+      'on relays anonymous questions of others, log also tells all of each, off does not',
     ...oneOf('on', 'log', 'off'),
   },
   mdns: {

@@ -19,6 +19,11 @@ pub const ONION_CELLS_PER_SECOND: u32 = 8;
 pub const ONION_CELLS_ALL_BURST: u32 = 128;
 /// Cells per second of all peers after that (count): 0.3 ms each, 2 % of the time of a core.
 pub const ONION_CELLS_ALL_PER_SECOND: u32 = 64;
+/// Questions that are answered at once, of all askers (count), who cannot be told apart.
+pub const ONION_ANSWERS_BURST: u32 = 32;
+/// Questions answered per second after that (count): a proof by many signers takes 10 ms, so 8 % of
+/// the time of a core.
+pub const ONION_ANSWERS_PER_SECOND: u32 = 8;
 /// Seen cells that are remembered (count), 16 bytes each: all that the rate lets through in three
 /// periods. At the bound no cell is taken any more, so that none is taken twice.
 pub const ONION_SEEN_MAX: usize = 24_000;

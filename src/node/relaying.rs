@@ -27,6 +27,8 @@ pub(super) struct Onion {
     seen: Seen,
     /// How fast cells come, from all and from each.
     all: Bucket,
+    /// How fast questions are answered.
+    answers: Bucket,
     rates: BTreeMap<TransportId, Bucket>,
     circuits: BTreeMap<u64, Circuit>,
     pub(super) asks: Asks,
@@ -48,6 +50,7 @@ impl Onion {
         Self {
             seen: Seen::default(),
             all: Bucket::new(now.mono_ms),
+            answers: Bucket::new(now.mono_ms),
             rates: BTreeMap::new(),
             circuits: BTreeMap::new(),
             asks: Asks::default(),
@@ -118,8 +121,14 @@ impl Node {
             Step::Exit { question } => {
                 self.counters.count("onion-answered");
                 self.log_cell(Way::Exit, from, None, bytes, &question, out);
-                let answer = self.answer_question(&question).encode();
-                let reply = keys.answer(&answer).map_err(|error| error.code())?;
+                let (burst, per_second) =
+                    (limits::ONION_ANSWERS_BURST, limits::ONION_ANSWERS_PER_SECOND);
+                let answer = if self.onion.answers.take(now.mono_ms, burst, per_second) {
+                    self.answer_question(&question)
+                } else {
+                    refused("onion-busy", "too many questions at once; ask again in a moment")
+                };
+                let reply = keys.answer(&answer.encode()).map_err(|error| error.code())?;
                 out.push(Effect::Respond { token, bytes: reply });
             }
             Step::Forward { next, cell } => {

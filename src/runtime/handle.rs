@@ -101,7 +101,7 @@ impl Handle {
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
         let Settings { config, secrets, mut store, listen, classical, host } = settings;
         let sockets = Sockets { listen, classical, host };
-        match prepare(&config, &secrets, &store, sockets).await {
+        match Box::pin(prepare(&config, &secrets, &store, sockets)).await {
             Ok((node, net, inputs)) => Ok(launch(node, net, inputs, store)),
             Err(error) => {
                 store.close().await;

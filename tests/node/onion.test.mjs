@@ -53,7 +53,10 @@ const logged = (node, from) =>
 function idBytes(id) {
   const bits = [...id].map((one) => 'abcdefghijklmnopqrstuvwxyz234567'.indexOf(one))
   const text = bits.map((five) => five.toString(2).padStart(5, '0')).join('')
-  return text.match(/.{8}/g).map((byte) => Number.parseInt(byte, 2).toString(16).padStart(2, '0')).join('')
+  return text
+    .match(/.{8}/g)
+    .map((byte) => Number.parseInt(byte, 2).toString(16).padStart(2, '0'))
+    .join('')
 }
 
 /** Whether a whole log names a node, as text or in any bytes it could decrypt. */
@@ -77,9 +80,15 @@ test('a proof comes over three relays, and no log holds both ends', {
   const open = join(scratch(), 'open')
   const prove = (at, file, ...more) =>
     json(['finality', 'prove', item, '--output', file, ...more, '--home', homes[at].home])
-  const everywhere = [0, 1, 2, 3].map((at) => until(async () => {
-    return (await prove(at, `${open}-${at}`, '--force')).ok
-  }, 'a proof', TIMEOUT_MS))
+  const everywhere = [0, 1, 2, 3].map((at) =>
+    until(
+      async () => {
+        return (await prove(at, `${open}-${at}`, '--force')).ok
+      },
+      'a proof',
+      TIMEOUT_MS,
+    ),
+  )
   await Promise.all(everywhere)
 
   const marks = nodes.map((node) => node.events.length)
@@ -95,10 +104,16 @@ test('a proof comes over three relays, and no log holds both ends', {
   console.log(`a proof of ${bytes} bytes over ${relays} relays: ${ms} ms`)
 
   // Roles, as the logs tell them: a cell goes on twice and is answered once.
-  await until(() => {
-    const back = nodes.flatMap((node, at) => logged(node, marks[at]).filter((one) => one.way === 'back'))
-    return back.length === 2
-  }, 'the whole log', TIMEOUT_MS)
+  await until(
+    () => {
+      const back = nodes.flatMap((node, at) =>
+        logged(node, marks[at]).filter((one) => one.way === 'back'),
+      )
+      return back.length === 2
+    },
+    'the whole log',
+    TIMEOUT_MS,
+  )
   const logs = nodes.map((node, at) => logged(node, marks[at]))
   const who = (way, from) =>
     logs.findIndex((log) => log.some((one) => one.way === way && one.from === from))
@@ -141,14 +156,20 @@ async function resolves(nodes, homes, ids) {
   for (const node of nodes) await until(() => owner(node), 'the name', TIMEOUT_MS)
   const name = await nodes[ASKER].data('name', 'resolve', 'mesh', '--anonymous')
   const { owner: found, addresses, relays, exits, mine } = name
-  assert.deepEqual([found, addresses, relays, exits, mine], [
-    ids[1], ['/dns/example.org/tcp/1/ws'], 3, 2, false,
-  ])
+  assert.deepEqual(
+    [found, addresses, relays, exits, mine],
+    [ids[1], ['/dns/example.org/tcp/1/ws'], 3, 2, false],
+  )
   const words = await run(['name', 'resolve', 'mesh', '--anonymous', '--home', homes[ASKER].home])
   assert.match(words.stdout, /2 that answered alike, in \d+ ms \(experimental\); nothing proves it/)
-  const invalid = await json(
-    ['name', 'resolve', 'No Name', '--anonymous', '--home', homes[ASKER].home],
-  )
+  const invalid = await json([
+    'name',
+    'resolve',
+    'No Name',
+    '--anonymous',
+    '--home',
+    homes[ASKER].home,
+  ])
   assert.equal(invalid.error.code, 'name-invalid')
 }
 
@@ -177,9 +198,14 @@ async function fails(nodes, homes, item, guard) {
   const other = [0, 1, 2, 3].find((at) => at !== guard)
   await nodes[other].kill()
   await until(() => left(2), 'two less', TIMEOUT_MS)
-  const refused = await json(
-    ['name', 'resolve', 'mesh', '--anonymous', '--home', homes[ASKER].home],
-  )
+  const refused = await json([
+    'name',
+    'resolve',
+    'mesh',
+    '--anonymous',
+    '--home',
+    homes[ASKER].home,
+  ])
   assert.deepEqual([refused.code, refused.error.code], [1, 'onion-too-few'])
   assert.match(refused.error.message, /2 are connected/)
 }
@@ -275,6 +301,7 @@ test('other code peels the cell of the vectors and makes the same reply', () => 
     padded(hex(VECTOR.answer), REPLY_BYTES - 16),
   )
   let reply = Buffer.concat([sealed, tag])
-  for (const exported of [exports[1], exports[0]]) reply = sealWith(exported('back', 32), reply).sealed
+  for (const exported of [exports[1], exports[0]])
+    reply = sealWith(exported('back', 32), reply).sealed
   assert.equal(createHash('sha256').update(reply).digest('hex'), VECTOR.reply_sha256)
 })

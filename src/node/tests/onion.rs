@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use super::mesh::Mesh;
 use crate::consensus::verify_proof;
+use crate::crypto::kem::{DecapsulationKey, EncapsulationKey};
 use crate::dag::vote::Decision;
 use crate::effect::{Command, Effect, Input, Intention};
 use crate::event::{Event, ItemState, Problem, Reply};
 use crate::identity::AuthorId;
 use crate::limits;
-use crate::onion::{Answer, Handled, Outcome, Question, Way};
+use crate::onion::{self, Answer, Handled, Hop, Outcome, Question, Step, Way};
 use crate::units::MicroCredits;
 
 /// Who asks.
@@ -213,4 +214,57 @@ fn a_refusal_of_every_exit_is_told_and_what_is_no_question_is_not_sent() {
     assert_eq!(long.code, "onion-question-too-long");
     let no_name = ask(&mut mesh, Question::Name { label: "-".to_owned() }).unwrap_err();
     assert!(no_name.code.starts_with("name"), "{}", no_name.code);
+}
+
+/// What an exit says to a question that was handed to it by the second of two relays, as who asked
+/// sees it in the end.
+fn asked_directly(mesh: &mut Mesh, exit: usize, from: usize, number: u64) -> Answer {
+    let path = [0, 1, exit].map(|member| {
+        let seed = mesh.members[member].secrets.sealing_seed();
+        let key = DecapsulationKey::from_seed(&seed);
+        let public = EncapsulationKey::from_bytes(&key.public()).unwrap();
+        (Hop { author: author(mesh, member), key: public }, key)
+    });
+    let mut coins = [[0; 64]; 3];
+    coins[2][..8].copy_from_slice(&number.to_be_bytes());
+    let question = Question::Name { label: "nobody".to_owned() }.encode();
+    let period = onion::period_of(mesh.now(exit).unix_ms);
+    let hops = path.each_ref().map(|(hop, _)| hop.clone());
+    let (mut cell, back) = onion::wrap(&mesh.network(), &hops, period, &question, &coins).unwrap();
+    let mut keys = Vec::new();
+    for (hop, key) in path.iter().take(2) {
+        let peeled = onion::peel(&mesh.network(), &hop.author, key, &cell).unwrap();
+        let Step::Forward { cell: next, .. } = peeled.step else { panic!("it goes on") };
+        cell = next;
+        keys.push(peeled.keys);
+    }
+    let peer = mesh.transport(from);
+    let effects = mesh.poke(exit, Input::Cell { peer, token: 99, bytes: cell });
+    let reply = effects.into_iter().find_map(|effect| match effect {
+        Effect::Respond { token: 99, bytes } => Some(bytes),
+        _ => None,
+    });
+    let reply = keys.into_iter().rev().fold(reply.unwrap(), |r, keys| keys.pass_back(r).unwrap());
+    let (place, answer) = back.open(&reply).unwrap();
+    assert_eq!(place, 2);
+    Answer::decode(&answer).unwrap()
+}
+
+#[test]
+fn an_exit_answers_so_many_questions_and_says_that_it_is_busy() {
+    let (mut mesh, _) = decided(706);
+    let burst = u64::from(limits::ONION_ANSWERS_BURST);
+    // From two peers, so that neither is too fast by itself.
+    let mut answers = Vec::new();
+    for number in 0..burst + 8 {
+        let from = usize::try_from(number % 2).unwrap();
+        answers.push(asked_directly(&mut mesh, 2, from, number));
+    }
+    let is_busy =
+        |answer: &&Answer| matches!(answer, Answer::Refused { code, .. } if code == "onion-busy");
+    assert_eq!(answers.iter().filter(is_busy).count(), 8);
+    assert!(answers.iter().take(32).all(|answer| matches!(answer, Answer::Name(_))));
+    mesh.run_for(1_000);
+    let later = asked_directly(&mut mesh, 2, 0, 1_000);
+    assert!(matches!(later, Answer::Name(_)), "{later:?}");
 }
