@@ -173,8 +173,7 @@ impl Node {
         let (history, pruned) = pruning::restore(network, &me, &vertices, &meta, &chunks)?;
         let writing::History { graph, skipped, cut } = history;
         let new_identity = || writing::new_identity(&network, &key, secrets, &mut rng, now);
-        let identity = writing::own_identity(&graph, &me).cloned();
-        let identity = identity.map_or_else(new_identity, Ok)?;
+        let identity = writing::own_identity(&graph, &me).cloned().map_or_else(new_identity, Ok)?;
         let mut node = Self {
             config,
             me,

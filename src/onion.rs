@@ -11,17 +11,17 @@
 //! ```
 //!
 //! It is Sphinx (Danezis and Goldberg 2009) with a key encapsulation for each hop, as Outfox (Rial,
-//! Piotrowska and Halpin 2024) has it, and with Tor's way back: the reply takes the same links.
-//! A hop opens one ChaCha20-Poly1305 layer, takes its slot out of the header and puts as much
+//! Piotrowska and Halpin 2024) has it, and with Tor's way back: the reply takes the same links. A
+//! hop opens one layer of `ChaCha20-Poly1305`, takes its slot out of the header and puts as much
 //! pseudorandom filler behind it, so that a cell never shrinks. The asker knows every filler
-//! beforehand and computes each tag over it: one changed bit anywhere in a cell, and the next honest
-//! hop drops it. Keys are exported by HPKE ([`crate::crypto::hpke`]) under an `info` of this
+//! beforehand and computes each tag over it: one changed bit anywhere in a cell, and the next
+//! honest hop drops it. Keys are exported by HPKE ([`crate::crypto::hpke`]) under an `info` of this
 //! protocol, of the network and of the hop, with the key that each member publishes for sealed
 //! messages; what was made for one use opens in no other.
 //!
-//! On the way back the exit seals the reply and each hop before it adds a layer of `ChaCha20`. A relay
-//! that cannot go on answers in the exit's place, under its own key, so that the asker knows who
-//! says so; nobody else can tell such a reply from any other.
+//! On the way back the exit seals the reply and each hop before it adds a layer of `ChaCha20`. A
+//! relay that cannot go on answers in the exit's place, under its own key, so that the asker knows
+//! who says so; nobody else can tell such a reply from any other.
 //!
 //! A hop refuses cells of earlier periods and those it has seen ([`Seen`]). What that memory does
 //! not survive is a restart: a relay that comes back within the period can be handed an old cell

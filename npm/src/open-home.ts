@@ -20,7 +20,7 @@ import {
   requireHistory,
 } from './identity.js'
 import { Lock } from './lock.js'
-import type { NodeOptions } from './node.js'
+import type { NodeOptions } from './node-options.js'
 import type { PendingMemory } from './pending.js'
 import type { MeshModule } from './wasm.js'
 

@@ -13,13 +13,13 @@ pub const ONION_REPLY_BYTES: usize = 64 << 10;
 pub const ONION_PERIOD_MS: u64 = 120_000;
 /// Cells of one peer at once (count): a few questions with all their attempts.
 pub const ONION_CELLS_BURST: u32 = 32;
-/// Cells per second of one peer after that (count).
+/// Cells per second of one peer after that (count): four names, each from two exits.
 pub const ONION_CELLS_PER_SECOND: u32 = 8;
-/// Cells of all peers at once (count).
+/// Cells of all peers at once (count): four peers' bursts.
 pub const ONION_CELLS_ALL_BURST: u32 = 128;
 /// Cells per second of all peers after that (count): 0.3 ms each, 2 % of the time of a core.
 pub const ONION_CELLS_ALL_PER_SECOND: u32 = 64;
-/// Questions that are answered at once, of all askers (count), who cannot be told apart.
+/// Questions that are answered at once (count): of all askers, as they cannot be told apart.
 pub const ONION_ANSWERS_BURST: u32 = 32;
 /// Questions answered per second after that (count): a proof by many signers takes 10 ms, so 8 % of
 /// the time of a core.
@@ -31,12 +31,12 @@ pub const ONION_SEEN_MAX: usize = 24_000;
 pub const ONION_CIRCUITS_MAX: usize = 64;
 /// Own anonymous questions under way (count): who asks waits for the answer.
 pub const ONION_ASKS_MAX: usize = 8;
-/// Paths that are tried for one question (count), those for a second exit included.
+/// Paths that are tried for one question (count): two for each exit, and two to spare.
 pub const ONION_ATTEMPTS_MAX: u32 = 6;
 /// Milliseconds after which a path is given up: six trips between neighbours, each within the
 /// longest that a healthy connection takes.
 pub const ONION_PATH_MS: u64 = 4_000;
-/// Characters of a refusal that an exit gave: a sentence or two, shown to a person.
+/// Characters of a refusal that an exit gave (count): a sentence or two, shown to a person.
 pub const ONION_REFUSAL_CHARS_MAX: usize = 400;
 
 #[expect(clippy::as_conversions, reason = "constants, widened at compile time")]

@@ -1,8 +1,8 @@
 //! Anonymous questions of this node's owner: choosing paths, trying again, checking answers.
 //!
 //! The first relay, the guard, stays the same while it works: with a new one each time, whoever has
-//! some relays would be first and last on a path before long. It is never an exit, so what it knows,
-//! who asks, never meets what exits know. The others are drawn anew for each path.
+//! some relays would be first and last on a path before long. It is never an exit, so who asks,
+//! which it knows, never meets what exits know. The others are drawn anew for each path.
 //!
 //! A proof is checked here, and an exit that gives none that holds is not believed; a name has no
 //! proof, so two exits must say the same.
@@ -76,6 +76,16 @@ impl Asks {
 impl Node {
     /// Asks something of an exit that does not learn who asks; answered when that has come back.
     pub(super) fn ask_anonymously(
+        &mut self,
+        command: u64,
+        question: Question,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) -> Option<Result<Reply, Problem>> {
+        self.start_asking(command, question, now, out).err().map(Err)
+    }
+
+    fn start_asking(
         &mut self,
         command: u64,
         question: Question,

@@ -105,8 +105,7 @@ impl Node {
         now: Now,
         out: &mut Vec<Effect>,
     ) {
-        let waiting = self.commands.len() + self.groups.waiting() + self.onion.asks.len();
-        let busy = waiting >= limits::COMMANDS_WAITING_MAX;
+        let busy = self.is_busy();
         let answer = match request {
             Command::Runs => Some(Ok(Reply::Runs(self.run_views()))),
             Command::Status => Some(Ok(Reply::Status(Box::new(self.status())))),
@@ -162,14 +161,18 @@ impl Node {
                 self.propose_committee(command, members, now).err().map(Err)
             }
             Command::SendMessage { to, text } => self.send_message(command, &to, &text, now),
-            Command::AskAnonymously(question) => {
-                self.ask_anonymously(command, question, now, out).err().map(Err)
-            }
+            Command::AskAnonymously(question) => self.ask_anonymously(command, question, now, out),
             Command::Operate(intention) => self.operate(command, intention, now).err().map(Err),
         };
         if let Some(result) = answer {
             out.push(Effect::Reply { command, result });
         }
+    }
+
+    /// Whether as many commands wait for something as may.
+    fn is_busy(&self) -> bool {
+        let waiting = self.commands.len() + self.groups.waiting() + self.onion.asks.len();
+        waiting >= limits::COMMANDS_WAITING_MAX
     }
 
     pub(super) fn dial_address(&mut self, address: &str, now: Now) -> Result<Reply, Problem> {
