@@ -427,6 +427,9 @@ function onMesh(state: State, event: Exclude<MeshEvent, TrainEvent>, at: number)
         : state
     case 'warning':
       return withProblem(state, { code: event.code, message: event.message, hint: event.hint })
+    // Only a node that logs what it relays tells these, and for a program.
+    case 'cell':
+      return state
     case 'stopped':
       return { ...state, nodeRunning: false, peers: [] }
   }
