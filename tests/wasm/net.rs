@@ -22,7 +22,8 @@ fn net(seed: u8, host: JsValue) -> Net {
 
 pub(crate) fn net_with(seed: u8, host: JsValue, classical: bool) -> Net {
     let topic = "synaptic-mesh/test/1".to_owned();
-    let protocols = ["/synaptic-mesh/test/1", "/synaptic-mesh/test-packets/1"];
+    let protocols =
+        ["/synaptic-mesh/test/1", "/synaptic-mesh/test-packets/1", "/synaptic-mesh/test-cells/1"];
     let signer = Arc::new(author(seed));
     let seed = [seed; 32];
     Net::new(Config { seed, signer, classical, topic, protocols, host }).unwrap()
