@@ -27,6 +27,9 @@ pub const ONION_ANSWERS_PER_SECOND: u32 = 8;
 /// Seen cells that are remembered (count), 16 bytes each: all that the rate lets through in three
 /// periods. At the bound no cell is taken any more, so that none is taken twice.
 pub const ONION_SEEN_MAX: usize = 24_000;
+/// Cells under way to one peer (count): half of its requests, or an exit that never answers would
+/// keep two of those before it from reconciling.
+pub const ONION_CELLS_OPEN_MAX: usize = 4;
 /// Cells of others that are under way through this node (count): each may bring a reply of 64 KiB.
 pub const ONION_CIRCUITS_MAX: usize = 64;
 /// Own anonymous questions under way (count): who asks waits for the answer.
@@ -46,5 +49,6 @@ const _: () = {
     assert!(all <= ONION_SEEN_MAX as u64);
     // A length of two bytes, and a tag of sixteen.
     assert!(ONION_REPLY_BYTES <= (1 << 16) && ONION_QUESTION_BYTES > 2);
+    assert!(2 * ONION_CELLS_OPEN_MAX <= super::REQUESTS_PER_PEER_MAX);
     assert!(ONION_PATH_MS < super::STREAM_TIMEOUT_MS);
 };

@@ -11,7 +11,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Node;
 use super::commands::busy_problem;
-use super::peers::Asked;
 use crate::clock::Now;
 use crate::consensus;
 use crate::crypto::kem::EncapsulationKey;
@@ -192,7 +191,7 @@ impl Node {
         let period = onion::period_of(now.unix_ms);
         let wrapped = onion::wrap(&self.config.network, &path, period, &question, &coins);
         let circuit = self.onion.next();
-        let opened = self.peers.open(&peer, Asked::Cell { circuit }, now.mono_ms);
+        let opened = self.peers.open_cell(&peer, circuit, now.mono_ms);
         let (Ok((bytes, back)), Some(request)) = (wrapped, opened) else {
             return self.give_up_ask(number, out);
         };

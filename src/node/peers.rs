@@ -233,6 +233,19 @@ impl Peers {
         self.count_open(peer, |asked| matches!(asked, Asked::Packet { .. }))
     }
 
+    /// Opens a request with a cell; `None` also when so many are under way to this peer that the
+    /// rest is needed for the history.
+    pub(super) fn open_cell(
+        &mut self,
+        peer: &TransportId,
+        circuit: u64,
+        now_ms: u64,
+    ) -> Option<u64> {
+        let open = self.count_open(peer, |asked| matches!(asked, Asked::Cell { .. }));
+        let is_free = open < limits::ONION_CELLS_OPEN_MAX;
+        is_free.then(|| self.open(peer, Asked::Cell { circuit }, now_ms))?
+    }
+
     /// Requests with questions of polls under way to a peer (count).
     pub(super) fn polls_open(&self, peer: &TransportId) -> usize {
         self.count_open(peer, |asked| matches!(asked, Asked::Polls))

@@ -11,7 +11,7 @@ use serde_bytes::ByteBuf;
 
 use super::Node;
 use super::asking::Asks;
-use super::peers::{Asked, Peer};
+use super::peers::Peer;
 use crate::clock::Now;
 use crate::effect::{Effect, RequestFailed};
 use crate::event::{Event, Problem};
@@ -146,7 +146,7 @@ impl Node {
         let is_full = self.onion.circuits.len() >= limits::ONION_CIRCUITS_MAX;
         let number = self.onion.next();
         let opened = to.filter(|_| !is_full).and_then(|peer| {
-            let request = self.peers.open(&peer, Asked::Cell { circuit: number }, now.mono_ms)?;
+            let request = self.peers.open_cell(&peer, number, now.mono_ms)?;
             Some((peer, request))
         });
         match opened {

@@ -179,7 +179,7 @@ fn replayed_altered_and_stale_cells_are_dropped_by_every_hop() {
 #[test]
 fn a_peer_that_sends_cells_too_fast_is_not_heard() {
     let (mut mesh, _) = decided(703);
-    let bytes = vec![7; crate::onion::CELL_BYTES];
+    let bytes = vec![7; onion::CELL_BYTES];
     for _ in 0..limits::ONION_CELLS_BURST {
         assert!(!takes(&mut mesh, 0, 1, bytes.clone()));
         assert_eq!(cells(&mesh, 0).pop().unwrap().way, Way::Dropped("onion-altered"));
@@ -270,4 +270,30 @@ fn an_exit_answers_so_many_questions_and_says_that_it_is_busy() {
     mesh.run_for(1_000);
     let later = asked_directly(&mut mesh, 2, 0, 1_000);
     assert!(matches!(later, Answer::Name(_)), "{later:?}");
+}
+
+/// An exit that is silent must not use up what those before it need for the history.
+#[test]
+fn a_silent_exit_leaves_requests_to_the_relay_before_it() {
+    let (mut mesh, _) = decided(707);
+    let peer = mesh.transport(1);
+    let mut passed_on = 0;
+    for number in 0..8 {
+        let path = [0, 2, 3].map(|member| {
+            let seed = mesh.members[member].secrets.sealing_seed();
+            let public = DecapsulationKey::from_seed(&seed).public();
+            let key = EncapsulationKey::from_bytes(&public).unwrap();
+            Hop { author: author(&mesh, member), key }
+        });
+        let period = onion::period_of(mesh.now(0).unix_ms);
+        let coins = [[number; 64], [2; 64], [3; 64]];
+        let (bytes, _) = onion::wrap(&mesh.network(), &path, period, b"", &coins).unwrap();
+        let input = Input::Cell { peer: peer.clone(), token: u64::from(number), bytes };
+        // What it wants is looked at and not done, so that no reply comes.
+        let mut out = Vec::new();
+        let now = mesh.now(0);
+        mesh.members[0].node.as_mut().unwrap().handle(now, input, &mut out);
+        passed_on += out.iter().filter(|effect| matches!(effect, Effect::Cell { .. })).count();
+    }
+    assert_eq!(passed_on, limits::ONION_CELLS_OPEN_MAX);
 }
