@@ -22,6 +22,8 @@ pub(crate) mod direct;
 
 pub(crate) mod heartbeat;
 
+pub(crate) mod identify;
+
 pub(crate) mod behaviour;
 
 pub mod event;

@@ -27,6 +27,11 @@ export function addConnectionCommands(program: Command, bind: Bind): void {
     ['ban', 'part from a node for good', () => import('./commands/peer-ban.js')],
     ['unban', 'take back a ban', () => import('./commands/peer-unban.js')],
     ['ping', 'how long a peer takes to answer', () => import('./commands/peer-ping.js')],
+    [
+      'trace',
+      'how a peer is reached, and why other ways fail',
+      () => import('./commands/peer-trace.js'),
+    ],
   ] as const
   for (const [verb, description, load] of named) {
     bind(

@@ -147,3 +147,12 @@ export function systemError(thrown: unknown, what: string): SynapticError | unde
   const message = path === '' ? known[1] : `${path}: ${known[1]}`
   return new SynapticError(known[0], message, known[2], { cause: thrown })
 }
+
+/** The error for a node that did not come up. */
+export function notReady(): SynapticError {
+  return new SynapticError(
+    'timeout',
+    'the node did not come up',
+    'run `synaptic-mesh doctor` to see what this machine lacks',
+  )
+}

@@ -17,6 +17,7 @@ import { withPaths } from './host/paths.js'
 import { type Membership, Runs, type TrainingEvent } from './host/runs.js'
 import { Calls, hostWith, interfaceAddresses, isLoopback, MeshListener } from './host/sockets.js'
 import type { SqliteStore } from './host/store.js'
+import { type PeerTrace, trace } from './host/trace.js'
 import { decodeJoinLink, encodeJoinLink, LINK_ADDRESSES_MAX } from './link.js'
 import type { Lock } from './lock.js'
 import { Messages } from './messages.js'
@@ -231,6 +232,11 @@ export class Node {
   /** How long a peer takes to answer a question, in milliseconds. */
   async ping(peer: string): Promise<number> {
     return (await this.#parts.core.peer('ping', peer)) ?? 0
+  }
+
+  /** How a peer is reached: by node id while it is connected, else by peer id or address. */
+  trace(peer: string): Promise<PeerTrace> {
+    return trace(this, peer)
   }
 
   /** @internal What became of the last calls, which is more than the core tells. */
@@ -541,14 +547,6 @@ async function makeParts(
   })
   const core = coded(made)
   return { core, listener, store, lock, pool, calls, network, genesis, name, advertise, mended }
-}
-
-function notReady(): SynapticError {
-  return new SynapticError(
-    'timeout',
-    'the node did not come up',
-    'run `synaptic-mesh doctor` to see what this machine lacks',
-  )
 }
 
 /** The error for a link into another network than the node's. */

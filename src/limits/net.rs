@@ -131,6 +131,13 @@ pub const SIGNALLINGS_PER_CIRCUIT_MAX: usize = 3;
 /// Milliseconds that closing a data channel waits for the peer to acknowledge the end. Arbitrary,
 /// sane: some round trips; what was said before is not lost by waiting no longer.
 pub const DATA_CHANNEL_CLOSE_MS: u64 = 1_000;
+/// Received bytes of one stream that has a data channel of its own, at which the stream is given
+/// up: the window that a stream of the multiplexer has. Data channels cannot be paused.
+pub const DATA_CHANNEL_RECEIVE_BYTES_MAX: usize = 256 << 10;
+/// Milliseconds that the end of signalling with a peer of another program waits for the peer to
+/// end it too. Some close what they have found when the circuit goes first. Arbitrary, sane: some
+/// round trips; a peer that never ends it has its direct way all the same.
+pub const SIGNALLING_GOODBYE_MS: u64 = 1_000;
 
 // ---- net: messages ----------------------------------------------------------------------------
 

@@ -9,11 +9,11 @@ use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::identity::Keypair;
 use libp2p::request_response::{self, ProtocolSupport};
 use libp2p::swarm::NetworkBehaviour;
-use libp2p::{StreamProtocol, identify, ping, relay as circuit};
+use libp2p::{StreamProtocol, ping, relay as circuit};
 
 use crate::limits;
 use crate::net::{
-    codec::Codec, crossing, direct, gossip, heartbeat, memory, relay, security::Live,
+    codec::Codec, crossing, direct, gossip, heartbeat, identify, memory, relay, security::Live,
 };
 use crate::onion;
 
@@ -62,7 +62,7 @@ impl Behaviour {
             .with_timeout(Duration::from_millis(limits::PING_TIMEOUT_MS));
         // Says which program this is and nothing about the machine: no host, no listen addresses
         // (a peer learns those from the node's hello, after it has proved who it is).
-        let identify = identify::Config::new(PROTOCOL_VERSION.to_owned(), key.public())
+        let identify = libp2p::identify::Config::new(PROTOCOL_VERSION.to_owned(), key.public())
             .with_agent_version(concat!("synaptic-mesh/", env!("CARGO_PKG_VERSION")).to_owned())
             .with_hide_listen_addrs(true)
             .with_cache_size(0);

@@ -7,15 +7,19 @@
 //! hybrid channel and replaces the circuit (see [`crate::net::crossing`]). If no direct way is
 //! found, the circuit stays.
 //!
-//! Only on circuits that the hybrid channel secures: then both sides know that the other is a node
-//! of this program, and nobody in between can make either of them believe otherwise. So what runs
-//! on the data channel needs no negotiation that somebody could interfere with.
+//! That is so on circuits that the hybrid channel secures: then both sides know that the other is a
+//! node of this program, and nobody in between can make either of them believe otherwise. So what
+//! runs on the data channel needs no negotiation that somebody could interfere with. On a circuit
+//! that noise secures, which the configuration must allow, both sides know that as well: then the
+//! direct connection is what libp2p's specification says ([`streams`]).
 //!
 //! [`webrtc::PROTOCOL`]: crate::webrtc::PROTOCOL
 
 pub(crate) mod behaviour;
 
 pub(crate) mod link;
+
+pub(crate) mod streams;
 
 mod negotiation;
 
@@ -29,6 +33,8 @@ use libp2p::PeerId;
 use wasm_bindgen::JsValue;
 
 use self::link::Link;
+use self::streams::Streams;
+use crate::net::security::Live;
 use crate::net::transport::peer::Peer;
 use crate::net::transport::socket::Socket;
 use crate::platform::js::{self, Thrown};
@@ -58,8 +64,27 @@ struct Found {
     to_dial: BTreeMap<PeerId, Link>,
     /// For the transport: what comes in.
     incoming: VecDeque<Link>,
+    /// The same towards nodes of other programs.
+    to_dial_streams: BTreeMap<PeerId, Streams>,
+    incoming_streams: VecDeque<(PeerId, Streams)>,
     behaviour: Option<Waker>,
     transport: Option<Waker>,
+    transport_streams: Option<Waker>,
+}
+
+/// What runs on a direct way.
+#[derive(Debug, Clone)]
+pub(crate) enum Kind {
+    /// The hybrid channel, in one data channel.
+    Link,
+    /// A data channel for each stream; what the circuit proved is known there.
+    Streams(Live),
+}
+
+/// A direct way that was found.
+enum Way {
+    Link(Link),
+    Streams(Streams),
 }
 
 impl Ways {
@@ -79,40 +104,89 @@ impl Ways {
         self.0.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lend(&self) -> Result<(Peer, Socket), Thrown> {
+    /// A peer connection, and its data channel where it has a single one.
+    fn lend(&self, kind: &Kind) -> Result<(Peer, Option<Socket>), Thrown> {
         let lend = self.0.lend.as_ref().ok_or_else(|| Thrown::here("no peer connections"))?;
-        let object = lend.with(|(host, method)| js::call(method, host, &[]));
-        Peer::new(object.unwrap_or_else(|| Err(Thrown::here("no host")))?)
+        let of_streams = matches!(kind, Kind::Streams(_));
+        let object = lend.with(|(host, method)| js::call(method, host, &[of_streams.into()]));
+        let object = object.unwrap_or_else(|| Err(Thrown::here("no host")))?;
+        if of_streams {
+            return Ok((Peer::of_streams(object)?, None));
+        }
+        Peer::new(object).map(|(peer, socket)| (peer, Some(socket)))
     }
 
     /// Looks for a direct way to a peer, on a stream of its own.
-    fn seek(&self, role: Role, peer: PeerId, stream: libp2p::Stream) {
+    async fn find(
+        &self,
+        role: Role,
+        peer: PeerId,
+        stream: libp2p::Stream,
+        kind: Kind,
+    ) -> Result<Way, Error> {
+        let lent = self.lend(&kind).map_err(|thrown| Error::Host(thrown.to_string()));
+        let (lent, socket) = lent?;
+        negotiation::run(role, stream, &lent, socket.as_ref()).await?;
+        match (socket, kind) {
+            (Some(socket), _) => Ok(Way::Link(Link::new(socket, lent))),
+            (None, Kind::Streams(live)) => {
+                let entry = live.enter_classical(peer);
+                let entry = entry.map_err(|error| Error::Host(error.to_string()))?;
+                Ok(Way::Streams(Streams::new(lent, entry)))
+            }
+            (None, Kind::Link) => Err(Error::Host("a peer connection without channel".to_owned())),
+        }
+    }
+
+    /// Looks for a direct way to a peer, and hands it to the transport.
+    fn seek(&self, role: Role, peer: PeerId, stream: libp2p::Stream, kind: Kind) {
         let is_taken = self.lock().under_way.take(peer);
         if !is_taken {
             return self.tell(peer, Err(Error::Busy));
         }
         let ways = self.clone();
         spawn(async move {
-            let way = match ways.lend() {
-                Ok((lent, socket)) => negotiation::run(role, stream, lent, socket).await,
-                Err(thrown) => Err(Error::Host(thrown.to_string())),
-            };
+            let way = ways.find(role, peer, stream, kind).await;
             ways.lock().under_way.give_back(&peer);
             match (way, role) {
-                (Ok(link), Role::Offerer) => {
-                    // Dropping one that was there calls the host, which nobody does under the lock.
-                    let replaced = ways.lock().to_dial.insert(peer, link);
-                    drop(replaced);
+                (Ok(way), Role::Offerer) => {
+                    ways.keep(peer, way);
                     ways.tell(peer, Ok(()));
                 }
-                (Ok(link), Role::Answerer) => {
-                    let mut found = ways.lock();
-                    found.incoming.push_back(link);
-                    wake(&mut found.transport);
-                }
+                (Ok(way), Role::Answerer) => ways.bring(peer, way),
                 (Err(error), _) => ways.tell(peer, Err(error)),
             }
         });
+    }
+
+    /// Keeps a way until it is dialled.
+    fn keep(&self, peer: PeerId, way: Way) {
+        // Dropping one that was there calls the host, which nobody does under the lock.
+        match way {
+            Way::Link(link) => {
+                let replaced = self.lock().to_dial.insert(peer, link);
+                drop(replaced);
+            }
+            Way::Streams(streams) => {
+                let replaced = self.lock().to_dial_streams.insert(peer, streams);
+                drop(replaced);
+            }
+        }
+    }
+
+    /// Lets a way come in.
+    fn bring(&self, peer: PeerId, way: Way) {
+        let mut found = self.lock();
+        match way {
+            Way::Link(link) => {
+                found.incoming.push_back(link);
+                wake(&mut found.transport);
+            }
+            Way::Streams(streams) => {
+                found.incoming_streams.push_back((peer, streams));
+                wake(&mut found.transport_streams);
+            }
+        }
     }
 
     fn tell(&self, peer: PeerId, outcome: Result<(), Error>) {
@@ -133,6 +207,8 @@ impl Ways {
     /// Drops a way that nobody dialled.
     fn forget(&self, peer: &PeerId) {
         let unused = self.lock().to_dial.remove(peer);
+        drop(unused);
+        let unused = self.lock().to_dial_streams.remove(peer);
         drop(unused);
     }
 }

@@ -30,7 +30,7 @@ use crate::channel::{Credentials, Offers, Signer};
 use crate::event::Channel;
 use crate::limits;
 use crate::net::behaviour::{Behaviour, BehaviourEvent};
-use crate::net::direct::{Ways, link};
+use crate::net::direct::{Ways, link, streams};
 use crate::net::event::{Command, Event, Verdict};
 use crate::net::reason;
 use crate::net::relay::{self as circuit, Answered, Reservations};
@@ -61,6 +61,8 @@ pub struct Config {
     pub topic: String,
     /// The request-response protocol, and those of groups and of anonymous questions.
     pub protocols: [&'static str; 3],
+    /// Where others find this node, besides where it listens.
+    pub advertised: Vec<String>,
     /// The host's object, as floor 7 describes it.
     pub host: JsValue,
 }
@@ -85,6 +87,7 @@ pub struct Net {
     dials: BTreeMap<ConnectionId, String>,
     listeners: Vec<(ListenerId, String)>,
     reservations: Reservations,
+    reach: circuit::Reach,
     relaying: circuit::Relaying,
     closing: bool,
     requests: BTreeMap<(Line, OutboundRequestId), OpenRequest>,
@@ -135,7 +138,7 @@ impl Net {
         let host = Transport::new(config.host).map_err(|thrown| Error::Host(thrown.to_string()))?;
         let security = Security::new(credentials, noise, live);
         let timeout = Duration::from_millis(limits::CONNECT_TIMEOUT_MS);
-        let direct = link::Transport(ways)
+        let direct = link::Transport(ways.clone())
             .upgrade(Version::V1)
             .authenticate(security.without_classical())
             .multiplex(yamux.clone())
@@ -146,6 +149,10 @@ impl Net {
             .authenticate(security)
             .multiplex(yamux)
             .timeout(timeout)
+            .boxed();
+        let direct = OrTransport::new(streams::Transport(ways), direct)
+            .map(|output, _| output.into_inner())
+            .map_err(Either::into_inner)
             .boxed();
         let transport = OrTransport::new(direct, relayed_or_host)
             .map(|output, _| output.into_inner())
@@ -162,6 +169,7 @@ impl Net {
             dials: BTreeMap::new(),
             listeners: Vec::new(),
             reservations: Reservations::default(),
+            reach: circuit::Reach::new(&config.advertised),
             relaying: circuit::Relaying::default(),
             closing: false,
             requests: BTreeMap::new(),
@@ -288,6 +296,7 @@ impl Net {
             self.pending.push_back(Event::DialFailed { address, reason });
             return;
         };
+        let parsed = circuit::beginning_of(parsed);
         let options = match parsed.iter().last() {
             Some(Protocol::P2p(peer)) => DialOpts::peer_id(peer)
                 .addresses(vec![parsed])
@@ -373,6 +382,7 @@ impl Net {
         connection: ConnectionId,
         endpoint: &ConnectedPoint,
     ) {
+        self.reach.on_connection(endpoint);
         let dialled = self.dials.remove(&connection);
         let address = dialled.unwrap_or_else(|| circuit::way_to(peer, endpoint).to_string());
         let outbound = endpoint.is_dialer();
@@ -429,7 +439,7 @@ impl Net {
         let addresses = self
             .swarm
             .listeners()
-            .filter(|address| !is_unspecified(address) && !circuit::is_relayed(address))
+            .filter(|address| !circuit::is_unspecified(address) && !circuit::is_relayed(address))
             .chain(self.reservations.addresses())
             .filter_map(|address| address.clone().with_p2p(local).ok())
             .map(|address| address.to_string())
@@ -499,6 +509,7 @@ impl Net {
         match self.reservations.answered(listener) {
             Answered::Unknown => {
                 circuit::serve_at(&mut self.swarm.behaviour_mut().relay, address);
+                self.reach.listens(address);
                 self.tell_addresses();
             }
             Answered::Up => self.tell_addresses(),
@@ -519,11 +530,15 @@ impl Net {
 
     /// Where nobody can dial this node, it asks those that it dialled for reservations.
     fn seek_relays(&mut self) {
-        if !self.listeners.is_empty() || self.closing {
+        if self.closing {
             return;
         }
+        let listens = !self.listeners.is_empty();
         let now_ms = platform::now().mono_ms;
         for (peer, known) in self.peers.iter().filter(|(_, known)| known.outbound && known.relays) {
+            if listens && !self.reach.needs(&known.address) {
+                continue;
+            }
             let wanted = self.reservations.wanted(*peer, &known.address, now_ms);
             let Some(address) = wanted else { continue };
             if let Ok(listener) = self.swarm.listen_on(address.clone()) {
@@ -568,14 +583,6 @@ impl Net {
         let name = self.next;
         self.next += 1;
         name
-    }
-}
-
-fn is_unspecified(address: &Multiaddr) -> bool {
-    match address.iter().next() {
-        Some(Protocol::Ip4(ip)) => ip.is_unspecified(),
-        Some(Protocol::Ip6(ip)) => ip.is_unspecified(),
-        _ => false,
     }
 }
 

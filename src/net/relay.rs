@@ -1,8 +1,10 @@
-//! Connections through another node, for those that cannot be dialled: tabs.
+//! Connections through another node, for those that cannot be dialled: tabs, and nodes behind
+//! routers.
 //!
 //! This is circuit relay v2 of libp2p (specification `relay/circuit-v2.md`). A node that listens
-//! serves others as relay, within the bounds of [`limits`]; one that does not asks up to
-//! [`limits::RELAYS_WANTED`] of those it dialled for a reservation. It can then be dialled at
+//! serves others as relay, within the bounds of [`limits`]; one that does not, or that nobody can
+//! dial as far as it knows ([`Reach`]), asks up to [`limits::RELAYS_WANTED`] of those it dialled for
+//! a reservation. It can then be dialled at
 //! `<address of the relay>/p2p/<relay>/p2p-circuit/p2p/<own peer id>`. The relay passes bytes on: a
 //! circuit is secured and authenticated end to end as any other connection is, and the relay sees
 //! who talks with whom, when and how much.
@@ -66,6 +68,15 @@ pub(crate) fn is_relayed(address: &Multiaddr) -> bool {
     address.iter().any(|part| part == Protocol::P2pCircuit)
 }
 
+/// The circuit on which a direct way to an address of js-libp2p begins
+/// (`<relay>/p2p-circuit/webrtc/p2p/<peer>`); other addresses as they are.
+pub(crate) fn beginning_of(address: Multiaddr) -> Multiaddr {
+    if !is_relayed(&address) {
+        return address;
+    }
+    address.iter().filter(|part| *part != Protocol::WebRTC).collect()
+}
+
 /// How the other end of a connection is reached: its address as the socket has it, or through which
 /// relay.
 pub(crate) fn way_to(peer: PeerId, endpoint: &ConnectedPoint) -> Multiaddr {
@@ -76,6 +87,79 @@ pub(crate) fn way_to(peer: PeerId, endpoint: &ConnectedPoint) -> Multiaddr {
         }
         _ if link::is_direct_way(endpoint.get_remote_address()) => link::address_of(peer),
         _ => endpoint.get_remote_address().clone(),
+    }
+}
+
+/// Whether an address stands for all of a machine's.
+pub(crate) fn is_unspecified(address: &Multiaddr) -> bool {
+    match address.iter().next() {
+        Some(Protocol::Ip4(ip)) => ip.is_unspecified(),
+        Some(Protocol::Ip6(ip)) => ip.is_unspecified(),
+        _ => false,
+    }
+}
+
+/// Whether an address is one of the whole network, as far as it says itself: no address of a
+/// machine's own, of a home or of an office (RFC 1918, RFC 6598, RFC 4193), and no name of those.
+pub(crate) fn is_public(address: &Multiaddr) -> bool {
+    match address.iter().next() {
+        Some(Protocol::Ip4(ip)) => {
+            let [first, second, ..] = ip.octets();
+            let is_carriers = first == 100 && second & 0xc0 == 64;
+            let is_home = ip.is_private() || ip.is_loopback() || ip.is_link_local();
+            !is_home && !is_carriers && !ip.is_unspecified()
+        }
+        Some(Protocol::Ip6(ip)) => match ip.to_ipv4_mapped() {
+            Some(ip) => is_public(&Multiaddr::empty().with(Protocol::Ip4(ip))),
+            None => {
+                let is_home = ip.is_unique_local() || ip.is_loopback();
+                !is_home && !ip.is_unicast_link_local() && !ip.is_unspecified()
+            }
+        },
+        Some(Protocol::Dns(name) | Protocol::Dns4(name) | Protocol::Dns6(name)) => {
+            let name = name.to_ascii_lowercase();
+            name != "localhost" && !name.ends_with(".localhost") && !name.ends_with(".local")
+        }
+        _ => false,
+    }
+}
+
+/// Whether others can dial this node, as far as it knows.
+///
+/// A node that listens behind a router hears nothing of it: its address is one of its home, and
+/// calls from outside never arrive. So one that has no public address of its own or of its
+/// operator's needs a relay, until somebody has called it from a public address. Such a node asks
+/// only relays that it dialled at a public address: others are on its own network, where nobody
+/// needs them.
+#[derive(Debug, Default)]
+pub(crate) struct Reach {
+    is_public: bool,
+}
+
+impl Reach {
+    /// With the addresses that the operator and the machine's interfaces have.
+    pub(crate) fn new(advertised: &[String]) -> Self {
+        let addresses = advertised.iter().filter_map(|address| address.parse().ok());
+        Self { is_public: addresses.into_iter().any(|address| is_public(&address)) }
+    }
+
+    /// The node listens there.
+    pub(crate) fn listens(&mut self, address: &Multiaddr) {
+        self.is_public |= is_public(address);
+    }
+
+    /// There is a connection: one that came from a public address shows that others can come too.
+    pub(crate) fn on_connection(&mut self, endpoint: &ConnectedPoint) {
+        if let ConnectedPoint::Listener { local_addr, send_back_addr } = endpoint
+            && !is_relayed(local_addr)
+        {
+            self.is_public |= is_public(send_back_addr);
+        }
+    }
+
+    /// Whether a relay that was dialled at `address` is to be asked, by a node that listens.
+    pub(crate) fn needs(&self, address: &str) -> bool {
+        !self.is_public && address.parse().is_ok_and(|address| is_public(&address))
     }
 }
 

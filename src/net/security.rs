@@ -254,13 +254,31 @@ impl Pulse {
 
 /// One connection's part in [`Live`].
 #[derive(Debug)]
-struct Entry {
+pub(crate) struct Entry {
     live: Live,
     peer: PeerId,
     pulse: Arc<Pulse>,
 }
 
+impl Entry {
+    /// Notes that something was heard of the peer.
+    pub(crate) fn hear(&self) {
+        self.pulse.hear(platform::now().mono_ms);
+    }
+
+    /// Fails when the peer was cut off.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        self.pulse.check()
+    }
+}
+
 impl Live {
+    /// A connection that a classical one vouches for: its description was signed by nobody, but
+    /// came on that.
+    pub(crate) fn enter_classical(&self, peer: PeerId) -> io::Result<Entry> {
+        self.enter(peer, Channel::Classical)
+    }
+
     /// What the living connections of a peer proved.
     pub(crate) fn channel(&self, peer: &PeerId) -> Option<Channel> {
         self.lock().get(peer).map(|proved| proved.channel)

@@ -215,6 +215,7 @@ async fn prepare(
         classical: sockets.classical,
         topic,
         protocols: [message::SYNC_PROTOCOL, message::GROUP_PROTOCOL, message::ONION_PROTOCOL],
+        advertised: config.advertise.clone(),
         host: sockets.host,
     })?;
     let addresses = match up(&mut net, sockets.listen).await {

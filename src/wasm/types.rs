@@ -37,16 +37,27 @@ export interface PeerHandlers {
   candidate(candidate: string): void;
   /** The end, once; that of its channel is told by the channel. */
   close(reason: string): void;
+  /** With streams: it is connected. */
+  connected(): void;
+  /** With streams: a data channel that the peer opened, reliable and ordered. */
+  channel(channel: HostSocket): void;
 }
 
 /**
- * A WebRTC peer connection lent to the mesh, with one data channel: reliable, ordered, negotiated
- * by its id 0. Nothing may be called before `setHandlers`.
+ * A WebRTC peer connection lent to the mesh. Nothing may be called before `setHandlers`.
+ *
+ * Without streams it has one data channel: reliable, ordered, negotiated by its id 0. With streams
+ * either side opens as many as it likes. Then whoever makes the offer opens one with the label
+ * `init` before it, or there would be nothing to describe, and closes it once it is open; the other
+ * side shows it to nobody (libp2p's specification, `webrtc/webrtc.md`).
  */
 export interface HostPeer {
   /** Attaches the handlers; a second call replaces them. */
   setHandlers(handlers: PeerHandlers): void;
+  /** The data channel, without streams. */
   readonly channel: HostSocket;
+  /** With streams: opens another data channel, reliable and ordered, without a label. */
+  open(): HostSocket;
   /** Makes and sets an offer: its SDP. */
   offer(): Promise<string>;
   /** Sets the peer's offer, makes and sets the answer: its SDP. */
@@ -63,8 +74,11 @@ export interface HostPeer {
 export interface Host {
   /** Opens a WebSocket; it opens or closes later. */
   dial(url: string): HostSocket;
-  /** Makes a peer connection. Absent where there is no WebRTC: then relayed connections stay so. */
-  peer?(): HostPeer;
+  /**
+   * Makes a peer connection, with streams or without. Absent where there is no WebRTC: then relayed
+   * connections stay so.
+   */
+  peer?(streams: boolean): HostPeer;
   /**
    * Accepts WebSockets. Absent where that is impossible. An accepted socket is open and paused
    * until `resume`. After `close`, `onSocket` is not called any more.

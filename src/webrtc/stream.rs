@@ -138,6 +138,56 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Stream<T> {
         self.state
     }
 
+    /// Ends the direction from this side, and waits for no acknowledgement: whoever multiplexes
+    /// by data channels goes on reading afterwards, and [`Stream::poll_linger`] waits instead.
+    ///
+    /// # Errors
+    /// Those of what is below.
+    pub fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(flag) = self.state.finish() {
+            frame::write(Some(flag), &[], &mut self.unsent);
+        }
+        ready!(self.poll_drain(cx))?;
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    /// Says that nobody is here any more: to be followed by [`Stream::poll_linger`]. Where the peer
+    /// has ended its direction this ends the other one; where it has not, the stream is given up.
+    pub fn give_up(&mut self) {
+        let flag = match (self.state.reading, self.state.writing) {
+            (Reading::Finished, Writing::Open) => self.state.finish(),
+            (Reading::Open, Writing::Open) => {
+                self.state.writing = Writing::Reset;
+                Some(Flag::Reset)
+            }
+            (Reading::Open, Writing::Finishing | Writing::Finished | Writing::Stopped) => {
+                Some(Flag::StopSending)
+            }
+            _ => None,
+        };
+        if flag.is_some() {
+            frame::write(flag, &[], &mut self.unsent);
+        }
+    }
+
+    /// Drops what still comes, until the peer has acknowledged the own end, if there is one to be
+    /// acknowledged. Then the channel below can be closed without losing anything.
+    ///
+    /// # Errors
+    /// Those of what is below, and when the peer does not speak the protocol.
+    pub fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        for _ in 0..limits::DATA_CHANNEL_FRAMES_PER_POLL {
+            ready!(self.poll_drain(cx))?;
+            if self.state.writing != Writing::Finishing {
+                return Poll::Ready(Ok(()));
+            }
+            self.data.clear();
+            self.taken = 0;
+            ready!(self.poll_frame(cx))?;
+        }
+        let_others_run(cx)
+    }
+
     /// Sends what waits. Each frame goes to `io` in one write.
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(rest) = self.unsent.get(self.sent..).filter(|rest| !rest.is_empty()) {

@@ -27,6 +27,7 @@ const TABLE = {
     'peer ban': [ID],
     'peer unban': [ID],
     'peer ping': [ID],
+    'peer trace': [ID],
     'relay status': [],
     metrics: [],
     'finality status': [],

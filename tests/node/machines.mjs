@@ -13,10 +13,10 @@ import { promisify } from 'node:util'
 import { data, PACKAGE, scratch, TestNode } from './cli.mjs'
 
 const CLI = join(PACKAGE, 'bin', 'cli.mjs')
-/** Where all machines of the bridge are. */
+/** Where all machines of a bridge are, unless told otherwise: addresses of a home or an office. */
 const SUBNET = '10.77.0'
-/** Nobody: packets to other networks end there. */
-const NOWHERE = `${SUBNET}.254`
+/** Addresses that are nobody's and count as public: those of examples (RFC 5737). */
+export const PUBLIC = '203.0.113'
 const WIRE = fileURLToPath(new URL('wire.py', import.meta.url))
 /** Python starts in a tenth of a second. */
 const WIRE_MS_MAX = 20_000
@@ -63,6 +63,7 @@ export class Lan {
   /** Why there is no such network here; `undefined` if there is. */
   missing
   #prefix
+  #subnet
   #machines = new Map()
   #spaces = []
   #wires = []
@@ -70,13 +71,15 @@ export class Lan {
   /**
    * Makes the machines; where that cannot be done, `missing` says why.
    *
-   * @param names the machines; the first is 10.77.0.1
+   * @param names the machines; the first is `subnet`.1
    * @param behind which of them are behind a router of their own, `full-cone` or `symmetric`
    * @param longMs which of them are at the end of a long wire, and how many milliseconds it takes
    * @param needs programs that the tests need besides `ip`
+   * @param subnet the first three numbers of all addresses
    */
-  constructor(names, { behind = {}, longMs = {}, needs = [] } = {}) {
+  constructor(names, { behind = {}, longMs = {}, needs = [], subnet = SUBNET } = {}) {
     networks += 1
+    this.#subnet = subnet
     this.#prefix = `synaptic-${process.pid}-${networks}-`
     after(() => this.#remove())
     try {
@@ -85,7 +88,7 @@ export class Lan {
       this.#ip('bridge', 'link', 'add', 'br0', 'type', 'bridge')
       this.#ip('bridge', 'link', 'set', 'br0', 'up')
       names.forEach((name, at) => {
-        const address = `${SUBNET}.${at + 1}`
+        const address = `${subnet}.${at + 1}`
         if (behind[name] !== undefined) this.#hide(name, `port${at}`, address, behind[name])
         else this.#attach(name, `port${at}`, address, longMs[name])
       })
@@ -149,9 +152,14 @@ export class Lan {
   move(name, last) {
     const machine = this.#machines.get(name)
     this.#ip(name, 'addr', 'flush', 'dev', 'eth0')
-    machine.address = `${SUBNET}.${last}`
+    machine.address = `${this.#subnet}.${last}`
     this.#ip(name, 'addr', 'add', `${machine.address}/24`, 'dev', 'eth0')
-    this.#ip(name, 'route', 'add', 'default', 'via', NOWHERE)
+    this.#ip(name, 'route', 'add', 'default', 'via', this.#nowhere)
+  }
+
+  /** Nobody: packets to other networks end there. */
+  get #nowhere() {
+    return `${this.#subnet}.254`
   }
 
   #space(name) {
@@ -180,7 +188,7 @@ export class Lan {
     this.#ip('bridge', 'link', 'set', port, 'master', 'br0', 'up')
     this.#ip(name, 'addr', 'add', `${address}/24`, 'dev', 'eth0')
     this.#ip(name, 'link', 'set', 'eth0', 'up')
-    this.#ip(name, 'route', 'add', 'default', 'via', NOWHERE)
+    this.#ip(name, 'route', 'add', 'default', 'via', this.#nowhere)
     this.#machines.set(name, { port, address })
   }
 
@@ -205,7 +213,7 @@ export class Lan {
     const router = `${name}-router`
     this.#attach(router, port, address)
     this.#space(name)
-    const [inside, gateway] = [address.replace(SUBNET, '10.78.0'), '10.78.0.254']
+    const [inside, gateway] = [address.replace(this.#subnet, '10.78.0'), '10.78.0.254']
     const ends = ['type', 'veth', 'peer', 'name', 'eth0', 'netns', this.#prefix + name]
     this.#ip(router, 'link', 'add', 'inner', ...ends)
     this.#ip(router, 'addr', 'add', `${gateway}/24`, 'dev', 'inner')

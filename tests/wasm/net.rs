@@ -26,7 +26,8 @@ pub(crate) fn net_with(seed: u8, host: JsValue, classical: bool) -> Net {
         ["/synaptic-mesh/test/1", "/synaptic-mesh/test-packets/1", "/synaptic-mesh/test-cells/1"];
     let signer = Arc::new(author(seed));
     let seed = [seed; 32];
-    Net::new(Config { seed, signer, classical, topic, protocols, host }).unwrap()
+    let advertised = Vec::new();
+    Net::new(Config { seed, signer, classical, topic, protocols, advertised, host }).unwrap()
 }
 
 /// The author behind a net of this seed.

@@ -114,9 +114,9 @@ type FromWorker = { readonly data: ArrayBuffer } | { readonly close: true }
 
 /**
  * Keeps a channel that cannot be transferred, and passes on what it says and is told. Returns how
- * to end that: closing a peer connection need not tell its channels.
+ * to end that: closing a peer connection need not tell its channels. `ended` is called when it has.
  */
-export function proxy(channel: Channel, port: MessagePort): () => void {
+export function proxy(channel: Channel, port: MessagePort, ended = () => {}): () => void {
   const say = (message: FromPage, transfer: Transferable[] = []) =>
     port.postMessage(message, transfer)
   let passed = 0
@@ -132,6 +132,7 @@ export function proxy(channel: Channel, port: MessagePort): () => void {
   const end = () => {
     say({ state: 'closed' })
     port.close()
+    ended()
   }
   channel.onclose = end
   channel.onbufferedamountlow = pass

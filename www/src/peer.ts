@@ -4,8 +4,11 @@
  * `browserPeer` is for a node on the page itself. For a node in a worker the page calls `lendPeers`
  * with one end of a message channel, and the worker makes its host of the other (`peersOf`). The
  * connections stay on the page; their data channels go to the worker: see `channel.ts`.
+ *
+ * Towards a node of this program a connection has one data channel, towards other programs one for
+ * each stream ("with streams").
  */
-import type { HostPeer, PeerHandlers } from '../../wasm/mesh.js'
+import type { HostPeer, HostSocket, PeerHandlers } from '../../wasm/mesh.js'
 import { type Channel, ChannelSocket, PortChannel, proxy } from './channel.ts'
 import { toProblem } from './problem.ts'
 import { connect, type Port, type Remote, serve } from './rpc.ts'
@@ -19,6 +22,9 @@ const GOODBYE_MS = 1000
  */
 type Servers = readonly RTCIceServer[]
 
+/** The label of a data channel that is there to be described, and carries nothing. */
+const INIT = 'init'
+
 /** Those that are not closed. */
 const open = new Set<Peer>()
 
@@ -28,36 +34,57 @@ globalThis.addEventListener?.('pagehide', () => {
   for (const peer of open) peer.close()
 })
 
+/** What a connection says, to a node that is here or elsewhere. */
+interface Listener {
+  candidate(candidate: string): void
+  ended(reason: string): void
+  connected(): void
+  /** A data channel that the peer opened. */
+  channel(channel: RTCDataChannel): void
+}
+
 /** A peer connection and what it says, wherever the node is. */
 class Peer {
   readonly #connection: RTCPeerConnection
-  readonly channel: RTCDataChannel
+  readonly #listener: Listener
+  /** The only data channel; null with streams. */
+  readonly channel: RTCDataChannel | null
 
-  constructor(
-    servers: Servers,
-    candidate: (candidate: string) => void,
-    ended: (reason: string) => void,
-  ) {
+  constructor(servers: Servers, streams: boolean, listener: Listener) {
     this.#connection = new RTCPeerConnection({ iceServers: [...servers] })
-    this.channel = this.#connection.createDataChannel('', { negotiated: true, id: 0 })
+    this.#listener = listener
+    this.channel = streams
+      ? null
+      : this.#connection.createDataChannel('', { negotiated: true, id: 0 })
     open.add(this)
     this.#connection.onicecandidate = (event) =>
-      candidate(JSON.stringify(event.candidate?.toJSON() ?? null))
-    this.#connection.onconnectionstatechange = () => {
-      if (this.#connection.connectionState !== 'failed') return
-      ended('the hosts found no direct way to each other, or lost it')
-      this.close()
+      listener.candidate(JSON.stringify(event.candidate?.toJSON() ?? null))
+    this.#connection.onconnectionstatechange = () => this.#onState()
+    if (!streams) return
+    this.#connection.ondatachannel = ({ channel }) => {
+      // Whoever opened that one closes it, and waits for it to be open before.
+      if (channel.label !== INIT) listener.channel(channel)
     }
   }
 
+  /** Opens a data channel for another stream. */
+  open(): RTCDataChannel {
+    return this.#connection.createDataChannel('')
+  }
+
   async offer(): Promise<string> {
+    if (this.channel === null) {
+      const init = this.#connection.createDataChannel(INIT)
+      init.onopen = () => init.close()
+    }
     await this.#connection.setLocalDescription()
     return this.#connection.localDescription?.sdp ?? ''
   }
 
   async answer(sdp: string): Promise<string> {
     await this.#connection.setRemoteDescription({ type: 'offer', sdp })
-    return this.offer()
+    await this.#connection.setLocalDescription()
+    return this.#connection.localDescription?.sdp ?? ''
   }
 
   apply(sdp: string): Promise<void> {
@@ -72,38 +99,76 @@ class Peer {
     open.delete(this)
     this.#connection.close()
   }
+
+  #onState(): void {
+    const state = this.#connection.connectionState
+    if (state === 'failed') this.#fail('the hosts found no direct way to each other, or lost it')
+    if (state !== 'connected' || this.channel !== null) return
+    this.#listener.connected()
+    // With a single channel its end says that the peer has closed the connection.
+    const transport = this.#connection.sctp?.transport
+    if (transport === undefined) return
+    transport.onstatechange = () => {
+      if (transport.state === 'closed') this.#fail('the peer closed the connection')
+    }
+  }
+
+  #fail(reason: string): void {
+    this.#listener.ended(reason)
+    this.close()
+  }
 }
 
-/** A peer connection for a node on this page. */
-export function browserPeer(servers: Servers = []): HostPeer {
+/** A peer connection for a node on this page, with streams or without. */
+export function browserPeer(servers: Servers = [], streams = false): HostPeer {
   let handlers: PeerHandlers | null = null
   const channel = new ChannelSocket()
-  const ended = (reason: string) => {
-    handlers?.close(reason)
-    channel.fail(reason)
-  }
-  const peer = new Peer(servers, (candidate) => handlers?.candidate(candidate), ended)
-  channel.attach(peer.channel)
+  const peer = new Peer(servers, streams, {
+    candidate: (candidate) => handlers?.candidate(candidate),
+    ended: (reason) => {
+      handlers?.close(reason)
+      channel.fail(reason)
+    },
+    connected: () => handlers?.connected(),
+    channel: (opened) => handlers?.channel(socketOf(opened)),
+  })
+  if (peer.channel !== null) channel.attach(peer.channel)
   return {
     channel,
     setHandlers: (given) => {
       handlers = given
     },
+    open: () => socketOf(peer.open()),
     offer: () => peer.offer(),
     answer: (sdp) => peer.answer(sdp),
     apply: (sdp) => peer.apply(sdp),
     add: (candidate) => peer.add(candidate),
-    close: () => channel.whenEnded(GOODBYE_MS, () => peer.close()),
+    close: () => {
+      if (streams) peer.close()
+      else channel.whenEnded(GOODBYE_MS, () => peer.close())
+    },
   }
+}
+
+function socketOf(channel: Channel): HostSocket {
+  const socket = new ChannelSocket()
+  socket.attach(channel)
+  return socket
 }
 
 type Told =
   | { readonly peer: number; readonly candidate: string }
   | { readonly peer: number; readonly ended: string }
-  | { readonly peer: number; readonly channel: RTCDataChannel | MessagePort }
+  | { readonly peer: number; readonly connected: true }
+  /** Which one: that of a stream which the worker opened, or null. */
+  | {
+      readonly peer: number
+      readonly channel: RTCDataChannel | MessagePort
+      readonly stream: number | null
+    }
 
-/** A connection that the worker has, and how to end what passes its channel on. */
-type Lent = { readonly peer: Peer; readonly end: () => void }
+/** A connection that the worker has, and how to end what passes its channels on. */
+type Lent = { readonly peer: Peer; readonly ends: Set<() => void> }
 
 type Api = ReturnType<typeof apiOf>
 
@@ -113,19 +178,27 @@ function apiOf(
   servers: Servers,
   tell: (told: Told, transfer?: Transferable[]) => void,
 ) {
-  const known = (peer: number): Peer => {
+  const lentAs = (peer: number): Lent => {
     const found = lent.get(peer)
     if (found === undefined) throw new Error('this peer connection has ended')
-    return found.peer
+    return found
   }
+  const known = (peer: number): Peer => lentAs(peer).peer
   return {
-    create: (peer: number) => {
-      const made = new Peer(
-        servers,
-        (candidate) => tell({ peer, candidate }),
-        (ended) => tell({ peer, ended }),
-      )
-      lent.set(peer, { peer: made, end: hand(peer, made.channel, tell) })
+    create: (peer: number, streams: boolean) => {
+      const ends = new Set<() => void>()
+      const made = new Peer(servers, streams, {
+        candidate: (candidate) => tell({ peer, candidate }),
+        ended: (ended) => tell({ peer, ended }),
+        connected: () => tell({ peer, connected: true }),
+        channel: (channel) => hand(peer, channel, null, ends, tell),
+      })
+      lent.set(peer, { peer: made, ends })
+      if (made.channel !== null) hand(peer, made.channel, null, ends, tell)
+    },
+    open: (peer: number, stream: number) => {
+      const { peer: found, ends } = lentAs(peer)
+      hand(peer, found.open(), stream, ends, tell)
     },
     offer: (peer: number) => known(peer).offer(),
     answer: (peer: number, sdp: string) => known(peer).answer(sdp),
@@ -135,25 +208,29 @@ function apiOf(
       const ended = lent.get(peer)
       lent.delete(peer)
       ended?.peer.close()
-      ended?.end()
+      for (const end of ended?.ends ?? []) end()
     },
   }
 }
 
-/** Transfers a channel, which must be fresh, or stays in between until it is told to end. */
+/**
+ * Transfers a channel, which must be fresh, or stays in between until it ends or is told to by what
+ * is put into `ends`.
+ */
 function hand(
   peer: number,
   channel: RTCDataChannel,
+  stream: number | null,
+  ends: Set<() => void>,
   tell: (told: Told, transfer?: Transferable[]) => void,
-): () => void {
+): void {
   try {
-    tell({ peer, channel }, [channel])
-    return () => {}
+    tell({ peer, channel, stream }, [channel])
   } catch {
     const { port1, port2 } = new MessageChannel()
-    const end = proxy(channel, port1)
-    tell({ peer, channel: port2 }, [port2])
-    return end
+    const end = proxy(channel, port1, () => ends.delete(end))
+    ends.add(end)
+    tell({ peer, channel: port2, stream }, [port2])
   }
 }
 
@@ -174,17 +251,17 @@ export function lendPeers(port: MessagePort, servers: Servers = []): () => void 
 }
 
 /** The page's peer connections, for the node in this worker. */
-export function peersOf(port: MessagePort): () => HostPeer {
+export function peersOf(port: MessagePort): (streams: boolean) => HostPeer {
   const peers = new Map<number, RemotePeer>()
   const { remote } = connect<Api, Told>(port as unknown as Port, (told) => {
     peers.get(told.peer)?.on(told)
   })
   port.start()
   let next = 0
-  return () => {
+  return (streams) => {
     next += 1
     const id = next
-    const peer = new RemotePeer(remote, id, () => peers.delete(id))
+    const peer = new RemotePeer(remote, id, streams, () => peers.delete(id))
     peers.set(id, peer)
     return peer
   }
@@ -195,25 +272,43 @@ class RemotePeer implements HostPeer {
   readonly #id: number
   readonly #forget: () => void
   readonly #made: Promise<unknown>
+  readonly #streams: boolean
   readonly channel = new ChannelSocket()
+  /** Those of streams that this side opened and the page has not made yet. */
+  readonly #opening = new Map<number, ChannelSocket>()
+  #opened = 0
   #handlers: PeerHandlers | null = null
 
-  constructor(remote: Remote<Api>, id: number, forget: () => void) {
+  constructor(remote: Remote<Api>, id: number, streams: boolean, forget: () => void) {
     this.#remote = remote
     this.#id = id
+    this.#streams = streams
     this.#forget = forget
-    this.#made = remote.create(id)
+    this.#made = remote.create(id, streams)
     this.#made.catch((error: unknown) => this.#end(toProblem(error).message))
   }
 
   on(told: Told): void {
     if ('candidate' in told) this.#handlers?.candidate(told.candidate)
     else if ('ended' in told) this.#end(told.ended)
-    else this.channel.attach(channelOf(told.channel))
+    else if ('connected' in told) this.#handlers?.connected()
+    else this.#onChannel(channelOf(told.channel), told.stream)
   }
 
   setHandlers(handlers: PeerHandlers): void {
     this.#handlers = handlers
+  }
+
+  open(): HostSocket {
+    this.#opened += 1
+    const stream = this.#opened
+    const socket = new ChannelSocket()
+    this.#opening.set(stream, socket)
+    this.#remote.open(this.#id, stream).catch((error: unknown) => {
+      this.#opening.delete(stream)
+      socket.fail(toProblem(error).message)
+    })
+    return socket
   }
 
   offer(): Promise<string> {
@@ -233,15 +328,29 @@ class RemotePeer implements HostPeer {
   }
 
   close(): void {
-    this.channel.whenEnded(GOODBYE_MS, () => {
+    const close = () => {
       this.#forget()
       this.#remote.close(this.#id).catch(() => {})
-    })
+    }
+    if (this.#streams) close()
+    else this.channel.whenEnded(GOODBYE_MS, close)
+  }
+
+  #onChannel(channel: Channel, stream: number | null): void {
+    if (!this.#streams) return this.channel.attach(channel)
+    if (stream === null) {
+      this.#handlers?.channel(socketOf(channel))
+      return
+    }
+    this.#opening.get(stream)?.attach(channel)
+    this.#opening.delete(stream)
   }
 
   #end(reason: string): void {
     this.#handlers?.close(reason)
     this.channel.fail(reason)
+    for (const socket of this.#opening.values()) socket.fail(reason)
+    this.#opening.clear()
   }
 }
 

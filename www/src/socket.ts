@@ -23,7 +23,7 @@ const DRAIN_POLL_MS = 10
  */
 export function browserHost(iceServers: readonly RTCIceServer[] = []): Host {
   if (typeof RTCPeerConnection === 'undefined') return { dial }
-  return { dial, peer: () => browserPeer(iceServers) }
+  return { dial, peer: (streams) => browserPeer(iceServers, streams) }
 }
 
 /** Never throws: an address the browser refuses is a socket that closes with the reason. */

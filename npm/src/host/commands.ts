@@ -63,6 +63,11 @@ export function controlTarget(node: Node, side: ProcessSide): ControlTarget {
     'peer.ban': (body) => withPeer(node, body, connected, (id) => node.ban(id)),
     'peer.unban': (body) => withPeer(node, body, banned, (id) => node.unban(id)),
     'peer.ping': (body) => withPeer(node, body, connected, (id) => node.ping(id)),
+    'peer.trace': async (body) => {
+      const name = text(body, 'peer')
+      const meant = connected(await node.status()).filter((id) => id.startsWith(name))
+      return node.trace(meant.length === 1 ? (meant[0] ?? name) : name)
+    },
     'relay.status': async () => relayStatus(await node.status()),
     metrics: async () => metricsOf(await node.status(), processFigures()),
     'run.list': async () => (await node.runs()).map(plainRun),

@@ -16,7 +16,7 @@ use libp2p::swarm::{
 };
 use libp2p::{Multiaddr, PeerId, StreamProtocol};
 
-use super::{Ways, link};
+use super::{Kind, Ways, link};
 use crate::event::Channel;
 use crate::limits;
 use crate::net::relay;
@@ -49,11 +49,16 @@ impl Behaviour {
     /// sought.
     fn handler(&self, peer: PeerId, role: Role, address: &Multiaddr) -> Handler {
         // The connection is alive while this is asked, and so is what it proved.
-        let is_hybrid = matches!(self.live.channel(&peer), Some(Channel::Hybrid { .. }));
-        let may = self.ways.are_possible() && relay::is_relayed(address) && is_hybrid;
+        let channel = self.live.channel(&peer);
+        let may = self.ways.are_possible() && relay::is_relayed(address) && channel.is_some();
+        let kind = match channel {
+            Some(Channel::Classical) => Kind::Streams(self.live.clone()),
+            _ => Kind::Link,
+        };
         Handler {
             ways: self.ways.clone(),
             peer,
+            kind,
             begins: may && role == Role::Offerer,
             answers: if may && role == Role::Answerer {
                 limits::SIGNALLINGS_PER_CIRCUIT_MAX
@@ -135,6 +140,7 @@ impl NetworkBehaviour for Behaviour {
 pub(crate) struct Handler {
     ways: Ways,
     peer: PeerId,
+    kind: Kind,
     /// A stream is yet to be opened.
     begins: bool,
     /// Signallings that the peer may yet begin (count). Only who dialled the circuit begins, or
@@ -177,13 +183,13 @@ impl ConnectionHandler for Handler {
             ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound {
                 protocol: stream,
                 ..
-            }) => self.ways.seek(Role::Offerer, self.peer, stream),
+            }) => self.ways.seek(Role::Offerer, self.peer, stream, self.kind.clone()),
             ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound {
                 protocol: stream,
                 ..
             }) if self.answers > 0 => {
                 self.answers -= 1;
-                self.ways.seek(Role::Answerer, self.peer, stream);
+                self.ways.seek(Role::Answerer, self.peer, stream, self.kind.clone());
             }
             // A peer without the protocol has no peer connections; the circuit stays.
             _ => {}

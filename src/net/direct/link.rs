@@ -69,7 +69,7 @@ impl AsyncWrite for Link {
 }
 
 /// The peer at the end of a way that [`Ways`] may have found: `/webrtc/p2p/<peer id>`.
-fn peer_of(address: &Multiaddr) -> Option<PeerId> {
+pub(super) fn peer_of(address: &Multiaddr) -> Option<PeerId> {
     let mut parts = address.iter();
     match (parts.next()?, parts.next()?, parts.next()) {
         (Protocol::WebRTC, Protocol::P2p(peer), None) => Some(peer),

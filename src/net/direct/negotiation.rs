@@ -1,4 +1,5 @@
-//! One signalling, from a fresh stream to an open data channel.
+//! One signalling, from a fresh stream to an open data channel, or to a connection that has none
+//! yet.
 //!
 //! It drives [`State`] with what the peer says on the stream and what the host says of its peer
 //! connection, within [`limits::SIGNALLING_TIMEOUT_MS`].
@@ -7,9 +8,8 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use futures::future::{Either, poll_immediate, select};
-use futures::{AsyncRead, AsyncWriteExt as _};
+use futures::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::link::Link;
 use crate::limits;
 use crate::net::transport::peer::Peer;
 use crate::net::transport::socket::Socket;
@@ -28,28 +28,28 @@ struct Heard {
     ended: bool,
 }
 
-/// Signals until the data channel is open.
+/// Signals until the data channel is open or, where each stream has one, `peer` is connected.
 pub(super) async fn run(
     role: Role,
     stream: libp2p::Stream,
-    peer: Peer,
-    socket: Socket,
-) -> Result<Link, Error> {
+    peer: &Peer,
+    socket: Option<&Socket>,
+) -> Result<(), Error> {
     let patience = pin!(platform::sleep(limits::SIGNALLING_TIMEOUT_MS));
-    let signalling = signal(role, stream, &peer, &socket);
+    let signalling = signal(role, stream, peer, socket);
     match select(pin!(signalling), patience).await {
         Either::Left((outcome, _)) => outcome?,
         Either::Right(_) => return Err(Error::Timeout(limits::SIGNALLING_TIMEOUT_MS)),
     }
     peer.listen_no_more();
-    Ok(Link::new(socket, peer))
+    Ok(())
 }
 
 async fn signal(
     role: Role,
     stream: libp2p::Stream,
     peer: &Peer,
-    socket: &Socket,
+    socket: Option<&Socket>,
 ) -> Result<(), Error> {
     let mut state = State::new(role);
     let mut heard = Heard { stream, bytes: Vec::new(), ended: false };
@@ -68,6 +68,11 @@ async fn signal(
                 Output::Answer(offer) => peer.answer(&offer),
                 Output::Apply(answer) => peer.apply(&answer),
                 Output::Add(candidate) => peer.add(&candidate),
+                Output::Done if socket.is_none() => {
+                    let patience = pin!(platform::sleep(limits::SIGNALLING_GOODBYE_MS));
+                    drop(select(pin!(part(heard.stream)), patience).await);
+                    return Ok(());
+                }
                 Output::Done => {
                     // The way is there; that the peer does not hear of the end changes nothing. So
                     // nobody waits for a circuit that is stuck.
@@ -83,15 +88,24 @@ async fn signal(
     }
 }
 
+/// Ends signalling together with the peer. js-libp2p gives up a way that it has found when it
+/// cannot end the signalling, and the circuit goes as soon as the way is there.
+async fn part(mut stream: libp2p::Stream) {
+    // Nobody waits longer for a circuit that is stuck.
+    drop(stream.close().await);
+    let mut room = [0; READ_BYTES];
+    while stream.read(&mut room).await.is_ok_and(|count| count > 0) {}
+}
+
 /// What happens next.
 fn next(
     peer: &Peer,
-    socket: &Socket,
+    socket: Option<&Socket>,
     heard: &mut Heard,
     agreed: bool,
     cx: &mut Context<'_>,
 ) -> Poll<Result<Input, Error>> {
-    match socket.poll_open(cx) {
+    match socket.map_or(Poll::Pending, |socket| socket.poll_open(cx)) {
         Poll::Ready(Ok(())) => return Poll::Ready(Ok(Input::Opened)),
         Poll::Ready(Err(error)) => return Poll::Ready(Err(Error::Host(error.to_string()))),
         Poll::Pending => {}

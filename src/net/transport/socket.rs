@@ -69,6 +69,8 @@ struct State {
     /// Bytes of the first chunk that were read already.
     read: usize,
     received_bytes: usize,
+    /// So many of them are too many.
+    received_bytes_max: usize,
     paused: bool,
     writable: bool,
     /// Counts `drain` calls, to notice one that comes while `send` has not yet returned.
@@ -89,21 +91,38 @@ impl Socket {
     /// Takes a lent socket and attaches the handlers. An accepted socket is open and paused, a
     /// dialled one is opening.
     pub(crate) fn new(object: JsValue, accepted: bool) -> Result<Self, Thrown> {
+        let method = |name| js::method(&object, "socket", name).ok();
+        let (pause, resume) = (method("pause"), method("resume"));
+        let state = Shared::new(accepted, limits::SOCKET_RECEIVE_BYTES_MAX);
+        let socket = Self::attach(object, state, pause, resume)?;
+        if accepted {
+            socket.ask(|parts| parts.resume.as_ref());
+        }
+        Ok(socket)
+    }
+
+    /// Takes the data channel of one stream, opening or open. It is never paused: a peer that sends
+    /// more than [`limits::DATA_CHANNEL_RECEIVE_BYTES_MAX`] ahead of what is read loses it.
+    pub(crate) fn of_stream(object: JsValue) -> Result<Self, Thrown> {
+        let state = Shared::new(false, limits::DATA_CHANNEL_RECEIVE_BYTES_MAX);
+        Self::attach(object, state, None, None)
+    }
+
+    fn attach(
+        object: JsValue,
+        state: Shared,
+        pause: Option<Function>,
+        resume: Option<Function>,
+    ) -> Result<Self, Thrown> {
         let method = |name| js::method(&object, "socket", name);
         let (set_handlers, send, close) =
             (method("setHandlers")?, method("send")?, method("close")?);
-        let (pause, resume) = (method("pause").ok(), method("resume").ok());
-        let state = Shared::new(if accepted { Phase::Open } else { Phase::Opening });
         let host = Host { object: object.clone(), pause, close: close.clone() };
         let handlers = Handlers::new(&state, host);
         js::call(&set_handlers, &object, &[handlers.object()])?;
         let parts =
             Lent::new(Parts { object, set_handlers, send, resume, close, _handlers: handlers });
-        let socket = Self { parts, state };
-        if accepted {
-            socket.ask(|parts| parts.resume.as_ref());
-        }
-        Ok(socket)
+        Ok(Self { parts, state })
     }
 
     /// Whether it is open yet: `Pending` while opening, an error when it closed instead.
@@ -220,12 +239,13 @@ impl fmt::Debug for Socket {
 }
 
 impl Shared {
-    fn new(phase: Phase) -> Self {
+    fn new(is_open: bool, received_bytes_max: usize) -> Self {
         Self(Arc::new(Mutex::new(State {
-            phase,
+            phase: if is_open { Phase::Open } else { Phase::Opening },
             received: VecDeque::new(),
             read: 0,
             received_bytes: 0,
+            received_bytes_max,
             paused: false,
             writable: true,
             drains: 0,
@@ -268,8 +288,8 @@ impl State {
         if bytes.is_empty() || matches!(self.phase, Phase::Closed(_)) {
             return Told::Nothing;
         }
-        if self.received_bytes + bytes.len() > limits::SOCKET_RECEIVE_BYTES_MAX {
-            let most = limits::SOCKET_RECEIVE_BYTES_MAX;
+        if self.received_bytes + bytes.len() > self.received_bytes_max {
+            let most = self.received_bytes_max;
             self.received.clear();
             self.received_bytes = 0;
             self.close(format!("the peer sent more than {most} bytes ahead of what was read"));

@@ -276,6 +276,69 @@ fn closing_waits_for_the_acknowledgement_and_for_what_must_be_read_before_it() {
     assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
 }
 
+/// A stream that has sent `before` and heard `heard`, and the ways of it.
+fn stream_that(
+    before: &[u8],
+    heard: &[(Option<Flag>, &[u8])],
+) -> (Stream<End>, [Rc<RefCell<Way>>; 2]) {
+    let (one, _other) = ends(100_000);
+    let ways = [Rc::clone(&one.from), Rc::clone(&one.to)];
+    let mut stream = Stream::new(one);
+    block_on(stream.write_all(before)).unwrap();
+    say(&ways[0], heard);
+    (stream, ways)
+}
+
+/// The closing side of a request waits for an answer, which may come before the acknowledgement:
+/// a `close` that waited for that would wait for ever, as nobody reads meanwhile.
+#[test]
+fn a_direction_is_finished_without_waiting_for_what_the_peer_says() {
+    let answer: &[(Option<Flag>, &[u8])] = &[(None, b"an answer"), (Some(Flag::FinAck), b"")];
+    let (mut stream, [_, to]) = stream_that(b"a question", answer);
+    let finish = std::future::poll_fn(|cx| stream.poll_finish(cx));
+    assert!(matches!(block_on(poll_immediate(finish)), Some(Ok(()))));
+    assert_eq!(on_the_way(&to)[1], Frame { flag: Some(Flag::Fin), data: Vec::new() });
+    let mut heard = [0; 9];
+    block_on(stream.read_exact(&mut heard)).unwrap();
+    assert_eq!(&heard, b"an answer");
+    // The control: closing has to wait.
+    let (mut stream, _) = stream_that(b"a question", answer);
+    assert!(block_on(poll_immediate(stream.close())).is_none());
+}
+
+#[test]
+fn giving_up_says_what_the_peer_has_to_know_and_waits_for_the_acknowledgement_alone() {
+    type Heard = &'static [(Option<Flag>, &'static [u8])];
+    // What was heard and read, whether the own direction was finished, and what is said then.
+    let table: [(Heard, bool, Option<Flag>); 5] = [
+        (&[], false, Some(Flag::Reset)),
+        (&[(Some(Flag::Fin), b"")], false, Some(Flag::Fin)),
+        (&[], true, Some(Flag::StopSending)),
+        (&[(Some(Flag::Fin), b"")], true, None),
+        (&[(Some(Flag::Reset), b"")], false, None),
+    ];
+    for (heard, finishes, flag) in table {
+        let (mut stream, [from, to]) = stream_that(b"", heard);
+        drop(block_on(poll_immediate(stream.read(&mut [0; 9]))));
+        if finishes {
+            block_on(std::future::poll_fn(|cx| stream.poll_finish(cx))).unwrap();
+        }
+        to.borrow_mut().messages.clear();
+        stream.give_up();
+        say(&from, &[(None, b"dropped")]);
+        let linger = |stream: &mut Stream<End>| {
+            block_on(poll_immediate(std::future::poll_fn(|cx| stream.poll_linger(cx)))).is_some()
+        };
+        let waits = finishes || flag == Some(Flag::Fin);
+        assert_eq!(linger(&mut stream), !waits, "{heard:?} {finishes}");
+        let said: Vec<_> = on_the_way(&to).into_iter().filter_map(|frame| frame.flag).collect();
+        let expected: Vec<_> = flag.into_iter().collect();
+        assert_eq!(said, expected, "{heard:?} {finishes}");
+        say(&from, &[(Some(Flag::FinAck), b"")]);
+        assert!(linger(&mut stream), "{heard:?} {finishes}");
+    }
+}
+
 /// Counts how often it is woken.
 #[derive(Default)]
 struct Count(AtomicUsize);
