@@ -5,7 +5,7 @@
  * making it is the order of what can go wrong cheaply first: identity, lock, port, disk, core.
  */
 import { Anonymous } from './anonymous.js'
-import { type Problem, SynapticError, toSynapticError } from './errors.js'
+import { notReady, type Problem, SynapticError, toSynapticError } from './errors.js'
 import { Finalised } from './finalised.js'
 import { coded } from './host/coded.js'
 import { Courses } from './host/course.js'

@@ -3,12 +3,13 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { launch } from '../../www/test/browser/page.mjs'
-import { until } from '../node/cli.mjs'
+import { DIGITS, until } from '../node/cli.mjs'
 import { node, options } from './js-peer.mjs'
 import { site } from './site.mjs'
 
 /** Two hosts on one machine find each other in a fraction of it; a node gives up after 20 s. */
 const DIRECT_MS_MAX = 10_000
+const PING = '/ipfs/ping/1.0.0'
 
 let browser
 let pages
@@ -33,12 +34,14 @@ async function page(name, object, prelude = () => {}) {
   return new Proxy(
     {},
     {
-      get: (_, method) => (method === 'then' ? undefined : (...args) =>
-        opened.evaluate(([one, called, given]) => globalThis[one][called](...given), [
-          object,
-          method,
-          args,
-        ])),
+      get: (_, method) =>
+        method === 'then'
+          ? undefined
+          : (...args) =>
+              opened.evaluate(
+                ([one, called, given]) => globalThis[one][called](...given),
+                [object, method, args],
+              ),
     },
   )
 }
@@ -70,42 +73,94 @@ async function direct(js, tabId) {
   )
 }
 
-/** Identify, and pings both ways, over the direct connection. */
-async function speak(t, { js, tab, tabId, jsId }) {
-  const [said] = await until(async () => {
-    const found = (await js.identified()).filter(
-      ({ peer, way }) => peer === tabId && !way.includes('/p2p-circuit/p2p'),
-    )
-    return found.length > 0 && found
-  }, 'identify over the direct connection')
+/**
+ * Identify, pings and gossip both ways, over the direct connection alone: js-libp2p parts from the
+ * relay, and a run that is started there reaches it through the tab.
+ */
+async function speak(t, { relay, js, tab, tabId }) {
+  const relayId = relay.ready.addresses[0].split('/').at(-1)
+  await js.part(relayId)
+  const said = await until(
+    async () =>
+      (await js.identified()).find(({ peer, way }) => peer === tabId && way.includes('/webrtc')),
+    'identify over the direct connection',
+    DIRECT_MS_MAX,
+  )
   assert.match(said.agentVersion, /^synaptic-mesh\/\d+\.\d+\.\d+$/)
-  for (const name of ['/ipfs/ping/1.0.0', '/meshsub/1.1.0', '/synaptic-mesh/sync/6']) {
+  for (const name of [PING, '/meshsub/1.1.0', '/synaptic-mesh/sync/6']) {
     assert.ok(said.protocols.includes(name), `${name} in ${said.protocols}`)
   }
-  const [theirs, ours] = [await js.ping(tabId), await tab.ping(jsId)]
-  t.diagnostic(`ping: ${theirs} ms by js-libp2p, ${ours} ms by us`)
-  for (const ms of [theirs, ours]) assert.ok(ms >= 0 && ms < 5_000, `${ms}`)
+  const ms = await js.ping(tabId)
+  t.diagnostic(`ping: ${ms} ms`)
+  assert.ok(ms >= 0 && ms < 5_000, `${ms}`)
+  const pinged = async () => (await js.connections(tabId))[0]?.inbound.includes(PING)
+  await until(pinged, 'a ping of ours', DIRECT_MS_MAX)
+
+  await until(async () => (await js.subscribers()).includes(tabId), 'a subscriber', DIRECT_MS_MAX)
+  assert.deepEqual(await js.gossip(), [], 'the control: nothing was said yet')
+  assert.deepEqual(await js.connections(relayId), [], 'the control: nobody else says it')
+  await relay.api('run.start', { data: DIGITS, layers: [64, 8, 10], name: 'run' })
+  await until(async () => (await js.gossip()).length > 0, 'what the tab passed on', DIRECT_MS_MAX)
+  // The tab takes nothing from whom it does not know, but it says that something came.
+  const came = async () => (await tab.counters())['gossip-before-hello'] ?? 0
+  assert.equal(await came(), 0)
+  assert.deepEqual(await js.publish([1, 2, 3]), [tabId])
+  await until(async () => (await came()) === 1, 'what js-libp2p published', DIRECT_MS_MAX)
 }
 
-test('js-libp2p in a page dials a tab over WebRTC: identify and ping', options, async (t) => {
-  const all = await three('allow')
-  const begun = performance.now()
-  const dialled = await all.js.dial(all.way + all.tabId)
-  t.diagnostic(`dialled in ${Math.round(performance.now() - begun)} ms`)
-  assert.equal(isDirect(dialled), true, JSON.stringify(dialled))
-  assert.deepEqual([dialled.direction, dialled.multiplexer], ['outbound', '/webrtc'])
-  await direct(all.js, all.tabId)
-  await speak(t, all)
-  await all.relay.stop()
+test(
+  'js-libp2p in a page dials a tab over WebRTC: identify, ping and gossip',
+  options,
+  async (t) => {
+    const all = await three('allow')
+    const begun = performance.now()
+    const dialled = await all.js.dial(all.way + all.tabId)
+    t.diagnostic(`dialled in ${Math.round(performance.now() - begun)} ms`)
+    assert.equal(isDirect(dialled), true, JSON.stringify(dialled))
+    assert.deepEqual([dialled.direction, dialled.multiplexer], ['outbound', '/webrtc'])
+    await direct(all.js, all.tabId)
+    await speak(t, all)
+    await all.relay.stop()
+  },
+)
+
+test(
+  'a tab dials js-libp2p in a page over WebRTC: identify, ping and gossip',
+  options,
+  async (t) => {
+    const all = await three('allow')
+    const begun = performance.now()
+    await all.tab.dial(all.way + all.jsId)
+    const found = await direct(all.js, all.tabId)
+    t.diagnostic(`direct after ${Math.round(performance.now() - begun)} ms`)
+    assert.deepEqual([found.direction, found.multiplexer], ['inbound', '/webrtc'])
+    await speak(t, all)
+    await all.relay.stop()
+  },
+)
+
+test('a tab that refuses classical peers is not reached by js-libp2p', options, async () => {
+  const { relay, js, way, tabId } = await three('refuse')
+  await assert.rejects(js.dial(way + tabId))
+  assert.deepEqual(await js.connections(tabId), [])
+  await relay.stop()
 })
 
-test('a tab dials js-libp2p in a page over WebRTC: identify and ping', options, async (t) => {
-  const all = await three('allow')
-  const begun = performance.now()
-  await all.tab.dial(all.way + all.jsId)
-  const found = await direct(all.js, all.tabId)
-  t.diagnostic(`direct after ${Math.round(performance.now() - begun)} ms`)
-  assert.deepEqual([found.direction, found.multiplexer], ['inbound', '/webrtc'])
+/** As in a browser that cannot transfer data channels to a worker. */
+const withoutTransfer = () => {
+  const post = MessagePort.prototype.postMessage
+  MessagePort.prototype.postMessage = function (message, transfer = []) {
+    if (transfer.some?.((one) => one instanceof RTCDataChannel)) {
+      throw new DOMException('not here', 'DataCloneError')
+    }
+    return post.call(this, message, transfer)
+  }
+}
+
+test('where data channels stay on the page it is the same', options, async (t) => {
+  const all = await three('allow', withoutTransfer)
+  assert.equal(isDirect(await all.js.dial(all.way + all.tabId)), true)
+  await direct(all.js, all.tabId)
   await speak(t, all)
   await all.relay.stop()
 })

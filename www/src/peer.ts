@@ -337,13 +337,14 @@ class RemotePeer implements HostPeer {
   }
 
   #onChannel(channel: Channel, stream: number | null): void {
-    if (!this.#streams) return this.channel.attach(channel)
-    if (stream === null) {
+    if (!this.#streams) {
+      this.channel.attach(channel)
+    } else if (stream === null) {
       this.#handlers?.channel(socketOf(channel))
-      return
+    } else {
+      this.#opening.get(stream)?.attach(channel)
+      this.#opening.delete(stream)
     }
-    this.#opening.get(stream)?.attach(channel)
-    this.#opening.delete(stream)
   }
 
   #end(reason: string): void {

@@ -12,8 +12,6 @@ import { browserHost } from 'synaptic-mesh/lib/page/socket.js'
 
 let peers
 let node
-/** What the node has said, and what it was told to do. */
-const events = []
 
 const api = {
   async start(options) {
@@ -29,17 +27,12 @@ const api = {
     return mesh.inspectSecrets(secrets)
   },
   dial: (address) => node.dial(address),
-  status: () => node.status(),
-  ping: (peer) => node.peer('ping', peer),
-  events: () => events,
-  startRun: (options) => node.startRun(options),
+  counters: async () => (await node.status()).counters,
 }
 
+/** Events that nobody takes would fill their queue. */
 async function pump() {
-  for (let event = await node.nextEvent(); event !== null; event = await node.nextEvent()) {
-    const { type, code, message } = event
-    events.push({ type, code, message })
-  }
+  while ((await node.nextEvent()) !== null);
 }
 
 if (typeof document === 'undefined') {

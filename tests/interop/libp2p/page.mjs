@@ -20,6 +20,8 @@ const identified = []
 const gossip = []
 let peer
 let topic
+/** It calls nobody any more. */
+let alone = false
 
 const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 const connectionsTo = (id) => peer.getConnections(peerIdFromString(id))
@@ -51,7 +53,7 @@ globalThis.js = {
       connectionEncrypters: [noise()],
       streamMuxers: [yamux()],
       // In a page it dials no private addresses unless told so.
-      connectionGater: { denyDialMultiaddr: () => false },
+      connectionGater: { denyDialMultiaddr: () => alone },
       services: {
         identify: identify(),
         ping: ping(),
@@ -80,5 +82,9 @@ globalThis.js = {
     const { recipients } = await peer.services.gossip.publish(topic, Uint8Array.from(bytes))
     return recipients.map(String)
   },
-  close: (id) => peer.hangUp(peerIdFromString(id)),
+  /** Parts from a peer, and calls nobody after that. */
+  async part(id) {
+    alone = true
+    await peer.hangUp(peerIdFromString(id))
+  },
 }
