@@ -3,8 +3,8 @@
 //! libp2p's identify (specification `identify/README.md`) tells a peer at what address it is seen.
 //! On a circuit or a direct way that is no address of the network (`/p2p/<peer>`, `/webrtc`), and
 //! js-libp2p, which reads an IP address or a name out of it, ends the exchange there and never
-//! learns what this node speaks. So it is told none, as js-libp2p itself does it. To be removed when
-//! js-libp2p passes over such addresses.
+//! learns what this node speaks. So it is told none, as js-libp2p itself does it. To be removed
+//! when js-libp2p passes over such addresses.
 
 use std::task::{Context, Poll};
 

@@ -3,8 +3,8 @@
 //!
 //! This is circuit relay v2 of libp2p (specification `relay/circuit-v2.md`). A node that listens
 //! serves others as relay, within the bounds of [`limits`]; one that does not, or that nobody can
-//! dial as far as it knows ([`Reach`]), asks up to [`limits::RELAYS_WANTED`] of those it dialled for
-//! a reservation. It can then be dialled at
+//! dial as far as it knows ([`Reach`]), asks up to [`limits::RELAYS_WANTED`] of those it dialled
+//! for a reservation. It can then be dialled at
 //! `<address of the relay>/p2p/<relay>/p2p-circuit/p2p/<own peer id>`. The relay passes bytes on: a
 //! circuit is secured and authenticated end to end as any other connection is, and the relay sees
 //! who talks with whom, when and how much.

@@ -48,6 +48,13 @@ fn those_of(peer: &TransportId, addresses: &[String]) -> Vec<String> {
     addresses.iter().filter(is_its_own).cloned().collect()
 }
 
+/// Those of a node's addresses that others are told: two, and one that leads through a relay. A node
+/// behind a router has addresses of its home before that one, which are of no use outside.
+pub(super) fn passed_on(addresses: &[String]) -> impl Iterator<Item = &String> {
+    let circuit = addresses.iter().skip(2).find(|address| address.contains("/p2p-circuit/"));
+    addresses.iter().take(2).chain(circuit)
+}
+
 impl Node {
     /// Whether the owner has banned this author.
     fn is_unwanted(&self, author: &AuthorId) -> bool {
@@ -186,9 +193,9 @@ impl Node {
         let newest = self.graph.newest_heads(limits::HEADS_MAX);
         let others = self.peers.known().filter(|(peer, _, _)| *peer != to);
         let mut told: Vec<&String> =
-            others.flat_map(|(_, peer, _)| peer.listens.iter().take(2)).collect();
+            others.flat_map(|(_, peer, _)| passed_on(&peer.listens)).collect();
         self.rng.shuffle(&mut told);
-        let own = self.addresses.iter().filter(|_| self.moved).take(2);
+        let own = passed_on(&self.addresses).filter(|_| self.moved);
         let told = own.chain(told).take(limits::PEERS_TOLD_MAX).cloned().collect();
         Heads { heads: newest, peers: told }
     }

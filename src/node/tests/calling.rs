@@ -164,3 +164,22 @@ fn bans_are_bounded() {
     mesh.poke(0, Input::Tick);
     assert_eq!(status(&mut mesh, 0).banned.len(), limits::BANS_MAX);
 }
+
+/// A node behind a router has its own interfaces first, and nobody outside can dial those.
+#[test]
+fn others_are_told_two_addresses_and_a_way_through_a_relay() {
+    let all = ["/ip4/127.0.0.1/tcp/1/ws", "/ip4/10.0.0.2/tcp/1/ws", "/ip4/10.1.0.2/tcp/1/ws"];
+    let circuit = "/ip4/203.0.113.1/tcp/1/ws/p2p/a/p2p-circuit/p2p/b";
+    let other = "/ip4/203.0.113.9/tcp/1/ws/p2p/c/p2p-circuit/p2p/b";
+    let table: [(&[&str], &[&str]); 4] = [
+        (&[], &[]),
+        (&all, &all[..2]),
+        (&[all[0], all[1], all[2], circuit, other], &[all[0], all[1], circuit]),
+        (&[circuit, other], &[circuit, other]),
+    ];
+    for (addresses, expected) in table {
+        let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        let told: Vec<&String> = crate::node::greeting::passed_on(&addresses).collect();
+        assert_eq!(told, expected, "{addresses:?}");
+    }
+}
