@@ -93,6 +93,51 @@ test('peer list, connect, ping, disconnect, ban and unban', async () => {
   await first.stop()
 })
 
+test('peer trace tells the way to a peer, and why there is none', async () => {
+  const first = await TestNode.start((await home()).place)
+  const second = await stranger(first.ready.network)
+  const { nodeId } = second.ready
+  const [address] = second.ready.addresses
+  await first.data('peer', 'connect', address)
+  const told = await first.data('peer', 'trace', nodeId.slice(0, 8))
+  const { answeredMs, rttMs, ...way } = told
+  assert.deepEqual(way, {
+    id: nodeId,
+    connected: true,
+    path: 'direct',
+    relay: null,
+    address,
+    transport: 'ws',
+    channel: 'hybrid',
+    outbound: true,
+    failures: [],
+  })
+  assert.ok(Number.isInteger(answeredMs) && answeredMs >= 0 && answeredMs < 5_000, `${answeredMs}`)
+  assert.ok(rttMs === null || rttMs >= 0, `${rttMs}`)
+  assert.match((await text(first, 'peer', 'trace', nodeId)).stdout, /^path +direct$/m)
+
+  await second.kill()
+  await first.event('peer', ({ state }) => state === 'disconnected')
+  const refused = await until(async () => {
+    const { connected, failures } = await first.data('peer', 'trace', address)
+    return connected === false && failures[0]?.failures > 0 ? failures : undefined
+  }, 'a call that failed')
+  assert.deepEqual(
+    refused.map((way) => way.address),
+    [address],
+  )
+  assert.match(refused[0].reason, /ECONNREFUSED/)
+  const peerId = address.split('/').at(-1)
+  const { failures } = await first.data('peer', 'trace', peerId)
+  assert.equal(failures[0]?.address, address, 'a peer id is enough')
+  assert.match((await text(first, 'peer', 'trace', peerId)).stdout, /^it is not connected\n/)
+
+  const unknown = await command(first, 'peer', 'trace', 'nobody')
+  assert.deepEqual([unknown.code, unknown.error.code], [1, 'peer-unknown'])
+  assert.notEqual(unknown.error.hint, '')
+  await first.stop()
+})
+
 test('a ban holds whoever calls, and over a restart', async () => {
   const { place } = await home()
   let first = await TestNode.start(place)
