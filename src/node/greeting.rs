@@ -48,8 +48,8 @@ fn those_of(peer: &TransportId, addresses: &[String]) -> Vec<String> {
     addresses.iter().filter(is_its_own).cloned().collect()
 }
 
-/// Those of a node's addresses that others are told: two, and one that leads through a relay. A node
-/// behind a router has addresses of its home before that one, which are of no use outside.
+/// Those of a node's addresses that others are told: two, and one that leads through a relay. A
+/// node behind a router has addresses of its home before that one, of no use outside.
 pub(super) fn passed_on(addresses: &[String]) -> impl Iterator<Item = &String> {
     let circuit = addresses.iter().skip(2).find(|address| address.contains("/p2p-circuit/"));
     addresses.iter().take(2).chain(circuit)
