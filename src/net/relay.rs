@@ -109,16 +109,16 @@ pub(crate) fn is_public(address: &Multiaddr) -> bool {
             let is_home = ip.is_private() || ip.is_loopback() || ip.is_link_local();
             !is_home && !is_carriers && !ip.is_unspecified()
         }
-        Some(Protocol::Ip6(ip)) => match ip.to_ipv4_mapped() {
-            Some(ip) => is_public(&Multiaddr::empty().with(Protocol::Ip4(ip))),
-            None => {
-                let is_home = ip.is_unique_local() || ip.is_loopback();
-                !is_home && !ip.is_unicast_link_local() && !ip.is_unspecified()
+        Some(Protocol::Ip6(ip)) => {
+            if let Some(ip) = ip.to_ipv4_mapped() {
+                return is_public(&Multiaddr::empty().with(Protocol::Ip4(ip)));
             }
-        },
+            let is_home = ip.is_unique_local() || ip.is_loopback();
+            !is_home && !ip.is_unicast_link_local() && !ip.is_unspecified()
+        }
         Some(Protocol::Dns(name) | Protocol::Dns4(name) | Protocol::Dns6(name)) => {
-            let name = name.to_ascii_lowercase();
-            name != "localhost" && !name.ends_with(".localhost") && !name.ends_with(".local")
+            let last = name.rsplit('.').next().unwrap_or_default();
+            !["localhost", "local"].iter().any(|own| last.eq_ignore_ascii_case(own))
         }
         _ => false,
     }

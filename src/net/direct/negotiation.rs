@@ -70,7 +70,7 @@ async fn signal(
                 Output::Add(candidate) => peer.add(&candidate),
                 Output::Done if socket.is_none() => {
                     let patience = pin!(platform::sleep(limits::SIGNALLING_GOODBYE_MS));
-                    drop(select(pin!(part(heard.stream)), patience).await);
+                    select(pin!(part(heard.stream)), patience).await;
                     return Ok(());
                 }
                 Output::Done => {
