@@ -95,9 +95,9 @@ impl State {
                 .all(|votes| votes.votes.iter().all(|vote| self.is_vote_past(votes.epoch, vote)))
     }
 
-    /// Tells of what covered vertices say whether who goes on from the checkpoint of this height has
-    /// to see it: what is open here, and what later checkpoints hold, as nobody can execute those
-    /// without the items.
+    /// Tells of what covered vertices say whether who goes on from the checkpoint of this height
+    /// has to see it: what is open here, and what later checkpoints hold, as nobody can execute
+    /// those without the items.
     pub fn open_at(&self, height: u64) -> impl Fn(&Record) -> bool {
         let later = self.held_after(height);
         move |record: &Record| {

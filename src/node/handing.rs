@@ -78,10 +78,7 @@ impl Node {
             return Err(Error::Stale { height, known });
         }
         self.check_fits(&entries, got.len())?;
-        let open = got.values().filter(|(_, signed)| self.joining.is_open_to_most(&signed.id()));
-        let open = open.flat_map(|(_, signed)| Record::of(signed).items);
-        let open: Vec<ItemId> =
-            open.filter(Item::is_commitment).map(|commitment| commitment.id).collect();
+        let open = self.open_commitments(got.values().map(|(_, signed)| signed));
         let past = Past::handed(&offer.manifest.onward, open);
         let (deciding, finalised) =
             self.engine_of(start.as_ref(), &entries, &offer, past.clone(), now)?;
@@ -129,6 +126,13 @@ impl Node {
             records,
             mute,
         }))
+    }
+
+    /// Commitments among vertices that most call open.
+    fn open_commitments<'a>(&self, got: impl Iterator<Item = &'a SignedVertex>) -> Vec<ItemId> {
+        let open = got.filter(|signed| self.joining.is_open_to_most(&signed.id()));
+        let items = open.flat_map(|signed| Record::of(signed).items);
+        items.filter(Item::is_commitment).map(|commitment| commitment.id).collect()
     }
 
     /// Whether others have vertices of this node that it has not.
