@@ -236,6 +236,11 @@ pub struct Snapshot {
     /// bytes of each id, at most [`limits::SNAPSHOT_OPEN_MAX`]. Nobody certified this list.
     #[serde(with = "serde_bytes")]
     pub open: Vec<u8>,
+    /// Commitments to names that nobody decided yet although others of their time are forgotten:
+    /// 32 bytes of each vertex's id and 4 of the payload's place in it, big-endian, at most
+    /// [`limits::SNAPSHOT_COMMITMENTS_MAX`]. Nobody certified this list either.
+    #[serde(with = "serde_bytes", default, skip_serializing_if = "Vec::is_empty")]
+    pub commitments: Vec<u8>,
 }
 
 /// A refusal.
@@ -386,6 +391,8 @@ impl Response {
             Response::Ballots(ballots) => poll_messages("answers", &ballots.answers)?,
             Response::Snapshot(snapshot) => {
                 count("open", snapshot.open.len(), limits::SNAPSHOT_OPEN_MAX * 32)?;
+                let commitments = snapshot.commitments.len();
+                count("commitments", commitments, limits::SNAPSHOT_COMMITMENTS_MAX * 36)?;
             }
             Response::Refused(_) => {}
         }

@@ -50,7 +50,7 @@ pub struct Past {
 
 impl Past {
     /// The past of who was handed checkpoints, up to where deciding goes on. `open` are commitments
-    /// to names that others say nobody decided yet.
+    /// to names that nobody decided yet, as others say.
     pub fn handed(onward: &Onward, open: Vec<ItemId>) -> Self {
         let settled = onward.settled.iter().map(|decision| decision.0).collect();
         let (uncut, closing) = (onward.settled.clone(), onward.closing.clone());
@@ -64,12 +64,6 @@ impl Item {
     /// The kind of its payload, as [`crate::dag::Payload::kind`] has it.
     pub const fn kind(&self) -> &'static str {
         if self.seats.is_some() { "committee" } else { "ledger" }
-    }
-
-    /// Whether it commits to a name: such an item conflicts with none, so after a while nothing
-    /// tells one that is open from one that was decided.
-    pub const fn is_commitment(&self) -> bool {
-        matches!(self.operation, Some(Operation::NameCommit { .. }))
     }
 }
 
@@ -95,25 +89,6 @@ impl State {
                 .all(|votes| votes.votes.iter().all(|vote| self.is_vote_past(votes.epoch, vote)))
     }
 
-    /// Tells of what covered vertices say whether who goes on from the checkpoint of this height
-    /// has to see it: what is open here, and what later checkpoints hold, as nobody can execute
-    /// those without the items.
-    pub fn open_at(&self, height: u64) -> impl Fn(&Record) -> bool {
-        let later = self.held_after(height);
-        move |record: &Record| {
-            let is_later =
-                |key: &ConflictKey| later.as_ref().is_none_or(|later| later.contains(key));
-            !self.is_past(record) || record.items.iter().flat_map(|item| &item.keys).any(is_later)
-        }
-    }
-
-    /// Keys that checkpoints after this height hold, if it is remembered which those are.
-    fn held_after(&self, height: u64) -> Option<BTreeSet<ConflictKey>> {
-        let before = self.checkpoints.get(&height)?.decided.checked_sub(self.forgotten)?;
-        let before = usize::try_from(before).ok()?;
-        Some(self.leaves.iter().skip(before).map(|Decision(key, _)| *key).collect())
-    }
-
     /// What is to be stored before vertices are dropped, beside what checkpoints hold.
     pub fn past(&self) -> Past {
         let settled = |decision: &&Decision| self.settled.contains(&decision.0);
@@ -125,8 +100,13 @@ impl State {
             slot: self.slot,
             first_leader: wide(self.first_leader),
             tips: self.tips.iter().map(|(place, tip)| (wide(*place), *tip)).collect(),
-            open: self.positions.keys().filter(|id| self.is_old_commitment(id)).copied().collect(),
+            open: self.old_commitments().collect(),
         }
+    }
+
+    /// Commitments to names that are open although others of their time are forgotten.
+    pub fn old_commitments(&self) -> impl Iterator<Item = ItemId> {
+        self.positions.keys().filter(|id| self.is_old_commitment(id)).copied()
     }
 
     /// Forgets what dropped vertices said, as far as it takes room.
@@ -354,7 +334,7 @@ impl State {
     fn is_old_commitment(&self, id: &ItemId) -> bool {
         let Some(item) = self.items.get(id) else { return false };
         let (old, seq) = (self.old.get(&item.author), self.positions.get(id));
-        item.is_commitment() && old > seq
+        matches!(item.operation, Some(Operation::NameCommit { .. })) && old > seq
     }
 
     /// Whether a key has its item, and no checkpoint holds that.

@@ -39,6 +39,8 @@ pub const SNAPSHOT_MANIFESTS_MAX: usize = 4;
 pub const SNAPSHOT_DIGESTS_MAX: u64 = 16;
 /// Covered vertices with something open that an answer lists (count): 128 KiB of ids.
 pub const SNAPSHOT_OPEN_MAX: usize = 4_096;
+/// Open commitments to names that an answer lists (count): 36 KiB.
+pub const SNAPSHOT_COMMITMENTS_MAX: usize = 1_024;
 /// Peers that are asked for a snapshot at a time (count): as many as a node wants to know.
 pub const SNAPSHOT_PEERS_MAX: usize = 8;
 /// Peers that are asked for what another one dropped (count): two of the same word are believed,

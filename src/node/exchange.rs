@@ -93,7 +93,7 @@ impl Node {
             }
         }
         let source = Source::Peer(peer.clone());
-        match self.take_vertex(peer, signed, &source, now, out) {
+        match self.take_vertex(peer, &signed, &source, now, out) {
             Taken::News(id) if self.graph.contains(&id) => Verdict::Accept,
             Taken::News(_) | Taken::Nothing(_) => Verdict::Ignore,
             Taken::Wrong => Verdict::Reject,
@@ -159,7 +159,7 @@ impl Node {
     fn take_vertex(
         &mut self,
         peer: &TransportId,
-        signed: SignedVertex,
+        signed: &SignedVertex,
         source: &Source,
         now: Now,
         out: &mut Vec<Effect>,
@@ -192,7 +192,7 @@ impl Node {
                 self.sync.on_refused(id);
                 Taken::Nothing(id)
             }
-            Err(dag::Error::Covered { .. }) if self.supply_covered(&signed, now, out) => {
+            Err(dag::Error::Covered { .. }) if self.supply_covered(signed, now, out) => {
                 self.sync.on_refused(id);
                 Taken::News(id)
             }
@@ -496,7 +496,7 @@ impl Node {
                 held = true;
                 break;
             }
-            match self.take_vertex(peer, signed, &source, now, out) {
+            match self.take_vertex(peer, &signed, &source, now, out) {
                 Taken::News(id) => {
                     news += 1;
                     received.push(id);

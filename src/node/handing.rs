@@ -23,7 +23,7 @@ use super::records::Batch;
 use super::snapshots::Snapshots;
 use super::{Node, sync};
 use crate::clock::Now;
-use crate::consensus::{Checkpoint, Committee, Item, Past, Record, State};
+use crate::consensus::{Checkpoint, Committee, Past, State};
 use crate::dag::vote::{Decision, ItemId};
 use crate::dag::{Chain, Coverage, SignedVertex};
 use crate::effect::Effect;
@@ -78,8 +78,7 @@ impl Node {
             return Err(Error::Stale { height, known });
         }
         self.check_fits(&entries, got.len())?;
-        let open = self.open_commitments(got.values().map(|(_, signed)| signed));
-        let past = Past::handed(&offer.manifest.onward, open);
+        let past = Past::handed(&offer.manifest.onward, self.joining.open_commitments());
         let (deciding, finalised) =
             self.engine_of(start.as_ref(), &entries, &offer, past.clone(), now)?;
         let coverage = snapshot::coverage_of(start.as_ref(), &entries);
@@ -126,13 +125,6 @@ impl Node {
             records,
             mute,
         }))
-    }
-
-    /// Commitments among vertices that most call open.
-    fn open_commitments<'a>(&self, got: impl Iterator<Item = &'a SignedVertex>) -> Vec<ItemId> {
-        let open = got.filter(|signed| self.joining.is_open_to_most(&signed.id()));
-        let items = open.flat_map(|signed| Record::of(signed).items);
-        items.filter(Item::is_commitment).map(|commitment| commitment.id).collect()
     }
 
     /// Whether others have vertices of this node that it has not.

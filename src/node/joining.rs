@@ -30,6 +30,7 @@ use crate::clock::Now;
 use crate::consensus::{Checkpoint, Committee, Sealed};
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::PublicKey;
+use crate::dag::vote::ItemId;
 use crate::dag::{BlobId, Payload, SignedVertex, VertexId};
 use crate::effect::Effect;
 use crate::event::Problem;
@@ -59,9 +60,11 @@ pub(super) struct Joining {
     /// Those of them that had nothing to offer (count).
     fruitless: usize,
     best: Option<Offer>,
-    /// Who offered something, and who of them says of which vertices that they are open.
-    offered: BTreeSet<TransportId>,
+    /// Who says of which vertices that they are open.
     open: BTreeMap<VertexId, BTreeSet<TransportId>>,
+    /// Who offered something, and who of them says of which commitments that they are open.
+    offered: BTreeSet<TransportId>,
+    commitments: BTreeMap<ItemId, BTreeSet<TransportId>>,
     /// When the first offer came, and when something last went on.
     offered_ms: u64,
     pub(super) progress_ms: u64,
@@ -139,9 +142,21 @@ impl Joining {
         }
     }
 
-    /// Whether most who offered something say that a vertex is open.
-    pub(super) fn is_open_to_most(&self, id: &VertexId) -> bool {
-        self.open.get(id).is_some_and(|peers| 2 * peers.len() > self.offered.len())
+    fn hear_commitments(&mut self, peer: &TransportId, bytes: &[u8]) {
+        for item in bytes.as_chunks::<36>().0 {
+            let (vertex, place) = item.split_at(32);
+            if let (Ok(vertex), Ok(place)) = (vertex.try_into(), place.try_into()) {
+                let id = ItemId(VertexId(Digest(vertex)), u32::from_be_bytes(place));
+                self.commitments.entry(id).or_default().insert(peer.clone());
+            }
+        }
+    }
+
+    /// Commitments to names that are open, as most say who offered something.
+    pub(super) fn open_commitments(&self) -> Vec<ItemId> {
+        let is_of_most = |peers: &BTreeSet<TransportId>| 2 * peers.len() > self.offered.len();
+        let open = self.commitments.iter().filter(|(_, peers)| is_of_most(peers));
+        open.map(|(id, _)| *id).collect()
     }
 
     /// Whether a newer snapshot than what is here was verified and is being fetched.
@@ -306,6 +321,7 @@ impl Node {
             return Err(Error::Stale { height: sealed.height, known });
         }
         self.joining.offered.insert(peer.clone());
+        self.joining.hear_commitments(peer, &offer.commitments);
         let (ids, _) = offer.open.as_chunks::<32>();
         for id in ids {
             let peers = self.joining.open.entry(VertexId(Digest(*id))).or_default();

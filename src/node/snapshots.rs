@@ -19,6 +19,7 @@ use super::serving::{refuse, respond};
 use super::{History, Node};
 use crate::clock::Now;
 use crate::consensus::{Checkpoint, Item, Record, Sealed, State, Step};
+use crate::dag::vote::ItemId;
 use crate::dag::{BlobId, Citation, Coverage, Layer, SignedVertex, VertexId};
 use crate::effect::Effect;
 use crate::identity::TransportId;
@@ -114,7 +115,7 @@ impl Snapshots {
         let digests = cover.digests.iter().filter_map(digest).collect();
         let (log, retired, dropped) =
             (cover.log.clone(), cover.retired.clone(), cover.dropped.clone());
-        let mut restored = Self { log, digests, retired, dropped, ..Self::default() };
+        let mut restored = Self { log, digests, dropped, retired, ..Self::default() };
         restored.note_past(start, entries);
         restored
     }
@@ -353,9 +354,10 @@ impl Node {
         let last = checkpoints.find(|held| held.epoch == want.epoch && held.next.is_some())?;
         let certificate = self.seal(last)?;
         let manifest = self.snapshots.manifests.get(&last.height).cloned();
-        let fitting = |manifest| self.fitting(last.height, certificate.clone(), manifest);
+        let fitting = |manifest| self.fitting(certificate.clone(), manifest);
         let offer = manifest.and_then(fitting).or_else(|| self.dropped_by(want));
-        let step = Snapshot { certificate, manifest: Vec::new(), open: Vec::new() };
+        let (manifest, open, commitments) = (Vec::new(), Vec::new(), Vec::new());
+        let step = Snapshot { certificate, manifest, open, commitments };
         Some(offer.unwrap_or(step))
     }
 
@@ -371,7 +373,7 @@ impl Node {
         self.snapshots.ends_to = ends()?.next_back().map_or(ends_to, |end| end.height);
         let last = self.deciding.engine.quorum()?.last_checkpoint()?;
         let manifest = self.snapshots.manifests.get(&last.height)?.clone();
-        let offer = self.fitting(last.height, self.seal(last)?, manifest)?;
+        let offer = self.fitting(self.seal(last)?, manifest)?;
         let (certificate, manifest) = (offer.certificate.into(), offer.manifest.into());
         Some(Certified { epoch: last.epoch, height: last.height, certificate, manifest })
     }
@@ -393,21 +395,23 @@ impl Node {
         let Some((height, certificate)) = newest else { return self.dropped_by(want) };
         let manifest = self.snapshots.manifests.get(&height)?.clone();
         self.snapshots.certificate = Some((height, certificate.clone()));
-        self.fitting(height, certificate, manifest)
+        self.fitting(certificate, manifest)
     }
 
     /// What vertices were dropped by in an epoch: everything since then is here.
     fn dropped_by(&self, want: WantSnapshot) -> Option<Snapshot> {
         let fits = |held: &&Certified| held.epoch == want.epoch && held.height > want.height;
         let held = self.snapshots.dropped.as_ref().filter(fits)?;
-        self.fitting(held.height, held.certificate.to_vec(), held.manifest.to_vec())
+        self.fitting(held.certificate.to_vec(), held.manifest.to_vec())
     }
 
     /// An answer with these, if it is not too long for one.
-    fn fitting(&self, height: u64, certificate: Vec<u8>, manifest: Vec<u8>) -> Option<Snapshot> {
-        let open = self.open_bytes(height);
-        let bytes = certificate.len() + manifest.len() + open.len() + FRAME_BYTES;
-        (bytes <= limits::RESPONSE_BYTES_MAX).then_some(Snapshot { certificate, manifest, open })
+    fn fitting(&self, certificate: Vec<u8>, manifest: Vec<u8>) -> Option<Snapshot> {
+        let (open, commitments) = (self.open_bytes(), self.commitment_bytes());
+        let lists = open.len() + commitments.len();
+        let bytes = certificate.len() + manifest.len() + lists + FRAME_BYTES;
+        let offer = Snapshot { certificate, manifest, open, commitments };
+        (bytes <= limits::RESPONSE_BYTES_MAX).then_some(offer)
     }
 
     fn seal(&self, checkpoint: &Checkpoint) -> Option<Vec<u8>> {
@@ -416,11 +420,18 @@ impl Node {
         Some(Sealed { keys, certificate }.encode())
     }
 
-    /// Covered vertices that somebody who goes on from a snapshot of this height has to see.
-    fn open_bytes(&self, height: u64) -> Vec<u8> {
+    /// Covered vertices that somebody who goes on from a snapshot has to see.
+    fn open_bytes(&self) -> Vec<u8> {
         let Some(engine) = self.deciding.engine.quorum() else { return Vec::new() };
-        let is_open = engine.open_at(height);
-        let open = self.graph.covered().filter(|signed| is_open(&Record::of(signed)));
+        let open = self.graph.covered().filter(|signed| !engine.is_past(&Record::of(signed)));
         open.take(limits::SNAPSHOT_OPEN_MAX).flat_map(|signed| signed.id().0.0).collect()
+    }
+
+    /// Commitments to names of which nothing else says that they are open.
+    fn commitment_bytes(&self) -> Vec<u8> {
+        let open = self.deciding.engine.quorum().into_iter().flat_map(State::old_commitments);
+        let bytes =
+            |ItemId(vertex, place): ItemId| vertex.0.0.into_iter().chain(place.to_be_bytes());
+        open.take(limits::SNAPSHOT_COMMITMENTS_MAX).flat_map(bytes).collect()
     }
 }

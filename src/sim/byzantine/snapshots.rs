@@ -26,10 +26,15 @@ impl FalseSnapshots {
             // The manifest of one certificate with another.
             4 => told.certificate.clone_from(&first.certificate),
             // Nobody certified what is open: all of it is left out, or nothing of it exists.
-            5 => told.open.clear(),
+            5 => {
+                told.open.clear();
+                told.commitments.clear();
+            }
             _ => {
-                let ids = (0..PHANTOMS).flat_map(|_| phantom(context).0.0);
-                told.open = ids.collect();
+                let ids: Vec<[u8; 32]> = (0..PHANTOMS).map(|_| phantom(context).0.0).collect();
+                told.open = ids.concat();
+                told.commitments =
+                    ids.iter().flat_map(|id| id.iter().chain(&[0; 4])).copied().collect();
             }
         }
         Response::Snapshot(told)
