@@ -68,6 +68,10 @@ fn requests() -> Vec<(&'static str, Request)> {
     ]
 }
 
+fn snapshot(commitments: Vec<u8>) -> Snapshot {
+    Snapshot { certificate: vec![1, 2], manifest: vec![3], open: vec![9; 32], commitments }
+}
+
 fn responses() -> Vec<(&'static str, Response)> {
     let vertices = vec![ByteBuf::from(vec![1, 2]), ByteBuf::from(vec![3])];
     let refusals = [
@@ -85,14 +89,8 @@ fn responses() -> Vec<(&'static str, Response)> {
         ("response-ranges", Response::Ranges(Ranges { message: vec![0x61] })),
         ("response-blob", Response::Blob(BlobPiece { total: 9, bytes: vec![7, 8, 9] })),
         ("response-ballots", Response::Ballots(Ballots { answers: vec![answer().into()] })),
-        (
-            "response-snapshot",
-            Response::Snapshot(Snapshot {
-                certificate: vec![1, 2],
-                manifest: vec![3],
-                open: vec![9; 32],
-            }),
-        ),
+        ("response-snapshot", Response::Snapshot(snapshot(vec![]))),
+        ("response-snapshot-commitments", Response::Snapshot(snapshot(vec![8; 36]))),
     ];
     let refused = |(name, reason)| (name, Response::Refused(Refused { reason }));
     all.extend(refusals.map(refused));
