@@ -33,7 +33,7 @@ pub(crate) fn messages() -> Vec<Vec<u8>> {
     let sound = || {
         let (cell, _) = wrapped();
         let keys = peel(&NETWORK, &HOP, key(), &cell).expect("a sound cell").keys;
-        let reply = keys.answer(&Answer::Lost.encode()).expect("a short answer");
+        let reply = keys.answer(&Answer::Lost.encode(), [7; 12]).expect("a short answer");
         vec![cell, question(), Answer::Lost.encode(), reply]
     };
     MESSAGES.get_or_init(sound).clone()

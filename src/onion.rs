@@ -44,7 +44,7 @@ use crate::limits;
 pub use cell::{Peeled, Step, peel, wrap};
 pub use message::{Answer, Handled, NameState, Outcome, Question, Way};
 pub use replay::{Seen, period_of};
-pub use reply::{Back, HopKeys, Secrets};
+pub use reply::{Back, HopKeys, NONCE_BYTES};
 
 /// Relays of a path (count). With three no relay neighbours both ends.
 pub const HOPS: usize = 3;
@@ -64,7 +64,9 @@ pub const REPLY_BYTES: usize = limits::ONION_REPLY_BYTES;
 /// Bytes of a question, at most.
 pub const QUESTION_BYTES_MAX: usize = limits::ONION_QUESTION_BYTES - LENGTH_BYTES;
 /// Bytes of an answer, at most.
-pub const ANSWER_BYTES_MAX: usize = REPLY_BYTES - TAG_BYTES - LENGTH_BYTES;
+pub const ANSWER_BYTES_MAX: usize = ANSWER_ROOM - LENGTH_BYTES;
+/// Bytes that an answer is padded to.
+const ANSWER_ROOM: usize = REPLY_BYTES - TAG_BYTES - NONCE_BYTES;
 /// Bytes of the length before what is padded, most significant first.
 const LENGTH_BYTES: usize = 2;
 /// The first part of HPKE's `info`. Changing it makes another protocol.

@@ -40,7 +40,8 @@ struct Ask {
     /// How many exits must answer.
     exits: usize,
     attempts: u32,
-    answers: Vec<Answer>,
+    /// What exits answered: each of them once.
+    answers: BTreeMap<AuthorId, Answer>,
     /// Exits that were asked.
     asked: BTreeSet<AuthorId>,
     /// Why the last exit gave no answer.
@@ -51,6 +52,7 @@ struct Ask {
 struct Path {
     ask: u64,
     back: Back,
+    exit: AuthorId,
     until_ms: u64,
 }
 
@@ -92,8 +94,9 @@ impl Node {
         out: &mut Vec<Effect>,
     ) -> Result<(), Problem> {
         let exits = match &question {
-            Question::Proof { .. } => {
+            Question::Proof { item } => {
                 self.deciding.engine.quorum().ok_or_else(super::finality::no_proof)?;
+                super::finality::parse_item(item)?;
                 1
             }
             Question::Name { label } => {
@@ -119,7 +122,7 @@ impl Node {
             since_ms,
             exits,
             attempts: 0,
-            answers: Vec::new(),
+            answers: BTreeMap::new(),
             asked: BTreeSet::new(),
             refusal: None,
         };
@@ -128,19 +131,25 @@ impl Node {
         Ok(())
     }
 
-    /// Members that can be relays: connected, with a key to wrap for.
+    /// Members that can be relays: connected, with a key to wrap for. Each once, however often it
+    /// is connected, or it could be guard and exit of one path.
     fn relays(&self) -> Vec<(Hop, TransportId)> {
         let relay = |(peer, _, author): (&TransportId, _, AuthorId)| {
             let key = self.sealing_key_of(&author).ok()?;
             let key = EncapsulationKey::from_bytes(&key).ok()?;
-            Some((Hop { author, key }, peer.clone()))
+            Some((author, (Hop { author, key }, peer.clone())))
         };
-        self.peers.known().filter_map(relay).collect()
+        let relays: BTreeMap<AuthorId, _> = self.peers.known().filter_map(relay).collect();
+        relays.into_values().collect()
     }
 
-    /// The guard, then a relay and an exit: one that was not asked before, if there is one. Gives
-    /// where the guard is connected, too.
-    fn draw_path(&mut self, asked: &BTreeSet<AuthorId>) -> Option<(TransportId, [Hop; HOPS])> {
+    /// The guard, then a relay and an exit: one that was not asked before, if there is one, and
+    /// never one that has answered. Gives where the guard is connected, too.
+    fn draw_path(
+        &mut self,
+        asked: &BTreeSet<AuthorId>,
+        answered: &BTreeSet<AuthorId>,
+    ) -> Option<(TransportId, [Hop; HOPS])> {
         let mut relays = self.relays();
         if relays.len() < HOPS {
             return None;
@@ -154,14 +163,13 @@ impl Node {
         let place = place.or_else(|| self.draw(&fresh))?;
         let (guard, peer) = relays.swap_remove(place);
         self.onion.asks.guard = Some(guard.author);
-        let places = |fresh: bool| -> Vec<usize> {
+        let places_without = |others: &BTreeSet<AuthorId>| -> Vec<usize> {
             let all = relays.iter().enumerate();
-            all.filter(|(_, (hop, _))| !(fresh && asked.contains(&hop.author)))
-                .map(|(place, _)| place)
-                .collect()
+            let fits = all.filter(|(_, (hop, _))| !others.contains(&hop.author));
+            fits.map(|(place, _)| place).collect()
         };
-        let (unasked, all) = (places(true), places(false));
-        let place = self.draw(&unasked).or_else(|| self.draw(&all))?;
+        let (unasked, again) = (places_without(asked), places_without(answered));
+        let place = self.draw(&unasked).or_else(|| self.draw(&again))?;
         let (exit, _) = relays.swap_remove(place);
         let place = self.draw(&(0..relays.len()).collect::<Vec<usize>>())?;
         let (middle, _) = relays.swap_remove(place);
@@ -181,7 +189,8 @@ impl Node {
             return self.give_up_ask(number, out);
         }
         let (question, asked) = (ask.question.encode(), ask.asked.clone());
-        let Some((peer, path)) = self.draw_path(&asked) else {
+        let answered = ask.answers.keys().copied().collect();
+        let Some((peer, path)) = self.draw_path(&asked, &answered) else {
             return self.give_up_ask(number, out);
         };
         let mut coins = [[0; 64]; HOPS];
@@ -195,11 +204,12 @@ impl Node {
         let (Ok((bytes, back)), Some(request)) = (wrapped, opened) else {
             return self.give_up_ask(number, out);
         };
+        let exit = path[EXIT].author;
         if let Some(ask) = self.onion.asks.open.get_mut(&number) {
-            ask.asked.insert(path[EXIT].author);
+            ask.asked.insert(exit);
         }
         let until_ms = now.mono_ms.saturating_add(limits::ONION_PATH_MS);
-        self.onion.asks.paths.insert(circuit, Path { ask: number, back, until_ms });
+        self.onion.asks.paths.insert(circuit, Path { ask: number, back, exit, until_ms });
         self.counters.count("onion-asked");
         out.push(Effect::Cell { peer, request, bytes });
     }
@@ -213,10 +223,12 @@ impl Node {
         out: &mut Vec<Effect>,
     ) {
         // Gone when it took too long.
-        let Some(Path { ask, back, .. }) = self.onion.asks.paths.remove(&circuit) else { return };
+        let Some(Path { ask, back, exit, .. }) = self.onion.asks.paths.remove(&circuit) else {
+            return;
+        };
         match result {
             Ok(reply) if !reply.is_empty() => match back.open(&reply) {
-                Ok((EXIT, bytes)) => self.believe(ask, Answer::decode(&bytes), now, out),
+                Ok((EXIT, bytes)) => self.believe(ask, exit, Answer::decode(&bytes), now, out),
                 _ => self.counters.count("onion-path-lost"),
             },
             // Whoever comes after the guard can make it late, and must not choose another guard
@@ -236,7 +248,14 @@ impl Node {
     }
 
     /// Believes what an exit says as far as it can be checked.
-    fn believe(&mut self, number: u64, answer: Option<Answer>, now: Now, out: &mut Vec<Effect>) {
+    fn believe(
+        &mut self,
+        number: u64,
+        exit: AuthorId,
+        answer: Option<Answer>,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
         let Some(ask) = self.onion.asks.open.get(&number) else { return };
         let checked = match (&ask.question, answer) {
             (Question::Proof { item }, Some(Answer::Proof { proof })) => {
@@ -252,7 +271,9 @@ impl Node {
         };
         let Some(ask) = self.onion.asks.open.get_mut(&number) else { return };
         match checked {
-            Ok(answer) => ask.answers.push(answer),
+            Ok(answer) => {
+                ask.answers.insert(exit, answer);
+            }
             Err(problem) => ask.refusal = Some(problem),
         }
         if ask.answers.len() < ask.exits {
@@ -261,7 +282,7 @@ impl Node {
         let Some(ask) = self.onion.asks.open.remove(&number) else { return };
         let took_ms = now.since_ms(ask.since_ms);
         let (exits, me) = (ask.exits, self.me);
-        let result = agreed(ask.answers).map(|answer| {
+        let result = agreed(ask.answers.into_values()).map(|answer| {
             let mine = matches!(&answer, Answer::Name(state) if state.owner == Some(me));
             Reply::Anonymous(Box::new(Outcome { answer, mine, relays: HOPS, exits, took_ms }))
         });
@@ -302,8 +323,7 @@ impl Node {
 }
 
 /// One answer out of several that must say the same.
-fn agreed(answers: Vec<Answer>) -> Result<Answer, Problem> {
-    let mut answers = answers.into_iter();
+fn agreed(mut answers: impl Iterator<Item = Answer>) -> Result<Answer, Problem> {
     let mut agreed = answers.next().ok_or_else(no_way)?;
     for other in answers {
         match (&mut agreed, other) {
@@ -335,7 +355,7 @@ fn too_few(relays: usize) -> Problem {
 fn no_way() -> Problem {
     Problem {
         code: "onion-no-way",
-        message: format!("no answer came back over {} different paths", limits::ONION_ATTEMPTS_MAX),
+        message: format!("no answer came back over at most {} paths", limits::ONION_ATTEMPTS_MAX),
         hint: "relays must be connected to one another, relay, and have the right time; try again \
                in a moment"
             .to_owned(),

@@ -126,11 +126,7 @@ impl Node {
     }
 
     pub(super) fn find_item(&self, text: &str) -> Result<ItemId, Problem> {
-        let (vertex, place) = match text.split_once('/') {
-            Some((vertex, place)) => (vertex, Some(place)),
-            None => (text, None),
-        };
-        let vertex: VertexId = vertex.parse().map_err(|_| item_malformed(text))?;
+        let (vertex, place) = parse_item(text)?;
         let mut items: Vec<u32> = if let Some(signed) = self.graph.get(&vertex) {
             let record = Record::of(signed);
             record.items.iter().map(|item| item.id.1).collect()
@@ -142,12 +138,8 @@ impl Node {
         if items.is_empty() && !self.graph.contains(&vertex) {
             return Err(item_unknown(text));
         }
-        let place = if let Some(place) = place {
-            place.parse().map_err(|_| item_malformed(text))?
-        } else {
-            // The one that is voted on, if the vertex has one.
-            items.drain(..).next().unwrap_or(0)
-        };
+        // The one that is voted on, if the vertex has one.
+        let place = place.or_else(|| items.drain(..).next()).unwrap_or(0);
         Ok(ItemId(vertex, place))
     }
 
@@ -254,6 +246,17 @@ pub(super) fn item_unknown(text: &str) -> Problem {
         message: format!("{:?} is not in the history here", shown(text)),
         hint: "one that was just written takes a moment to arrive; check the id".to_owned(),
     }
+}
+
+/// The vertex that a text names, and the place in it if it says one.
+pub(super) fn parse_item(text: &str) -> Result<(VertexId, Option<u32>), Problem> {
+    let (vertex, place) = match text.split_once('/') {
+        Some((vertex, place)) => (vertex, Some(place)),
+        None => (text, None),
+    };
+    let vertex = vertex.parse().map_err(|_| item_malformed(text))?;
+    let place = place.map(str::parse).transpose().map_err(|_| item_malformed(text))?;
+    Ok((vertex, place))
 }
 
 fn item_malformed(text: &str) -> Problem {

@@ -128,7 +128,8 @@ impl Node {
                 } else {
                     refused("onion-busy", "too many questions at once; ask again in a moment")
                 };
-                let reply = keys.answer(&answer.encode()).map_err(|error| error.code())?;
+                let nonce = self.onion_nonce();
+                let reply = keys.answer(&answer.encode(), nonce).map_err(|error| error.code())?;
                 out.push(Effect::Respond { token, bytes: reply });
             }
             Step::Forward { next, cell } => {
@@ -159,10 +160,17 @@ impl Node {
         }
     }
 
+    fn onion_nonce(&mut self) -> [u8; onion::NONCE_BYTES] {
+        let mut nonce = [0; onion::NONCE_BYTES];
+        self.rng.fill(&mut nonce);
+        nonce
+    }
+
     /// Says to the asker, in a reply like any other, that the way ends here.
     fn lose_cell(&mut self, circuit: Circuit, out: &mut Vec<Effect>) {
         self.counters.count("onion-lost");
-        let bytes = circuit.keys.answer(&Answer::Lost.encode()).unwrap_or_default();
+        let nonce = self.onion_nonce();
+        let bytes = circuit.keys.answer(&Answer::Lost.encode(), nonce).unwrap_or_default();
         out.push(Effect::Respond { token: circuit.token, bytes });
     }
 

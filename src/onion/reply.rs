@@ -1,24 +1,28 @@
 //! Keys of one hop, and the way back.
 //!
 //! ```text
-//! exit      tag and ciphertext of the padded answer under its `answer` key
+//! exit      ciphertext and tag of the padded answer under its `answer` key, and the nonce
 //! middle    that, XOR the keystream of its `back` key
 //! first     that, XOR the keystream of its `back` key
 //! ```
 //!
 //! The asker takes layers off until a tag is right. A hop that speaks for itself uses its `answer`
-//! key as the exit does, so its place on the path shows, and nobody can speak for another one. Both
-//! keys of a hop are used once: a hop answers a cell once.
+//! key as the exit does, so its place on the path shows, and nobody can speak for another one. A hop
+//! answers a cell once; but one that was started anew remembers none, so an answer has a nonce of its
+//! own, and two of them to the same cell say nothing about each other.
 
 use chacha20poly1305::aead::generic_array::GenericArray;
 use chacha20poly1305::{AeadInPlace as _, ChaCha20Poly1305, KeyInit as _};
 use zeroize::Zeroizing;
 
-use super::{Error, HOPS, REPLY_BYTES, SLOT_BYTES, TAG_BYTES, padded, unpadded};
+use super::{ANSWER_ROOM, Error, HOPS, REPLY_BYTES, SLOT_BYTES, TAG_BYTES, padded, unpadded};
 use crate::crypto::hpke::Exporter;
 
-/// Each key is used for one message.
-const NONCE: [u8; 12] = [0; 12];
+/// Bytes of a nonce.
+pub const NONCE_BYTES: usize = 12;
+
+/// The nonce of cells and layers: their keys are used for one message.
+const NONCE: [u8; NONCE_BYTES] = [0; NONCE_BYTES];
 
 /// A key of ChaCha20-Poly1305; erased when dropped.
 #[derive(Clone)]
@@ -37,17 +41,32 @@ impl Key {
 
     /// Encrypts in place; gives the tag.
     pub(super) fn seal(&self, aad: &[u8], bytes: &mut [u8]) -> [u8; TAG_BYTES] {
+        self.seal_by(&NONCE, aad, bytes)
+    }
+
+    /// The same by a nonce of the caller's.
+    fn seal_by(&self, nonce: &[u8; NONCE_BYTES], aad: &[u8], bytes: &mut [u8]) -> [u8; TAG_BYTES] {
         self.cipher()
-            .encrypt_in_place_detached(GenericArray::from_slice(&NONCE), aad, bytes)
+            .encrypt_in_place_detached(GenericArray::from_slice(nonce), aad, bytes)
             .expect("a cell is shorter than the 256 GiB of one nonce")
             .into()
     }
 
     /// Decrypts in place.
     pub(super) fn open(&self, aad: &[u8], bytes: &mut [u8], tag: &[u8; 16]) -> Result<(), Error> {
+        self.open_by(&NONCE, aad, bytes, tag)
+    }
+
+    fn open_by(
+        &self,
+        nonce: &[u8; NONCE_BYTES],
+        aad: &[u8],
+        bytes: &mut [u8],
+        tag: &[u8; 16],
+    ) -> Result<(), Error> {
         let tag = GenericArray::from_slice(tag);
         self.cipher()
-            .decrypt_in_place_detached(GenericArray::from_slice(&NONCE), aad, bytes, tag)
+            .decrypt_in_place_detached(GenericArray::from_slice(nonce), aad, bytes, tag)
             .map_err(|_| Error::Altered)
     }
 
@@ -58,7 +77,7 @@ impl Key {
 }
 
 /// What a hop and the asker share for one cell.
-pub struct Secrets {
+pub(super) struct Secrets {
     pub(super) cell: Key,
     /// What the hop puts behind the header.
     pub(super) filler: Zeroizing<[u8; SLOT_BYTES]>,
@@ -98,15 +117,16 @@ impl std::fmt::Debug for HopKeys {
 }
 
 impl HopKeys {
-    /// A reply of this hop's own, of [`REPLY_BYTES`].
+    /// A reply of this hop's own, of [`REPLY_BYTES`]. The nonce is random.
     ///
     /// # Errors
     /// [`Error::AnswerTooLong`].
-    pub fn answer(self, answer: &[u8]) -> Result<Vec<u8>, Error> {
+    pub fn answer(self, answer: &[u8], nonce: [u8; NONCE_BYTES]) -> Result<Vec<u8>, Error> {
         let too_long = Error::AnswerTooLong { bytes: answer.len() };
-        let mut reply = padded(answer, REPLY_BYTES - TAG_BYTES).ok_or(too_long)?;
-        let tag = self.answer.seal(&[], &mut reply);
+        let mut reply = padded(answer, ANSWER_ROOM).ok_or(too_long)?;
+        let tag = self.answer.seal_by(&nonce, &[], &mut reply);
         reply.extend_from_slice(&tag);
+        reply.extend_from_slice(&nonce);
         Ok(reply)
     }
 
@@ -140,10 +160,12 @@ impl Back {
         let mut layered = reply.to_vec();
         for (place, keys) in self.0.iter().enumerate() {
             let mut plain = Zeroizing::new(layered.clone());
-            let sealed = plain.split_last_chunk_mut::<TAG_BYTES>();
-            let opened = sealed.is_some_and(|(body, tag)| keys.answer.open(&[], body, tag).is_ok());
+            let opened = plain.split_last_chunk_mut().is_some_and(|(sealed, nonce)| {
+                let sealed = sealed.split_last_chunk_mut::<TAG_BYTES>();
+                sealed.is_some_and(|(body, tag)| keys.answer.open_by(nonce, &[], body, tag).is_ok())
+            });
             if opened {
-                let body = plain.get(..REPLY_BYTES - TAG_BYTES).unwrap_or_default();
+                let body = plain.get(..ANSWER_ROOM).unwrap_or_default();
                 return Ok((place, unpadded(body).ok_or(Error::Content)?.to_vec()));
             }
             keys.back.apply(&mut layered);

@@ -56,6 +56,9 @@ fn holds(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle)
 }
 
+/// The nonce of replies.
+const NONCE: [u8; NONCE_BYTES] = [9; NONCE_BYTES];
+
 #[test]
 fn a_question_reaches_the_exit_and_its_answer_comes_back() {
     let (cell, back) = cell_of(QUESTION, 5);
@@ -64,7 +67,7 @@ fn a_question_reaches_the_exit_and_its_answer_comes_back() {
     assert!(matches!(&middle.1.step, Step::Forward { next, .. } if *next == NAMES[2]));
     assert_eq!(exit.1.step, Step::Exit { question: QUESTION.to_vec() });
     assert_eq!([first.1.period, middle.1.period, exit.1.period], [PERIOD; HOPS]);
-    let reply = exit.1.keys.answer(b"nobody").unwrap();
+    let reply = exit.1.keys.answer(b"nobody", NONCE).unwrap();
     let reply = middle.1.keys.pass_back(reply).unwrap();
     let reply = first.1.keys.pass_back(reply).unwrap();
     assert_eq!(back.open(&reply), Ok((2, b"nobody".to_vec())));
@@ -90,7 +93,7 @@ proptest! {
         prop_assert!(hops.iter().all(|(cell, _)| cell.len() == CELL_BYTES));
         prop_assert_eq!(&hops[2].1.step, &Step::Exit { question });
         // Whoever answers, and whoever stands before it.
-        let mut reply = hops[who].1.keys.clone().answer(&answer).unwrap();
+        let mut reply = hops[who].1.keys.clone().answer(&answer, NONCE).unwrap();
         for (_, peeled) in hops[..who].iter().rev() {
             prop_assert_eq!(reply.len(), REPLY_BYTES);
             reply = peeled.keys.clone().pass_back(reply).unwrap();
@@ -225,8 +228,8 @@ fn who_can_remember_no_more_cells_takes_no_more() {
 fn a_changed_reply_is_refused_and_no_relay_can_speak_for_the_exit() {
     let (cell, back) = cell_of(QUESTION, 5);
     let [first, middle, exit] = <[_; HOPS]>::try_from(journey(cell)).unwrap();
-    let answer = exit.1.keys.answer(b"nobody").unwrap();
-    for place in [0, 1, 2, 7, 8, 40_000, REPLY_BYTES - 16, REPLY_BYTES - 1] {
+    let answer = exit.1.keys.answer(b"nobody", NONCE).unwrap();
+    for place in [0, 1, 2, 7, 8, 40_000, REPLY_BYTES - 28, REPLY_BYTES - 12, REPLY_BYTES - 1] {
         let mut changed = answer.clone();
         changed[place] ^= 1;
         let changed = middle.1.keys.clone().pass_back(changed).unwrap();
@@ -234,11 +237,24 @@ fn a_changed_reply_is_refused_and_no_relay_can_speak_for_the_exit() {
         let (_, back) = cell_of(QUESTION, 5);
         assert_eq!(back.open(&changed), Err(Error::Altered), "byte {place}");
     }
-    let forged = middle.1.keys.answer(b"me").unwrap();
+    let forged = middle.1.keys.answer(b"me", NONCE).unwrap();
     let forged = first.1.keys.clone().pass_back(forged).unwrap();
     assert_eq!(back.open(&forged), Ok((1, b"me".to_vec())), "its place shows");
     let short = first.1.keys.pass_back(forged[1..].to_vec());
     assert_eq!(short, Err(Error::Size { bytes: REPLY_BYTES - 1 }));
+}
+
+/// What a hop remembers dies with its process, and a cell that comes again then is answered again.
+#[test]
+fn two_replies_to_one_cell_share_no_keystream() {
+    let (cell, _) = cell_of(QUESTION, 5);
+    let keys = journey(cell).swap_remove(2).1.keys;
+    let (short, long) = ([1; 8], [2; 4_000]);
+    let one = keys.clone().answer(&short, NONCE).unwrap();
+    let other = |nonce| keys.clone().answer(&long, nonce).unwrap();
+    let is_plain = |other: &[u8]| (100..4_000).all(|at| one[at] ^ other[at] == long[0]);
+    assert!(!is_plain(&other([8; NONCE_BYTES])));
+    assert!(is_plain(&other(NONCE)), "with one nonce their difference is the text");
 }
 
 #[test]
@@ -248,10 +264,10 @@ fn what_is_too_long_is_refused_by_size() {
     assert_eq!(refused, Some(Error::TooLong { bytes: long.len() }));
     let (cell, _) = cell_of(QUESTION, 5);
     let keys = journey(cell).swap_remove(2).1.keys;
-    let fits = keys.clone().answer(&vec![7; ANSWER_BYTES_MAX]).unwrap();
+    let fits = keys.clone().answer(&vec![7; ANSWER_BYTES_MAX], NONCE).unwrap();
     assert_eq!(fits.len(), REPLY_BYTES);
     let bytes = ANSWER_BYTES_MAX + 1;
-    assert_eq!(keys.answer(&vec![7; bytes]), Err(Error::AnswerTooLong { bytes }));
+    assert_eq!(keys.answer(&vec![7; bytes], NONCE), Err(Error::AnswerTooLong { bytes }));
 }
 
 #[test]
@@ -275,7 +291,7 @@ fn a_cell_and_its_reply_have_the_bytes_of_before() {
     let replies: Vec<Vec<u8>> = hops.iter().rev().fold(Vec::new(), |mut replies, (_, peeled)| {
         let keys = peeled.keys.clone();
         let reply = match replies.last() {
-            None => keys.answer(b"nobody").unwrap(),
+            None => keys.answer(b"nobody", NONCE).unwrap(),
             Some(last) => keys.pass_back(last.clone()).unwrap(),
         };
         replies.push(reply);
@@ -288,6 +304,7 @@ fn a_cell_and_its_reply_have_the_bytes_of_before() {
         "period": PERIOD,
         "question": hex(QUESTION),
         "answer": hex(b"nobody"),
+        "nonce": hex(&NONCE),
         "cell": hex(&hops[0].0),
         "reply_sha256": hex(&Sha256::digest(&replies[HOPS - 1])),
     });

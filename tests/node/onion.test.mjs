@@ -256,8 +256,8 @@ function openWith(key, aad, tag, sealed) {
   cipher.setAAD(aad).setAuthTag(tag)
   return Buffer.concat([cipher.update(sealed), cipher.final()])
 }
-function sealWith(key, plain) {
-  const cipher = createCipheriv('chacha20-poly1305', key, NONCE, { authTagLength: 16 })
+function sealWith(key, plain, nonce = NONCE) {
+  const cipher = createCipheriv('chacha20-poly1305', key, nonce, { authTagLength: 16 })
   const sealed = Buffer.concat([cipher.update(plain), cipher.final()])
   return { sealed, tag: cipher.getAuthTag() }
 }
@@ -296,11 +296,10 @@ test('other code peels the cell of the vectors and makes the same reply', () => 
     // The slot ends with what the next cell begins with: ciphertext and tag.
     cell = Buffer.concat([slot.subarray(37), rest, exported('filler', SLOT_BYTES), question])
   }
-  const { sealed, tag } = sealWith(
-    exports[2]('answer', 32),
-    padded(hex(VECTOR.answer), REPLY_BYTES - 16),
-  )
-  let reply = Buffer.concat([sealed, tag])
+  const nonce = hex(VECTOR.nonce)
+  const answer = padded(hex(VECTOR.answer), REPLY_BYTES - 16 - 12)
+  const { sealed, tag } = sealWith(exports[2]('answer', 32), answer, nonce)
+  let reply = Buffer.concat([sealed, tag, nonce])
   for (const exported of [exports[1], exports[0]])
     reply = sealWith(exported('back', 32), reply).sealed
   assert.equal(createHash('sha256').update(reply).digest('hex'), VECTOR.reply_sha256)

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::mesh::Mesh;
 use crate::consensus::verify_proof;
 use crate::crypto::kem::{DecapsulationKey, EncapsulationKey};
+use crate::dag::VertexId;
 use crate::dag::vote::Decision;
 use crate::effect::{Command, Effect, Input, Intention};
 use crate::event::{Event, ItemState, Problem, Reply};
@@ -210,11 +211,11 @@ fn a_question_finds_another_way_when_relays_are_gone_and_says_when_there_is_none
 #[test]
 fn a_refusal_of_every_exit_is_told_and_what_is_no_question_is_not_sent() {
     let (mut mesh, _) = decided(705);
-    let unknown = format!("bafyreib{}", "a".repeat(51));
+    let unknown = VertexId::of(b"of another network").to_string();
     let refused = ask(&mut mesh, Question::Proof { item: unknown }).unwrap_err();
     assert_eq!(refused.code, "onion-refused");
-    let long = ask(&mut mesh, Question::Proof { item: "a".repeat(600) }).unwrap_err();
-    assert_eq!(long.code, "onion-question-too-long");
+    let no_item = ask(&mut mesh, Question::Proof { item: "a".repeat(600) }).unwrap_err();
+    assert_eq!(no_item.code, "item-malformed");
     let no_name = ask(&mut mesh, Question::Name { label: "-".to_owned() }).unwrap_err();
     assert!(no_name.code.starts_with("name"), "{}", no_name.code);
 }
