@@ -205,8 +205,8 @@ pub const RANGES_MS_MAX: u64 = 2 * SYNC_REQUEST_MS_MAX;
 pub const RANGES_NEEDED_MAX: usize = 1 << 14;
 /// Milliseconds until a peer that answered nothing useful is asked again; doubles each time.
 pub const SYNC_BACKOFF_MS_MIN: u64 = 500;
-/// Milliseconds: where that doubling stops.
-pub const SYNC_BACKOFF_MS_MAX: u64 = 60_000;
+/// Milliseconds: where that doubling stops. A member may reach all others through one peer.
+pub const SYNC_BACKOFF_MS_MAX: u64 = 15_000;
 /// Milliseconds until a peer is asked again whose answer had more of one author than may be taken
 /// in: what [`ANSWERED_PER_SECOND`] then allows is worth an answer.
 pub const SYNC_HELD_MS: u64 = 1_000;

@@ -97,7 +97,8 @@ pub struct State {
     /// Those of them that something may be asked of: a node looks here after each of its inputs,
     /// and most of the time most peers have nothing that it lacks.
     busy: BTreeSet<TransportId>,
-    /// Requests to them, at most [`limits::SYNC_REQUESTS_MAX`].
+    /// Requests to them, one each; of those that are awaited at most
+    /// [`limits::SYNC_REQUESTS_MAX`].
     under_way: BTreeMap<TransportId, UnderWay>,
     /// How many vertices of the graph are wanted no longer by anybody; `None` when that has to be
     /// found out anew.
@@ -149,6 +150,8 @@ struct Wanted {
     /// Whether it is the peer's head, so that there may be much behind it.
     head: bool,
     attempts: u32,
+    /// Whether the peer answered who asked for it by name, and did not give it.
+    absent: bool,
 }
 
 impl State {
@@ -256,6 +259,12 @@ impl State {
             let is_cut = answer.held || (answer.more && !answer.received.is_empty());
             return self.settle_needs(peer, &done.ids, came, is_cut);
         }
+        let is_whole = done.kind == Kind::Parents && !answer.held && !answer.more;
+        for id in done.ids.iter().filter(|_| is_whole) {
+            if let Some(wanted) = state.wanted.get_mut(id) {
+                wanted.absent = true;
+            }
+        }
         state.settle(&done, useful || answer.held, graph);
         true
     }
@@ -278,7 +287,7 @@ impl State {
             self.arrived = Some(graph.len());
             return None;
         }
-        if self.under_way.len() >= limits::SYNC_REQUESTS_MAX {
+        if self.awaited(now).count() >= limits::SYNC_REQUESTS_MAX {
             return None;
         }
         self.forget_arrived(graph);
@@ -336,6 +345,14 @@ impl State {
         });
     }
 
+    /// Requests that may be answered soon: a peer that takes its time keeps nobody from asking
+    /// another one, for the same too.
+    fn awaited(&self, now: Now) -> impl Iterator<Item = &UnderWay> {
+        let is_slow =
+            move |asked: &UnderWay| now.since_ms(asked.since_mono_ms) >= limits::SYNC_SLOW_MS;
+        self.under_way.values().filter(move |asked| !is_slow(asked))
+    }
+
     /// What to ask of this peer now.
     fn ask(&mut self, peer: &TransportId, graph: &Graph, now: Now) -> Option<Ask> {
         let state = self.peers.get(peer)?;
@@ -346,21 +363,22 @@ impl State {
             return Some(self.asked(peer, want, Kind::Ranges, now));
         }
         let state = self.peers.get(peer)?;
-        // A peer that takes its time keeps nobody from asking another one for the same.
-        let is_slow = |other: &&UnderWay| now.since_ms(other.since_mono_ms) >= limits::SYNC_SLOW_MS;
-        let awaited = || self.under_way.values().filter(|other| !is_slow(other));
         // What is asked for is sorted.
-        let is_asked = |id: &VertexId| awaited().any(|other| other.ids.binary_search(id).is_ok());
+        let is_asked =
+            |id: &VertexId| self.awaited(now).any(|other| other.ids.binary_search(id).is_ok());
         let open = state.wanted.iter().filter(|(id, _)| !is_asked(id));
         // Parents that are missing although a past was sent are not to be had by walking: they are
-        // asked for by name, so that a peer that dropped them can say so.
-        let by_name = !state.walking && open.clone().any(|(_, wanted)| !wanted.head);
+        // asked for by name, so that a peer that dropped them can say so. Once it said that it
+        // has them not, the rest of what it has is not held up by them.
+        let has_head = open.clone().any(|(_, wanted)| wanted.head);
+        let is_named = |wanted: &Wanted| !wanted.head && !(wanted.absent && has_head);
+        let by_name = !state.walking && open.clone().any(|(_, wanted)| is_named(wanted));
         let open = open.filter(|(_, wanted)| !by_name || !wanted.head);
         let ids: Vec<VertexId> =
             open.map(|(id, _)| *id).take(limits::REQUEST_VERTICES_MAX).collect();
         let ancestors = !by_name;
         let walks = |other: &UnderWay| other.kind == Kind::Ancestors;
-        if ids.is_empty() || (ancestors && awaited().any(walks)) {
+        if ids.is_empty() || (ancestors && self.awaited(now).any(walks)) {
             return None;
         }
         if ancestors {
@@ -405,7 +423,9 @@ impl Peer {
     fn want(&mut self, id: VertexId, head: bool) {
         let room = self.wanted.len() < limits::SYNC_WANTED_PER_PEER_MAX;
         if room || self.wanted.contains_key(&id) {
-            self.wanted.entry(id).or_default().head |= head;
+            let wanted = self.wanted.entry(id).or_default();
+            wanted.head |= head;
+            wanted.absent &= head;
         }
     }
 

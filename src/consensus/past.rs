@@ -100,7 +100,7 @@ impl State {
             slot: self.slot,
             first_leader: wide(self.first_leader),
             tips: self.tips.iter().map(|(place, tip)| (wide(*place), *tip)).collect(),
-            open: self.old_commitments().collect(),
+            open: self.old_commitments().chain(self.reopened.iter().copied()).collect(),
         }
     }
 

@@ -87,7 +87,7 @@ impl Node {
         let ends = checkpoints.iter().filter(|held| held.next.is_some());
         let ends: Vec<u64> = ends.map(|held| held.height).collect();
         let before = (start.as_ref(), entries.as_slice());
-        let mut snapshots = self.snapshots.handed(&offer.manifest, before, &ends, &offer.sealed);
+        let mut snapshots = self.snapshots.handed(&offer, before, &ends);
         self.joining.ends.iter().for_each(|sealed| snapshots.note_end(sealed));
         let has_lost = self.has_lost_own(&coverage);
         let mute = has_lost.then_some(offer.sealed.epoch).or(self.pruning.mute);

@@ -25,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Node;
 use super::doubting::Doubt;
 use super::offence::Offence;
-use super::peers::Asked;
+use super::peers::{Asked, Peer};
 use crate::clock::Now;
 use crate::consensus::{Checkpoint, Committee, Sealed};
 use crate::crypto::hash::Digest;
@@ -62,7 +62,8 @@ pub(super) struct Joining {
     best: Option<Offer>,
     /// Who says of which vertices that they are open.
     open: BTreeMap<VertexId, BTreeSet<TransportId>>,
-    /// Who offered something, and who of them says of which commitments that they are open.
+    /// Members of the committee that offered something, and who of them says of which commitments
+    /// that they are open.
     offered: BTreeSet<TransportId>,
     commitments: BTreeMap<ItemId, BTreeSet<TransportId>>,
     /// When the first offer came, and when something last went on.
@@ -85,6 +86,8 @@ pub(super) enum Stage {
 /// A manifest that a quorum certified.
 #[derive(Debug, Clone)]
 pub(super) struct Offer {
+    /// An encoded [`Sealed`], as it was verified.
+    pub(super) certificate: Vec<u8>,
     pub(super) sealed: Checkpoint,
     pub(super) manifest: Manifest,
 }
@@ -152,7 +155,7 @@ impl Joining {
         }
     }
 
-    /// Commitments to names that are open, as most say who offered something.
+    /// Commitments to names that are open, as most members say that offered something.
     pub(super) fn open_commitments(&self) -> Vec<ItemId> {
         let is_of_most = |peers: &BTreeSet<TransportId>| 2 * peers.len() > self.offered.len();
         let open = self.commitments.iter().filter(|(_, peers)| is_of_most(peers));
@@ -292,6 +295,11 @@ impl Node {
 
     fn take_offer(&mut self, peer: &TransportId, offer: &Snapshot, now: Now) -> Result<(), Error> {
         let Some(committee) = self.joining_committee() else { return Ok(()) };
+        let is_member = self
+            .peers
+            .get(peer)
+            .and_then(Peer::author)
+            .is_some_and(|author| committee.place(&author).is_some());
         let sealed = Sealed::decode(&offer.certificate)?;
         let (height, epoch) =
             (sealed.certificate.checkpoint.height, sealed.certificate.checkpoint.epoch);
@@ -307,6 +315,8 @@ impl Node {
                 self.joining.ends.push(sealed.clone());
                 self.joining.asked.clear();
                 self.joining.fruitless = 0;
+                self.joining.offered.clear();
+                self.joining.commitments.clear();
                 self.joining.progress_ms = now.mono_ms;
             }
             if offer.manifest.is_empty() {
@@ -320,8 +330,10 @@ impl Node {
         if sealed.height <= known {
             return Err(Error::Stale { height: sealed.height, known });
         }
-        self.joining.offered.insert(peer.clone());
-        self.joining.hear_commitments(peer, &offer.commitments);
+        if is_member {
+            self.joining.offered.insert(peer.clone());
+            self.joining.hear_commitments(peer, &offer.commitments);
+        }
         let (ids, _) = offer.open.as_chunks::<32>();
         for id in ids {
             let peers = self.joining.open.entry(VertexId(Digest(*id))).or_default();
@@ -331,7 +343,8 @@ impl Node {
             self.joining.offered_ms = now.mono_ms;
         }
         if best.is_none_or(|height| height < sealed.height) {
-            self.joining.best = Some(Offer { sealed, manifest });
+            let certificate = offer.certificate.clone();
+            self.joining.best = Some(Offer { certificate, sealed, manifest });
         }
         Ok(())
     }

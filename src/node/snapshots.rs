@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use super::joining::Offer;
 use super::serving::{refuse, respond};
 use super::{History, Node};
 use crate::clock::Now;
@@ -65,6 +66,15 @@ pub(super) struct Certified {
     height: u64,
     certificate: ByteBuf,
     manifest: ByteBuf,
+}
+
+impl Certified {
+    /// What this node itself was handed.
+    fn of(offer: &Offer, manifest: Vec<u8>) -> Self {
+        let (epoch, height) = (offer.sealed.epoch, offer.sealed.height);
+        let certificate = ByteBuf::from(offer.certificate.clone());
+        Self { epoch, height, certificate, manifest: manifest.into() }
+    }
 }
 
 /// What a record of a pruning holds of it.
@@ -131,19 +141,21 @@ impl Snapshots {
     /// What was known before, and a manifest that was handed to this node.
     pub(super) fn handed(
         &self,
-        manifest: &Manifest,
+        offer: &Offer,
         (start, entries): (Option<&Start>, &[Entry]),
         ends: &[u64],
-        sealed: &Checkpoint,
     ) -> Self {
+        let Offer { sealed, manifest, .. } = offer;
         let mut digests = self.digests.clone();
         digests.retain(|height, _| ends.contains(height));
         digests.insert(sealed.height, (sealed.snapshot, sealed.next.is_some()));
-        let manifests = [(sealed.height, manifest.encode())].into();
+        let bytes = manifest.encode();
+        let dropped = Some(Certified::of(offer, bytes.clone()));
+        let manifests = [(sealed.height, bytes)].into();
         let unused = |part: &BlobId| !manifest.log.parts().any(|used| used == *part);
         let retired = self.log.parts().chain(self.retired.iter().copied()).filter(unused);
         let (log, retired) = (manifest.log.clone(), retired.collect());
-        let mut handed = Self { log, digests, manifests, retired, ..Self::default() };
+        let mut handed = Self { log, digests, manifests, dropped, retired, ..Self::default() };
         handed.note_past(start, entries);
         handed
     }
@@ -364,13 +376,13 @@ impl Node {
     /// What whoever lacks what the last checkpoint holds can be handed, if a quorum signed the
     /// manifest, that fits an answer, and every committee before signed who follows it.
     pub(super) fn last_certified(&mut self) -> Option<Certified> {
-        let ends_to = self.snapshots.ends_to;
-        let is_new = |held: &&Checkpoint| held.next.is_some() && held.height > ends_to;
-        let ends = || Some(self.deciding.engine.quorum()?.checkpoints().filter(is_new));
-        if !ends()?.all(|end| self.seal(end).is_some()) {
-            return None;
+        let ends = self.deciding.engine.quorum()?.checkpoints().filter(|held| held.next.is_some());
+        let ends: Vec<Checkpoint> =
+            ends.filter(|end| end.height > self.snapshots.ends_to).cloned().collect();
+        for end in ends {
+            self.seal(&end)?;
+            self.snapshots.ends_to = end.height;
         }
-        self.snapshots.ends_to = ends()?.next_back().map_or(ends_to, |end| end.height);
         let last = self.deciding.engine.quorum()?.last_checkpoint()?;
         let manifest = self.snapshots.manifests.get(&last.height)?.clone();
         let offer = self.fitting(self.seal(last)?, manifest)?;

@@ -213,6 +213,23 @@ fn an_unanswered_request_times_out_and_goes_to_somebody_else() {
 }
 
 #[test]
+fn a_missing_parent_that_a_peer_lacks_does_not_hold_up_its_head() {
+    let a = Author::new(1);
+    let mut full = Replica::new(1, &[&a]);
+    write(&mut full, &a, 3);
+    let mut new = Replica::new(2, &[&a]);
+    new.hear_heads(&full);
+    let elsewhere = VertexId::of(b"on one side of a fork");
+    new.state.on_missing(&full.peer, &[elsewhere]);
+    let first = new.state.next(&new.graph, NOW).unwrap();
+    assert_eq!(first.want, Want::Vertices { ids: vec![elsewhere] });
+    new.state.on_answer(&full.peer, &Answer::default(), &new.graph, NOW);
+    let later = NOW.plus_ms(limits::SYNC_BACKOFF_MS_MAX);
+    let second = new.state.next(&new.graph, later).unwrap();
+    assert!(matches!(second.want, Want::Ancestors { .. }), "{:?}", second.want);
+}
+
+#[test]
 fn a_failed_or_vanished_peer_does_not_hold_up_the_others() {
     let a = Author::new(1);
     let mut full = Replica::new(1, &[&a]);
