@@ -7,9 +7,9 @@
 //! ```
 //!
 //! The asker takes layers off until a tag is right. A hop that speaks for itself uses its `answer`
-//! key as the exit does, so its place on the path shows, and nobody can speak for another one. A hop
-//! answers a cell once; but one that was started anew remembers none, so an answer has a nonce of its
-//! own, and two of them to the same cell say nothing about each other.
+//! key as the exit does, so its place on the path shows, and nobody can speak for another one. A
+//! hop answers a cell once; but one that was started anew remembers none, so an answer has a nonce
+//! of its own, and two of them to the same cell say nothing about each other.
 
 use chacha20poly1305::aead::generic_array::GenericArray;
 use chacha20poly1305::{AeadInPlace as _, ChaCha20Poly1305, KeyInit as _};
