@@ -371,7 +371,7 @@ impl State {
         // asked for by name, so that a peer that dropped them can say so. Once it said that it
         // has them not, the rest of what it has is not held up by them.
         let has_head = open.clone().any(|(_, wanted)| wanted.head);
-        let is_named = |wanted: &Wanted| !wanted.head && !(wanted.absent && has_head);
+        let is_named = |wanted: &Wanted| !wanted.head && (!wanted.absent || !has_head);
         let by_name = !state.walking && open.clone().any(|(_, wanted)| is_named(wanted));
         let open = open.filter(|(_, wanted)| !by_name || !wanted.head);
         let ids: Vec<VertexId> =
