@@ -16,10 +16,12 @@ async function training(rounds, ...more) {
   const id = await nodeIdOf(page)
   const rows = ['--data', set.files.others, '--test', set.files.test]
   const shape = ['--layers', '64,32,10', '--epochs', '3', '--rounds', String(rounds)]
-  await set.mesh.command('run', 'start', 'digits', ...rows, ...shape, ...more)
   await page.setInputFiles('[data-input="rows"]', set.files.rows)
   await page.setInputFiles('[data-input="test"]', set.files.test)
+  // A run that takes one member may be over before the command is.
+  const started = set.mesh.command('run', 'start', 'digits', ...rows, ...shape, ...more)
   await page.locator('[data-action="join-run"]:enabled').click()
+  await started
   return { page, complaints, id }
 }
 
