@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::dag::cbor::{self, Bounds};
+use crate::dag::vote::ItemId;
 use crate::dag::{BlobId, VertexId};
 use crate::identity::{Binding, NetworkId};
 use crate::limits;
@@ -391,8 +392,8 @@ impl Response {
             Response::Ballots(ballots) => poll_messages("answers", &ballots.answers)?,
             Response::Snapshot(snapshot) => {
                 count("open", snapshot.open.len(), limits::SNAPSHOT_OPEN_MAX * 32)?;
-                let commitments = snapshot.commitments.len();
-                count("commitments", commitments, limits::SNAPSHOT_COMMITMENTS_MAX * 36)?;
+                let most = limits::SNAPSHOT_COMMITMENTS_MAX * ItemId::BYTES;
+                count("commitments", snapshot.commitments.len(), most)?;
             }
             Response::Refused(_) => {}
         }

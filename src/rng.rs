@@ -96,6 +96,12 @@ impl Rng {
         (product >> 32) as u32
     }
 
+    /// One of `items`, each as likely as any other; `None` without any.
+    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
+        let count = u32::try_from(items.len()).ok().filter(|count| *count > 0)?;
+        items.get(usize::try_from(self.below(count)).ok()?)
+    }
+
     /// Puts `items` into a random order: Fisher and Yates, from the last place to the first.
     ///
     /// Only the first 2^32 - 1 items take part; every slice in this crate is shorter.

@@ -72,6 +72,25 @@ impl ConflictKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ItemId(pub VertexId, pub u32);
 
+impl ItemId {
+    /// Bytes of the binary form.
+    pub const BYTES: usize = 36;
+
+    /// The binary form: the hash that names the vertex, and the place, big-endian.
+    pub fn to_bytes(self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        let parts = self.0.0.0.into_iter().chain(self.1.to_be_bytes());
+        bytes.iter_mut().zip(parts).for_each(|(to, from)| *to = from);
+        bytes
+    }
+
+    /// What has this binary form.
+    pub fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
+        let [vertex @ .., a, b, c, d] = *bytes;
+        Self(VertexId(Digest(vertex)), u32::from_be_bytes([a, b, c, d]))
+    }
+}
+
 impl fmt::Display for ItemId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.0, self.1)

@@ -155,30 +155,28 @@ impl Node {
             return None;
         }
         let old = self.onion.asks.guard;
-        let place = relays.iter().position(|(hop, _)| Some(hop.author) == old);
-        // An exit of this question must not become its guard.
-        let fresh: Vec<usize> = (0..relays.len())
-            .filter(|place| relays.get(*place).is_some_and(|(hop, _)| !asked.contains(&hop.author)))
-            .collect();
-        let place = place.or_else(|| self.draw(&fresh))?;
-        let (guard, peer) = relays.swap_remove(place);
-        self.onion.asks.guard = Some(guard.author);
-        let places_without = |others: &BTreeSet<AuthorId>| -> Vec<usize> {
-            let all = relays.iter().enumerate();
-            let fits = all.filter(|(_, (hop, _))| !others.contains(&hop.author));
-            fits.map(|(place, _)| place).collect()
+        let (guard, peer) = match relays.iter().position(|(hop, _)| Some(hop.author) == old) {
+            Some(place) => relays.swap_remove(place),
+            // An exit of this question must not become its guard.
+            None => self.draw(&mut relays, asked)?,
         };
-        let (unasked, again) = (places_without(asked), places_without(answered));
-        let place = self.draw(&unasked).or_else(|| self.draw(&again))?;
-        let (exit, _) = relays.swap_remove(place);
-        let place = self.draw(&(0..relays.len()).collect::<Vec<usize>>())?;
-        let (middle, _) = relays.swap_remove(place);
+        self.onion.asks.guard = Some(guard.author);
+        let exit = self.draw(&mut relays, asked).or_else(|| self.draw(&mut relays, answered));
+        let (exit, _) = exit?;
+        let (middle, _) = self.draw(&mut relays, &BTreeSet::new())?;
         Some((peer, [guard, middle, exit]))
     }
 
-    fn draw(&mut self, places: &[usize]) -> Option<usize> {
-        let count = u32::try_from(places.len()).ok().filter(|count| *count > 0)?;
-        places.get(usize::try_from(self.rng.below(count)).ok()?).copied()
+    /// Takes a random relay out that is none of these.
+    fn draw(
+        &mut self,
+        relays: &mut Vec<(Hop, TransportId)>,
+        others: &BTreeSet<AuthorId>,
+    ) -> Option<(Hop, TransportId)> {
+        let all = relays.iter().enumerate();
+        let fits = all.filter(|(_, (hop, _))| !others.contains(&hop.author));
+        let places: Vec<usize> = fits.map(|(place, _)| place).collect();
+        Some(relays.swap_remove(*self.rng.pick(&places)?))
     }
 
     /// Sends a question on a new path, or gives up.

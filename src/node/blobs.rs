@@ -356,11 +356,7 @@ impl Want {
         }
         let free: Vec<_> = untried.into_iter().filter(|peer| is_free(peer)).collect();
         let hinted = free.iter().find(|peer| self.hints.contains(peer)).copied();
-        let any = || {
-            let index = rng.below(u32::try_from(free.len()).ok().filter(|count| *count > 0)?);
-            free.get(usize::try_from(index).ok()?).copied()
-        };
-        let peer = hinted.or_else(any)?.clone();
+        let peer = hinted.or_else(|| rng.pick(&free).copied())?.clone();
         self.tried.insert(peer.clone());
         Some(peer)
     }

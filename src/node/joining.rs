@@ -146,12 +146,9 @@ impl Joining {
     }
 
     fn hear_commitments(&mut self, peer: &TransportId, bytes: &[u8]) {
-        for item in bytes.as_chunks::<36>().0 {
-            let (vertex, place) = item.split_at(32);
-            if let (Ok(vertex), Ok(place)) = (vertex.try_into(), place.try_into()) {
-                let id = ItemId(VertexId(Digest(vertex)), u32::from_be_bytes(place));
-                self.commitments.entry(id).or_default().insert(peer.clone());
-            }
+        for item in bytes.as_chunks().0 {
+            let peers = self.commitments.entry(ItemId::from_bytes(item)).or_default();
+            peers.insert(peer.clone());
         }
     }
 

@@ -179,8 +179,7 @@ impl Peers {
     /// A random peer whose hello was accepted.
     pub(super) fn random(&self, rng: &mut Rng) -> Option<TransportId> {
         let known: Vec<_> = self.known().map(|(id, _, _)| id).collect();
-        let count = u32::try_from(known.len()).ok().filter(|count| *count > 0)?;
-        known.get(usize::try_from(rng.below(count)).ok()?).map(|id| (*id).clone())
+        rng.pick(&known).map(|id| (*id).clone())
     }
 
     /// The median of how far the clocks of peers are ahead of this one; 0 without any.

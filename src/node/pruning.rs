@@ -234,17 +234,17 @@ impl Node {
         if self.cut.is_some() || self.writer.is_failing() || is_busy {
             return;
         }
-        let certified = self.last_certified();
         let Some(engine) = self.deciding.engine.quorum() else { return };
         let uncut = engine.decisions().len().saturating_sub(engine.certified_decisions().len());
         let height = engine.last_checkpoint().map_or(0, |last| last.height);
         let log = &self.snapshots.log;
         let is_here = log.height == height && log.parts().all(|id| self.blobs.is_local(&id));
+        let fits = uncut <= records::UNCUT_MAX && is_here;
         // Nobody could come late where members do not sign.
-        let certified = certified.filter(|_| uncut <= records::UNCUT_MAX && is_here);
-        let Some(certified) = certified else {
+        let Some(certified) = fits.then(|| self.last_certified()).flatten() else {
             return self.counters.count("history-not-dropped");
         };
+        let Some(engine) = self.deciding.engine.quorum() else { return };
         self.pruning.next_ms = now.mono_ms.saturating_add(limits::PRUNE_INTERVAL_MS);
         let room = Room::default();
         let keep = keep.min(self.graph.len() / 3 * 2);

@@ -186,7 +186,7 @@ impl Node {
 
     /// Hands the engine items that a decided block names, and that it took for over.
     fn supply_lacking(&mut self, now: Now, out: &mut Vec<Effect>) {
-        let lacking = self.deciding.engine.quorum().map(State::lacking).unwrap_or_default();
+        let lacking = self.lacking();
         let records = lacking.iter().filter_map(|id| self.graph.get(id)).map(Record::of);
         self.supply(&records.collect::<Vec<_>>(), now, out);
     }
@@ -199,8 +199,7 @@ impl Node {
         now: Now,
         out: &mut Vec<Effect>,
     ) -> bool {
-        let lacking = self.deciding.engine.quorum().map(State::lacking).unwrap_or_default();
-        let is_lacking = lacking.contains(&signed.id());
+        let is_lacking = self.lacking().contains(&signed.id());
         if is_lacking {
             self.supply(&[Record::of(signed)], now, out);
         }
@@ -210,7 +209,7 @@ impl Node {
     /// The height up to which nothing is missing here, for who asks for these: none where they are
     /// of a decided block, as whoever has executed that may have dropped them.
     pub(super) fn whole_to(&self, ids: &[VertexId]) -> u64 {
-        let lacking = self.deciding.engine.quorum().map(State::lacking).unwrap_or_default();
+        let lacking = self.lacking();
         let is_lacking = ids.iter().any(|id| lacking.contains(id));
         if is_lacking { 0 } else { self.snapshots.log.height }
     }
@@ -242,12 +241,16 @@ impl Node {
         self.on_notices(now, out);
     }
 
+    /// Vertices of items that a decided block names and the engine does not know.
+    fn lacking(&self) -> Vec<VertexId> {
+        self.deciding.engine.quorum().map(State::lacking).unwrap_or_default()
+    }
+
     /// Vertices without which the next checkpoint cannot be covered, or not be executed.
     pub(super) fn lacking_for_checkpoint(&self) -> Vec<VertexId> {
         let frontier = self.snapshots.pending.front().map(|step| &step.frontier);
         let missing = frontier.into_iter().flatten().filter(|cited| !self.graph.is_known(cited));
-        let lacking = self.deciding.engine.quorum().map(State::lacking).unwrap_or_default();
-        let lacking = lacking.into_iter().filter(|id| !self.graph.contains(id));
+        let lacking = self.lacking().into_iter().filter(|id| !self.graph.contains(id));
         missing.map(|cited| cited.id).chain(lacking).collect()
     }
 
@@ -442,8 +445,6 @@ impl Node {
     /// Commitments to names of which nothing else says that they are open.
     fn commitment_bytes(&self) -> Vec<u8> {
         let open = self.deciding.engine.quorum().into_iter().flat_map(State::old_commitments);
-        let bytes =
-            |ItemId(vertex, place): ItemId| vertex.0.0.into_iter().chain(place.to_be_bytes());
-        open.take(limits::SNAPSHOT_COMMITMENTS_MAX).flat_map(bytes).collect()
+        open.take(limits::SNAPSHOT_COMMITMENTS_MAX).flat_map(ItemId::to_bytes).collect()
     }
 }

@@ -2,6 +2,8 @@
 
 use super::mute::{answer, phantom};
 use super::{Action, Context, Strategy};
+use crate::dag::VertexId;
+use crate::dag::vote::ItemId;
 use crate::effect::Effect;
 use crate::message::{Refusal, Refused, Response, Snapshot};
 
@@ -31,10 +33,9 @@ impl FalseSnapshots {
                 told.commitments.clear();
             }
             _ => {
-                let ids: Vec<[u8; 32]> = (0..PHANTOMS).map(|_| phantom(context).0.0).collect();
-                told.open = ids.concat();
-                told.commitments =
-                    ids.iter().flat_map(|id| id.iter().chain(&[0; 4])).copied().collect();
+                let ids: Vec<VertexId> = (0..PHANTOMS).map(|_| phantom(context)).collect();
+                told.open = ids.iter().flat_map(|id| id.0.0).collect();
+                told.commitments = ids.iter().flat_map(|id| ItemId(*id, 0).to_bytes()).collect();
             }
         }
         Response::Snapshot(told)
