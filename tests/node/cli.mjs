@@ -95,6 +95,16 @@ export async function data(args, options = {}) {
   throw new Error(`${args.join(' ')} failed: ${JSON.stringify(answer)}`)
 }
 
+/** New homes with an identity each: their folders and the ids of their nodes. */
+export async function identities(count) {
+  const homes = []
+  for (let at = 0; at < count; at += 1) {
+    const home = scratch()
+    homes.push({ home, id: (await data(['init', '--home', home], { cwd: home })).nodeId })
+  }
+  return homes
+}
+
 /** A running node with what it says. */
 export class TestNode {
   events = []

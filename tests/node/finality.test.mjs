@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import { data, json, PACKAGE, run, scratch, TestNode, until } from './cli.mjs'
+import { data, identities, json, PACKAGE, run, scratch, TestNode, until } from './cli.mjs'
 
 const { verifyProof, createNode, decodeJoinLink, encodeJoinLink, loadMesh, SynapticError } =
   await import(pathToFileURL(join(PACKAGE, 'node.mjs')).href)
@@ -18,11 +18,7 @@ const TIMEOUT_MS = 120_000
 
 /** Homes with an identity each, the first of which makes a network of all. */
 async function founded(count) {
-  const homes = []
-  for (let at = 0; at < count; at += 1) {
-    const home = scratch()
-    homes.push({ home, id: (await data(['init', '--home', home], { cwd: home })).nodeId })
-  }
+  const homes = await identities(count)
   const ids = homes.map(({ id }) => id)
   const [{ home }] = homes
   const committee = ['--committee', ids.join(','), '--balance', `${ids[1]}=12.5`]

@@ -8,7 +8,7 @@ import { createCipheriv, createDecipheriv, createHash, createHmac } from 'node:c
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { data, json, run, scratch, TestNode, until } from './cli.mjs'
+import { data, identities, json, run, scratch, TestNode, until } from './cli.mjs'
 
 const MEMBERS = 5
 /** Who asks; the others are the committee. */
@@ -22,11 +22,7 @@ const REPLY_BYTES = 65_536
 
 /** Running members of a new network, all connected, that log what they relay. */
 async function founded() {
-  const homes = []
-  for (let at = 0; at < MEMBERS; at += 1) {
-    const home = scratch()
-    homes.push({ home, id: (await data(['init', '--home', home], { cwd: home })).nodeId })
-  }
+  const homes = await identities(MEMBERS)
   const ids = homes.map(({ id }) => id)
   const balances = ids.flatMap((id) => ['--balance', `${id}=100`])
   const [{ home }] = homes

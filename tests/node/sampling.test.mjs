@@ -5,17 +5,13 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { data, json, run, scratch, TestNode, until } from './cli.mjs'
+import { data, identities, json, run, TestNode, until } from './cli.mjs'
 
 const MEMBERS = 5
 
 /** Homes with an identity each, the first of which makes a network of all that samples. */
 async function founded() {
-  const homes = []
-  for (let at = 0; at < MEMBERS; at += 1) {
-    const home = scratch()
-    homes.push({ home, id: (await data(['init', '--home', home], { cwd: home })).nodeId })
-  }
+  const homes = await identities(MEMBERS)
   const ids = homes.map(({ id }) => id)
   const [{ home }] = homes
   const committee = ['--consensus', 'qr-avalanche', '--committee', ids.join(',')]

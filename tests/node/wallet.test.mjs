@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { data, json, scratch, start, TestNode, until } from './cli.mjs'
+import { data, identities, json, scratch, start, TestNode, until } from './cli.mjs'
 
 const MEMBERS = 4
 /** Whatever takes longer than this is stuck. */
@@ -15,11 +15,7 @@ const CREDIT = 1_000_000
 
 /** Running members of a new network, and a home that is none; each has these credits. */
 async function founded(credits) {
-  const homes = []
-  for (let at = 0; at <= MEMBERS; at += 1) {
-    const home = scratch()
-    homes.push({ home, id: (await data(['init', '--home', home], { cwd: home })).nodeId })
-  }
+  const homes = await identities(MEMBERS + 1)
   const ids = homes.map(({ id }) => id)
   const balances = ids.flatMap((id) => ['--balance', `${id}=${credits}`])
   const [{ home }] = homes
