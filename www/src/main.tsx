@@ -80,7 +80,7 @@ function Root({ act }: { act: Actions }) {
 function owner(token: string): Actions {
   dispatch({ type: 'opened', mode: 'owner', at: Date.now() })
   const course = new Course(token, dispatch, wanted)
-  attempt(() => watch(token, dispatch, () => course.look()))
+  attempt(() => watch(token, dispatch, (round) => course.look(round)))
   return {
     ...local,
     select: (run) => {

@@ -249,7 +249,7 @@ export class Member {
     }
     this.#emit({ type: 'mesh', at: Date.now(), event })
     this.#logs.observe(event, false)
-    if (event.type === 'round') this.#tellCourse(event.run)
+    if (event.type === 'round' || event.type === 'update') this.#tellCourse(event.run, event.round)
     if (event.type === 'round') void this.#refresh(event.run)
     if (event.type === 'run' || event.type === 'peer') {
       void this.#look().catch((error) => this.#fail(error))
@@ -257,10 +257,10 @@ export class Member {
   }
 
   /** Tells the course of a run, as far as this tab has seen it since it was opened. */
-  #tellCourse(run: string): void {
+  #tellCourse(run: string, changed = Number.POSITIVE_INFINITY): void {
     const view = this.#state.runs.find((one) => one.run === run)
     if (view === undefined) return
-    const from = trainingFrom(this.#state, run)
+    const from = Math.min(changed, trainingFrom(this.#state, run))
     this.#emit({ type: 'training', view: this.#logs.of(run).view(view, this.#refused, from) })
   }
 

@@ -44,7 +44,7 @@ type HostEvent =
 export async function watch(
   token: string,
   dispatch: (action: Action) => void,
-  onNews: () => void,
+  onNews: (round?: number) => void,
 ): Promise<void> {
   let wait = RETRY_MS_MIN
   for (;;) {
@@ -86,6 +86,8 @@ export class Course {
   readonly #wanted: () => { run: string; from: number } | null
   #isReading = false
   #isStale = false
+  /** The oldest round that something came for since it was read. */
+  #changed = Number.POSITIVE_INFINITY
 
   constructor(
     token: string,
@@ -97,9 +99,10 @@ export class Course {
     this.#wanted = wanted
   }
 
-  /** There may be news. */
-  look(): void {
+  /** There may be news, of `round` at least. */
+  look(round = Number.POSITIVE_INFINITY): void {
     this.#isStale = true
+    this.#changed = Math.min(this.#changed, round)
     if (!this.#isReading) void this.#read()
   }
 
@@ -107,14 +110,18 @@ export class Course {
     this.#isReading = true
     while (this.#isStale) {
       this.#isStale = false
-      const body = this.#wanted()
-      if (body === null) break
+      const wanted = this.#wanted()
+      if (wanted === null) break
+      const changed = this.#changed
+      this.#changed = Number.POSITIVE_INFINITY
+      const body = { ...wanted, from: Math.min(wanted.from, changed) }
       try {
         const response = await ask('/api/run.training', this.#token, { body })
         const { data } = (await response.json()) as { data: TrainingView }
         this.#dispatch({ type: 'training', view: data })
       } catch {
         // A node that does not answer is noticed, and told, by who follows its events.
+        this.#changed = Math.min(this.#changed, changed)
       }
       await pause(COURSE_EVERY_MS)
     }
@@ -134,11 +141,14 @@ async function look(token: string, dispatch: (action: Action) => void): Promise<
 async function follow(
   token: string,
   dispatch: (action: Action) => void,
-  onNews: () => void,
+  onNews: (round?: number) => void,
 ): Promise<void> {
   const ending = new AbortController()
   const timer = setInterval(() => {
-    look(token, dispatch).then(onNews, (error) => ending.abort(error))
+    look(token, dispatch).then(
+      () => onNews(),
+      (error) => ending.abort(error),
+    )
   }, STATUS_EVERY_MS)
   try {
     const response = await ask('/api/events', token, { signal: ending.signal })
@@ -147,7 +157,9 @@ async function follow(
       const action = actionOf(line)
       if (action === null) continue
       dispatch(action)
-      onNews()
+      onNews(
+        action.type === 'mesh' && action.event.type === 'update' ? action.event.round : undefined,
+      )
     }
     throw new Error('the event stream ended')
   } finally {
