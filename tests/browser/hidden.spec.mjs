@@ -17,6 +17,8 @@ const GRACE_S = 3
 /** How long it is hidden then: several times the silence that is borne (milliseconds). */
 const HIDDEN_MS = 20_000
 const JOIN_TIMEOUT_MS = 30_000
+/** How long Chromium may take to answer, and a program in it to have its node. */
+const ANSWER_TIMEOUT_MS = 60_000
 const OTHERS = 4
 
 const browsers = new Set()
@@ -54,7 +56,6 @@ class Browser {
     socket.on('message', (text) => {
       const { id, result, error } = JSON.parse(text)
       const [resolve, reject] = this.#waiting.get(id) ?? []
-      this.#waiting.delete(id)
       if (error === undefined) resolve?.(result)
       else reject?.(new Error(error.message))
     })
@@ -64,7 +65,16 @@ class Browser {
     this.#last += 1
     const id = this.#last
     this.socket.send(JSON.stringify({ id, method, params, sessionId }))
-    return new Promise((resolve, reject) => this.#waiting.set(id, [resolve, reject]))
+    return new Promise((resolve, reject) => {
+      const late = new Error(`${method} ${JSON.stringify(params)} was not answered`)
+      const timer = setTimeout(() => settle(reject)(late), ANSWER_TIMEOUT_MS)
+      const settle = (end) => (value) => {
+        clearTimeout(timer)
+        this.#waiting.delete(id)
+        end(value)
+      }
+      this.#waiting.set(id, [settle(resolve), settle(reject)])
+    })
   }
 
   /** A page that is shown: those before it are hidden. */
