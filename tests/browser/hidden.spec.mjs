@@ -16,6 +16,8 @@ const CHROMIUM = process.env.SYNAPTIC_CHROMIUM ?? process.env.CHROMIUM ?? '/usr/
 const GRACE_S = 3
 /** How long it is hidden then: several times the silence that is borne (milliseconds). */
 const HIDDEN_MS = 20_000
+/** What a timer that goes once a minute stands still for in that time, wherever its minute ends. */
+const ASLEEP_MS = (HIDDEN_MS - GRACE_S * 1_000) / 2 - 500
 const JOIN_TIMEOUT_MS = 30_000
 /** How long Chromium may take to answer, and a program in it to have its node. */
 const ANSWER_TIMEOUT_MS = 60_000
@@ -130,7 +132,7 @@ async function node(link) {
 // Timers of the dashboard's page go on once a second: it is the page that may not sleep at all.
 for (const [what, prepare, sleepsMs] of [
   ['whose node runs in a worker', dashboardOf, 0],
-  ['whose node runs on the page', programOf, HIDDEN_MS / 2],
+  ['whose node runs on the page', programOf, ASLEEP_MS],
 ]) {
   test(`a hidden tab ${what} is not taken for gone`, async (t) => {
     const hub = await node()
@@ -138,7 +140,12 @@ for (const [what, prepare, sleepsMs] of [
     const link = hub.ready.join
     const others = await Promise.all(Array.from({ length: OTHERS }, () => node(link)))
     const browser = await Browser.start()
+    t.after(() => {
+      browser.child.kill('SIGKILL')
+      return Promise.all([hub, ...others].map((one) => one.kill()))
+    })
     const { url, begin, close } = await prepare(hub)
+    t.after(close)
     const page = await browser.open(url)
     // There is nothing to ask before the page begins to load.
     const isThere = `location.href.startsWith(${JSON.stringify(new URL(url).origin)}) &&
@@ -147,12 +154,18 @@ for (const [what, prepare, sleepsMs] of [
     const id = await begin(page)
     await hub.event('peer', (peer) => peer.id === id && peer.state === 'connected')
 
-    await page('globalThis.ticks = []; setInterval(() => ticks.push(performance.now()), 500); 0')
+    const tick = `globalThis.tick = { at: performance.now(), pauseMs: 0 }
+      globalThis.look = () => {
+        const at = performance.now()
+        tick = { at, pauseMs: Math.max(tick.pauseMs, at - tick.at) }
+      }
+      setInterval(look, 500)`
+    await page(tick)
     await browser.open('about:blank')
     await until(() => page('document.visibilityState === "hidden"'), 'the tab is hidden')
     const from = hub.events.length
     await new Promise((resolve) => setTimeout(resolve, HIDDEN_MS))
-    const asleep = await page('performance.now() - ticks.at(-1)')
+    const asleep = await page('look(); tick.pauseMs')
     t.diagnostic(`the page's timers stood still for ${Math.round(asleep)} ms`)
     assert.ok(asleep >= sleepsMs, `the control: they stood still for ${asleep} ms`)
     const parted = hub.events
@@ -164,8 +177,5 @@ for (const [what, prepare, sleepsMs] of [
       peers.some((peer) => peer.id === id),
       'it is on the list',
     )
-    browser.child.kill('SIGKILL')
-    await Promise.all([hub, ...others].map((one) => one.kill()))
-    await close()
   })
 }
