@@ -38,3 +38,4 @@ pub mod driver;
 
 pub use self::driver::{Config, Error, Net};
 pub use self::event::{Command, Event, Failure, Verdict};
+pub use self::relay::Switch;

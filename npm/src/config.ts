@@ -5,8 +5,9 @@
  * config.json, the user's config.json, the default. `config list --show-origin` prints which one
  * won. Unknown keys and wrong types are errors, so that a typing mistake is never silence.
  */
+import * as path from 'node:path'
 import { SynapticError, usageError } from './errors.js'
-import { exists, readBounded, writeAtomic } from './files.js'
+import { exists, makePrivateDirectory, readBounded, writeAtomic } from './files.js'
 import type { Home, Surroundings } from './home.js'
 import { userConfigFile } from './home.js'
 
@@ -28,12 +29,16 @@ export interface Settings {
   history: 'recent' | 'brief' | 'all'
   /** `refuse` takes peers with the hybrid channel only; `allow` also those of other programs. */
   classical: 'refuse' | 'allow'
+  /** `on` lets others reach each other through the node, where it listens; `off` refuses that. */
+  relay: 'on' | 'off'
   /** `on` passes anonymous questions of others on, `log` also tells all about each, `off` does not. */
   relaying: 'on' | 'log' | 'off'
   /** `on` finds members on the local network, where the node listens beyond loopback. */
   mdns: 'on' | 'off'
   /** Addresses of other members to call at start. */
   bootstrap: string[]
+  /** Addresses at which others call the node, besides those that it listens on. */
+  announce: string[]
   /** Threads that train; 0 leaves one core for the rest. */
   'training.threads': number
 }
@@ -103,9 +108,9 @@ function networkId(value: unknown): { value: string } | { expected: string } {
 }
 
 /** One of these words: schema and check of a setting. */
-function oneOf<Word extends Settings['storage' | 'history' | 'classical' | 'relaying' | 'mdns']>(
-  ...words: readonly Word[]
-): Pick<Setting, 'schema' | 'check'> {
+function oneOf<
+  Word extends Settings['storage' | 'history' | 'classical' | 'relay' | 'relaying' | 'mdns'],
+>(...words: readonly Word[]): Pick<Setting, 'schema' | 'check'> {
   return {
     schema: { enum: words },
     check: (value) => {
@@ -172,6 +177,12 @@ export const SETTINGS: Readonly<Record<SettingKey, Setting>> = {
     description: 'refuse takes peers with the hybrid channel only, allow also others',
     ...oneOf('refuse', 'allow'),
   },
+  relay: {
+    env: 'SYNAPTIC_RELAY',
+    fallback: 'on',
+    description: 'on lets members that cannot call each other meet through the node, off does not',
+    ...oneOf('on', 'off'),
+  },
   relaying: {
     env: 'SYNAPTIC_RELAYING',
     fallback: 'on',
@@ -189,6 +200,13 @@ export const SETTINGS: Readonly<Record<SettingKey, Setting>> = {
     env: 'SYNAPTIC_BOOTSTRAP',
     fallback: [],
     description: 'addresses of members to call at start',
+    schema: { type: 'array', items: { type: 'string' }, maxItems: BOOTSTRAP_MAX },
+    check: addresses,
+  },
+  announce: {
+    env: 'SYNAPTIC_ANNOUNCE',
+    fallback: [],
+    description: 'addresses at which others call this node: of a router, or of a proxy before it',
     schema: { type: 'array', items: { type: 'string' }, maxItems: BOOTSTRAP_MAX },
     check: addresses,
   },
@@ -211,9 +229,11 @@ const FLAGS: Readonly<Record<SettingKey, string>> = {
   storage: '--storage',
   history: 'the setting history',
   classical: 'the setting classical',
+  relay: 'the setting relay',
   relaying: 'the setting relaying',
   mdns: 'the setting mdns',
   bootstrap: 'the list of addresses',
+  announce: '--announce',
   'training.threads': '--threads',
 }
 
@@ -339,8 +359,9 @@ function strongest(key: SettingKey, layers: readonly [Origin, Layer][]): Resolve
   return { key, value: SETTINGS[key].fallback, origin: 'default' }
 }
 
-/** Changes settings in a file, keeping the others. */
+/** Changes settings in a file, keeping the others; makes it, and its directory, if need be. */
 export function updateConfigFile(file: string, changes: Layer): void {
+  makePrivateDirectory(path.dirname(file))
   const merged: Layer = { ...readConfigFile(file), ...changes }
   writeAtomic(file, `${JSON.stringify({ $schema: './config.schema.json', ...merged }, null, 2)}\n`)
 }

@@ -4,7 +4,7 @@
 import type { Command } from 'commander'
 import type { Bind } from './program.js'
 
-/** Adds `peer`, `relay` and `metrics`. */
+/** Adds `peer`, `relay`, `net` and `metrics`. */
 export function addConnectionCommands(program: Command, bind: Bind): void {
   const peer = program.command('peer').description('who is connected, and who may be')
   bind(
@@ -46,6 +46,20 @@ export function addConnectionCommands(program: Command, bind: Bind): void {
   bind(
     relay.command('status').description('whom this node relays for, and who relays for it'),
     () => import('./commands/relay-status.js'),
+  )
+  const switched = [
+    ['on', 'let others reach each other through this node, where it listens'],
+    ['off', 'refuse that; connections that lead through it stay until they end'],
+  ] as const
+  for (const [word, description] of switched) {
+    bind(relay.command(word).description(description), async () => ({
+      run: (await import('./commands/relay-switch.js')).turn(word),
+    }))
+  }
+  const net = program.command('net').description('the network as this node sees it')
+  bind(
+    net.command('doctor').description('what stands between the running node and others'),
+    () => import('./commands/net-doctor.js'),
   )
   bind(
     program.command('metrics').description('the node in figures, as Prometheus reads them'),

@@ -27,7 +27,7 @@ export interface NodeOptions {
   readonly storage?: 'sqlite' | 'memory' | undefined
   /** Addresses of members to call at start. */
   readonly bootstrap?: readonly string[] | undefined
-  /** Addresses to tell others besides the ones listened on. */
+  /** Addresses to tell others besides the ones listened on; `/p2p/...` is added where it lacks. */
   readonly advertise?: readonly string[] | undefined
   /**
    * What is kept of the history: the newest 32,768 vertices (`recent`, the default in Node.js), the
@@ -36,6 +36,8 @@ export interface NodeOptions {
   readonly history?: 'recent' | 'brief' | 'all' | undefined
   /** `refuse`, the default, takes peers with the hybrid channel only; `allow` also others. */
   readonly classical?: 'refuse' | 'allow' | undefined
+  /** `on`, the default, lets others reach each other through the node, where it listens. */
+  readonly relay?: 'on' | 'off' | undefined
   /**
    * What it does with anonymous questions of others: `on`, the default, passes them on and answers
    * them; `log` also makes an event of 10 to 260 KB of each; `off` drops them.
@@ -55,6 +57,7 @@ const KNOWN = [
   ...[
     'history',
     'classical',
+    'relay',
     'relaying',
     'mdns',
     'host',

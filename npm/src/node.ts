@@ -15,7 +15,14 @@ import { Hub, type Lagged } from './host/hub.js'
 import { Partings } from './host/partings.js'
 import { withPaths } from './host/paths.js'
 import { type Membership, Runs, type TrainingEvent } from './host/runs.js'
-import { Calls, hostWith, interfaceAddresses, isLoopback, MeshListener } from './host/sockets.js'
+import {
+  Calls,
+  hostWith,
+  interfaceAddresses,
+  isLoopback,
+  MeshListener,
+  withPeerId,
+} from './host/sockets.js'
 import type { SqliteStore } from './host/store.js'
 import { type PeerTrace, trace } from './host/trace.js'
 import { decodeJoinLink, encodeJoinLink, LINK_ADDRESSES_MAX } from './link.js'
@@ -229,9 +236,27 @@ export class Node {
     return this.#partings.unban(node)
   }
 
+  /** Whether others may reach each other through this node, where it listens. */
+  get relays(): boolean {
+    return this.#parts.core.relays
+  }
+
+  /**
+   * Lets others reach each other through this node, or refuses new ones of them: connections that
+   * lead through it stay until they end.
+   */
+  set relays(on: boolean) {
+    this.#parts.core.setRelays(on)
+  }
+
   /** How long a peer takes to answer a question, in milliseconds. */
   async ping(peer: string): Promise<number> {
     return (await this.#parts.core.peer('ping', peer)) ?? 0
+  }
+
+  /** @internal Whether it looks for members on the local network. */
+  get looksAround(): boolean {
+    return this.#discovery !== undefined
   }
 
   /** How a peer is reached: by node id while it is connected, else by peer id or address. */
@@ -529,7 +554,8 @@ async function makeParts(
   const pool = new TrainingPool(options.threads)
   undo.push(() => pool.close())
   const own = interfaceAddresses(host, listener.port, identity.peerId)
-  const advertise = [...(options.advertise ?? []), ...own]
+  const announced = (options.advertise ?? []).map((one) => withPeerId(one, identity.peerId))
+  const advertise = [...announced, ...own]
   const calls = new Calls()
   const made = await mesh.MeshNode.create({
     network,
@@ -543,6 +569,7 @@ async function makeParts(
     bootstrap: options.bootstrap ?? [],
     history: options.history ?? 'recent',
     classical: options.classical ?? 'refuse',
+    relay: options.relay ?? 'on',
     relaying: options.relaying ?? 'on',
   })
   const core = coded(made)

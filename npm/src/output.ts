@@ -214,6 +214,11 @@ export function timeText(unixMs: number): string {
   return Number.isNaN(time.getTime()) ? 'at no date' : time.toISOString()
 }
 
+/** A number and the word for what is counted. */
+export function counted(many: number, one: string, several = `${one}s`): string {
+  return `${many} ${many === 1 ? one : several}`
+}
+
 /** Enough of an id to tell members of one mesh apart. */
 export function shortId(id: string): string {
   return id.slice(0, 10)

@@ -100,6 +100,11 @@ function addStartOptions(command: Command): Command {
       'port of dashboard and control API, 0 for any free one (default 7410)',
       read.integer(0, PORT_MAX),
     )
+    .option(
+      '--announce <address...>',
+      'addresses at which others call it, as /dns4/.../tcp/443/wss',
+    )
+    .option('--relay <address...>', 'members to call first, and to be reached through if need be')
     .option('--name <text>', 'name of the mesh, shown in join links')
     .addOption(
       new Option('--storage <kind>', 'where the history is kept').choices(['sqlite', 'memory']),

@@ -13,7 +13,10 @@ use libp2p::{StreamProtocol, ping, relay as circuit};
 
 use crate::limits;
 use crate::net::{
-    codec::Codec, crossing, direct, gossip, heartbeat, identify, memory, relay, security::Live,
+    codec::Codec,
+    crossing, direct, gossip, heartbeat, identify, memory,
+    relay::{self, Switch},
+    security::Live,
 };
 use crate::onion;
 
@@ -42,7 +45,7 @@ pub(crate) struct Behaviour {
 
 impl Behaviour {
     /// For one key, one gossip topic, the request protocols; `circuits`, `ways`
-    /// and `live` belong to the transport.
+    /// and `live` belong to the transport, and `relays` says whether others may go through here.
     pub(crate) fn new(
         key: &Keypair,
         topic: &str,
@@ -50,6 +53,7 @@ impl Behaviour {
         circuits: circuit::client::Behaviour,
         ways: direct::Ways,
         live: Live,
+        relays: &Switch,
     ) -> Result<Self, gossip::SetupError> {
         let limits = ConnectionLimits::default()
             .with_max_established(Some(limits::CONNECTIONS_MAX))
@@ -93,7 +97,7 @@ impl Behaviour {
                 [(cells, ProtocolSupport::Full)],
                 config,
             ),
-            relay: relay::server(key.public().to_peer_id()),
+            relay: relay::server(key.public().to_peer_id(), relays),
             circuits,
             direct: direct::behaviour::Behaviour::new(ways, live),
         })

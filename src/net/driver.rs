@@ -33,7 +33,7 @@ use crate::net::behaviour::{Behaviour, BehaviourEvent};
 use crate::net::direct::{Ways, link, streams};
 use crate::net::event::{Command, Event, Verdict};
 use crate::net::reason;
-use crate::net::relay::{self as circuit, Answered, Reservations};
+use crate::net::relay::{self as circuit, Answered, Reservations, Switch};
 use crate::net::security::{Live, Security};
 use crate::net::transport::host::Transport;
 use crate::platform::{self, spawn};
@@ -57,6 +57,8 @@ pub struct Config {
     pub signer: Arc<dyn Signer + Send + Sync>,
     /// Whether peers that do not speak the hybrid channel are taken, over noise.
     pub classical: bool,
+    /// Whether others may reach each other through this node.
+    pub relays: Switch,
     /// The gossip topic.
     pub topic: String,
     /// The request-response protocol, and those of groups and of anonymous questions.
@@ -123,9 +125,10 @@ impl Net {
         let (circuit_transport, circuits) = relay::client::new(local);
         let live = Live::default();
         let ways = Ways::new(&config.host);
-        let behaviour =
-            Behaviour::new(&key, &config.topic, protocols, circuits, ways.clone(), live.clone())
-                .map_err(|error| Error::Setup(error.to_string()))?;
+        let (direct, live_too) = (ways.clone(), live.clone());
+        let Config { topic, relays, .. } = &config;
+        let behaviour = Behaviour::new(&key, topic, protocols, circuits, direct, live_too, relays)
+            .map_err(|error| Error::Setup(error.to_string()))?;
         let noise = config.classical.then(|| noise::Config::new(&key)).transpose();
         let noise = noise.map_err(|error| Error::Setup(error.to_string()))?;
         let offers = match noise {

@@ -11,19 +11,55 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use libp2p::core::{ConnectedPoint, transport::ListenerId};
 use libp2p::multiaddr::Protocol;
-use libp2p::relay::{Behaviour, Config, Status};
+use libp2p::relay::{Behaviour, Config, RateLimiter, Status};
 use libp2p::swarm::{FromSwarm, NetworkBehaviour as _, behaviour::ExternalAddrConfirmed};
 use libp2p::{Multiaddr, PeerId, relay};
+use web_time::Instant;
 
 use crate::limits;
 use crate::net::direct::link;
 
-/// The part of a relay; it serves nobody before [`serve`].
-pub(crate) fn server(local: PeerId) -> Behaviour {
+/// Whether a node that listens relays for others, as its owner wants it.
+///
+/// Off, it refuses reservations and circuits as a relay that is full does, so that whoever asks
+/// goes to another. Circuits that are open stay until they end. It is no [`Status`]: libp2p tells
+/// each connection of a change, and panics where one is a circuit.
+#[derive(Debug, Clone)]
+pub struct Switch(Arc<AtomicBool>);
+
+impl Switch {
+    /// On or off.
+    #[must_use]
+    pub fn new(is_on: bool) -> Self {
+        Self(Arc::new(AtomicBool::new(is_on)))
+    }
+
+    /// Whether it is on.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Turns it, for all that share it.
+    pub fn turn(&self, is_on: bool) {
+        self.0.store(is_on, Ordering::Relaxed);
+    }
+}
+
+impl RateLimiter for Switch {
+    fn try_next(&mut self, _: PeerId, _: &Multiaddr, _: Instant) -> bool {
+        self.is_on()
+    }
+}
+
+/// The part of a relay; it serves nobody before [`serve`], nor while `switch` is off.
+pub(crate) fn server(local: PeerId, switch: &Switch) -> Behaviour {
     let unlimited_rates = Config {
         max_reservations: limits::RELAY_RESERVATIONS_MAX,
         // What libp2p allows is one more than what it is told, of this and of circuits of a peer.
@@ -33,8 +69,8 @@ pub(crate) fn server(local: PeerId) -> Behaviour {
         max_circuits_per_peer: limits::RELAY_CIRCUITS_PER_PEER_MAX - 1,
         max_circuit_duration: Duration::from_millis(limits::RELAY_CIRCUIT_MS_MAX),
         max_circuit_bytes: limits::RELAY_CIRCUIT_BYTES_MAX,
-        reservation_rate_limiters: Vec::new(),
-        circuit_src_rate_limiters: Vec::new(),
+        reservation_rate_limiters: vec![Box::new(switch.clone())],
+        circuit_src_rate_limiters: vec![Box::new(switch.clone())],
     };
     // By peer and not by address: the tabs of one house share theirs.
     let (burst, interval) = (limits::RELAY_REQUESTS_BURST, limits::RELAY_REQUEST_INTERVAL_MS);

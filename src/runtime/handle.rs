@@ -13,7 +13,7 @@ use crate::event::{Problem, Reply, Status};
 use crate::identity::Secrets;
 use crate::limits;
 use crate::message;
-use crate::net::{self, Net};
+use crate::net::{self, Net, Switch};
 use crate::node::{self, Config, Node};
 use crate::platform;
 use crate::runtime::keeper::{self, Errand};
@@ -33,6 +33,8 @@ pub struct Settings {
     pub listen: Vec<String>,
     /// Whether peers without the hybrid channel are taken.
     pub classical: bool,
+    /// Whether others may reach each other through it, from the beginning.
+    pub relays: bool,
     /// The host's object, as floor 7 describes it.
     pub host: JsValue,
 }
@@ -80,6 +82,7 @@ pub struct Handle {
     outbox: Outbox,
     tallies: Tallies,
     storage: &'static str,
+    relays: Switch,
 }
 
 /// The node in numbers, with what the drivers know.
@@ -99,10 +102,11 @@ impl Handle {
     /// # Errors
     /// What failed; nothing is left running.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
-        let Settings { config, secrets, mut store, listen, classical, host } = settings;
-        let sockets = Sockets { listen, classical, host };
+        let Settings { config, secrets, mut store, listen, classical, relays, host } = settings;
+        let relays = Switch::new(relays);
+        let sockets = Sockets { listen, classical, relays: relays.clone(), host };
         match Box::pin(prepare(&config, &secrets, &store, sockets)).await {
-            Ok((node, net, inputs)) => Ok(launch(node, net, inputs, store)),
+            Ok((node, net, inputs)) => Ok(launch(node, net, inputs, store, relays)),
             Err(error) => {
                 store.close().await;
                 Err(error)
@@ -124,6 +128,12 @@ impl Handle {
             Err(problem) if stop && problem.code == stopped().code => Ok(Reply::Done),
             Err(problem) => Err(problem),
         }
+    }
+
+    /// Whether others may reach each other through this node.
+    #[must_use]
+    pub fn relays(&self) -> &Switch {
+        &self.relays
     }
 
     /// The node in numbers.
@@ -195,6 +205,7 @@ pub(crate) fn unexpected() -> Problem {
 struct Sockets {
     listen: Vec<String>,
     classical: bool,
+    relays: Switch,
     host: JsValue,
 }
 
@@ -213,6 +224,7 @@ async fn prepare(
         seed: *secrets.transport_seed().expose(),
         signer: node.signer(),
         classical: sockets.classical,
+        relays: sockets.relays,
         topic,
         protocols: [message::SYNC_PROTOCOL, message::GROUP_PROTOCOL, message::ONION_PROTOCOL],
         advertised: config.advertise.clone(),
@@ -263,7 +275,7 @@ async fn up(net: &mut Net, listen: Vec<String>) -> Result<Vec<String>, StartErro
 }
 
 /// Sets the two tasks going.
-fn launch(node: Node, net: Net, inputs: VecDeque<Input>, store: Any) -> Handle {
+fn launch(node: Node, net: Net, inputs: VecDeque<Input>, store: Any, relays: Switch) -> Handle {
     let storage = store.kind();
     let (errands, errands_in) = mpsc::channel(limits::ERRANDS_MAX);
     // As many answers as there can be errands on their way, so that the keeper seldom waits.
@@ -284,5 +296,5 @@ fn launch(node: Node, net: Net, inputs: VecDeque<Input>, store: Any) -> Handle {
         desk: Desk::default(),
     };
     platform::spawn(pilot.fly());
-    Handle { asks: RefCell::new(asks), errands, outbox, tallies, storage }
+    Handle { asks: RefCell::new(asks), errands, outbox, tallies, storage, relays }
 }

@@ -52,6 +52,18 @@ impl MeshNode {
         self.node_id.clone()
     }
 
+    /// Whether others may reach each other through this node, where it listens.
+    #[wasm_bindgen(getter)]
+    pub fn relays(&self) -> bool {
+        self.handle.relays().is_on()
+    }
+
+    /// Lets others reach each other through this node, or refuses new ones of them.
+    #[wasm_bindgen(js_name = setRelays)]
+    pub fn set_relays(&self, on: bool) {
+        self.handle.relays().turn(on);
+    }
+
     /// The node in numbers.
     #[wasm_bindgen(unchecked_return_type = "Promise<MeshStatus>")]
     pub fn status(&self) -> Promise {

@@ -48,7 +48,8 @@ pub(crate) async fn settings(options: JsValue) -> Result<Settings, Problem> {
     let host = reader.need("host")?;
     let store = store(&reader.need("storage")?).await?;
     let classical = classical(&reader)?;
-    Ok(Settings { config, secrets, store, listen, classical, host })
+    let relays = relays(&reader)?;
+    Ok(Settings { config, secrets, store, listen, classical, relays, host })
 }
 
 /// Reads how much of the history to keep.
@@ -67,6 +68,15 @@ fn classical(reader: &Reader<'_>) -> Result<bool, Problem> {
         None | Some("refuse") => Ok(false),
         Some("allow") => Ok(true),
         Some(_) => Err(reader.must_be("classical", "`allow` or `refuse`")),
+    }
+}
+
+/// Reads whether others may reach each other through the node.
+fn relays(reader: &Reader<'_>) -> Result<bool, Problem> {
+    match reader.text_or_none("relay")?.as_deref() {
+        None | Some("on") => Ok(true),
+        Some("off") => Ok(false),
+        Some(_) => Err(reader.must_be("relay", "`on` or `off`")),
     }
 }
 

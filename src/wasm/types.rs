@@ -143,6 +143,8 @@ export interface MeshNodeOptions {
   readonly history?: 'recent' | 'brief' | 'all';
   /** `allow` also takes peers without the hybrid channel, such as js-libp2p's; else `refuse`. */
   readonly classical?: 'allow' | 'refuse';
+  /** Whether others may reach each other through it, where it listens: `on` unless given. */
+  readonly relay?: 'on' | 'off';
   /** What it does with anonymous questions of others: `on` unless given. */
   readonly relaying?: Relaying;
 }

@@ -5,6 +5,8 @@ import { launch, reaches, watch } from '../../www/test/browser/page.mjs'
 import { data, scratch, TestNode, until } from '../node/cli.mjs'
 
 const JOIN_TIMEOUT_MS = 30_000
+/** Twice what who was refused by a relay waits (RELAY_RETRY_MS). */
+const MEET_TIMEOUT_MS = 60_000
 /** A killed process closes its sockets; then a circuit through the other relay is made. */
 const AGAIN_MS_MAX = 10_000
 /** As long as two peers look for a direct way (SIGNALLING_TIMEOUT_MS), and some more. */
@@ -40,11 +42,11 @@ const withoutWebRtc = () => {
 
 const shows = ({ page }, count) =>
   page.locator('[data-peers]', { hasText: new RegExp(`^${count}$`) }).waitFor({
-    timeout: JOIN_TIMEOUT_MS,
+    timeout: MEET_TIMEOUT_MS,
   })
 
 const relayed = ({ page }) =>
-  page.getByText('relayed, WebSocket').waitFor({ timeout: JOIN_TIMEOUT_MS })
+  page.getByText('relayed, WebSocket').waitFor({ timeout: MEET_TIMEOUT_MS })
 
 const circuits = async (relay) => (await relay.api('relay.status')).circuits
 
@@ -72,6 +74,30 @@ test('tabs whose relay is killed meet again through another', async (t) => {
   t.diagnostic(`together again after ${ms} ms`)
   assert.ok(ms <= AGAIN_MS_MAX, `together again after ${ms} ms`)
   await other.kill()
+})
+
+test('who has turned its relay off lets nobody meet through it, until it is on again', async () => {
+  const relay = await node()
+  assert.equal((await relay.api('relay.status')).on, true)
+  assert.equal((await relay.data('relay', 'off')).status.on, false)
+  const link = relay.ready.join
+  const tabs = [await tab(link, withoutWebRtc), await tab(link, withoutWebRtc)]
+  for (const one of tabs) await shows(one, 1)
+  const refused = await relay.api('relay.status')
+  assert.deepEqual([refused.reservations, refused.circuits], [0, 0])
+  await relay.data('relay', 'on')
+  // They ask a relay that refused them again after a while.
+  for (const one of tabs) {
+    await shows(one, 2)
+    await relayed(one)
+  }
+  await relay.kill()
+
+  const stopped = await relay.data('relay', 'off')
+  assert.deepEqual(stopped, { relay: 'off', status: null })
+  const again = await TestNode.start(relay.home)
+  assert.equal((await again.api('relay.status')).on, false)
+  await again.kill()
 })
 
 /** Another certificate than the one that DTLS will show. */

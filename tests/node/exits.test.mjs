@@ -29,6 +29,7 @@ const TABLE = {
     'peer ping': [ID],
     'peer trace': [ID],
     'relay status': [],
+    'net doctor': [],
     metrics: [],
     'finality status': [],
     'finality list': [],
@@ -70,6 +71,7 @@ const TABLE = {
   }),
   ...rows([3, 0], { status: [], 'node status': [] }),
   ...rows([0, 0], { init: [], doctor: [], 'config path': [], 'config list': [] }),
+  ...rows([0, 0], { 'relay on': [], 'relay off': [] }),
   ...rows([0, 0], { 'config get': ['name'], 'config set': ['name', 'x'], completion: ['bash'] }),
   ...rows([1, 1], {
     verify: ['none.car'],

@@ -2,6 +2,7 @@
 import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
+import { type Check, checksText, failed, isHealthy, ok, type Result, warning } from '../checks.js'
 import { ControlClient } from '../client.js'
 import { Config } from '../config.js'
 import type { Context } from '../context.js'
@@ -10,19 +11,7 @@ import { toSynapticError } from '../errors.js'
 import { bindServer } from '../host/sockets.js'
 import { SqliteStore } from '../host/store.js'
 import { hasIdentity } from '../identity.js'
-import { columns, type Paint } from '../output.js'
 import { loadFann, loadMesh, loadNeural } from '../wasm.js'
-
-/** One thing that was looked at. */
-export interface Check {
-  readonly name: string
-  readonly status: 'ok' | 'warning' | 'failed'
-  readonly detail: string
-  /** What to do; empty where nothing has to be done. */
-  readonly fix: string
-}
-
-type Result = Omit<Check, 'name'>
 
 /** No machine that runs this was set before the program was written (2026-01-01). */
 const CLOCK_MS_MIN = Date.UTC(2026, 0, 1)
@@ -49,14 +38,12 @@ export async function run(context: Context): Promise<number> {
   ]
   const checks: Check[] = []
   for (const [name, look] of looks) checks.push({ name, ...(await attempt(look)) })
-  const healthy = checks.every(({ status }) => status !== 'failed')
-  context.output.result({ healthy, checks }, (paint) => table(checks, paint))
+  const client = ControlClient.find(context.home)
+  if (client !== undefined) checks.push(...(await client.call<Check[]>('net.doctor')))
+  const healthy = isHealthy(checks)
+  context.output.result({ healthy, checks }, (paint) => checksText(checks, paint))
   return healthy ? 0 : 1
 }
-
-const ok = (detail: string): Result => ({ status: 'ok', detail, fix: '' })
-const warning = (detail: string, fix: string): Result => ({ status: 'warning', detail, fix })
-const failed = (detail: string, fix: string): Result => ({ status: 'failed', detail, fix })
 
 async function attempt(look: () => Result | Promise<Result>): Promise<Result> {
   try {
@@ -176,16 +163,4 @@ function chromium(): Result {
     'no Chromium: `demo` uses a sixth process instead of a tab',
     'install chromium, or name one in SYNAPTIC_CHROMIUM',
   )
-}
-
-function table(checks: readonly Check[], paint: Paint): string {
-  const rows = checks.map(({ name, status, detail }) => [name, status, detail])
-  const lines = columns(rows).split('\n')
-  return checks
-    .map(({ status, fix }, index) => {
-      const style = status === 'ok' ? 'green' : status === 'warning' ? 'yellow' : 'red'
-      const line = (lines[index] ?? '').replace(status, paint(style, status))
-      return fix === '' ? line : `${line}\n    fix: ${fix}`
-    })
-    .join('\n')
 }

@@ -10,8 +10,11 @@ export async function run({ home, output }: Context): Promise<void> {
   output.result(status, () => relayText(status))
 }
 
-function relayText({ serves, reservations, circuits, through, relayed }: RelayStatus): string {
-  const relays = `relays for ${reservations} peers, ${circuits} connections at the moment`
+/** A node's relaying in words. */
+export function relayText(status: RelayStatus): string {
+  const { serves, on, reservations, circuits, through, relayed } = status
+  const now = `${reservations} peers, ${circuits} connections at the moment`
+  const relays = on ? `relays for ${now}` : `relays for nobody new: ${now}`
   const ways = through.map((address) => `reached at ${address}`)
   const peers = relayed.map((id) => `connected through a relay: ${shortId(id)}`)
   return [serves ? relays : 'no relay: it does not listen', ...ways, ...peers].join('\n')

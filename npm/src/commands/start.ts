@@ -30,6 +30,8 @@ export interface StartOptions {
   readonly storage?: 'sqlite' | 'memory'
   readonly threads?: number
   readonly join?: string
+  readonly announce?: string[]
+  readonly relay?: string[]
 }
 
 /** What is said while the members of a link are called. */
@@ -105,6 +107,7 @@ function configFor({ home, around }: Context, options: StartOptions): Config {
     'listen.port': options.port,
     'dashboard.port': options.dashboardPort,
     'training.threads': options.threads,
+    announce: options.announce,
   })
 }
 
@@ -132,9 +135,11 @@ async function makeNode(
     storage: config.get('storage'),
     history: config.get('history'),
     classical: config.get('classical'),
+    relay: config.get('relay'),
     relaying: config.get('relaying'),
     mdns: config.get('mdns'),
-    bootstrap: config.get('bootstrap'),
+    bootstrap: [...(options.relay ?? []), ...config.get('bootstrap')],
+    advertise: config.get('announce'),
     threads: config.get('training.threads'),
   })
   if (wanted !== 0 && node.port !== wanted) {

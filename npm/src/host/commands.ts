@@ -24,6 +24,7 @@ import type {
 import type { ControlTarget } from './control.js'
 import { meet } from './meet.js'
 import { metricsOf } from './metrics.js'
+import { examine } from './net-doctor.js'
 import { relayStatus } from './relay-status.js'
 import type { Membership } from './runs.js'
 
@@ -68,7 +69,14 @@ export function controlTarget(node: Node, side: ProcessSide): ControlTarget {
       const meant = connected(await node.status()).filter((id) => id.startsWith(name))
       return node.trace(meant.length === 1 ? (meant[0] ?? name) : name)
     },
-    'relay.status': async () => relayStatus(await node.status()),
+    'net.doctor': () => examine(node),
+    'relay.status': () => relayStatus(node),
+    'relay.set': (body) => {
+      const on = optional(body, 'on', isFlag)
+      if (on === undefined) throw usageError('"on" must be true or false')
+      node.relays = on
+      return relayStatus(node)
+    },
     metrics: async () => metricsOf(await node.status(), processFigures()),
     'run.list': async () => (await node.runs()).map(plainRun),
     'run.start': async (body) => membership(await node.startRun(runRequest(body))),

@@ -1,10 +1,12 @@
 /** Whom a node relays for, and who relays for it: what the control API answers. */
-import type { NodeStatus } from '../node.js'
+import type { Node } from '../node.js'
 
 /** A node's relaying. */
 export interface RelayStatus {
   /** Whether it can be a relay: it listens where others can call it. */
   readonly serves: boolean
+  /** Whether its owner lets others reach each other through it. */
+  readonly on: boolean
   /** Peers that can be reached through this node, and connections of others that it relays. */
   readonly reservations: number
   readonly circuits: number
@@ -14,11 +16,13 @@ export interface RelayStatus {
   readonly relayed: readonly string[]
 }
 
-/** Reads it from the status. */
-export function relayStatus({ addresses, counters, peers }: NodeStatus): RelayStatus {
+/** Reads it from a node. */
+export async function relayStatus(node: Node): Promise<RelayStatus> {
+  const { addresses, counters, peers } = await node.status()
   const isThroughOthers = (address: string): boolean => address.includes('/p2p-circuit')
   return {
     serves: addresses.some((address) => !isThroughOthers(address)),
+    on: node.relays,
     reservations: counters['relay-reservations'] ?? 0,
     circuits: counters['relay-circuits'] ?? 0,
     through: addresses.filter(isThroughOthers),

@@ -339,3 +339,8 @@ export function interfaceAddresses(host: string, port: number, peerId: string): 
       return `${place}/tcp/${port}/ws/p2p/${peerId}`
     })
 }
+
+/** An address with the peer id that whoever calls it expects. */
+export function withPeerId(address: string, peerId: string): string {
+  return address.includes('/p2p/') ? address : `${address.replace(/\/+$/, '')}/p2p/${peerId}`
+}
