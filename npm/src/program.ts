@@ -369,8 +369,10 @@ function addStepOptions(command: Command): Command {
 function addOtherCommands(program: Command, bind: Bind): void {
   const demo = program
     .command('demo')
-    .description('nodes and a browser tab on this machine train one network together')
-    .option('--members <n>', 'members, the tab included', read.integer(3, 16), 6)
+    .description(
+      'nodes and a browser tab on this machine train one network together, then some lie',
+    )
+    .option('--members <n>', 'members, the tab included', read.integer(3, 16), 10)
     .option('--rounds <n>', 'rounds', read.integer(6, 1_000))
     .option(
       '--alpha <n>',
@@ -378,7 +380,7 @@ function addOtherCommands(program: Command, bind: Bind): void {
       read.number(0.01, 1_000),
       0.1,
     )
-    .option('--no-tab', 'a sixth process instead of the browser tab')
+    .option('--no-tab', 'another process instead of the browser tab')
     .option('--keep', 'keep the directories of the members')
     .option('--timeout <seconds>', 'give up after', read.integer(10, 3_600), 600)
     .addOption(seedOption())

@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander'
 import { BYZANTINE_MAX, RULE_CHOICES } from './aggregation.js'
 import * as read from './arguments.js'
+import { ATTACKS } from './attack.js'
 import { COMPRESSION_CHOICES, KEEP_PERCENT_MIN } from './compression.js'
 import type { Bind } from './program.js'
 import { RUN_DEFAULTS } from './run-options.js'
@@ -20,6 +21,11 @@ export function addRunCommands(program: Command, bind: Bind): void {
       .command('join')
       .description('contribute to a run')
       .argument('<name>', 'name or id of the run'),
+  ).addOption(
+    new Option(
+      '--attack <kind>',
+      'for experiments: send updates that lie, to see what the rule does with them',
+    ).choices(ATTACKS),
   )
   bind(join, () => import('./commands/run-join.js'))
   const named = (verb: string, description: string): Command =>

@@ -5,9 +5,10 @@
  * one place for defaults and bounds.
  */
 import { type AggregationRequest, completeAggregation, UPDATES_MIN } from './aggregation.js'
+import { type Attack, checkAttack } from './attack.js'
 import { type CompressionRequest, completeCompression } from './compression.js'
 import { usageError } from './errors.js'
-import type { JoinRunOptions, Rows, StartRunOptions } from './host/runs.js'
+import type { JoinRunOptions, StartRunOptions } from './host/runs.js'
 import { completeMasking, type MaskingRequest, withMasks } from './masking.js'
 import { completePrivacy, type PrivacyRequest } from './privacy.js'
 import type { ScalingChoice, Source } from './training/protocol.js'
@@ -24,6 +25,11 @@ export interface RowsRequest {
   readonly label?: string
   /** Train on the own rows only first, to have something to compare with. */
   readonly alone?: boolean
+  /**
+   * For experiments: send updates that lie, until the node is started again, to see what the rule
+   * of the run does with them.
+   */
+  readonly attack?: Attack | undefined
 }
 
 /** A run to start. Everything but name, rows and layers has a default. */
@@ -162,12 +168,13 @@ export function completeRun(asked: RunRequest): StartRunOptions {
 }
 
 /** Rows to take part with. */
-export function completeRows(request: RowsRequest): Rows & JoinRunOptions {
+export function completeRows(request: RowsRequest): JoinRunOptions {
   return {
     data: sourceOf(request.data),
     test: request.test === undefined ? undefined : sourceOf(request.test),
     label: request.label,
     alone: request.alone ?? false,
+    attack: checkAttack(request.attack),
   }
 }
 

@@ -1,5 +1,8 @@
 // The page Training, over real runs between a node and tabs: what it draws is what the history says.
 import assert from 'node:assert/strict'
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { assertQuiet, nodeIdOf, reaches, stage, watch } from '../../www/test/browser/page.mjs'
 import { DIGITS, startNode } from './node.mjs'
@@ -12,7 +15,10 @@ const set = stage(DIGITS, startNode, JOIN_TIMEOUT_MS)
 
 /** A run of the node, and a tab that takes part. */
 async function training(rounds, ...more) {
-  const { page, complaints } = await set.joinedTab()
+  return trainingOf(await set.joinedTab(), rounds, ...more)
+}
+
+async function trainingOf({ page, complaints }, rounds, ...more) {
   const id = await nodeIdOf(page)
   const rows = ['--data', set.files.others, '--test', set.files.test]
   const shape = ['--layers', '64,32,10', '--epochs', '3', '--rounds', String(rounds)]
@@ -153,4 +159,18 @@ test('an update that comes when the round has its result is listed with the reas
   assert.equal(rows.length, (await told()).length)
   for (const [, , , why] of rows) assert.match(why, /^(came after|was trained from|was not taken)/)
   assertQuiet(complaints)
+})
+
+test('a tab that lies, for an experiment, is found by who has its rows', async () => {
+  const tab = await set.joinedTab()
+  await tab.page.locator('[data-input="attack"]').selectOption('label-flip')
+  await tab.page.locator('[data-attack="label-flip"]').waitFor()
+  await trainingOf(tab, 3, '--quorum', '2', '--min-updates', '2')
+  await reaches(tab.page, 'finished', RUN_TIMEOUT_MS)
+  const car = join(mkdtempSync(join(tmpdir(), 'synaptic-mesh-lies-')), 'run.car')
+  await set.mesh.command('run', 'export', 'digits', '--output', car)
+  const retrained = (rows) => set.mesh.command('verify', car, '--retrain', '--data', rows)
+  assert.equal((await retrained(set.files.others)).retrained.equal, 3, 'the control: who is honest')
+  await assert.rejects(retrained(set.files.rows), ({ stdout }) => JSON.parse(stdout).ok === false)
+  assertQuiet(tab.complaints)
 })

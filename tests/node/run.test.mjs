@@ -143,6 +143,28 @@ test('two members train together what neither could alone; anybody can verify it
   })
 })
 
+test('a member that turns its updates round is bounded by the rule, and is found', async () => {
+  const at = { cwd: founder.home }
+  const shape = ['--layers', '64,8,10', '--range', '0,16', '--rounds', '2', '--epochs', '1']
+  const more = ['--classes', '0,1,2,3,4,5,6,7,8,9', '--rule', 'mean']
+  await founder.data('run', 'start', 'turned', '--data', files.low, ...shape, ...more)
+  const lying = ['--data', files.high, '--attack', 'sign-flip', '--json']
+  await member.data('run', 'join', 'turned', ...lying)
+  const finished = async () =>
+    (await founder.data('run', 'list')).find(({ name }) => name === 'turned').state === 'finished'
+  await until(finished, 'it finishes')
+  const car = join(founder.home, 'turned.car')
+  await founder.data('run', 'export', 'turned', '--output', car)
+  const retrain = (rows) => json(['verify', car, '--retrain', '--data', rows], at)
+  assert.equal((await retrain(files.low)).data.retrained.equal, 2)
+  assert.equal((await retrain(files.high)).ok, false, 'what it sent is not what it trained')
+  const bad = await json(
+    ['run', 'join', 'turned', '--data', files.low, '--attack', 'x', '--home', founder.home],
+    at,
+  )
+  assert.deepEqual([bad.code, bad.error.code], [2, 'usage'])
+})
+
 test('updates are trained again from their rows, and those of flipped labels are found', async () => {
   const at = { cwd: founder.home }
   const again = (car, rows, ...more) => ['verify', car, '--retrain', '--data', rows, ...more]
@@ -162,7 +184,7 @@ test('updates are trained again from their rows, and those of flipped labels are
   const shape = ['--layers', '64,8,10', '--range', '0,16', '--rounds', '3', '--epochs', '1']
   const more = ['--classes', '0,1,2,3,4,5,6,7,8,9', '--compression', 'int4', '--keep', '10']
   await founder.data('run', 'start', 'liar', '--data', files.low, ...shape, ...more)
-  await member.data('run', 'join', 'liar', '--data', flipped)
+  await member.data('run', 'join', 'liar', '--data', files.high, '--attack', 'label-flip')
   const finished = async () =>
     (await founder.data('run', 'list')).find(({ name }) => name === 'liar').state === 'finished'
   await until(finished, 'it finishes')
@@ -178,7 +200,7 @@ test('updates are trained again from their rows, and those of flipped labels are
     rounds,
     [1, 2, 3].map((round) => [round, 'differs']),
   )
-  // The control: its updates do come from the rows that it really had.
+  // The control: its updates do come from the labels that it really learnt.
   assert.equal((await data(again(lied, flipped), at)).retrained.member, liar)
 
   const refused = async (args, code, about) => {

@@ -140,6 +140,7 @@ function member(payload: string | null): Actions {
       pick: (slot, file) => attempt(() => remote.pick(slot, file)),
       join: (run) => attempt(() => remote.join(run)),
       leave: (run) => attempt(() => remote.leave(run)),
+      lie: (attack) => attempt(() => remote.lie(attack)),
       trainAlone: (run) => attempt(() => remote.trainAlone(run)),
       answer: (text) => remote.answer(text).then(() => null, toProblem),
     },

@@ -5,6 +5,7 @@
  * computes, the reducer says what follows. Every change leaves as an `Action`; the same actions run
  * through a reducer here, so that what is saved is exactly what is shown.
  */
+import type { Attack } from '../../npm/src/attack.ts'
 import { encodeJoinLink, type JoinLink } from '../../npm/src/link.ts'
 import { RunLogs, refusedOf } from '../../npm/src/run-log.ts'
 import type { Host, MeshEvent, MeshNode, RunModel, RunView, TrainEvent } from '../../wasm/mesh.js'
@@ -125,6 +126,12 @@ export class Member {
   async leave(run: string): Promise<void> {
     await this.#asked(this.#running().leaveRun(run))
     await this.#look()
+  }
+
+  /** What this tab sends from now on: lies, to see what the rule of a run does with them. */
+  async lie(attack: Attack | null): Promise<void> {
+    await this.#training.lie(attack ?? undefined)
+    this.#emit({ type: 'attack', attack })
   }
 
   /** Trains the run's architecture on this tab's rows only, for as many epochs as a member gets. */

@@ -6,6 +6,7 @@
  * cannot tell which of the two it draws. Every list is bounded, oldest first out.
  */
 
+import type { Attack } from '../../npm/src/attack.ts'
 import { ROUNDS_KEPT_MAX, type TrainingView } from '../../npm/src/run-log.ts'
 import type { MeshEvent, MeshStatus, PeerView, RunView, TrainEvent } from '../../wasm/mesh.js'
 import type { Problem } from './problem.ts'
@@ -145,6 +146,8 @@ export interface State {
     readonly path: string | null
   } | null
   readonly persisted: boolean | null
+  /** How this tab lies, for an experiment. */
+  readonly attack: Attack | null
   readonly problems: readonly Problem[]
   readonly log: readonly LogLine[]
   readonly now: number
@@ -199,6 +202,7 @@ export type Action =
   | { readonly type: 'model'; readonly model: Model }
   | { readonly type: 'answers'; readonly answers: readonly Answer[] | null }
   | { readonly type: 'persisted'; readonly persisted: boolean }
+  | { readonly type: 'attack'; readonly attack: Attack | null }
   | { readonly type: 'problem'; readonly problem: Problem }
   | { readonly type: 'solved'; readonly code: string }
   | { readonly type: 'dead'; readonly problem: Problem }
@@ -229,6 +233,7 @@ export const initial: State = {
   blobs: { count: 0, bytes: 0 },
   storage: null,
   persisted: null,
+  attack: null,
   problems: [],
   log: [],
   now: 0,
@@ -278,6 +283,8 @@ export function reduce(state: State, action: Action): State {
       return { ...state, answers: action.answers }
     case 'persisted':
       return { ...state, persisted: action.persisted }
+    case 'attack':
+      return { ...state, attack: action.attack }
     case 'problem':
       return withProblem(state, action.problem)
     case 'solved':

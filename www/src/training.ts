@@ -4,6 +4,7 @@
  * It keeps the bytes of the picked files (they never leave this tab) and parses them once per run:
  * class names and scaling belong to the run, not to the file.
  */
+import { type Attack, sentDelta, taughtClasses } from '../../npm/src/attack.ts'
 import type { RunView, TrainEvent, TrainedUpdate } from '../../wasm/mesh.js'
 import { Failure, toProblem } from './problem.ts'
 import { connect, type Remote } from './rpc.ts'
@@ -28,6 +29,7 @@ export class Training {
   #running: Running | null = null
   #turn: Promise<unknown> = Promise.resolve()
   #onProgress: (progress: Progress) => void = () => {}
+  #attack: Attack | undefined
 
   hold(slot: Slot, bytes: Uint8Array): Promise<void> {
     return this.#set(slot, bytes)
@@ -41,6 +43,16 @@ export class Training {
     return this.#files[slot] !== null
   }
 
+  /** From now on its updates lie, or are honest again. */
+  lie(attack: Attack | undefined): Promise<void> {
+    return this.#inTurn(async (running) => {
+      this.#attack = attack
+      // The rows to learn from may have other labels now.
+      running.loaded.rows = null
+      await running.remote.unload('rows')
+    })
+  }
+
   /** Parses the files for this run. Returns the number of rows to learn from, 0 without a file. */
   prepare(schema: Schema): Promise<number> {
     return this.#inTurn(async (running) => {
@@ -52,7 +64,8 @@ export class Training {
   update(schema: Schema, job: TrainEvent): Promise<TrainedUpdate> {
     return this.#inTurn(async (running) => {
       await this.#load(running, schema)
-      return running.remote.update(job)
+      const update = await running.remote.update(job)
+      return { ...update, delta: sentDelta(this.#attack, update.delta) }
     })
   }
 
@@ -98,7 +111,9 @@ export class Training {
       if (bytes === null || running.loaded[slot]?.run === schema.run) continue
       running.loaded[slot] = null
       try {
-        const rows = await running.remote.load(slot, bytes, schemaOf(schema))
+        const attack = slot === 'rows' ? this.#attack : undefined
+        const classes = taughtClasses(attack, schema.classes)
+        const rows = await running.remote.load(slot, bytes, schemaOf({ ...schema, classes }))
         running.loaded[slot] = { run: schema.run, rows }
       } catch (error) {
         // A file that does not fit is not kept: the next pick starts clean.

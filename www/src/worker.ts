@@ -3,6 +3,7 @@
  *
  * Nothing but the wiring: calls of the page become calls of `Member`, actions go back as events.
  */
+import type { Attack } from '../../npm/src/attack.ts'
 import { Member, type Opening } from './member.ts'
 import { peersOf } from './peer.ts'
 import { type Port, serve } from './rpc.ts'
@@ -18,6 +19,7 @@ const api = {
   pick: (slot: Slot, file: File | null) => member.pick(slot, file),
   join: (run: string) => member.join(run),
   leave: (run: string) => member.leave(run),
+  lie: (attack: Attack | null) => member.lie(attack),
   trainAlone: (run: string) => member.trainAlone(run),
   answer: (text: string) => member.answer(text),
   close: () => member.close(),

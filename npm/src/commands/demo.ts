@@ -1,6 +1,6 @@
 /** `demo`: the whole thing on one machine, in a few minutes. */
 import type { Context } from '../context.js'
-import { type DemoResult, demo } from '../demo/demo.js'
+import { type DemoResult, demo, type LiarsResult } from '../demo/demo.js'
 import { SynapticError } from '../errors.js'
 import { columns, type Paint, percent, shortId } from '../output.js'
 import { RUN_DEFAULTS } from '../run-options.js'
@@ -39,12 +39,22 @@ export async function run(context: Context, options: DemoCommandOptions): Promis
     context.output.fail(error, result)
     return 1
   }
+  if (!result.flipped.found) {
+    const error = new SynapticError(
+      'verification-failed',
+      `a changed bit of byte ${result.flipped.offset} was not found in ${result.log}`,
+      'this is a defect: report it',
+    )
+    context.output.fail(error, result)
+    return 1
+  }
   context.output.result(result, (paint) => resultText(result, paint))
   return 0
 }
 
 function resultText(result: DemoResult, paint: Paint): string {
   const { members, accuracyAloneMean, accuracyTogether, rounds, founderLeftAtRound, log } = result
+  const { flipped, liars } = result
   const rows = members.map(({ nodeId, kind, samples, accuracyAlone }, index) => [
     index === 0 ? 'founder' : kind,
     shortId(nodeId),
@@ -60,5 +70,19 @@ function resultText(result: DemoResult, paint: Paint): string {
     `${rounds} rounds; the founder's process was killed after round ${founderLeftAtRound}.`,
     'Every round was recomputed from the signed history, bit for bit:',
     `  ${paint('cyan', `synaptic-mesh verify ${log}`)}`,
+    `One bit of its byte ${flipped.offset} changed: ${flipped.what}.`,
+    ...(liars === null ? [] : ['', ...liarsLines(liars, paint)]),
   ].join('\n')
+}
+
+function liarsLines(told: LiarsResult, paint: Paint): string[] {
+  const { liars, members, rounds, accuracyMean, accuracyRule, rule } = told
+  return [
+    `Then ${liars} of ${members} members sent their updates turned round and ten times as long,`,
+    `in ${rounds} rounds on rows divided evenly:`,
+    columns([
+      ['  mean of all updates', paint('red', percent(accuracyMean))],
+      [`  ${rule} (default)`, paint('green', percent(accuracyRule))],
+    ]),
+  ]
 }

@@ -160,7 +160,7 @@ function chromium(): Result {
   const found = findChromium(process.env)
   if (found !== undefined) return ok(found)
   return warning(
-    'no Chromium: `demo` uses a sixth process instead of a tab',
+    'no Chromium: `demo` uses another process instead of a tab',
     'install chromium, or name one in SYNAPTIC_CHROMIUM',
   )
 }

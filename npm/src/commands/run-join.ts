@@ -1,4 +1,5 @@
 /** `run join`: contributes to a run of the mesh. */
+import type { Attack } from '../attack.js'
 import { ControlClient } from '../client.js'
 import type { Context } from '../context.js'
 import { maskingText } from '../masking.js'
@@ -6,10 +7,16 @@ import { privacyText } from '../privacy.js'
 import { withRowsProgress } from './rows-progress.js'
 import { aloneLines, type Joined, type RowsOptions, rowsBody } from './run-start.js'
 
+/** Options of `run join`. */
+interface RunJoinOptions extends RowsOptions {
+  readonly attack?: Attack
+}
+
 /** Takes part. */
-export async function run(context: Context, options: RowsOptions, name: string): Promise<void> {
+export async function run(context: Context, options: RunJoinOptions, name: string): Promise<void> {
   const client = ControlClient.connect(context.home)
-  const body = { run: name, ...rowsBody(context, options) }
+  const { attack } = options
+  const body = { run: name, ...rowsBody(context, options), attack }
   const what = `waiting for run ${name}, then reading the rows`
   const joined = await withRowsProgress(context, client, options, what, () =>
     client.call<Joined>('run.join', body, 0),
@@ -18,6 +25,7 @@ export async function run(context: Context, options: RowsOptions, name: string):
     [
       `contributing ${joined.samples} rows to run ${paint('bold', joined.name)}`,
       ...aloneLines(joined),
+      ...(attack === undefined ? [] : [`what is sent lies:   ${attack}, for an experiment`]),
       `single updates see:  ${maskingText(joined.masking)}`,
       `rows in updates are: ${privacyText(joined.privacy)}`,
       `watch it with: ${paint('cyan', `synaptic-mesh run watch ${joined.name}`)}`,

@@ -1,13 +1,16 @@
 /**
  * The demo: members that may not pool their rows train one network together, the founder's
- * process is killed in the middle, and the result is recomputed from the signed history.
+ * process is killed in the middle, and the result is recomputed from the signed history, in which
+ * one flipped byte is found. Then some of them lie, and a mean is compared with the default rule.
  *
  * Everything is as in real use: the members are separate processes with their own identities,
  * the tab is a browser on the founder's join link, and all of them talk over WebSocket.
  */
+import { randomInt } from 'node:crypto'
 import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
+import type { Attack } from '../attack.js'
 import { initialise } from '../commands/init.js'
 import type { Joined } from '../commands/run-start.js'
 import { aborted, type Context } from '../context.js'
@@ -42,6 +45,27 @@ export interface MemberResult {
   readonly accuracyAlone: number
 }
 
+/** What became of two runs in which the same members lie. */
+export interface LiarsResult {
+  readonly attack: Attack
+  readonly members: number
+  readonly liars: number
+  readonly rounds: number
+  /** With the mean of all updates, and with the rule that is the default. */
+  readonly accuracyMean: number
+  readonly accuracyRule: number
+  readonly rule: string
+}
+
+/** What verification says of the history with one byte changed. */
+export interface FlipResult {
+  /** Which byte, from 0. */
+  readonly offset: number
+  readonly found: boolean
+  /** What does not fit any more. */
+  readonly what: string
+}
+
 /** What the demo reports. */
 export interface DemoResult {
   readonly members: readonly MemberResult[]
@@ -51,6 +75,9 @@ export interface DemoResult {
   readonly founderLeftAtRound: number
   readonly log: string
   readonly verified: boolean
+  readonly flipped: FlipResult
+  /** Null where too few members are left for one of them to lie. */
+  readonly liars: LiarsResult | null
 }
 
 /** Name of the run. */
@@ -74,6 +101,14 @@ const DEADLINE_MS = 5_000
 const FAILURE_SETTLES_MS = 500
 /** A round takes less than a second; a stall of this length is a failure. */
 const ROUND_TIMEOUT_MS = 60_000
+/** What a liar sends in the second act, and among how many members one lies. */
+const ATTACK = 'sign-flip'
+const MEMBERS_PER_LIAR = 4
+/** A Dirichlet split that is as good as even. */
+const EVEN = 1_000
+/** Rounds of the second act, and its descent: that of the tables in docs/learning.md. */
+const ROUNDS_WITH_LIARS = 12
+const DESCENT_WITH_LIARS = { learningRate: 0.3, momentum: 0 }
 /** How often the witness is asked whether the run has finished. */
 const LOOK_MS = 250
 
@@ -139,8 +174,10 @@ class Stage {
     const leaving = this.#awaitLeaving()
     const members = await this.#trainAlone(shares)
     const founderLeftAtRound = await this.#trainTogether(leaving)
-    const { log, report } = await this.#check(mesh)
+    const { log, car, report } = await this.#check(mesh)
+    const flipped = flip(mesh, car)
     const accuracyTogether = await this.#score(report, shares)
+    const liars = await this.#withLiars(mesh)
     const mean = members.reduce((sum, { accuracyAlone }) => sum + accuracyAlone, 0) / members.length
     return {
       members,
@@ -150,6 +187,8 @@ class Stage {
       founderLeftAtRound,
       log,
       verified: report.ok,
+      flipped,
+      liars,
     }
   }
 
@@ -246,9 +285,17 @@ class Stage {
   }
 
   #run(): object {
-    const { members, rounds, seed } = this.#options
+    const { members, rounds } = this.#options
     return {
-      name: RUN,
+      ...this.#training(RUN, members, rounds),
+      // Shares differ so much that every rule drops what only one member knows; nobody lies here.
+      rule: 'mean',
+    }
+  }
+
+  #training(name: string, members: number, rounds: number): object {
+    return {
+      name,
       layers: LAYERS,
       range: RANGE,
       classes: DIGITS,
@@ -261,9 +308,7 @@ class Stage {
       // Nobody starts before almost everybody is there, and one may leave for good.
       updatesMin: Math.max(2, members - 1),
       deadlineMs: DEADLINE_MS,
-      // Shares differ so much that every rule drops what only one member knows; nobody lies here.
-      rule: 'mean',
-      seed: seed.toString(),
+      seed: this.#options.seed.toString(),
     }
   }
 
@@ -304,7 +349,7 @@ class Stage {
       gone = `, founder gone since round ${left}`
     })
     try {
-      await this.#lastRound(witness.member)
+      await this.#lastRound(witness.member, RUN)
       return await leaving
     } finally {
       unwatch()
@@ -313,11 +358,11 @@ class Stage {
   }
 
   /** Waits until the run has finished, as long as rounds keep coming. */
-  async #lastRound(witness: Member): Promise<void> {
+  async #lastRound(witness: Member, run: string): Promise<void> {
     let [round, sinceMs] = [-1, performance.now()]
     for (;;) {
       const runs = await witness.client.call<RunView[]>('run.list')
-      const view = runs.find(({ name }) => name === RUN)
+      const view = runs.find(({ name }) => name === run)
       if (view?.state === 'finished') return
       if (view !== undefined && view.round !== round) {
         round = view.round
@@ -332,14 +377,64 @@ class Stage {
   }
 
   /** One of those who stayed hands out the history, and everything is recomputed from it. */
-  async #check(mesh: MeshModule): Promise<{ log: string; report: VerifyReport }> {
+  async #check(mesh: MeshModule): Promise<{ log: string; car: Uint8Array; report: VerifyReport }> {
     this.#at('recomputing every round from the exported history')
     const witness = this.#nodes[1]
     if (witness === undefined) throw new SynapticError('internal', 'nobody stayed')
     const car = await witness.member.client.bytes('run.export', { run: RUN })
     const log = path.join(this.#root, 'digits.car')
     writeAtomic(log, car)
-    return { log, report: mesh.verifyRun(car) }
+    return { log, car, report: mesh.verifyRun(car) }
+  }
+
+  /** The processes that are left train once more, on even shares, and some of them lie. */
+  async #withLiars(mesh: MeshModule): Promise<LiarsResult | null> {
+    const members = this.#nodes.slice(1).map(({ member }) => member)
+    const liars = Math.floor(members.length / MEMBERS_PER_LIAR)
+    if (liars === 0) return null
+    this.#at(`${liars} of ${members.length} members lie: the mean, and the default rule`)
+    const place = path.join(this.#root, 'even')
+    fs.mkdirSync(place)
+    const { seed } = this.#options
+    const shares = divide(mesh, place, { members: members.length, alpha: EVEN, seed })
+    const [mean, other] = await Promise.all([
+      this.#lied(mesh, members, shares, { name: 'with-mean', rule: 'mean' }),
+      this.#lied(mesh, members, shares, { name: 'with-rule', byzantine: liars }),
+    ])
+    return {
+      ...{ attack: ATTACK, members: members.length, liars, rounds: ROUNDS_WITH_LIARS },
+      ...{ accuracyMean: mean.accuracy, accuracyRule: other.accuracy, rule: other.rule },
+    }
+  }
+
+  /** One run with liars, scored by the weights that its history gives. */
+  async #lied(
+    mesh: MeshModule,
+    members: readonly Member[],
+    shares: Shares,
+    { name, ...rule }: { name: string; rule?: string; byzantine?: number },
+  ): Promise<{ accuracy: number; rule: string }> {
+    const [witness, ...others] = members
+    if (witness === undefined) throw new SynapticError('internal', 'nobody stayed')
+    const rows = shares.members.map(({ file }) => ({ data: file }))
+    const run = {
+      ...this.#training(name, members.length, ROUNDS_WITH_LIARS),
+      ...DESCENT_WITH_LIARS,
+    }
+    await witness.client.call('run.start', { ...run, ...rows[0], ...rule }, 0)
+    const honest = members.length - Math.floor(members.length / MEMBERS_PER_LIAR)
+    const joining = others.map((member, index) => {
+      const lie = index + 1 < honest ? {} : { attack: ATTACK }
+      return member.client.call('run.join', { run: name, ...rows[index + 1], ...lie }, 0)
+    })
+    await Promise.all(joining)
+    await this.#lastRound(witness, name)
+    const report = mesh.verifyRun(await witness.client.bytes('run.export', { run: name }))
+    const [view] = (await witness.client.call<RunView[]>('run.list')).filter(
+      (one) => one.name === name,
+    )
+    const accuracy = await this.#score(report, shares)
+    return { accuracy, rule: view?.aggregation?.rule ?? 'mean' }
   }
 
   /** Scores the recomputed weights, not what any member says about them. */
@@ -366,6 +461,15 @@ class Stage {
   #say(text: string): void {
     this.#context.output.note(text)
   }
+}
+
+/** Changes one bit of a history, anywhere in it, and has it verified. */
+function flip(mesh: MeshModule, car: Uint8Array): FlipResult {
+  const changed = car.slice()
+  const offset = randomInt(changed.length)
+  changed[offset] = (changed[offset] ?? 0) ^ (1 << randomInt(8))
+  const { ok, firstMismatch } = mesh.verifyRun(changed)
+  return { offset, found: !ok, what: firstMismatch?.what ?? '' }
 }
 
 function resultOf(ready: Ready | undefined, { samples, alone }: Joined): MemberResult {

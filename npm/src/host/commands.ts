@@ -6,6 +6,7 @@
  */
 import * as path from 'node:path'
 import type { RuleChoice } from '../aggregation.js'
+import type { Attack } from '../attack.js'
 import type { CompressionChoice } from '../compression.js'
 import { SynapticError, usageError } from '../errors.js'
 import { given } from '../given.js'
@@ -296,6 +297,7 @@ function rowsRequest(body: Body): RowsRequest {
     test: optional(body, 'test', isAbsolutePath),
     label: optional(body, 'label', isText),
     alone: optional(body, 'alone', isFlag),
+    attack: optional(body, 'attack', isText) as Attack | undefined,
   })
 }
 

@@ -5,7 +5,8 @@
  * hands the core's jobs to it, and scores every new round on the held-out rows. Where the rows
  * came from a file, its path is remembered, so that a node that was ended takes part again.
  */
-import { SynapticError, toSynapticError } from '../errors.js'
+import { type Attack, sentDelta, taughtClasses } from '../attack.js'
+import { SynapticError, toSynapticError, usageError } from '../errors.js'
 import { given } from '../given.js'
 import { noSuchRun, pickRun, requireFreeName } from '../run-name.js'
 import type { RowsInfo, ScalingChoice, Score, Source } from '../training/protocol.js'
@@ -39,8 +40,16 @@ export interface Rows {
   readonly label?: string | undefined
 }
 
+/** What a run is joined with. */
+export interface JoinRunOptions extends Rows {
+  /** Train on the own rows only first, to have something to compare with. */
+  readonly alone: boolean
+  /** How this member lies, until the node is started again; if absent, not at all. */
+  readonly attack?: Attack | undefined
+}
+
 /** What a run is started with. */
-export interface StartRunOptions extends Rows {
+export interface StartRunOptions extends JoinRunOptions {
   readonly name: string
   readonly layers: readonly number[]
   readonly activation: Activation
@@ -68,13 +77,6 @@ export interface StartRunOptions extends Rows {
   /** Rows that everybody trusts, in the place of a rule. */
   readonly reference: Source | undefined
   readonly seed: bigint
-  /** Train on the own rows only first, to have something to compare with. */
-  readonly alone: boolean
-}
-
-/** What a run is joined with. */
-export interface JoinRunOptions extends Rows {
-  readonly alone: boolean
 }
 
 /** This node in a run that it has just started or joined. */
@@ -128,6 +130,7 @@ interface Member {
   readonly name: string
   readonly samples: number
   readonly testRows: number
+  readonly attack: Attack | undefined
   /** Scoring under way, and whether the weights have moved on meanwhile. */
   evaluation: Promise<void> | undefined
   evaluateAgain: boolean
@@ -240,7 +243,7 @@ export class Runs {
       if (member === undefined) {
         throw new SynapticError('no-rows', `this node has no rows for run ${run}`)
       }
-      const update = await this.#pool.request(member.group, 'update', {
+      const trained = await this.#pool.request(member.group, 'update', {
         id: trainId(member),
         specification,
         baseWeights,
@@ -250,6 +253,7 @@ export class Runs {
         momentum: event.momentum,
         seed: event.seed,
       })
+      const update = { ...trained, delta: sentDelta(member.attack, trained.delta) }
       this.#node.trained(job, update)
       const { samples, loss, accuracy } = update
       this.#emit({ type: 'trained', run, round, samples, loss, accuracy })
@@ -384,16 +388,30 @@ export class Runs {
     return `${name}/${this.#groups}`
   }
 
-  async #load(group: string, name: string, schema: Schema, rows: Rows): Promise<Member> {
-    const parse = parseOf(schema, rows.label)
-    const load = async (id: string, source: Source): Promise<number> => {
+  async #load(
+    group: string,
+    name: string,
+    schema: Schema,
+    rows: Rows & Pick<JoinRunOptions, 'attack'>,
+  ): Promise<Member> {
+    const { attack } = rows
+    if (attack === 'label-flip' && schema.classes.length === 0) {
+      throw usageError('there are no labels to flip: the run is of numbers', 'use another attack')
+    }
+    const honest = parseOf(schema, rows.label)
+    const taught = parseOf(
+      { ...schema, classes: taughtClasses(attack, schema.classes) },
+      rows.label,
+    )
+    const load = async (id: string, source: Source, parse = honest): Promise<number> => {
       await this.#checkColumns(group, schema, source, parse)
       const argument = { id, source, parse, scaling: schema.scaling }
       return (await this.#pool.request(group, 'load', argument)).rows
     }
-    const samples = await load(`${group}/train`, rows.data)
+    const samples = await load(`${group}/train`, rows.data, taught)
     const testRows = rows.test === undefined ? 0 : await load(`${group}/test`, rows.test)
-    return { group, name, samples, testRows, evaluation: undefined, evaluateAgain: false }
+    const scoring = { evaluation: undefined, evaluateAgain: false }
+    return { group, name, samples, testRows, attack, ...scoring }
   }
 
   /** The trusted rows of a new run, as its first vertex has them. */

@@ -1,6 +1,7 @@
 /**
  * The whole page as a function of the state: header, one sentence, problems, cards.
  */
+import type { Attack } from '../../../npm/src/attack.ts'
 import type { Problem } from '../problem.ts'
 import { connection, currentRun, type Page, type Slot, type State, stateWord } from '../store.ts'
 import { healthSentence, stateLabel } from '../words.ts'
@@ -19,6 +20,8 @@ export interface MemberActions {
   pick(slot: Slot, file: File | null): void
   join(run: string): void
   leave(run: string): void
+  /** Sends updates that lie, or honest ones again. */
+  lie(attack: Attack | null): void
   trainAlone(run: string): void
   /** Resolves with what went wrong, or null; the answers arrive in the state. */
   answer(text: string): Promise<Problem | null>

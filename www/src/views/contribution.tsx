@@ -1,4 +1,5 @@
 /** What this tab gives: its rows (which stay here), and how often it took part. */
+import { ATTACKS, type Attack } from '../../../npm/src/attack.ts'
 import type { RunView } from '../../../wasm/mesh.js'
 import { curveOf, type PickedFile, roundsContributed, type Slot, type State } from '../store.ts'
 import { bytes, count } from '../words.ts'
@@ -33,6 +34,7 @@ export function ContributionCard({ state, member, run }: Props) {
       </div>
       {rows !== null && <Labels file={rows} run={run} />}
       <Alone state={state} member={member} run={run} />
+      <Lies attack={state.attack} member={member} />
       <Taken state={state} run={run} />
     </Card>
   )
@@ -129,6 +131,40 @@ function aloneNote(state: State, run: RunView | null): string {
   if (state.files.test !== null)
     return 'The same network and budget on your rows only, for comparison.'
   return 'Without held-out rows it is measured on the rows it learnt from, which flatters it.'
+}
+
+const SENT: Readonly<Record<Attack, string>> = {
+  'sign-flip': 'its update turned round, ten times as long',
+  noise: 'random numbers',
+  'label-flip': 'what it learns from wrong labels',
+}
+
+/** For experiments: what a run's rule does with a member that lies. */
+function Lies({ attack, member }: { attack: Attack | null; member: MemberActions }) {
+  return (
+    <label class="lies">
+      <span class="note">This tab sends</span>
+      <select
+        data-input="attack"
+        value={attack ?? ''}
+        onChange={({ currentTarget: { value } }) =>
+          member.lie(ATTACKS.find((one) => one === value) ?? null)
+        }
+      >
+        <option value="">what it has learnt</option>
+        {ATTACKS.map((one) => (
+          <option key={one} value={one}>
+            {SENT[one]}
+          </option>
+        ))}
+      </select>
+      {attack !== null && (
+        <p class="note" data-attack={attack}>
+          It lies in every round, for an experiment: see in Training what the rule lets through.
+        </p>
+      )}
+    </label>
+  )
 }
 
 function Taken({ state, run }: { state: State; run: RunView | null }) {
