@@ -13,6 +13,7 @@
 //! One connection per peer: see [`crossing`].
 
 pub(crate) mod codec;
+pub mod config;
 pub(crate) mod crossing;
 pub(crate) mod gossip;
 pub(crate) mod memory;
@@ -36,6 +37,7 @@ pub(crate) mod reason;
 
 pub mod driver;
 
-pub use self::driver::{Config, Error, Net};
+pub use self::config::{Config, Error};
+pub use self::driver::Net;
 pub use self::event::{Command, Event, Failure, Verdict};
 pub use self::relay::Switch;

@@ -5,7 +5,6 @@ mod requests;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -23,17 +22,17 @@ use libp2p::swarm::{ConnectionId, SwarmEvent};
 use libp2p::{
     Multiaddr, PeerId, StreamProtocol, Swarm, Transport as _, identify, noise, ping, relay, yamux,
 };
-use wasm_bindgen::JsValue;
 
 use self::requests::{Answer, Line, OpenRequest};
-use crate::channel::{Credentials, Offers, Signer};
+use crate::channel::{Credentials, Offers};
 use crate::event::Channel;
 use crate::limits;
 use crate::net::behaviour::{Behaviour, BehaviourEvent};
+use crate::net::config::{Config, Error};
 use crate::net::direct::{Ways, link, streams};
 use crate::net::event::{Command, Event, Verdict};
 use crate::net::reason;
-use crate::net::relay::{self as circuit, Answered, Reservations, Switch};
+use crate::net::relay::{self as circuit, Answered, Reservations};
 use crate::net::security::{Live, Security};
 use crate::net::transport::host::Transport;
 use crate::platform::{self, spawn};
@@ -48,38 +47,6 @@ const GOODBYE_MS: u64 = 1_000;
 /// After what idle time libp2p closes a connection: never, within what its timer can count (a
 /// 32-bit `setTimeout`). Heartbeats find the dead ones, and the node ends the useless ones.
 const IDLE_MS: u64 = 20 * 24 * 60 * 60 * 1_000;
-
-/// What a network driver needs.
-pub struct Config {
-    /// Seed of the transport key (Ed25519).
-    pub seed: [u8; 32],
-    /// Signs handshakes for the author.
-    pub signer: Arc<dyn Signer + Send + Sync>,
-    /// Whether peers that do not speak the hybrid channel are taken, over noise.
-    pub classical: bool,
-    /// Whether others may reach each other through this node.
-    pub relays: Switch,
-    /// The gossip topic.
-    pub topic: String,
-    /// The request-response protocol, and those of groups and of anonymous questions.
-    pub protocols: [&'static str; 3],
-    /// Where others find this node, besides where it listens.
-    pub advertised: Vec<String>,
-    /// The host's object, as floor 7 describes it.
-    pub host: JsValue,
-}
-
-/// Why the network did not come up.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// The host's object is not what it must be.
-    #[error("the host cannot be used: {0}")]
-    Host(String),
-    /// A defect in constants of this program.
-    #[error("the network cannot be set up: {0}")]
-    Setup(String),
-}
 
 /// The network of one node.
 pub struct Net {
@@ -586,13 +553,6 @@ impl Net {
         let name = self.next;
         self.next += 1;
         name
-    }
-}
-
-impl fmt::Debug for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not the seed: it is the transport's secret.
-        f.debug_struct("Config").field("topic", &self.topic).finish_non_exhaustive()
     }
 }
 
