@@ -29,6 +29,8 @@ export interface Settings {
   history: 'recent' | 'brief' | 'all'
   /** `refuse` takes peers with the hybrid channel only; `allow` also those of other programs. */
   classical: 'refuse' | 'allow'
+  /** `on` goes on directly with whom it meets through a relay; `off` stays with the relay. */
+  webrtc: 'on' | 'off'
   /** `on` lets others reach each other through the node, where it listens; `off` refuses that. */
   relay: 'on' | 'off'
   /** `on` passes anonymous questions of others on, `log` also tells all about each, `off` does not. */
@@ -109,7 +111,14 @@ function networkId(value: unknown): { value: string } | { expected: string } {
 
 /** One of these words: schema and check of a setting. */
 function oneOf<
-  Word extends Settings['storage' | 'history' | 'classical' | 'relay' | 'relaying' | 'mdns'],
+  Word extends Settings[
+    | 'storage'
+    | 'history'
+    | 'classical'
+    | 'webrtc'
+    | 'relay'
+    | 'relaying'
+    | 'mdns'],
 >(...words: readonly Word[]): Pick<Setting, 'schema' | 'check'> {
   return {
     schema: { enum: words },
@@ -177,6 +186,12 @@ export const SETTINGS: Readonly<Record<SettingKey, Setting>> = {
     description: 'refuse takes peers with the hybrid channel only, allow also others',
     ...oneOf('refuse', 'allow'),
   },
+  webrtc: {
+    env: 'SYNAPTIC_WEBRTC',
+    fallback: 'on',
+    description: 'on goes on directly, by WebRTC, with whom it meets through a relay, off does not',
+    ...oneOf('on', 'off'),
+  },
   relay: {
     env: 'SYNAPTIC_RELAY',
     fallback: 'on',
@@ -229,6 +244,7 @@ const FLAGS: Readonly<Record<SettingKey, string>> = {
   storage: '--storage',
   history: 'the setting history',
   classical: 'the setting classical',
+  webrtc: 'the setting webrtc',
   relay: 'the setting relay',
   relaying: 'the setting relaying',
   mdns: 'the setting mdns',

@@ -36,6 +36,11 @@ export interface NodeOptions {
   readonly history?: 'recent' | 'brief' | 'all' | undefined
   /** `refuse`, the default, takes peers with the hybrid channel only; `allow` also others. */
   readonly classical?: 'refuse' | 'allow' | undefined
+  /**
+   * `on`, the default, goes on directly, by WebRTC, with whom it meets through a relay, where the
+   * optional package `node-datachannel` is installed; `off` stays with the relay.
+   */
+  readonly webrtc?: 'on' | 'off' | undefined
   /** `on`, the default, lets others reach each other through the node, where it listens. */
   readonly relay?: 'on' | 'off' | undefined
   /**
@@ -58,6 +63,7 @@ const KNOWN = [
     'history',
     'classical',
     'relay',
+    'webrtc',
     'relaying',
     'mdns',
     'host',

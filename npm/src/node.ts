@@ -24,7 +24,9 @@ import {
   withPeerId,
 } from './host/sockets.js'
 import type { SqliteStore } from './host/store.js'
+import { StunServer } from './host/stun.js'
 import { type PeerTrace, trace } from './host/trace.js'
+import { peerConnections } from './host/webrtc.js'
 import { decodeJoinLink, encodeJoinLink, LINK_ADDRESSES_MAX } from './link.js'
 import type { Lock } from './lock.js'
 import { Messages } from './messages.js'
@@ -89,6 +91,7 @@ const LOOPBACK = '127.0.0.1'
 interface Parts {
   readonly core: MeshNode
   readonly listener: MeshListener
+  readonly stun: StunServer | undefined
   readonly store: SqliteStore | undefined
   readonly lock: Lock | undefined
   readonly pool: TrainingPool
@@ -440,8 +443,9 @@ export class Node {
   }
 
   async #stop(): Promise<void> {
-    const { core, listener, store, lock, pool } = this.#parts
+    const { core, listener, stun, store, lock, pool } = this.#parts
     this.#discovery?.close()
+    stun?.close()
     try {
       await this.#rememberRuns()
       await core.stop()
@@ -563,7 +567,7 @@ async function makeParts(
     name,
     secrets: identity.secrets,
     storage: store === undefined ? { kind: 'memory' } : { kind: 'host', store },
-    host: hostWith(listener, calls),
+    host: hostWith(listener, calls, options.webrtc === 'off' ? undefined : await peerConnections()),
     listen: [{ host, port: listener.port }],
     advertise,
     bootstrap: options.bootstrap ?? [],
@@ -573,7 +577,23 @@ async function makeParts(
     relaying: options.relaying ?? 'on',
   })
   const core = coded(made)
-  return { core, listener, store, lock, pool, calls, network, genesis, name, advertise, mended }
+  const stun = isLoopback(host)
+    ? undefined
+    : await StunServer.bind(host, listener.port, () => core.relays)
+  return {
+    core,
+    listener,
+    stun,
+    store,
+    lock,
+    pool,
+    calls,
+    network,
+    genesis,
+    name,
+    advertise,
+    mended,
+  }
 }
 
 /** The error for a link into another network than the node's. */

@@ -81,6 +81,14 @@ pub(crate) enum Kind {
     Streams(Live),
 }
 
+/// What is looked for on a circuit.
+#[derive(Debug, Clone)]
+pub(crate) struct Sought {
+    kind: Kind,
+    /// Where the relay answers STUN, if it may.
+    stun: Option<String>,
+}
+
 /// A direct way that was found.
 enum Way {
     Link(Link),
@@ -105,10 +113,11 @@ impl Ways {
     }
 
     /// A peer connection, and its data channel where it has a single one.
-    fn lend(&self, kind: &Kind) -> Result<(Peer, Option<Socket>), Thrown> {
+    fn lend(&self, kind: &Kind, stun: Option<&str>) -> Result<(Peer, Option<Socket>), Thrown> {
         let lend = self.0.lend.as_ref().ok_or_else(|| Thrown::here("no peer connections"))?;
         let of_streams = matches!(kind, Kind::Streams(_));
-        let object = lend.with(|(host, method)| js::call(method, host, &[of_streams.into()]));
+        let given = [of_streams.into(), stun.map_or(JsValue::NULL, JsValue::from)];
+        let object = lend.with(|(host, method)| js::call(method, host, &given));
         let object = object.unwrap_or_else(|| Err(Thrown::here("no host")))?;
         if of_streams {
             return Ok((Peer::of_streams(object)?, None));
@@ -122,9 +131,10 @@ impl Ways {
         role: Role,
         peer: PeerId,
         stream: libp2p::Stream,
-        kind: Kind,
+        Sought { kind, stun }: Sought,
     ) -> Result<Way, Error> {
-        let lent = self.lend(&kind).map_err(|thrown| Error::Host(thrown.to_string()));
+        let lent =
+            self.lend(&kind, stun.as_deref()).map_err(|thrown| Error::Host(thrown.to_string()));
         let (lent, socket) = lent?;
         negotiation::run(role, stream, &lent, socket.as_ref()).await?;
         match (socket, kind) {
@@ -139,14 +149,14 @@ impl Ways {
     }
 
     /// Looks for a direct way to a peer, and hands it to the transport.
-    fn seek(&self, role: Role, peer: PeerId, stream: libp2p::Stream, kind: Kind) {
+    fn seek(&self, role: Role, peer: PeerId, stream: libp2p::Stream, sought: Sought) {
         let is_taken = self.lock().under_way.take(peer);
         if !is_taken {
             return self.tell(peer, Err(Error::Busy));
         }
         let ways = self.clone();
         spawn(async move {
-            let way = ways.find(role, peer, stream, kind).await;
+            let way = ways.find(role, peer, stream, sought).await;
             ways.lock().under_way.give_back(&peer);
             match (way, role) {
                 (Ok(way), Role::Offerer) => {

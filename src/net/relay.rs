@@ -126,6 +126,23 @@ pub(crate) fn way_to(peer: PeerId, endpoint: &ConnectedPoint) -> Multiaddr {
     }
 }
 
+/// Where the relay of a circuit answers STUN (RFC 8489): at the port at which it listens, by UDP.
+/// Who asks learns its address outside, which it tells its peer. `None` on this machine, where
+/// there is no outside.
+pub(crate) fn stun_of(circuit: &Multiaddr) -> Option<String> {
+    let mut parts = circuit.iter();
+    let host = match parts.next()? {
+        Protocol::Ip4(ip) if !ip.is_loopback() => ip.to_string(),
+        Protocol::Ip6(ip) if !ip.is_loopback() => format!("[{ip}]"),
+        Protocol::Dns(name) | Protocol::Dns4(name) | Protocol::Dns6(name) => name.to_string(),
+        _ => return None,
+    };
+    match parts.next()? {
+        Protocol::Tcp(port) => Some(format!("stun:{host}:{port}")),
+        _ => None,
+    }
+}
+
 /// Whether an address stands for all of a machine's.
 pub(crate) fn is_unspecified(address: &Multiaddr) -> bool {
     match address.iter().next() {

@@ -76,9 +76,10 @@ export interface Host {
   dial(url: string): HostSocket;
   /**
    * Makes a peer connection, with streams or without. Absent where there is no WebRTC: then relayed
-   * connections stay so.
+   * connections stay so. `stun` is where the relay between the two answers STUN
+   * (`stun:host:port`), if it may.
    */
-  peer?(streams: boolean): HostPeer;
+  peer?(streams: boolean, stun: string | null): HostPeer;
   /**
    * Accepts WebSockets. Absent where that is impossible. An accepted socket is open and paused
    * until `resume`. After `close`, `onSocket` is not called any more.

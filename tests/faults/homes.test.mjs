@@ -1,4 +1,5 @@
-// Two homes behind routers that let nobody in: they meet through a relay that both can call.
+// Homes behind routers that let nobody in: they meet through a relay that both can call, and go on
+// without it where their routers can be passed.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { until } from '../node/cli.mjs'
@@ -7,8 +8,11 @@ import { changed, GONE_MS_MAX, learns, limit, said, together, write } from './me
 
 const CONNECT_MS_MAX = limit('CONNECT_TIMEOUT_MS')
 const settings = { mdns: 'off' }
-const lan = new Lan(['hub', 'left', 'right', 'open'], {
-  behind: { left: 'symmetric', right: 'symmetric' },
+const lan = new Lan(['hub', 'left', 'right', 'open', 'house', 'flat'], {
+  behind: {
+    ...{ left: 'symmetric', right: 'symmetric' },
+    ...{ house: 'port-restricted', flat: 'port-restricted' },
+  },
   needs: ['nft'],
   subnet: PUBLIC,
 })
@@ -55,3 +59,37 @@ test('two nodes behind routers reach each other through a relay', options, async
   }
   await Promise.all([left, right, open].map((node) => node.kill()))
 })
+
+test(
+  'two nodes whose routers keep one port for one inside need the relay no more',
+  options,
+  async (t) => {
+    const hub = await nodeOn(lan, 'hub', { settings })
+    const link = hub.ready.join
+    const nodes = [
+      await nodeOn(lan, 'house', { settings, link }),
+      await nodeOn(lan, 'flat', { settings, link }),
+    ]
+    const [house, flat] = nodes
+    const begun = performance.now()
+    await together(house, flat)
+    const isDirect = async () => (await listed(house, flat))?.path === 'direct'
+    await until(isDirect, 'a direct way', limit('SIGNALLING_TIMEOUT_MS') + CONNECT_MS_MAX)
+    t.diagnostic(`a direct way after ${Math.round(performance.now() - begun)} ms`)
+    const { transport, channel } = await listed(house, flat)
+    assert.deepEqual([transport, channel], ['webrtc', 'hybrid'])
+    // The control, of the other test: behind symmetric routers they stay with the relay.
+    const from = nodes.map(said)
+    await hub.kill()
+    await Promise.all(nodes.map((node, at) => changed(node, hub, 'disconnected', from[at])))
+    await learns(flat, [await write(house, 'without-relay')], CONNECT_MS_MAX)
+    const parted = house.events
+      .slice(from[0])
+      .filter(
+        ({ event, data }) =>
+          event === 'peer' && data.id === flat.ready.nodeId && data.state === 'disconnected',
+      )
+    assert.deepEqual(parted, [])
+    await Promise.all(nodes.map((node) => node.kill()))
+  },
+)

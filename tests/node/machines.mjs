@@ -32,6 +32,13 @@ const ROUTERS = {
     own: 'accept',
     forward: 'accept',
   },
+  // One port outside for one inside, whoever is called, and only who was called may answer.
+  'port-restricted': {
+    outward: 'oifname "eth0" masquerade persistent',
+    inward: 'accept',
+    own: 'iifname "eth0" ct state new drop',
+    forward: 'iifname "eth0" ct state new drop',
+  },
   // Another port for each that is called, and only that one may answer.
   symmetric: {
     outward: 'oifname "eth0" masquerade fully-random',
@@ -72,7 +79,7 @@ export class Lan {
    * Makes the machines; where that cannot be done, `missing` says why.
    *
    * @param names the machines; the first is `subnet`.1
-   * @param behind which of them are behind a router of their own, `full-cone` or `symmetric`
+   * @param behind which of them are behind a router of their own, of a kind of ROUTERS
    * @param longMs which of them are at the end of a long wire, and how many milliseconds it takes
    * @param needs programs that the tests need besides `ip`
    * @param subnet the first three numbers of all addresses

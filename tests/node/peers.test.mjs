@@ -238,7 +238,7 @@ test('relay status and metrics', async () => {
   const { place } = await home('--join', hub.ready.join)
   const member = await TestNode.start(place, ['--join', hub.ready.join])
   const relay = await hub.data('relay', 'status')
-  const nothing = { serves: true, reservations: 0, circuits: 0, through: [], relayed: [] }
+  const nothing = { serves: true, on: true, reservations: 0, circuits: 0, through: [], relayed: [] }
   assert.deepEqual(relay, nothing)
   assert.match((await text(hub, 'relay', 'status')).stdout, /^relays for 0 peers/)
 

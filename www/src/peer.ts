@@ -1,7 +1,7 @@
 /**
  * Peer connections lent to the node: `RTCPeerConnection`, which only a page has.
  *
- * `browserPeer` is for a node on the page itself. For a node in a worker the page calls `lendPeers`
+ * `browserPeer` is for a node on the page itself, or in Node with a library's `RTCPeerConnection`. For a node in a worker the page calls `lendPeers`
  * with one end of a message channel, and the worker makes its host of the other (`peersOf`). The
  * connections stay on the page; their data channels go to the worker: see `channel.ts`.
  *
@@ -21,6 +21,11 @@ const GOODBYE_MS = 1000
  * then peers tell each other the addresses that their machines know of, and nobody else hears of it.
  */
 type Servers = readonly RTCIceServer[]
+
+/** With these, and with the relay between the two where it answers STUN. */
+function settings(servers: Servers, stun: string | null): RTCConfiguration {
+  return { iceServers: stun === null ? [...servers] : [...servers, { urls: stun }] }
+}
 
 /** The label of a data channel that is there to be described, and carries nothing. */
 const INIT = 'init'
@@ -50,8 +55,8 @@ class Peer {
   /** The only data channel; null with streams. */
   readonly channel: RTCDataChannel | null
 
-  constructor(servers: Servers, streams: boolean, listener: Listener) {
-    this.#connection = new RTCPeerConnection({ iceServers: [...servers] })
+  constructor(connection: RTCPeerConnection, streams: boolean, listener: Listener) {
+    this.#connection = connection
     this.#listener = listener
     this.channel = streams
       ? null
@@ -120,10 +125,15 @@ class Peer {
 }
 
 /** A peer connection for a node on this page, with streams or without. */
-export function browserPeer(servers: Servers = [], streams = false): HostPeer {
+export function browserPeer(
+  servers: Servers = [],
+  streams = false,
+  stun: string | null = null,
+  Connection = globalThis.RTCPeerConnection,
+): HostPeer {
   let handlers: PeerHandlers | null = null
   const channel = new ChannelSocket()
-  const peer = new Peer(servers, streams, {
+  const peer = new Peer(new Connection(settings(servers, stun)), streams, {
     candidate: (candidate) => handlers?.candidate(candidate),
     ended: (reason) => {
       handlers?.close(reason)
@@ -185,9 +195,9 @@ function apiOf(
   }
   const known = (peer: number): Peer => lentAs(peer).peer
   return {
-    create: (peer: number, streams: boolean) => {
+    create: (peer: number, streams: boolean, stun: string | null) => {
       const ends = new Set<() => void>()
-      const made = new Peer(servers, streams, {
+      const made = new Peer(new RTCPeerConnection(settings(servers, stun)), streams, {
         candidate: (candidate) => tell({ peer, candidate }),
         ended: (ended) => tell({ peer, ended }),
         connected: () => tell({ peer, connected: true }),
@@ -251,17 +261,18 @@ export function lendPeers(port: MessagePort, servers: Servers = []): () => void 
 }
 
 /** The page's peer connections, for the node in this worker. */
-export function peersOf(port: MessagePort): (streams: boolean) => HostPeer {
+export function peersOf(port: MessagePort): (streams: boolean, stun: string | null) => HostPeer {
   const peers = new Map<number, RemotePeer>()
   const { remote } = connect<Api, Told>(port as unknown as Port, (told) => {
     peers.get(told.peer)?.on(told)
   })
   port.start()
   let next = 0
-  return (streams) => {
+  return (streams, stun) => {
     next += 1
     const id = next
-    const peer = new RemotePeer(remote, id, streams, () => peers.delete(id))
+    const made = remote.create(id, streams, stun)
+    const peer = new RemotePeer(remote, id, made, streams, () => peers.delete(id))
     peers.set(id, peer)
     return peer
   }
@@ -271,7 +282,6 @@ class RemotePeer implements HostPeer {
   readonly #remote: Remote<Api>
   readonly #id: number
   readonly #forget: () => void
-  readonly #made: Promise<unknown>
   readonly #streams: boolean
   readonly channel = new ChannelSocket()
   /** Those of streams that this side opened and the page has not made yet. */
@@ -279,13 +289,18 @@ class RemotePeer implements HostPeer {
   #opened = 0
   #handlers: PeerHandlers | null = null
 
-  constructor(remote: Remote<Api>, id: number, streams: boolean, forget: () => void) {
+  constructor(
+    remote: Remote<Api>,
+    id: number,
+    made: Promise<unknown>,
+    streams: boolean,
+    forget: () => void,
+  ) {
     this.#remote = remote
     this.#id = id
     this.#streams = streams
     this.#forget = forget
-    this.#made = remote.create(id, streams)
-    this.#made.catch((error: unknown) => this.#end(toProblem(error).message))
+    made.catch((error: unknown) => this.#end(toProblem(error).message))
   }
 
   on(told: Told): void {

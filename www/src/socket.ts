@@ -23,7 +23,7 @@ const DRAIN_POLL_MS = 10
  */
 export function browserHost(iceServers: readonly RTCIceServer[] = []): Host {
   if (typeof RTCPeerConnection === 'undefined') return { dial }
-  return { dial, peer: (streams) => browserPeer(iceServers, streams) }
+  return { dial, peer: (streams, stun) => browserPeer(iceServers, streams, stun) }
 }
 
 /** Never throws: an address the browser refuses is a socket that closes with the reason. */

@@ -135,6 +135,7 @@ async function makeNode(
     storage: config.get('storage'),
     history: config.get('history'),
     classical: config.get('classical'),
+    webrtc: config.get('webrtc'),
     relay: config.get('relay'),
     relaying: config.get('relaying'),
     mdns: config.get('mdns'),

@@ -309,9 +309,10 @@ function listen(server: http.Server, host: string, port: number): Promise<void> 
 }
 
 /** The sockets of one node as the interface the core asks for. */
-export function hostWith(listener: MeshListener, calls: Calls): Host {
+export function hostWith(listener: MeshListener, calls: Calls, peer: Host['peer']): Host {
   return {
     dial: calls.dial,
+    ...(peer === undefined ? {} : { peer }),
     listen: async (_host, _port, onSocket) => {
       listener.serve(onSocket)
       return { port: listener.port, close: () => listener.close() }

@@ -16,7 +16,7 @@ use libp2p::swarm::{
 };
 use libp2p::{Multiaddr, PeerId, StreamProtocol};
 
-use super::{Kind, Ways, link};
+use super::{Kind, Sought, Ways, link};
 use crate::event::Channel;
 use crate::limits;
 use crate::net::relay;
@@ -58,7 +58,7 @@ impl Behaviour {
         Handler {
             ways: self.ways.clone(),
             peer,
-            kind,
+            sought: Sought { kind, stun: relay::stun_of(address) },
             begins: may && role == Role::Offerer,
             answers: if may && role == Role::Answerer {
                 limits::SIGNALLINGS_PER_CIRCUIT_MAX
@@ -140,7 +140,7 @@ impl NetworkBehaviour for Behaviour {
 pub(crate) struct Handler {
     ways: Ways,
     peer: PeerId,
-    kind: Kind,
+    sought: Sought,
     /// A stream is yet to be opened.
     begins: bool,
     /// Signallings that the peer may yet begin (count). Only who dialled the circuit begins, or
@@ -183,13 +183,13 @@ impl ConnectionHandler for Handler {
             ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound {
                 protocol: stream,
                 ..
-            }) => self.ways.seek(Role::Offerer, self.peer, stream, self.kind.clone()),
+            }) => self.ways.seek(Role::Offerer, self.peer, stream, self.sought.clone()),
             ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound {
                 protocol: stream,
                 ..
             }) if self.answers > 0 => {
                 self.answers -= 1;
-                self.ways.seek(Role::Answerer, self.peer, stream, self.kind.clone());
+                self.ways.seek(Role::Answerer, self.peer, stream, self.sought.clone());
             }
             // A peer without the protocol has no peer connections; the circuit stays.
             _ => {}
