@@ -7,7 +7,6 @@
 import { Anonymous } from './anonymous.js'
 import { notReady, type Problem, SynapticError, toSynapticError } from './errors.js'
 import { Finalised } from './finalised.js'
-import { coded } from './host/coded.js'
 import { Courses } from './host/course.js'
 import { Discovery } from './host/discovery.js'
 import { Flapping } from './host/flapping.js'
@@ -15,29 +14,18 @@ import { Hub, type Lagged } from './host/hub.js'
 import { Partings } from './host/partings.js'
 import { withPaths } from './host/paths.js'
 import { type Membership, Runs, type TrainingEvent } from './host/runs.js'
-import {
-  Calls,
-  hostWith,
-  interfaceAddresses,
-  isLoopback,
-  MeshListener,
-  withPeerId,
-} from './host/sockets.js'
-import type { SqliteStore } from './host/store.js'
-import { StunServer } from './host/stun.js'
+import { type Calls, isLoopback } from './host/sockets.js'
 import { type PeerTrace, trace } from './host/trace.js'
-import { peerConnections } from './host/webrtc.js'
 import { decodeJoinLink, encodeJoinLink, LINK_ADDRESSES_MAX } from './link.js'
-import type { Lock } from './lock.js'
 import { Messages } from './messages.js'
 import { objectArgument } from './neural/arguments.js'
 import { checkNodeOptions, type NodeOptions } from './node-options.js'
-import { openHome, pendingMemory, rowsMemory } from './open-home.js'
+import { LOOPBACK, makeParts, type Parts } from './node-parts.js'
+import { pendingMemory, rowsMemory } from './open-home.js'
 import { type PeerChange, PeerChanges } from './peer-changes.js'
 import { looked } from './poll.js'
 import type { TrainingView } from './run-log.js'
 import { completeRows, completeRun, type RowsRequest, type RunRequest } from './run-options.js'
-import { TrainingPool } from './training/pool.js'
 import { Names, type WaitOptions, Wallet } from './wallet.js'
 import {
   type AddressView,
@@ -52,8 +40,6 @@ import {
   type ItemView,
   loadMesh,
   type MeshEvent,
-  type MeshModule,
-  type MeshNode,
   type MeshStatus,
   type PeerView,
   type RunModel,
@@ -84,25 +70,6 @@ const FINAL_PAGE_ITEMS = 256
 const PROOF_MS = 30_000
 /** A core that has not come up by then will not. */
 const READY_TIMEOUT_MS = 20_000
-
-/** Who can call a node that says nothing else: this machine. */
-const LOOPBACK = '127.0.0.1'
-
-interface Parts {
-  readonly core: MeshNode
-  readonly listener: MeshListener
-  readonly stun: StunServer | undefined
-  readonly store: SqliteStore | undefined
-  readonly lock: Lock | undefined
-  readonly pool: TrainingPool
-  readonly calls: Calls
-  readonly network: string
-  readonly genesis: Uint8Array | undefined
-  readonly name: string
-  /** Addresses told to others besides those the core listens on. */
-  readonly advertise: readonly string[]
-  readonly mended: readonly Problem[]
-}
 
 /** A running node. */
 export class Node {
@@ -541,58 +508,6 @@ export async function createNode(options: NodeOptions = {}): Promise<Node> {
   } catch (thrown) {
     for (const step of undo.reverse()) await step()
     throw toSynapticError(thrown)
-  }
-}
-
-async function makeParts(
-  mesh: MeshModule,
-  options: NodeOptions,
-  asked: string | undefined,
-  name: string,
-  undo: (() => void | Promise<void>)[],
-): Promise<Parts> {
-  const { identity, network, genesis, store, lock, mended } = openHome(mesh, options, asked, undo)
-  const host = options.host ?? LOOPBACK
-  const listener = await MeshListener.bind(host, options.port ?? 0, options.exactPort ?? false)
-  undo.push(() => listener.close())
-  const pool = new TrainingPool(options.threads)
-  undo.push(() => pool.close())
-  const own = interfaceAddresses(host, listener.port, identity.peerId)
-  const announced = (options.advertise ?? []).map((one) => withPeerId(one, identity.peerId))
-  const advertise = [...announced, ...own]
-  const calls = new Calls()
-  const made = await mesh.MeshNode.create({
-    network,
-    ...(genesis === undefined ? {} : { genesis }),
-    name,
-    secrets: identity.secrets,
-    storage: store === undefined ? { kind: 'memory' } : { kind: 'host', store },
-    host: hostWith(listener, calls, options.webrtc === 'off' ? undefined : await peerConnections()),
-    listen: [{ host, port: listener.port }],
-    advertise,
-    bootstrap: options.bootstrap ?? [],
-    history: options.history ?? 'recent',
-    classical: options.classical ?? 'refuse',
-    relay: options.relay ?? 'on',
-    relaying: options.relaying ?? 'on',
-  })
-  const core = coded(made)
-  const stun = isLoopback(host)
-    ? undefined
-    : await StunServer.bind(host, listener.port, () => core.relays)
-  return {
-    core,
-    listener,
-    stun,
-    store,
-    lock,
-    pool,
-    calls,
-    network,
-    genesis,
-    name,
-    advertise,
-    mended,
   }
 }
 

@@ -1,0 +1,92 @@
+/** What a node in Node.js is made of: identity, store, sockets, the core. */
+import type { Problem } from './errors.js'
+import { coded } from './host/coded.js'
+import {
+  Calls,
+  hostWith,
+  interfaceAddresses,
+  isLoopback,
+  MeshListener,
+  withPeerId,
+} from './host/sockets.js'
+import type { SqliteStore } from './host/store.js'
+import { StunServer } from './host/stun.js'
+import { peerConnections } from './host/webrtc.js'
+import type { Lock } from './lock.js'
+import type { NodeOptions } from './node-options.js'
+import { openHome } from './open-home.js'
+import { TrainingPool } from './training/pool.js'
+import type { MeshModule, MeshNode } from './wasm.js'
+
+/** Who can call a node that says nothing else: this machine. */
+export const LOOPBACK = '127.0.0.1'
+
+/** The parts of one node. */
+export interface Parts {
+  readonly core: MeshNode
+  readonly listener: MeshListener
+  readonly stun: StunServer | undefined
+  readonly store: SqliteStore | undefined
+  readonly lock: Lock | undefined
+  readonly pool: TrainingPool
+  readonly calls: Calls
+  readonly network: string
+  readonly genesis: Uint8Array | undefined
+  readonly name: string
+  /** Addresses told to others besides those the core listens on. */
+  readonly advertise: readonly string[]
+  readonly mended: readonly Problem[]
+}
+
+/** Makes them; what was made before something failed is in `undo`. */
+export async function makeParts(
+  mesh: MeshModule,
+  options: NodeOptions,
+  asked: string | undefined,
+  name: string,
+  undo: (() => void | Promise<void>)[],
+): Promise<Parts> {
+  const { identity, network, genesis, store, lock, mended } = openHome(mesh, options, asked, undo)
+  const host = options.host ?? LOOPBACK
+  const listener = await MeshListener.bind(host, options.port ?? 0, options.exactPort ?? false)
+  undo.push(() => listener.close())
+  const pool = new TrainingPool(options.threads)
+  undo.push(() => pool.close())
+  const own = interfaceAddresses(host, listener.port, identity.peerId)
+  const announced = (options.advertise ?? []).map((one) => withPeerId(one, identity.peerId))
+  const advertise = [...announced, ...own]
+  const calls = new Calls()
+  const made = await mesh.MeshNode.create({
+    network,
+    ...(genesis === undefined ? {} : { genesis }),
+    name,
+    secrets: identity.secrets,
+    storage: store === undefined ? { kind: 'memory' } : { kind: 'host', store },
+    host: hostWith(listener, calls, options.webrtc === 'off' ? undefined : await peerConnections()),
+    listen: [{ host, port: listener.port }],
+    advertise,
+    bootstrap: options.bootstrap ?? [],
+    history: options.history ?? 'recent',
+    classical: options.classical ?? 'refuse',
+    relay: options.relay ?? 'on',
+    relaying: options.relaying ?? 'on',
+  })
+  const core = coded(made)
+  const stun = isLoopback(host)
+    ? undefined
+    : await StunServer.bind(host, listener.port, () => core.relays)
+  return {
+    core,
+    listener,
+    stun,
+    store,
+    lock,
+    pool,
+    calls,
+    network,
+    genesis,
+    name,
+    advertise,
+    mended,
+  }
+}
