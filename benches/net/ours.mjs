@@ -1,43 +1,180 @@
 /**
- * Nodes for `npm run bench -- net`, from the package that `SYNAPTIC_PACKAGE` names.
- *
- * `ours.mjs listen` says its address, network and join link, and for each line of stdin what it has
- * cost so far. `ours.mjs dial ADDRESS COUNT NETWORK` says how long each of so many new nodes took
- * until it had dialled and each knew who the other is (milliseconds). `ours.mjs stay` is the same,
- * but they stay, and it says when all are there.
+ * Nodes for `npm run bench:net`, from the package that `SYNAPTIC_PACKAGE` names. What each role does
+ * stands at its function. All but `dial` stay until they are ended.
  */
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
+import { fetchRun, hold, known } from './history.mjs'
 
-const entry = pathToFileURL(join(process.env.SYNAPTIC_PACKAGE, 'node.mjs')).href
-const { createNode } = await import(entry)
-const [role, address, count, network] = process.argv.slice(2)
+const PACKAGE = process.env.SYNAPTIC_PACKAGE
+const load = (file) => import(pathToFileURL(join(PACKAGE, file)).href)
+const { createNode } = await load('node.mjs')
+const [role, ...args] = process.argv.slice(2)
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`)
-const lines = () => createInterface({ input: process.stdin })
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+/** All processes of a machine have this clock in common (milliseconds). */
+const now = () => Number(process.hrtime.bigint()) / 1e6
 
+/** Answers each line of stdin. */
+async function answering(answers) {
+  for await (const word of createInterface({ input: process.stdin })) say(await answers[word]())
+}
+
+const cost = () => ({ cpu: process.cpuUsage(), rss: process.memoryUsage().rss })
+
+/** Some rows of the digits. */
+const digits = (count) => {
+  const lines = readFileSync(join(PACKAGE, 'data', 'digits.csv'), 'utf8').split('\n')
+  return Buffer.from(lines.slice(0, count).join('\n'))
+}
+
+/** `listen`: says its address, network and join link; `cost`, `peers`, and `run`, of which all hear. */
 async function listen() {
   const node = await createNode()
   say({ address: node.addresses[0], network: node.network, join: node.joinLink })
-  for await (const _ of lines()) {
-    say({ cpu: process.cpuUsage(), rss: process.memoryUsage().rss })
-  }
+  await answering({
+    cost,
+    peers: async () => (await node.status()).peers.length,
+    run: async () => {
+      const shape = { layers: [64, 2, 10], rounds: 1, updatesMin: 9, deadlineMs: 600_000 }
+      await node.startRun({ name: 'reaches', data: digits(20), ...shape })
+      return {}
+    },
+  })
 }
 
-async function dial() {
-  const nodes = []
+/** `dial ADDRESS COUNT NETWORK`: how long each of so many new nodes takes until both know each other. */
+async function dial(address, count, network) {
   const times = []
   for (let n = 0; n < Number(count); n += 1) {
     const node = await createNode({ network })
     const begun = performance.now()
     await node.connect(address)
     times.push(performance.now() - begun)
-    if (role === 'stay') nodes.push(node)
-    else await node.stop()
+    await node.stop()
   }
   say({ times })
-  if (role === 'stay') for await (const _ of lines()) break
 }
 
-await (role === 'listen' ? listen() : dial())
+/**
+ * `join LINK COUNT KIND`: so many nodes, which listen (`process`) or cannot be called, as in a tab
+ * (`tab`). Says when all are made; `heard` says how many know the run `reaches`.
+ */
+async function joinAll(link, count, kind) {
+  const none = () => {
+    throw new Error('nothing is trained here')
+  }
+  const tab = kind === 'tab' ? (await load('browser.mjs')).createNode : undefined
+  const heard = new Set()
+  const nodes = []
+  for (let n = 0; n < Number(count); n += 1) {
+    const options = { join: link, storage: 'memory' }
+    const node = tab === undefined ? await createNode(options) : await tab({ ...options, worker: none })
+    nodes.push(node)
+    void hears(node, () => heard.add(n))
+  }
+  say({ made: nodes.length })
+  await answering({
+    heard: () => heard.size,
+    alone: async () => {
+      const all = await Promise.all(nodes.map((node) => node.status()))
+      return all.filter(({ peers }) => peers.length === 0).length
+    },
+  })
+}
+
+async function hears(node, tell) {
+  for await (const event of node.events()) {
+    if (event.type === 'run' && event.name === 'reaches') tell()
+  }
+}
+
+/** `hold ROUNDS`: has a run; says its join link. */
+async function holdRun(rounds) {
+  const node = await createNode({ storage: 'memory' })
+  await hold(node, digits(20), Number(rounds))
+  say({ join: node.joinLink })
+  await answering({ cost })
+}
+
+/** `fetch LINK`: how long it takes to have that run. */
+async function fetchHeld(link) {
+  const node = await createNode({ storage: 'memory', join: link })
+  await known(node)
+  say({ ms: await fetchRun(node) })
+}
+
+/** How often the receiver looks for new vertices (milliseconds); a look takes 0.4. */
+const LOOK_MS = 2
+
+/**
+ * `hear`: says its address, network and name. `watch`: notes from now on when a vertex comes.
+ * `came`: these times, and how many messages there are to read.
+ */
+async function hear() {
+  const node = await createNode({ storage: 'memory' })
+  say({ address: node.addresses[0], network: node.network, name: node.nodeId })
+  const arrivals = []
+  const watch = async () => {
+    let { vertices } = await node.status()
+    for (;;) {
+      await pause(LOOK_MS)
+      const status = await node.status()
+      for (; vertices < status.vertices; vertices += 1) arrivals.push(now())
+    }
+  }
+  await answering({
+    watch: () => {
+      void watch()
+      return {}
+    },
+    came: async () => {
+      let read = 0
+      for await (const { text, problem } of node.messages.list()) {
+        if (problem === null && text?.length === TEXT_BYTES) read += 1
+      }
+      return { arrivals, read }
+    },
+  })
+}
+
+const TEXT_BYTES = 1_000
+
+/**
+ * `tell ADDRESS NETWORK NAME COUNT RATE`: writes so many messages of 1 KB to that node, so many per
+ * second, when it is told to `go`. Says when each was called for, and in which vertex it went.
+ */
+async function tell(address, network, to, count, rate) {
+  const node = await createNode({ storage: 'memory', network })
+  await node.connect(address)
+  const text = 'x'.repeat(TEXT_BYTES)
+  // Not before its identity has come.
+  for (;;) {
+    const sent = await node.messages.send({ to, text }).catch(() => undefined)
+    if (sent !== undefined) break
+    await pause(50)
+  }
+  say({})
+  await answering({ go: () => told(node, { to, text }, Number(count), Number(rate)) })
+}
+
+async function told(node, message, count, rate) {
+  const begun = now()
+  const sent = []
+  while (sent.length < count) {
+    const due = Math.min(count, Math.floor(((now() - begun) * rate) / 1_000) + 1)
+    while (sent.length < due) {
+      const called = now()
+      const written = node.messages.send(message).then(({ id }) => [called, id.split('/')[0], now()])
+      sent.push(written)
+    }
+    await pause(1)
+  }
+  return { sent: await Promise.all(sent) }
+}
+
+const roles = { listen, dial, join: joinAll, hold: holdRun, fetch: fetchHeld, hear, tell }
+await roles[role](...args)
 process.exit()

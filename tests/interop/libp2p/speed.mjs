@@ -1,22 +1,28 @@
 /**
- * js-libp2p for `npm run bench -- net`, with what benches/net/ours.mjs has: WebSocket, noise, yamux.
- *
- * `speed.mjs listen` says its address, and for each line of stdin what it has cost so far.
- * `speed.mjs dial ADDRESS COUNT` says how long each of so many new peers took until it had dialled
- * and was told who answered (milliseconds).
+ * js-libp2p for `npm run bench:net`, with what benches/net/ours.mjs has: WebSocket, noise, yamux.
+ * What each role does stands at its function. All but `dial` and `fetch` stay until they are ended.
  */
 import { createInterface } from 'node:readline'
+import { circuitRelayServer } from '@libp2p/circuit-relay-v2'
+import { gossipsub } from '@libp2p/gossipsub'
 import { identify } from '@libp2p/identify'
 import { noise } from '@libp2p/noise'
 import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
+import { fetchBulk, serveBulk } from './bulk.mjs'
 
-const [role, address, count] = process.argv.slice(2)
+const LISTEN = ['/ip4/127.0.0.1/tcp/0/ws']
+const TOPIC = 'bench'
+const TEXT_BYTES = 1_000
+const [role, ...args] = process.argv.slice(2)
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`)
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+/** All processes of a machine have this clock in common (milliseconds). */
+const now = () => Number(process.hrtime.bigint()) / 1e6
 
-const create = (listen) =>
+const create = (listen, services = {}) =>
   createLibp2p({
     addresses: { listen },
     transports: [webSockets()],
@@ -24,19 +30,26 @@ const create = (listen) =>
     streamMuxers: [yamux()],
     // It takes five connections of one host per second otherwise.
     connectionManager: { inboundConnectionThreshold: 1_000 },
-    services: { identify: identify() },
+    services: { identify: identify(), ...services },
   })
 
-async function listen() {
-  const peer = await create(['/ip4/127.0.0.1/tcp/0/ws'])
-  say({ address: String(peer.getMultiaddrs()[0]) })
-  for await (const _ of createInterface({ input: process.stdin })) {
-    say({ cpu: process.cpuUsage(), rss: process.memoryUsage().rss })
-  }
-  await peer.stop()
+/** Answers each line of stdin. */
+async function answering(answers) {
+  for await (const word of createInterface({ input: process.stdin })) say(await answers[word]())
 }
 
-async function dial() {
+const cost = () => ({ cpu: process.cpuUsage(), rss: process.memoryUsage().rss })
+const addressOf = (peer) => String(peer.getMultiaddrs()[0])
+
+/** `listen`: says its address. */
+async function listen() {
+  const peer = await create(LISTEN)
+  say({ address: addressOf(peer) })
+  await answering({ cost })
+}
+
+/** `dial ADDRESS COUNT`: how long each of so many new peers takes until it was told who answered. */
+async function dial(address, count) {
   const times = []
   for (let n = 0; n < Number(count); n += 1) {
     const peer = await create([])
@@ -50,5 +63,65 @@ async function dial() {
   say({ times })
 }
 
-await (role === 'listen' ? listen() : dial())
+/** `hold`: gives bytes to whoever asks, and relays for pages. */
+async function hold() {
+  const relay = circuitRelayServer({ reservations: { applyDefaultLimit: false } })
+  const peer = await create(LISTEN, { relay })
+  await serveBulk(peer)
+  say({ address: addressOf(peer) })
+  await answering({ cost })
+}
+
+/** `fetch ADDRESS BYTES`: how long it takes to have them. */
+async function fetchHeld(address, bytes) {
+  const peer = await create([])
+  say({ ms: await fetchBulk(peer, address, Number(bytes)) })
+}
+
+/** Messages are signed, as they are by default, and as vertices are. */
+const gossips = (listening) => create(listening, { gossip: gossipsub() })
+
+/** `hear`: says its address. `came`: when each message was called for, and when it came. */
+async function hear() {
+  const peer = await gossips(LISTEN)
+  const came = []
+  peer.services.gossip.addEventListener('message', ({ detail }) => {
+    const { data } = detail
+    const called = new DataView(data.buffer, data.byteOffset).getFloat64(0)
+    if (called > 0 && data.length === TEXT_BYTES) came.push([called, now()])
+  })
+  peer.services.gossip.subscribe(TOPIC)
+  say({ address: addressOf(peer) })
+  await answering({ watch: () => ({}), came: () => ({ came }) })
+}
+
+/** `tell ADDRESS COUNT RATE`: publishes so many, so many per second (0: at once), at `go`. */
+async function tell(address, count, rate) {
+  const peer = await gossips([])
+  const { gossip } = peer.services
+  gossip.subscribe(TOPIC)
+  await peer.dial(multiaddr(address))
+  const publish = (called) => {
+    const data = new Uint8Array(TEXT_BYTES)
+    new DataView(data.buffer).setFloat64(0, called)
+    return gossip.publish(TOPIC, data, { allowPublishToZeroTopicPeers: true })
+  }
+  while ((await publish(0)).recipients.length === 0) await pause(50)
+  say({})
+  await answering({ go: () => told(publish, Number(count), Number(rate)) })
+}
+
+async function told(publish, count, rate) {
+  const begun = now()
+  for (let sent = 0; sent < count; ) {
+    const isAtOnce = rate === 0
+    const due = isAtOnce ? count : Math.floor(((now() - begun) * rate) / 1_000) + 1
+    for (; sent < Math.min(count, due); sent += 1) await publish(now())
+    if (!isAtOnce) await pause(1)
+  }
+  return { sent: count }
+}
+
+const roles = { listen, dial, hold, fetch: fetchHeld, hear, tell }
+await roles[role](...args)
 process.exit()

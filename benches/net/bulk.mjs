@@ -1,0 +1,71 @@
+/**
+ * Bytes in bulk: the updates of a run, fetched because they are asked for, beside as many bytes over a
+ * stream of js-libp2p. Ours are also checked and averaged again, because there is no way round it.
+ */
+import { bytesOf } from './history.mjs'
+import { Process, turns } from './processes.mjs'
+import { row } from './figures.mjs'
+
+/** A peer may ask for 128 pieces of 256 KiB a second, and for 512 at once. */
+const CAPPED = 'a peer is given 33 MB/s once 134 MB are used up'
+
+const rate = (bytes, ms) => bytes / 1_000 / ms
+
+/** Between two processes. */
+async function between(program, rounds) {
+  const holder = new Process(program, 'hold', rounds)
+  const { join, address } = await holder.next()
+  const fetcher = new Process(program, 'fetch', join ?? address, bytesOf(rounds))
+  const { ms } = await fetcher.next()
+  holder.end()
+  fetcher.end()
+  return rate(bytesOf(rounds), ms)
+}
+
+/** From a process to a tab. */
+async function toTab(program, browser, site, rounds) {
+  const holder = new Process(program, 'hold', rounds)
+  const { join, address } = await holder.next()
+  const [tab] = await site.pages(browser, program, 1)
+  const ms =
+    program === 'ours'
+      ? await tab((link) => globalThis.tab.fetchFrom(link), join)
+      : await tab((given) => globalThis.tab.fetchFrom(...given), [address, bytesOf(rounds)])
+  await tab.close()
+  holder.end()
+  return rate(bytesOf(rounds), ms)
+}
+
+/** From one tab to another, which have met through a process and have a direct way. */
+async function betweenTabs(program, browser, site, rounds) {
+  const isOurs = program === 'ours'
+  const relay = new Process(program, isOurs ? 'listen' : 'hold', rounds)
+  const { join, address } = await relay.next()
+  const [holder, fetcher] = await site.pages(browser, program, 2)
+  const held = await holder(([at, count]) => globalThis.tab.hold(at, count), [join ?? address, rounds])
+  const ms = await fetcher(
+    (given) => globalThis.tab.fetchDirectly(...given),
+    isOurs ? [join] : [held, bytesOf(rounds)],
+  )
+  await holder.close()
+  await fetcher.close()
+  relay.end()
+  return rate(bytesOf(rounds), ms)
+}
+
+/** The rows. @param {{ turns: number, rounds: number }} size */
+export async function bulk(browser, site, { turns: count, rounds }) {
+  const all = [
+    ['Node to Node by WebSocket', 60, (program) => between(program, rounds)],
+    ['Node to tab by WebSocket', 40, (program) => toTab(program, browser, site, rounds)],
+    ['tab to tab by WebRTC', 15, (program) => betweenTabs(program, browser, site, rounds)],
+  ]
+  const rows = []
+  const size = Math.round(bytesOf(rounds) / 1e6)
+  for (const [way, goal, measure] of all) {
+    const { ours, js } = await turns(count, measure)
+    const what = `${way}: ${size} MB of a run fetched, checked and averaged again; theirs: of a stream`
+    rows.push(row({ what, unit: 'MB/s', ours, theirs: js, goal, beats: true, why: CAPPED }))
+  }
+  return rows
+}
