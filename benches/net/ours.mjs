@@ -141,6 +141,8 @@ async function hear() {
 }
 
 const TEXT_BYTES = 1_000
+/** A node refuses more than 64 commands that wait. */
+const WAITING_MAX = 48
 
 /**
  * `tell ADDRESS NETWORK NAME COUNT RATE`: writes so many messages of 1 KB to that node, so many per
@@ -160,17 +162,20 @@ async function tell(address, network, to, count, rate) {
   await answering({ go: () => told(node, { to, text }, Number(count), Number(rate)) })
 }
 
+/** Each counts from when it was due, also when it had to wait for others to be written. */
 async function told(node, message, count, rate) {
   const begun = now()
   const sent = []
-  while (sent.length < count) {
-    const due = Math.min(count, Math.floor(((now() - begun) * rate) / 1_000) + 1)
-    while (sent.length < due) {
-      const called = now()
-      const written = node.messages.send(message).then(({ id }) => [called, id.split('/')[0], now()])
-      sent.push(written)
-    }
-    await pause(1)
+  let waiting = 0
+  for (let n = 0; n < count; n += 1) {
+    const due = begun + (n * 1_000) / rate
+    while (now() < due || waiting >= WAITING_MAX) await pause(1)
+    waiting += 1
+    const written = node.messages.send(message).then(({ id }) => {
+      waiting -= 1
+      return [due, id.split('/')[0], now()]
+    })
+    sent.push(written)
   }
   return { sent: await Promise.all(sent) }
 }

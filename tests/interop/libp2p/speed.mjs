@@ -111,13 +111,13 @@ async function tell(address, count, rate) {
   await answering({ go: () => told(publish, Number(count), Number(rate)) })
 }
 
+/** Each counts from when it was due, also when it had to wait for others to be sent. */
 async function told(publish, count, rate) {
   const begun = now()
-  for (let sent = 0; sent < count; ) {
-    const isAtOnce = rate === 0
-    const due = isAtOnce ? count : Math.floor(((now() - begun) * rate) / 1_000) + 1
-    for (; sent < Math.min(count, due); sent += 1) await publish(now())
-    if (!isAtOnce) await pause(1)
+  for (let n = 0; n < count; n += 1) {
+    const due = rate === 0 ? now() : begun + (n * 1_000) / rate
+    while (now() < due) await pause(1)
+    await publish(due)
   }
   return { sent: count }
 }
