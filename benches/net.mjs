@@ -19,18 +19,18 @@ import { setup } from '../npm/scripts/setup.mjs'
 import { bulk } from './net/bulk.mjs'
 import { connecting } from './net/connecting.mjs'
 import { idling, reaching } from './net/crowd.mjs'
-import { table } from './net/figures.mjs'
+import { HEAD, lines } from './net/figures.mjs'
 import { gossip } from './net/gossip.mjs'
 import { built, DIST, NODE } from './net/processes.mjs'
 import { site } from './net/site.mjs'
 import { joining, meeting, telling } from './net/tabs.mjs'
 
 const FULL = {
-  ...{ turns: 3, dials: 8, pairs: 4, tabs: 5, rounds: 16, seconds: 5, authors: 8 },
+  ...{ turns: 3, dials: 8, pairs: 4, tabs: 5, rounds: 16, messages: 1_000, seconds: 5 },
   ...{ idle: { nodes: 100, idleMs: 15_000 }, reached: { nodes: 200 } },
 }
 const QUICK = {
-  ...{ turns: 1, dials: 2, pairs: 1, tabs: 1, rounds: 2, seconds: 1, authors: 2 },
+  ...{ turns: 1, dials: 2, pairs: 1, tabs: 1, rounds: 2, messages: 50, seconds: 1 },
   ...{ idle: { nodes: 5, idleMs: 2_000 }, reached: { nodes: 10 } },
 }
 
@@ -79,11 +79,16 @@ if (built === undefined) await build()
 const library = await import(pathToFileURL(join(DIST, 'node.mjs')).href)
 const { chromium } = await import('playwright-core')
 const launch = () => chromium.launch({ executablePath, args: ['--no-sandbox'] })
-const rows = []
+console.log(lines([HEAD, HEAD.map(() => '---')]))
 for (const name of chosen) {
-  console.error(`bench: ${name}`)
-  rows.push(...(await PARTS[name]({ size: values.quick ? QUICK : FULL, launch, library })))
+  // What fails is said, and keeps nobody from the rest.
+  try {
+    const size = values.quick ? QUICK : FULL
+    console.log(lines(await PARTS[name]({ size, launch, library })))
+  } catch (error) {
+    console.log(lines([[`${name} failed: ${error.message.split('\n')[0]}`, '', '', '', '']]))
+    process.exitCode = 1
+  }
 }
-console.log(machine())
-console.log(table(rows))
+console.log(`\n${machine()}`)
 process.exit()

@@ -2,12 +2,10 @@
  * Bytes in bulk: the updates of a run, fetched because they are asked for, beside as many bytes over a
  * stream of js-libp2p. Ours are also checked and averaged again, because there is no way round it.
  */
+
+import { row } from './figures.mjs'
 import { bytesOf } from './history.mjs'
 import { Process, turns } from './processes.mjs'
-import { row } from './figures.mjs'
-
-/** A peer may ask for 128 pieces of 256 KiB a second, and for 512 at once. */
-const CAPPED = 'a peer is given 33 MB/s once 134 MB are used up'
 
 const rate = (bytes, ms) => bytes / 1_000 / ms
 
@@ -42,7 +40,10 @@ async function betweenTabs(program, browser, site, rounds) {
   const relay = new Process(program, isOurs ? 'listen' : 'hold', rounds)
   const { join, address } = await relay.next()
   const [holder, fetcher] = await site.pages(browser, program, 2)
-  const held = await holder(([at, count]) => globalThis.tab.hold(at, count), [join ?? address, rounds])
+  const held = await holder(
+    ([at, count]) => globalThis.tab.hold(at, count),
+    [join ?? address, rounds],
+  )
   const ms = await fetcher(
     (given) => globalThis.tab.fetchDirectly(...given),
     isOurs ? [join] : [held, bytesOf(rounds)],
@@ -65,7 +66,7 @@ export async function bulk(browser, site, { turns: count, rounds }) {
   for (const [way, goal, measure] of all) {
     const { ours, js } = await turns(count, measure)
     const what = `${way}: ${size} MB of a run fetched, checked and averaged again; theirs: of a stream`
-    rows.push(row({ what, unit: 'MB/s', ours, theirs: js, goal, beats: true, why: CAPPED }))
+    rows.push(row({ what, unit: 'MB/s', ours, theirs: js, goal, beats: true }))
   }
   return rows
 }

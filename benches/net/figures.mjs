@@ -28,10 +28,10 @@ const UNITS = {
  * each turn how many times better ours was.
  *
  * @param {{ what: string, unit: string, ours: readonly number[], theirs?: readonly number[],
- *   goal?: number, beats?: boolean, why?: string }} row `goal` is that of the median, in the unit;
- *   with `beats`, ours is to be no worse than theirs; `why` says why a goal cannot be met
+ *   goal?: number, beats?: boolean }} row `goal` is that of the median, in the unit; with `beats`, ours
+ *   is to be no worse than theirs
  */
-export function row({ what, unit, ours, theirs = [], goal, beats = false, why }) {
+export function row({ what, unit, ours, theirs = [], goal, beats = false }) {
   const { text, less } = UNITS[unit]
   const ratios = theirs.map((their, turn) => (less ? their / ours[turn] : ours[turn] / their))
   const value = median(ours)
@@ -40,14 +40,13 @@ export function row({ what, unit, ours, theirs = [], goal, beats = false, why })
     judged.push([`${less ? '<=' : '>='} ${text(goal)}`, less ? value <= goal : value >= goal])
   }
   if (beats) judged.push(['ratio >= 1', ratios.length > 0 && median(ratios) >= 1])
-  const isMissed = judged.some(([, isMet]) => !isMet)
   const goals = judged.map(([wanted, isMet]) => `${wanted}: ${isMet ? 'met' : 'missed'}`)
   return [
     what,
     text(value),
     theirs.length > 0 ? text(median(theirs)) : '',
     spread(ratios),
-    goals.join('; ') + (isMissed && why !== undefined ? `, ${why}` : ''),
+    goals.join('; '),
   ]
 }
 
@@ -58,9 +57,7 @@ export function spread(ratios) {
   return `${median(ratios).toFixed(2)} (${all.join(', ')})`
 }
 
-const HEAD = ['what', 'ours', 'js-libp2p', 'times better, each turn', 'goal']
+export const HEAD = ['what', 'ours', 'js-libp2p', 'times better, each turn', 'goal']
 
-/** The rows in Markdown. */
-export function table(rows) {
-  return [HEAD, HEAD.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
-}
+/** Rows in Markdown. */
+export const lines = (rows) => rows.map((cells) => `| ${cells.join(' | ')} |`).join('\n')

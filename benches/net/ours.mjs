@@ -19,7 +19,10 @@ const now = () => Number(process.hrtime.bigint()) / 1e6
 
 /** Answers each line of stdin. */
 async function answering(answers) {
-  for await (const word of createInterface({ input: process.stdin })) say(await answers[word]())
+  for await (const word of createInterface({ input: process.stdin })) {
+    const [name, ...given] = word.split(' ')
+    say(await answers[name](...given))
+  }
 }
 
 const cost = () => ({ cpu: process.cpuUsage(), rss: process.memoryUsage().rss })
@@ -71,7 +74,8 @@ async function joinAll(link, count, kind) {
   const nodes = []
   for (let n = 0; n < Number(count); n += 1) {
     const options = { join: link, storage: 'memory' }
-    const node = tab === undefined ? await createNode(options) : await tab({ ...options, worker: none })
+    const node =
+      tab === undefined ? await createNode(options) : await tab({ ...options, worker: none })
     nodes.push(node)
     void hears(node, () => heard.add(n))
   }
@@ -106,12 +110,13 @@ async function fetchHeld(link) {
   say({ ms: await fetchRun(node) })
 }
 
-/** How often the receiver looks for new vertices (milliseconds); a look takes 0.4. */
-const LOOK_MS = 2
+/** How often the receiver looks for new vertices (milliseconds): a look takes 0.4. */
+const LOOK_MS = 5
 
 /**
  * `hear`: says its address, network and name. `watch`: notes from now on when a vertex comes.
- * `came`: these times, and how many messages there are to read.
+ * `read`: how many messages there are to
+ * read. `came`: these times.
  */
 async function hear() {
   const node = await createNode({ storage: 'memory' })
@@ -130,45 +135,52 @@ async function hear() {
       void watch()
       return {}
     },
-    came: async () => {
-      let read = 0
+    read: async () => {
+      let count = 0
       for await (const { text, problem } of node.messages.list()) {
-        if (problem === null && text?.length === TEXT_BYTES) read += 1
+        if (problem === null && text?.length === TEXT_BYTES) count += 1
       }
-      return { arrivals, read }
+      return count
     },
+    came: () => arrivals,
   })
 }
 
 const TEXT_BYTES = 1_000
+/** Messages before anything is timed, for which the engine compiles (count). */
+const WARMING = 60
 /** A node refuses more than 64 commands that wait. */
 const WAITING_MAX = 48
 
 /**
- * `tell ADDRESS NETWORK NAME COUNT RATE`: writes so many messages of 1 KB to that node, so many per
- * second, when it is told to `go`. Says when each was called for, and in which vertex it went.
+ * `tell ADDRESS NETWORK NAME`: writes messages of 1 KB to that node, some at once (`warm`), and then
+ * as many as `go COUNT BATCH EVERY` says, a batch at a time, so many milliseconds apart. Says when
+ * each was due, and in which vertex it went.
  */
-async function tell(address, network, to, count, rate) {
+async function tell(address, network, to) {
   const node = await createNode({ storage: 'memory', network })
   await node.connect(address)
-  const text = 'x'.repeat(TEXT_BYTES)
+  const message = { to, text: 'x'.repeat(TEXT_BYTES) }
   // Not before its identity has come.
-  for (;;) {
-    const sent = await node.messages.send({ to, text }).catch(() => undefined)
-    if (sent !== undefined) break
+  while (
+    !(await node.messages.send(message).then(
+      () => true,
+      () => false,
+    ))
+  )
     await pause(50)
-  }
+  await told(node, message, WARMING - 1, WARMING, 0)
   say({})
-  await answering({ go: () => told(node, { to, text }, Number(count), Number(rate)) })
+  await answering({ go: (...numbers) => told(node, message, ...numbers.map(Number)) })
 }
 
 /** Each counts from when it was due, also when it had to wait for others to be written. */
-async function told(node, message, count, rate) {
+async function told(node, message, count, batch, everyMs) {
   const begun = now()
   const sent = []
   let waiting = 0
   for (let n = 0; n < count; n += 1) {
-    const due = begun + (n * 1_000) / rate
+    const due = begun + Math.floor(n / batch) * everyMs
     while (now() < due || waiting >= WAITING_MAX) await pause(1)
     waiting += 1
     const written = node.messages.send(message).then(({ id }) => {

@@ -1,5 +1,5 @@
 /** The pages of `npm run bench:net`: ours from the package as it is, that of js-libp2p bundled once. */
-import { existsSync, readFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { extname, join, normalize } from 'node:path'
@@ -32,7 +32,9 @@ export async function site() {
   return {
     /** So many pages, in profiles of their own; each is called like `evaluate`. */
     pages: (browser, program, count) =>
-      Promise.all(Array.from({ length: count }, () => opened(browser, `${origin}/${program}.html`))),
+      Promise.all(
+        Array.from({ length: count }, () => opened(browser, `${origin}/${program}.html`)),
+      ),
     close() {
       server.close()
       rmSync(folder, { recursive: true, force: true })

@@ -13,7 +13,10 @@ const TAB_MS_MAX = 60_000
 
 /** Some rows of the digits. */
 const digits = (count) =>
-  readFileSync(join(DIST, 'data', 'digits.csv'), 'utf8').split('\n').slice(0, count).join('\n')
+  readFileSync(join(DIST, 'data', 'digits.csv'), 'utf8')
+    .split('\n')
+    .slice(0, count)
+    .join('\n')
 
 /** From the call that writes a vertex to the event of the other member, in one process. */
 export async function telling({ createNode }, { pairs }) {

@@ -34,7 +34,10 @@ globalThis.tab = {
     const peer = await create([`${relay}/p2p-circuit`, '/webrtc'])
     await serveBulk(peer)
     for (;;) {
-      const found = peer.getMultiaddrs().map(String).find((one) => one.includes('/webrtc'))
+      const found = peer
+        .getMultiaddrs()
+        .map(String)
+        .find((one) => one.includes('/webrtc'))
       if (found !== undefined) return found
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
     }

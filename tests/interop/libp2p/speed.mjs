@@ -16,6 +16,8 @@ import { fetchBulk, serveBulk } from './bulk.mjs'
 const LISTEN = ['/ip4/127.0.0.1/tcp/0/ws']
 const TOPIC = 'bench'
 const TEXT_BYTES = 1_000
+/** Messages before anything is timed, for which the engine compiles (count). */
+const WARMING = 60
 const [role, ...args] = process.argv.slice(2)
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`)
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
@@ -35,7 +37,10 @@ const create = (listen, services = {}) =>
 
 /** Answers each line of stdin. */
 async function answering(answers) {
-  for await (const word of createInterface({ input: process.stdin })) say(await answers[word]())
+  for await (const word of createInterface({ input: process.stdin })) {
+    const [name, ...given] = word.split(' ')
+    say(await answers[name](...given))
+  }
 }
 
 const cost = () => ({ cpu: process.cpuUsage(), rss: process.memoryUsage().rss })
@@ -92,30 +97,34 @@ async function hear() {
   })
   peer.services.gossip.subscribe(TOPIC)
   say({ address: addressOf(peer) })
-  await answering({ watch: () => ({}), came: () => ({ came }) })
+  await answering({ came: () => came })
 }
 
-/** `tell ADDRESS COUNT RATE`: publishes so many, so many per second (0: at once), at `go`. */
-async function tell(address, count, rate) {
+/**
+ * `tell ADDRESS`: publishes messages of 1 KB, some at once, and then as many as `go COUNT BATCH EVERY`
+ * says, a batch at a time, so many milliseconds apart.
+ */
+async function tell(address) {
   const peer = await gossips([])
   const { gossip } = peer.services
   gossip.subscribe(TOPIC)
   await peer.dial(multiaddr(address))
-  const publish = (called) => {
+  const publish = (due) => {
     const data = new Uint8Array(TEXT_BYTES)
-    new DataView(data.buffer).setFloat64(0, called)
+    new DataView(data.buffer).setFloat64(0, due)
     return gossip.publish(TOPIC, data, { allowPublishToZeroTopicPeers: true })
   }
   while ((await publish(0)).recipients.length === 0) await pause(50)
+  for (let n = 1; n < WARMING; n += 1) await publish(0)
   say({})
-  await answering({ go: () => told(publish, Number(count), Number(rate)) })
+  await answering({ go: (...numbers) => told(publish, ...numbers.map(Number)) })
 }
 
 /** Each counts from when it was due, also when it had to wait for others to be sent. */
-async function told(publish, count, rate) {
+async function told(publish, count, batch, everyMs) {
   const begun = now()
   for (let n = 0; n < count; n += 1) {
-    const due = rate === 0 ? now() : begun + (n * 1_000) / rate
+    const due = everyMs === 0 ? begun : begun + Math.floor(n / batch) * everyMs
     while (now() < due) await pause(1)
     await publish(due)
   }
