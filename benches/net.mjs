@@ -17,7 +17,7 @@ import { build } from '../npm/scripts/build.mjs'
 import { ROOT } from '../npm/scripts/lib/paths.mjs'
 import { setup } from '../npm/scripts/setup.mjs'
 import { bulk } from './net/bulk.mjs'
-import { connecting } from './net/connecting.mjs'
+import { connecting, handshaking } from './net/connecting.mjs'
 import { idling, reaching } from './net/crowd.mjs'
 import { HEAD, lines } from './net/figures.mjs'
 import { gossip } from './net/gossip.mjs'
@@ -37,6 +37,7 @@ const QUICK = {
 /** What is measured, by name and in this order. */
 const PARTS = {
   connecting: ({ size }) => connecting(size),
+  handshaking: ({ size }) => handshaking(size),
   bulk: ({ size, launch }) => bulkWith(launch, size),
   gossip: ({ size }) => gossip(size),
   telling: ({ size, library }) => telling(library, size),

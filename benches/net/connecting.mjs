@@ -1,4 +1,4 @@
-/** How long newcomers take, and what one costs who is called, beside js-libp2p. */
+/** How long newcomers take, and what one costs who is called, beside js-libp2p and beside noise. */
 import { median, row } from './figures.mjs'
 import { Process, turns } from './processes.mjs'
 
@@ -40,4 +40,30 @@ export async function connecting({ turns: count, dials: each }) {
       ...of(({ cpuMs }) => cpuMs),
     }),
   ]
+}
+
+/** What one costs a node of ours that calls by noise and says no hello: a js-libp2p. */
+async function byNoise(count) {
+  const called = new Process('ours', 'listen', 'allow')
+  const { address } = await called.next()
+  await dialled('js', address, 1)
+  const before = await called.cost()
+  await dialled('js', address, count)
+  const after = await called.cost()
+  called.end()
+  return (after.cpuMs - before.cpuMs) / count
+}
+
+/**
+ * What the hybrid handshake costs beyond noise's in wasm, from above: the hello, which has checks of
+ * three signatures, is in it, as a node that is not said hello to is no peer.
+ */
+export async function handshaking({ turns: count, dials: each }) {
+  const ours = []
+  for (let turn = 0; turn < count; turn += 1) {
+    const { cpuMs } = await dials('ours', each)
+    ours.push(cpuMs - (await byNoise(each)))
+  }
+  const what = 'hybrid channel and hello, beyond noise: processor time of who is called'
+  return [row({ what, unit: 'ms', ours, goal: 5, isBound: true })]
 }

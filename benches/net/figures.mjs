@@ -28,19 +28,20 @@ const UNITS = {
  * each turn how many times better ours was.
  *
  * @param {{ what: string, unit: string, ours: readonly number[], theirs?: readonly number[],
- *   goal?: number, beats?: boolean }} row `goal` is that of the median, in the unit; with `beats`, ours
- *   is to be no worse than theirs
+ *   goal?: number, beats?: boolean, isBound?: boolean }} row `goal` is that of the median, in the unit;
+ *   with `beats`, ours is to be no worse than theirs; a figure that is a bound cannot show a miss
  */
-export function row({ what, unit, ours, theirs = [], goal, beats = false }) {
+export function row({ what, unit, ours, theirs = [], goal, beats = false, isBound = false }) {
   const { text, less } = UNITS[unit]
   const ratios = theirs.map((their, turn) => (less ? their / ours[turn] : ours[turn] / their))
   const value = median(ours)
+  const missed = isBound ? 'not shown' : 'missed'
   const judged = []
   if (goal !== undefined) {
     judged.push([`${less ? '<=' : '>='} ${text(goal)}`, less ? value <= goal : value >= goal])
   }
   if (beats) judged.push(['ratio >= 1', ratios.length > 0 && median(ratios) >= 1])
-  const goals = judged.map(([wanted, isMet]) => `${wanted}: ${isMet ? 'met' : 'missed'}`)
+  const goals = judged.map(([wanted, isMet]) => `${wanted}: ${isMet ? 'met' : missed}`)
   return [
     what,
     text(value),

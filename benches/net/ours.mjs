@@ -33,9 +33,12 @@ const digits = (count) => {
   return Buffer.from(lines.slice(0, count).join('\n'))
 }
 
-/** `listen`: says its address, network and join link; `cost`, `peers`, and `run`, of which all hear. */
-async function listen() {
-  const node = await createNode()
+/**
+ * `listen [allow]`: says its address, network and join link; `cost`, `peers`, and `run`, of which all
+ * hear. With `allow` it takes noise too.
+ */
+async function listen(classical = 'refuse') {
+  const node = await createNode({ classical })
   say({ address: node.addresses[0], network: node.network, join: node.joinLink })
   await answering({
     cost,

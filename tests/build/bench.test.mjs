@@ -36,6 +36,7 @@ test('a goal is met or missed by the median, and by the ratio where there is one
     '<= 100 ms: met; ratio >= 1: missed',
   )
   assert.equal(row({ what: 'x', unit: 'count', ours: [40], goal: 100 })[4], '>= 100: missed')
+  assert.equal(goalOf({ ours: [7], goal: 5, isBound: true }), '<= 5.0 ms: not shown')
   assert.equal(goalOf({ ours: [1] }), '')
 })
 
