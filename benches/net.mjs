@@ -21,7 +21,7 @@ import { connecting, handshaking } from './net/connecting.mjs'
 import { idling, reaching } from './net/crowd.mjs'
 import { HEAD, lines } from './net/figures.mjs'
 import { gossip } from './net/gossip.mjs'
-import { built, DIST, NODE } from './net/processes.mjs'
+import { built, DIST, endAll, NODE } from './net/processes.mjs'
 import { site } from './net/site.mjs'
 import { joining, meeting, telling } from './net/tabs.mjs'
 
@@ -89,6 +89,7 @@ for (const name of chosen) {
   } catch (error) {
     console.log(lines([[`${name} failed: ${error.message.split('\n')[0]}`, '', '', '', '']]))
     process.exitCode = 1
+    endAll()
   }
 }
 console.log(`\n${machine()}`)

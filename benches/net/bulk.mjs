@@ -37,7 +37,7 @@ async function toTab(program, browser, site, rounds) {
 /** From one tab to another, which have met through a process and have a direct way. */
 async function betweenTabs(program, browser, site, rounds) {
   const isOurs = program === 'ours'
-  const relay = new Process(program, isOurs ? 'listen' : 'hold', rounds)
+  const relay = isOurs ? new Process(program, 'listen') : new Process(program, 'hold')
   const { join, address } = await relay.next()
   const [holder, fetcher] = await site.pages(browser, program, 2)
   const held = await holder(

@@ -18,9 +18,13 @@ const PROGRAMS = {
   js: join(LIBP2P, 'speed.mjs'),
 }
 const running = new Set()
-process.on('exit', () => {
+process.on('exit', endAll)
+
+/** Ends those of a part that failed. */
+export function endAll() {
   for (const one of running) one.kill('SIGKILL')
-})
+  running.clear()
+}
 
 /** A process that says JSON lines. */
 export class Process {
