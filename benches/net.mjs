@@ -22,7 +22,6 @@ import { idling, reaching } from './net/crowd.mjs'
 import { HEAD, lines } from './net/figures.mjs'
 import { gossip } from './net/gossip.mjs'
 import { built, DIST, endAll, NODE } from './net/processes.mjs'
-import { site } from './net/site.mjs'
 import { joining, meeting, telling } from './net/tabs.mjs'
 
 const FULL = {
@@ -38,22 +37,15 @@ const QUICK = {
 const PARTS = {
   connecting: ({ size }) => connecting(size),
   handshaking: ({ size }) => handshaking(size),
-  bulk: ({ size, launch }) => bulkWith(launch, size),
+  'bulk-node': ({ size, launch }) => bulk('node', launch, size),
+  'bulk-tab': ({ size, launch }) => bulk('tab', launch, size),
+  'bulk-tabs': ({ size, launch }) => bulk('tabs', launch, size),
   gossip: ({ size }) => gossip(size),
   telling: ({ size, library }) => telling(library, size),
   joining: ({ size, launch }) => joining(launch, size),
   meeting: ({ size, launch }) => meeting(launch, size),
   idling: ({ size }) => idling(size.idle),
   reaching: ({ size }) => reaching(size.reached),
-}
-
-async function bulkWith(launch, size) {
-  const pages = await site()
-  const browser = await launch()
-  const rows = await bulk(browser, pages, size)
-  await browser.close()
-  pages.close()
-  return rows
 }
 
 /** Where and when: without it a figure says nothing. */

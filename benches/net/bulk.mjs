@@ -6,6 +6,7 @@
 import { row } from './figures.mjs'
 import { bytesOf } from './history.mjs'
 import { Process, turns } from './processes.mjs'
+import { site } from './site.mjs'
 
 const rate = (bytes, ms) => bytes / 1_000 / ms
 
@@ -21,10 +22,10 @@ async function between(program, rounds) {
 }
 
 /** From a process to a tab. */
-async function toTab(program, browser, site, rounds) {
+async function toTab(program, rounds, browser, pages) {
   const holder = new Process(program, 'hold', rounds)
   const { join, address } = await holder.next()
-  const [tab] = await site.pages(browser, program, 1)
+  const [tab] = await pages.open(browser, program, 1)
   const ms =
     program === 'ours'
       ? await tab((link) => globalThis.tab.fetchFrom(link), join)
@@ -35,11 +36,11 @@ async function toTab(program, browser, site, rounds) {
 }
 
 /** From one tab to another, which have met through a process and have a direct way. */
-async function betweenTabs(program, browser, site, rounds) {
+async function betweenTabs(program, rounds, browser, pages) {
   const isOurs = program === 'ours'
   const relay = isOurs ? new Process(program, 'listen') : new Process(program, 'hold')
   const { join, address } = await relay.next()
-  const [holder, fetcher] = await site.pages(browser, program, 2)
+  const [holder, fetcher] = await pages.open(browser, program, 2)
   const held = await holder(
     ([at, count]) => globalThis.tab.hold(at, count),
     [join ?? address, rounds],
@@ -54,19 +55,21 @@ async function betweenTabs(program, browser, site, rounds) {
   return rate(bytesOf(rounds), ms)
 }
 
-/** The rows. @param {{ turns: number, rounds: number }} size */
-export async function bulk(browser, site, { turns: count, rounds }) {
-  const all = [
-    ['Node to Node by WebSocket', 60, (program) => between(program, rounds)],
-    ['Node to tab by WebSocket', 40, (program) => toTab(program, browser, site, rounds)],
-    ['tab to tab by WebRTC', 15, (program) => betweenTabs(program, browser, site, rounds)],
-  ]
-  const rows = []
+const WAYS = {
+  node: { words: 'Node to Node by WebSocket', goal: 60, measure: between },
+  tab: { words: 'Node to tab by WebSocket', goal: 40, measure: toTab },
+  tabs: { words: 'tab to tab by WebRTC', goal: 15, measure: betweenTabs },
+}
+
+/** The row of one way. @param {{ turns: number, rounds: number }} size */
+export async function bulk(way, launch, { turns: count, rounds }) {
+  const { words, goal, measure } = WAYS[way]
+  const pages = await site()
+  const browser = await launch()
+  const { ours, js } = await turns(count, (program) => measure(program, rounds, browser, pages))
+  await browser.close()
+  pages.close()
   const size = Math.round(bytesOf(rounds) / 1e6)
-  for (const [way, goal, measure] of all) {
-    const { ours, js } = await turns(count, measure)
-    const what = `${way}: ${size} MB of a run fetched, checked and averaged again; theirs: of a stream`
-    rows.push(row({ what, unit: 'MB/s', ours, theirs: js, goal, beats: true }))
-  }
-  return rows
+  const what = `${words}: ${size} MB of a run fetched, checked and averaged again; theirs: of a stream`
+  return [row({ what, unit: 'MB/s', ours, theirs: js, goal, beats: true })]
 }

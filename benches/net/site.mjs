@@ -31,7 +31,7 @@ export async function site() {
   const origin = `http://127.0.0.1:${server.address().port}`
   return {
     /** So many pages, in profiles of their own; each is called like `evaluate`. */
-    pages: (browser, program, count) =>
+    open: (browser, program, count) =>
       Promise.all(
         Array.from({ length: count }, () => opened(browser, `${origin}/${program}.html`)),
       ),

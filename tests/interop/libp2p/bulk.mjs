@@ -4,6 +4,8 @@ import { multiaddr } from '@multiformats/multiaddr'
 const PROTOCOL = '/bench/bulk/1'
 const CHUNK_BYTES = 64 << 10
 const COUNT_BYTES = 4
+/** It gives up after ten seconds otherwise, which a busy machine may take. */
+const DIAL_MS_MAX = 60_000
 
 /** Lets others ask for bytes: they say how many, and get them. */
 export async function serveBulk(peer) {
@@ -21,9 +23,10 @@ export async function serveBulk(peer) {
 
 /** Milliseconds until so many bytes have come from whoever serves them there. */
 export async function fetchBulk(peer, address, bytes) {
-  await peer.dial(multiaddr(address))
+  const signal = AbortSignal.timeout(DIAL_MS_MAX)
+  await peer.dial(multiaddr(address), { signal })
   const begun = performance.now()
-  const stream = await peer.dialProtocol(multiaddr(address), PROTOCOL)
+  const stream = await peer.dialProtocol(multiaddr(address), PROTOCOL, { signal })
   const count = new Uint8Array(COUNT_BYTES)
   new DataView(count.buffer).setUint32(0, bytes)
   stream.send(count)
