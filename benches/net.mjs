@@ -71,7 +71,11 @@ const { chromium: executablePath } = await setup({ check: true, chromium: 'requi
 if (built === undefined) await build()
 const library = await import(pathToFileURL(join(DIST, 'node.mjs')).href)
 const { chromium } = await import('playwright-core')
-const launch = () => chromium.launch({ executablePath, args: ['--no-sandbox'] })
+const browsers = []
+const launch = async () => {
+  browsers.push(await chromium.launch({ executablePath, args: ['--no-sandbox'] }))
+  return browsers.at(-1)
+}
 console.log(lines([HEAD, HEAD.map(() => '---')]))
 for (const name of chosen) {
   // What fails is said, and keeps nobody from the rest.
@@ -82,6 +86,7 @@ for (const name of chosen) {
     console.log(lines([[`${name} failed: ${error.message.split('\n')[0]}`, '', '', '', '']]))
     process.exitCode = 1
     endAll()
+    await Promise.all(browsers.splice(0).map((browser) => browser.close()))
   }
 }
 console.log(`\n${machine()}`)

@@ -18,7 +18,17 @@ const PROGRAMS = {
   js: join(LIBP2P, 'speed.mjs'),
 }
 const running = new Set()
+
+/** A child that ends with the benchmark, or with its part when that fails. */
+export function tracked(child) {
+  running.add(child)
+  child.once('exit', () => running.delete(child))
+  return child
+}
+
 process.on('exit', endAll)
+// Playwright hears these too, ends its browsers, and lets everything else go on.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
 
 /** Ends those of a part that failed. */
 export function endAll() {
@@ -33,8 +43,7 @@ export class Process {
   constructor(program, ...args) {
     const env = { ...process.env, SYNAPTIC_PACKAGE: DIST }
     const stdio = ['pipe', 'pipe', 'inherit']
-    this.child = spawn(NODE, [PROGRAMS[program], ...args.map(String)], { env, stdio })
-    running.add(this.child)
+    this.child = tracked(spawn(NODE, [PROGRAMS[program], ...args.map(String)], { env, stdio }))
     this.#lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]()
   }
 
@@ -57,7 +66,6 @@ export class Process {
   }
 
   end() {
-    running.delete(this.child)
     this.child.kill('SIGKILL')
   }
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { quantile, row } from './figures.mjs'
-import { DIST } from './processes.mjs'
+import { DIST, tracked } from './processes.mjs'
 
 /** Two members, of whom one follows so many runs of the other at a time. */
 const RUNS_FOLLOWED = 7
@@ -65,7 +65,8 @@ async function dashboard() {
     execFileSync(process.execPath, [cli, ...args, '--json'], { env, stdio: 'ignore' })
   command('init', '--yes')
   const args = [cli, 'start', '--port', '0', '--dashboard-port', '0', '--json']
-  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const stdio = ['ignore', 'pipe', 'inherit']
+  const child = tracked(spawn(process.execPath, args, { env, stdio }))
   const ready = await new Promise((resolve) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
       const { event, data } = JSON.parse(line)
