@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // `npm run bench`: the package as a whole (mesh.mjs). `npm run bench:net` measures the network
-// (net.mjs), `npm run bench -- neural` the neural engine alone, `npm run bench -- --peers` beside its
-// peers (neural.mjs).
+// (net.mjs), `npm run bench -- neural` the neural engine alone, `npm run bench -- --peers` beside
+// its peers (neural.mjs).
 
 const words = process.argv.slice(2)
 const tables = {

@@ -5,8 +5,8 @@
 //   --quick        one turn of each, and few of everything: whether it all works
 //   --only TEXT    only parts whose name contains the text
 //
-// Ours, js-libp2p's, ours, ... take turns; a ratio says how many times better ours was in a turn. What
-// disturbs one disturbs both, so read ratios.
+// Ours, js-libp2p's, ours, ... take turns; a ratio says how many times better ours was in a turn.
+// What disturbs one disturbs both, so read ratios.
 
 import { execFileSync } from 'node:child_process'
 import { cpus, loadavg } from 'node:os'

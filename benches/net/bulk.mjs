@@ -1,6 +1,7 @@
 /**
- * Bytes in bulk: the updates of a run, fetched because they are asked for, beside as many bytes over a
- * stream of js-libp2p. Ours are also checked and averaged again, because there is no way round it.
+ * Bytes in bulk: the updates of a run, fetched because they are asked for, beside as many bytes
+ * over a stream of js-libp2p. Ours are also checked and averaged again, because there is no way
+ * round it.
  */
 
 import { row } from './figures.mjs'
@@ -70,6 +71,7 @@ export async function bulk(way, launch, { turns: count, rounds }) {
   await browser.close()
   pages.close()
   const size = Math.round(bytesOf(rounds) / 1e6)
-  const what = `${words}: ${size} MB of a run fetched, checked and averaged again; theirs: of a stream`
+  const done = 'of a run fetched, checked and averaged again; theirs: of a stream'
+  const what = `${words}: ${size} MB ${done}`
   return [row({ what, unit: 'MB/s', ours, theirs: js, goal, beats: true })]
 }

@@ -55,8 +55,8 @@ async function byNoise(count) {
 }
 
 /**
- * What the hybrid handshake costs beyond noise's in wasm, from above: the hello, which has checks of
- * three signatures, is in it, as a node that is not said hello to is no peer.
+ * What the hybrid handshake costs beyond noise's in wasm, from above: the hello, which has checks
+ * of three signatures, is in it, as a node that is not said hello to is no peer.
  */
 export async function handshaking({ turns: count, dials: each }) {
   const ours = []

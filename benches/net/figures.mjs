@@ -24,12 +24,12 @@ const UNITS = {
 }
 
 /**
- * A row. `ours` and `theirs` have a figure for each turn, or nothing; their medians are shown, and of
- * each turn how many times better ours was.
+ * A row. `ours` and `theirs` have a figure for each turn, or nothing; their medians are shown, and
+ * of each turn how many times better ours was.
  *
  * @param {{ what: string, unit: string, ours: readonly number[], theirs?: readonly number[],
- *   goal?: number, beats?: boolean, isBound?: boolean }} row `goal` is that of the median, in the unit;
- *   with `beats`, ours is to be no worse than theirs; a figure that is a bound cannot show a miss
+ *   goal?: number, beats?: boolean, isBound?: boolean }} row `goal` is that of the median, in the
+ *   unit; with `beats`, ours is to be no worse than theirs; a bound cannot show a miss
  */
 export function row({ what, unit, ours, theirs = [], goal, beats = false, isBound = false }) {
   const { text, less } = UNITS[unit]

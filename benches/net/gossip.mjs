@@ -1,7 +1,7 @@
 /**
- * Messages of 1 KB from several processes to one, by gossip: ours are sealed messages, which is what
- * programs have of that size, and some share a vertex; those of js-libp2p are published on a topic,
- * signed, as vertices are.
+ * Messages of 1 KB from several processes to one, by gossip: ours are sealed messages, which is
+ * what programs have of that size, and some share a vertex; those of js-libp2p are published on a
+ * topic, signed, as vertices are.
  */
 import { quantile, row } from './figures.mjs'
 import { Process, turns } from './processes.mjs'

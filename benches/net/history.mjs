@@ -1,9 +1,10 @@
 /**
- * What a program moves in bulk between two nodes: the updates of a run that another member asks for.
+ * What a program moves in bulk between two nodes: the updates of a run that another member asks
+ * for.
  *
- * Programs get no streams. A run's updates are blobs: the member that asks fetches each from whoever
- * has it, checks its hash, and computes every average again; only then is the run its own. The same
- * in Node.js and in a page.
+ * Programs get no streams. A run's updates are blobs: the member that asks fetches each from
+ * whoever has it, checks its hash, and computes every average again; only then is the run its own.
+ * The same in Node.js and in a page.
  */
 
 /** 993,930 parameters: each update is a blob of 3.98 MB. */

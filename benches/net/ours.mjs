@@ -1,6 +1,6 @@
 /**
- * Nodes for `npm run bench:net`, from the package that `SYNAPTIC_PACKAGE` names. What each role does
- * stands at its function. All but `dial` stay until they are ended.
+ * Nodes for `npm run bench:net`, from the package that `SYNAPTIC_PACKAGE` names. What each role
+ * does stands at its function. All but `dial` stay until they are ended.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -34,8 +34,8 @@ const digits = (count) => {
 }
 
 /**
- * `listen [allow]`: says its address, network and join link; `cost`, `peers`, and `run`, of which all
- * hear. With `allow` it takes noise too.
+ * `listen [allow]`: says its address, network and join link; `cost`, `peers`, and `run`, of which
+ * all hear. With `allow` it takes noise too.
  */
 async function listen(classical = 'refuse') {
   const node = await createNode({ classical })
@@ -51,7 +51,10 @@ async function listen(classical = 'refuse') {
   })
 }
 
-/** `dial ADDRESS COUNT NETWORK`: how long each of so many new nodes takes until both know each other. */
+/**
+ * `dial ADDRESS COUNT NETWORK`: how long each of so many new nodes takes until both know each
+ * other.
+ */
 async function dial(address, count, network) {
   const times = []
   for (let n = 0; n < Number(count); n += 1) {
@@ -156,9 +159,9 @@ const WARMING = 60
 const WAITING_MAX = 48
 
 /**
- * `tell ADDRESS NETWORK NAME`: writes messages of 1 KB to that node, some at once (`warm`), and then
- * as many as `go COUNT BATCH EVERY` says, a batch at a time, so many milliseconds apart. Says when
- * each was due, and in which vertex it went.
+ * `tell ADDRESS NETWORK NAME`: writes messages of 1 KB to that node, some at once (`warm`), and
+ * then as many as `go COUNT BATCH EVERY` says, a batch at a time, so many milliseconds apart. Says
+ * when each was due, and in which vertex it went.
  */
 async function tell(address, network, to) {
   const node = await createNode({ storage: 'memory', network })

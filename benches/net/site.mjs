@@ -1,4 +1,6 @@
-/** The pages of `npm run bench:net`: ours from the package as it is, that of js-libp2p bundled once. */
+/**
+ * The pages of `npm run bench:net`: ours from the package as it is, that of js-libp2p bundled once.
+ */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'

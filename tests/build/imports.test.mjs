@@ -1,5 +1,5 @@
-// What the runner's scripts import: on a fresh clone no package is installed when they start, so what
-// they load at once is Node's own or lies in the repository.
+// What the runner's scripts import: on a fresh clone no package is installed when they start, so
+// what they load at once is Node's own or lies in the repository.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'

@@ -1,4 +1,7 @@
-/** Many bytes over one stream of js-libp2p, as its users send them: as fast as the stream takes them. */
+/**
+ * Many bytes over one stream of js-libp2p, as its users send them: as fast as the stream takes
+ * them.
+ */
 import { multiaddr } from '@multiformats/multiaddr'
 
 const PROTOCOL = '/bench/bulk/1'

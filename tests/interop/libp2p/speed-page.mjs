@@ -1,6 +1,6 @@
 /**
- * js-libp2p in a page, for `npm run bench:net`, as its users set it up: WebSocket, and WebRTC by way
- * of a relay. What is put on `globalThis.tab` is called.
+ * js-libp2p in a page, for `npm run bench:net`, as its users set it up: WebSocket, and WebRTC by
+ * way of a relay. What is put on `globalThis.tab` is called.
  */
 import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { identify } from '@libp2p/identify'

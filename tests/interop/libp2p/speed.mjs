@@ -53,7 +53,9 @@ async function listen() {
   await answering({ cost })
 }
 
-/** `dial ADDRESS COUNT`: how long each of so many new peers takes until it was told who answered. */
+/**
+ * `dial ADDRESS COUNT`: how long each of so many new peers takes until it was told who answered.
+ */
 async function dial(address, count) {
   const times = []
   for (let n = 0; n < Number(count); n += 1) {
@@ -101,8 +103,8 @@ async function hear() {
 }
 
 /**
- * `tell ADDRESS`: publishes messages of 1 KB, some at once, and then as many as `go COUNT BATCH EVERY`
- * says, a batch at a time, so many milliseconds apart.
+ * `tell ADDRESS`: publishes messages of 1 KB, some at once, and then as many as `go COUNT BATCH
+ * EVERY` says, a batch at a time, so many milliseconds apart.
  */
 async function tell(address) {
   const peer = await gossips([])
