@@ -2,6 +2,13 @@
 import type { Home } from './home.js'
 import { objectArgument, onlyKnown } from './neural/arguments.js'
 
+/** A server of STUN or TURN, as an `RTCIceServer` of browsers. */
+export interface IceServer {
+  readonly urls: string | readonly string[]
+  readonly username?: string
+  readonly credential?: string
+}
+
 /** What a node is made with; everything has a default. */
 export interface NodeOptions {
   /** Directory of identity and history; without one the node forgets everything at its end. */
@@ -41,6 +48,8 @@ export interface NodeOptions {
    * optional package `node-datachannel` is installed; `off` stays with the relay.
    */
   readonly webrtc?: 'on' | 'off' | undefined
+  /** Servers of STUN and TURN for that, besides the relay; none unless given. */
+  readonly iceServers?: readonly IceServer[] | undefined
   /** `on`, the default, lets others reach each other through the node, where it listens. */
   readonly relay?: 'on' | 'off' | undefined
   /**

@@ -62,7 +62,11 @@ export async function makeParts(
     name,
     secrets: identity.secrets,
     storage: store === undefined ? { kind: 'memory' } : { kind: 'host', store },
-    host: hostWith(listener, calls, options.webrtc === 'off' ? undefined : await peerConnections()),
+    host: hostWith(
+      listener,
+      calls,
+      options.webrtc === 'off' ? undefined : await peerConnections(options.iceServers),
+    ),
     listen: [{ host, port: listener.port }],
     advertise,
     bootstrap: options.bootstrap ?? [],
@@ -74,7 +78,7 @@ export async function makeParts(
   const core = coded(made)
   const stun = isLoopback(host)
     ? undefined
-    : await StunServer.bind(host, listener.port, () => core.relays)
+    : await StunServer.bind(host, listener.port, () => isRelay(core))
   return {
     core,
     listener,
@@ -88,5 +92,14 @@ export async function makeParts(
     name,
     advertise,
     mended,
+  }
+}
+
+/** Whether a node relays; one that has ended does not, and says so by an error. */
+function isRelay(core: MeshNode): boolean {
+  try {
+    return core.relays
+  } catch {
+    return false
   }
 }

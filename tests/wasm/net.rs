@@ -9,7 +9,7 @@ use synaptic_mesh::crypto::sign::{SEEDS_BYTES, SigningKey};
 use synaptic_mesh::event::Channel;
 use synaptic_mesh::identity::AuthorId;
 use synaptic_mesh::limits;
-use synaptic_mesh::net::{Command, Config, Event, Failure, Net, Verdict};
+use synaptic_mesh::net::{Command, Config, Event, Failure, Net, Switch, Verdict};
 use synaptic_mesh::platform;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -27,7 +27,9 @@ pub(crate) fn net_with(seed: u8, host: JsValue, classical: bool) -> Net {
     let signer = Arc::new(author(seed));
     let seed = [seed; 32];
     let advertised = Vec::new();
-    Net::new(Config { seed, signer, classical, topic, protocols, advertised, host }).unwrap()
+    let relays = Switch::new(true);
+    let config = Config { seed, signer, classical, relays, topic, protocols, advertised, host };
+    Net::new(config).unwrap()
 }
 
 /// The author behind a net of this seed.
