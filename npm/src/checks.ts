@@ -1,4 +1,5 @@
 /** What `doctor` and `net doctor` show: what was looked at, and what to do about it. */
+import { forHome, type Home } from './home.js'
 import { columns, type Paint } from './output.js'
 
 /** One thing that was looked at. */
@@ -19,6 +20,11 @@ export const ok = (detail: string): Result => ({ status: 'ok', detail, fix: '' }
 export const warning = (detail: string, fix: string): Result => ({ status: 'warning', detail, fix })
 /** It does not work. */
 export const failed = (detail: string, fix: string): Result => ({ status: 'failed', detail, fix })
+
+/** The same checks, what to do written as it has to be typed for a home. */
+export function checksFor(checks: readonly Check[], home: Home): Check[] {
+  return checks.map((check) => ({ ...check, fix: forHome(check.fix, home) }))
+}
 
 /** Whether nothing stands in the way. */
 export function isHealthy(checks: readonly Check[]): boolean {

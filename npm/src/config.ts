@@ -10,6 +10,7 @@ import { SynapticError, usageError } from './errors.js'
 import { exists, makePrivateDirectory, readBounded, writeAtomic } from './files.js'
 import type { Home, Surroundings } from './home.js'
 import { userConfigFile } from './home.js'
+import { multiaddrFault } from './multiaddr.js'
 
 /** Every setting with its resolved value. */
 export interface Settings {
@@ -98,7 +99,9 @@ function addresses(value: unknown): { value: string[] } | { expected: string } {
   const list = typeof value === 'string' ? value.split(',').filter((part) => part !== '') : value
   return Array.isArray(list) &&
     list.length <= BOOTSTRAP_MAX &&
-    list.every((entry): entry is string => typeof entry === 'string' && entry.startsWith('/'))
+    list.every(
+      (entry): entry is string => typeof entry === 'string' && multiaddrFault(entry) === '',
+    )
     ? { value: list }
     : { expected: `at most ${BOOTSTRAP_MAX} addresses such as /ip4/127.0.0.1/tcp/7411/ws` }
 }

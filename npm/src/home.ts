@@ -165,3 +165,8 @@ export function forHome(advice: string, { directory, origin }: Home): string {
     () => `\`synaptic-mesh --home ${place} `,
   )
 }
+
+/** A command as it has to be typed for a home. */
+export function commandFor(command: string, home: Home): string {
+  return forHome(`\`synaptic-mesh ${command}\``, home).slice(1, -1)
+}

@@ -26,6 +26,8 @@ export interface Parts {
   readonly core: MeshNode
   readonly listener: MeshListener
   readonly stun: StunServer | undefined
+  /** Whether it goes on directly, by WebRTC, with whom it meets through a relay. */
+  readonly webrtc: 'on' | 'off' | 'missing'
   readonly store: SqliteStore | undefined
   readonly lock: Lock | undefined
   readonly pool: TrainingPool
@@ -56,17 +58,15 @@ export async function makeParts(
   const announced = (options.advertise ?? []).map((one) => withPeerId(one, identity.peerId))
   const advertise = [...announced, ...own]
   const calls = new Calls()
+  const isDirect = options.webrtc !== 'off'
+  const peer = isDirect ? await peerConnections(options.iceServers) : undefined
   const made = await mesh.MeshNode.create({
     network,
     ...(genesis === undefined ? {} : { genesis }),
     name,
     secrets: identity.secrets,
     storage: store === undefined ? { kind: 'memory' } : { kind: 'host', store },
-    host: hostWith(
-      listener,
-      calls,
-      options.webrtc === 'off' ? undefined : await peerConnections(options.iceServers),
-    ),
+    host: hostWith(listener, calls, peer),
     listen: [{ host, port: listener.port }],
     advertise,
     bootstrap: options.bootstrap ?? [],
@@ -83,6 +83,7 @@ export async function makeParts(
     core,
     listener,
     stun,
+    webrtc: isDirect ? (peer === undefined ? 'missing' : 'on') : 'off',
     store,
     lock,
     pool,

@@ -224,6 +224,11 @@ export class Node {
     return (await this.#parts.core.peer('ping', peer)) ?? 0
   }
 
+  /** @internal Whether it goes on directly with whom it meets through a relay. */
+  get webrtc(): 'on' | 'off' | 'missing' {
+    return this.#parts.webrtc
+  }
+
   /** @internal Whether it looks for members on the local network. */
   get looksAround(): boolean {
     return this.#discovery !== undefined

@@ -21,8 +21,8 @@ export interface RowsRequest {
   readonly data: string | Uint8Array
   /** Held-out rows on which every round is scored. */
   readonly test?: string | Uint8Array
-  /** Column of the label; the last one if absent. */
-  readonly label?: string
+  /** Column of the label, by name or by number from 0; the last one if absent. */
+  readonly label?: string | number
   /** Train on the own rows only first, to have something to compare with. */
   readonly alone?: boolean
   /**

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { data, json, run, scratch } from './cli.mjs'
+import { data, json, run, scratch, TestNode } from './cli.mjs'
 
 const HEADER = ['width', 'colour', 'height', 'kind']
 /** Wide and red is `a`, whatever the height. */
@@ -117,4 +117,24 @@ test('a training that goes on takes the columns of the first', async () => {
     columns.map(({ name }) => name),
     HEADER.slice(0, 3),
   )
+})
+
+test('the label column of a run by its number, with a header and without', async () => {
+  const home = scratch()
+  await data(['init', '--home', home], { cwd: home })
+  const node = await TestNode.start(home)
+  const shape = ['--layers', '2,4,2', '--rounds', '1']
+  const rows = ROWS.map(([width, , height, kind]) => [width, '', height, kind])
+  const names = ['width', 'kind', 'height']
+  for (const [name, header] of [
+    ['named', true],
+    ['bare', false],
+  ]) {
+    const file = table(home, names, { header, rows })
+    const begin = ['run', 'start', name, '--data', file, ...shape]
+    assert.equal((await node.data(...begin, '--label', '1')).samples, ROWS.length)
+    const beyond = await json([...begin, '--label', '3', '--home', home], { cwd: home })
+    assert.equal(beyond.ok, false)
+  }
+  await node.kill()
 })

@@ -20,6 +20,7 @@ test('net doctor says who is there, and why others are not', async () => {
   const alone = await node()
   const first = await alone.data('net', 'doctor')
   assert.equal(first.healthy, true)
+  assert.match(row(first.checks, 'webrtc').detail, /^goes on directly|node-datachannel/)
   assert.match(row(first.checks, 'listening').fix, /--host 0\.0\.0\.0/)
   assert.match(row(first.checks, 'peers').fix, /join LINK/)
   assert.equal(row(first.checks, 'calls').status, 'ok')
@@ -65,6 +66,15 @@ test('an address that is announced is told to others, with the peer id of the no
   const refused = await json(['start', '--home', cwd, '--announce', 'mesh.example'], { cwd })
   assert.deepEqual([refused.ok, refused.code], [false, 2])
   assert.match(refused.error.message, /--announce/)
+  for (const words of [
+    ['--announce', '/ip4/192.0.2.1/tcp/99999/ws'],
+    ['--announce', '/ip4/999.0.2.1/tcp/80/ws'],
+    ['--relay', 'mesh.example'],
+    ['--relay', ''],
+  ]) {
+    const bad = await json(['start', '--home', cwd, ...words], { cwd })
+    assert.deepEqual([bad.ok, bad.code, bad.error.code], [false, 2, 'usage'], words.join(' '))
+  }
 })
 
 test('a member that is named as relay is called first', async () => {

@@ -16,6 +16,9 @@ export interface DemoCommandOptions {
   readonly seed?: bigint
 }
 
+/** Instead of the second act. */
+const TOO_FEW = 'Nobody lied: too few members stayed. With --members 6 or more one of them does.'
+
 /** It ends in order when it is interrupted. */
 export const endsItself = true
 
@@ -71,7 +74,8 @@ function resultText(result: DemoResult, paint: Paint): string {
     'Every round was recomputed from the signed history, bit for bit:',
     `  ${paint('cyan', `synaptic-mesh verify ${log}`)}`,
     `One bit of its byte ${flipped.offset} changed: ${flipped.what}.`,
-    ...(liars === null ? [] : ['', ...liarsLines(liars, paint)]),
+    '',
+    ...(liars === null ? [TOO_FEW] : liarsLines(liars, paint)),
   ].join('\n')
 }
 

@@ -2,7 +2,16 @@
 import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
-import { type Check, checksText, failed, isHealthy, ok, type Result, warning } from '../checks.js'
+import {
+  type Check,
+  checksFor,
+  checksText,
+  failed,
+  isHealthy,
+  ok,
+  type Result,
+  warning,
+} from '../checks.js'
 import { ControlClient } from '../client.js'
 import { Config } from '../config.js'
 import type { Context } from '../context.js'
@@ -36,10 +45,11 @@ export async function run(context: Context): Promise<number> {
     ['clock', clock],
     ['chromium', chromium],
   ]
-  const checks: Check[] = []
-  for (const [name, look] of looks) checks.push({ name, ...(await attempt(look)) })
+  const seen: Check[] = []
+  for (const [name, look] of looks) seen.push({ name, ...(await attempt(look)) })
   const client = ControlClient.find(context.home)
-  if (client !== undefined) checks.push(...(await client.call<Check[]>('net.doctor')))
+  if (client !== undefined) seen.push(...(await client.call<Check[]>('net.doctor')))
+  const checks = checksFor(seen, context.home)
   const healthy = isHealthy(checks)
   context.output.result({ healthy, checks }, (paint) => checksText(checks, paint))
   return healthy ? 0 : 1

@@ -7,7 +7,7 @@ import { SynapticError, usageError } from '../errors.js'
 import { exists, makePrivateDirectory, writeAtomic } from '../files.js'
 import { isMadeOf, keepGenesis, type MadeNetwork, readGenesis } from '../genesis.js'
 import { given } from '../given.js'
-import { forHome, genesisFile, type Home, homeAt, PROJECT_DIRECTORY, userHome } from '../home.js'
+import { commandFor, genesisFile, type Home, homeAt, PROJECT_DIRECTORY, userHome } from '../home.js'
 import { createIdentity, hasIdentity, knownNetworks, readIdentity } from '../identity.js'
 import { decodeJoinLink, type JoinLink } from '../link.js'
 import { Lock } from '../lock.js'
@@ -66,7 +66,7 @@ function madeText(
     `${paint('bold', 'home')}     ${home.directory}`,
     ...(news.length === 0 ? ['everything was there already'] : news),
     '',
-    `next: ${paint('cyan', forHome('`synaptic-mesh start`', home).slice(1, -1))}`,
+    `next: ${paint('cyan', commandFor('start', home))}`,
   ].join('\n')
 }
 

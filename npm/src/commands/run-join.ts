@@ -2,6 +2,7 @@
 import type { Attack } from '../attack.js'
 import { ControlClient } from '../client.js'
 import type { Context } from '../context.js'
+import { commandFor } from '../home.js'
 import { maskingText } from '../masking.js'
 import { privacyText } from '../privacy.js'
 import { withRowsProgress } from './rows-progress.js'
@@ -28,7 +29,7 @@ export async function run(context: Context, options: RunJoinOptions, name: strin
       ...(attack === undefined ? [] : [`what is sent lies:   ${attack}, for an experiment`]),
       `single updates see:  ${maskingText(joined.masking)}`,
       `rows in updates are: ${privacyText(joined.privacy)}`,
-      `watch it with: ${paint('cyan', `synaptic-mesh run watch ${joined.name}`)}`,
+      `watch it with: ${paint('cyan', commandFor(`run watch ${joined.name}`, context.home))}`,
     ].join('\n'),
   )
 }

@@ -4,10 +4,12 @@ import { aggregationText, type RuleChoice } from '../aggregation.js'
 import { ControlClient } from '../client.js'
 import { type CompressionChoice, compressionText } from '../compression.js'
 import type { Context } from '../context.js'
+import { commandFor } from '../home.js'
 import { maskingText } from '../masking.js'
 import { privacyText } from '../privacy.js'
 import type { Score } from '../training/protocol.js'
 import type { Activation, RunView, Task } from '../wasm.js'
+import { columnOf } from './column.js'
 import { scoreText } from './event-text.js'
 import { withRowsProgress } from './rows-progress.js'
 
@@ -97,7 +99,7 @@ export async function run(context: Context, options: RunStartOptions, name: stri
       `single updates see:    ${maskingText(joined.masking)}`,
       `rows in updates are:   ${privacyText(joined.privacy)}`,
       `others take part with: ${paint('cyan', `synaptic-mesh run join ${name} --data their.csv`)}`,
-      `watch it with:         ${paint('cyan', `synaptic-mesh run watch ${name}`)}`,
+      `watch it with:         ${paint('cyan', commandFor(`run watch ${name}`, context.home))}`,
     ].join('\n'),
   )
 }
@@ -107,7 +109,7 @@ export function rowsBody({ around }: Context, { data, test, label, alone }: Rows
   return {
     data: path.resolve(around.cwd, data),
     test: test === undefined ? undefined : path.resolve(around.cwd, test),
-    label,
+    label: label === undefined ? undefined : columnOf(label),
     alone,
   }
 }

@@ -4,7 +4,7 @@ import * as path from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { Config } from '../config.js'
 import { aborted, type Context } from '../context.js'
-import { exitCodeOf, type Problem, SynapticError, toSynapticError } from '../errors.js'
+import { exitCodeOf, type Problem, SynapticError, toSynapticError, usageError } from '../errors.js'
 import { makePrivateDirectory, SECRET_MODE, writeAtomic } from '../files.js'
 import { notInitialised } from '../home.js'
 import { controlTarget } from '../host/commands.js'
@@ -15,6 +15,7 @@ import { meet } from '../host/meet.js'
 import { isLoopback } from '../host/sockets.js'
 import { hasIdentity } from '../identity.js'
 import { decodeJoinLink } from '../link.js'
+import { multiaddrFault } from '../multiaddr.js'
 import { createNode, type Node, type NodeEvent, wrongNetwork } from '../node.js'
 import { outlet, shortId } from '../output.js'
 import { patiently } from '../progress.js'
@@ -107,8 +108,13 @@ function configFor({ home, around }: Context, options: StartOptions): Config {
     'listen.port': options.port,
     'dashboard.port': options.dashboardPort,
     'training.threads': options.threads,
-    announce: options.announce,
+    announce: separate(options.announce),
   })
+}
+
+/** Addresses that are given one by one, or with commas between them. */
+function separate(addresses: readonly string[] | undefined): string[] | undefined {
+  return addresses?.flatMap((one) => one.split(','))
 }
 
 function checkLink(config: Config, { join }: StartOptions): void {
@@ -124,6 +130,15 @@ async function makeNode(
   options: StartOptions,
 ): Promise<Node> {
   const wanted = config.get('listen.port')
+  const relays = separate(options.relay) ?? []
+  for (const relay of relays) {
+    const fault = multiaddrFault(relay)
+    if (fault === '') continue
+    throw usageError(
+      `--relay "${relay}" is no address: ${fault}`,
+      'give one such as /ip4/192.0.2.1/tcp/7411/ws',
+    )
+  }
   const node = await createNode({
     home,
     join: options.join,
@@ -139,7 +154,7 @@ async function makeNode(
     relay: config.get('relay'),
     relaying: config.get('relaying'),
     mdns: config.get('mdns'),
-    bootstrap: [...(options.relay ?? []), ...config.get('bootstrap')],
+    bootstrap: [...relays, ...config.get('bootstrap')],
     advertise: config.get('announce'),
     threads: config.get('training.threads'),
   })

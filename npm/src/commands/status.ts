@@ -35,7 +35,7 @@ export async function run(context: Context): Promise<void> {
   const client = ControlClient.find(home)
   const data =
     client === undefined ? await asleep(context) : await client.call<StatusData>('status')
-  output.result(data, (paint) => statusText(data, paint))
+  output.result(data, (paint) => statusText(data, paint, home))
   if (output.json) return
   for (const { message, hint } of data.problems ?? []) output.warn(message, forHome(hint, home))
 }
@@ -92,12 +92,15 @@ function lostGenesis(home: Home, network: string, store: StoreGlimpse): Problem[
   ]
 }
 
-function statusText(data: StatusData, paint: Paint): string {
+function statusText(data: StatusData, paint: Paint, home: Home): string {
   const { nodeId, network, peers, vertices, blobs, runs, storage } = data
   const facts: [string, string][] = [
     ['node', nodeId],
     ['network', network],
-    ['running', data.running ? paint('green', 'yes') : 'no: `synaptic-mesh start` starts it'],
+    [
+      'running',
+      data.running ? paint('green', 'yes') : forHome('no: `synaptic-mesh start` starts it', home),
+    ],
     ['stored', `${vertices} vertices, ${blobs.count} blobs (${bytesText(blobs.bytes)})`],
     ['where', storage.path ?? storage.kind],
   ]

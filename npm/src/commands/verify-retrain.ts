@@ -7,6 +7,7 @@ import { type Paint, shortId } from '../output.js'
 import { Progress } from '../progress.js'
 import { naming, using } from '../training/rows.js'
 import type { MeshModule, RetrainedUpdate, Retraining, SentUpdates, VerifyReport } from '../wasm.js'
+import { columnOf } from './column.js'
 
 /** Rows in the memory of the artifact that trains. */
 type Dataset = ReturnType<MeshModule['Dataset']['parse']>
@@ -124,7 +125,11 @@ function rowsOf(
   { data = '', label }: RetrainOptions,
 ): Dataset {
   const task = classes.length > 0 ? ('classification' as const) : ('regression' as const)
-  const parse = given({ label, task, classes: task === 'regression' ? undefined : classes })
+  const parse = given({
+    label: label === undefined ? undefined : columnOf(label),
+    task,
+    classes: task === 'regression' ? undefined : classes,
+  })
   const bytes = readBounded(data, TABLE_BYTES_MAX)
   const raw = naming({ file: data }, () => mesh.Dataset.parse(bytes, parse))
   try {

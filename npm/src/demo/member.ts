@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { ControlClient, type ControlEvent } from '../client.js'
-import { SynapticError } from '../errors.js'
+import { type Problem, SynapticError } from '../errors.js'
 import { type Home, homeAt } from '../home.js'
 
 /** What `start --json` says first. */
@@ -45,21 +45,28 @@ export class Member {
         reject(new SynapticError('member-failed', `${name} ended: ${reason} ${said}`.trim()))
       }
       child.once('error', (error) => fail(error.message))
-      child.once('exit', (code, signal) => fail(signal ?? `exit code ${code}`))
+      // When all that it said has been read.
+      child.once('close', (code, signal) => fail(signal ?? `exit code ${code}`))
     })
     this.failed.catch(() => undefined)
     if (child.stderr !== null) {
       createInterface({ input: child.stderr }).on('line', (line) => {
-        this.#words.push(line)
-        if (this.#words.length > WORDS_KEPT) this.#words.shift()
+        this.#hear(line)
       })
     }
     if (child.stdout !== null) {
       createInterface({ input: child.stdout }).on('line', (line) => {
-        const event = JSON.parse(line) as ControlEvent
+        const event = JSON.parse(line) as ControlEvent & { readonly error?: Problem }
+        if (event.error !== undefined) this.#hear(`${event.error.message}; ${event.error.hint}`)
         for (const listener of [...this.#listeners]) listener(event)
       })
     }
+  }
+
+  /** Keeps what may explain an unexpected end. */
+  #hear(line: string): void {
+    this.#words.push(line)
+    if (this.#words.length > WORDS_KEPT) this.#words.shift()
   }
 
   /**

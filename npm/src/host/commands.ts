@@ -244,6 +244,7 @@ function optional<T>(
 
 const isText = (value: unknown): value is string => typeof value === 'string'
 const isNumber = (value: unknown): value is number => typeof value === 'number'
+const isColumn = (value: unknown): value is string | number => isText(value) || isNumber(value)
 const isFlag = (value: unknown): value is boolean => typeof value === 'boolean'
 const isNumbers = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every(isNumber)
@@ -295,7 +296,7 @@ function rowsRequest(body: Body): RowsRequest {
   return given({
     data,
     test: optional(body, 'test', isAbsolutePath),
-    label: optional(body, 'label', isText),
+    label: optional(body, 'label', isColumn),
     alone: optional(body, 'alone', isFlag),
     attack: optional(body, 'attack', isText) as Attack | undefined,
   })

@@ -9,6 +9,8 @@ import { isLoopback } from './sockets.js'
 /** What is asked; a node. */
 export interface Examined {
   readonly relays: boolean
+  /** Whether it goes on directly with whom it meets through a relay. */
+  readonly webrtc: 'on' | 'off' | 'missing'
   /** Whether it looks for members on the local network. */
   readonly looksAround: boolean
   status(): Promise<{
@@ -55,6 +57,7 @@ export async function examine(node: Examined): Promise<Check[]> {
     ['listening', listening(addresses)],
     ['callers', callers(addresses)],
     ['relay', relay(node.relays, counters)],
+    ['webrtc', webrtc(node.webrtc)],
     ['local', local(node.looksAround, addresses)],
     ['peers', connected(peers, banned)],
     ['answers', answers(node, peers)],
@@ -104,6 +107,15 @@ function relay(on: boolean, counters: Readonly<Record<string, number>>): Result 
   if (!on) return ok('off: members that cannot call each other do not meet here')
   const [peers, open] = [counters['relay-reservations'] ?? 0, counters['relay-circuits'] ?? 0]
   return ok(`on, for ${counted(peers, 'peer')}, ${counted(open, 'connection')} at the moment`)
+}
+
+function webrtc(is: Examined['webrtc']): Result {
+  if (is === 'on') return ok('goes on directly with whom it meets through a relay')
+  if (is === 'off') return ok('off: whom it meets through a relay, it stays with there')
+  return warning(
+    'not here: whom it meets through a relay, it stays with there',
+    '`npm install node-datachannel`, and start it again; or `synaptic-mesh config set webrtc off`',
+  )
 }
 
 function local(looksAround: boolean, addresses: readonly string[]): Result {

@@ -37,7 +37,7 @@ export interface Rows {
   readonly data: Source
   /** Held-out rows, on which every round is scored. */
   readonly test?: Source | undefined
-  readonly label?: string | undefined
+  readonly label?: string | number | undefined
 }
 
 /** What a run is joined with. */
@@ -509,7 +509,7 @@ type AloneSettings = Pick<
   Pick<RunView, 'specification'>
 
 /** How rows of a run are read: its classes in their order, or numbers. */
-function parseOf({ classes }: Schema, label: string | undefined): ParseOptions {
+function parseOf({ classes }: Schema, label: Rows['label']): ParseOptions {
   if (classes.length === 0) return given({ label, task: 'regression' as const })
   return given({ label, task: 'classification' as const, classes })
 }
