@@ -97,7 +97,7 @@ export function completeAggregation(
 /** What a run makes of its updates, for people. */
 export function aggregationText(aggregation: Aggregation | null, trustedRows: number): string {
   if (trustedRows > 0) return `fltrust, ${trustedRows} rows`
-  if (aggregation === null) return 'mean'
+  if (aggregation === null) return 'mean, 0 may lie'
   // Said of none as well: nobody should take a rule's name for its protection.
   const mixed = aggregation.mixing === true ? 'mixed, ' : ''
   return `${mixed}${aggregation.rule}, ${aggregation.byzantine} may lie`

@@ -67,7 +67,7 @@ test('what a user says is kept or refused, never changed', () => {
 })
 
 test('that nobody may lie is said', () => {
-  assert.equal(aggregationText(null, 0), 'mean')
+  assert.equal(aggregationText(null, 0), 'mean, 0 may lie')
   assert.equal(aggregationText({ rule: 'krum', byzantine: 0, radius: 0 }, 0), 'krum, 0 may lie')
   assert.equal(aggregationText({ rule: 'krum', byzantine: 1, radius: 0 }, 0), 'krum, 1 may lie')
 })

@@ -493,4 +493,6 @@ test('a member that comes back takes part again', async () => {
   assert.equal(view.contributing, true)
   await member.data('run', 'leave', 'long')
   await founder.data('run', 'leave', 'long')
+  const again = await json(['run', 'leave', 'long', '--home', member.home], { cwd: member.home })
+  assert.deepEqual([again.ok, again.error.code], [false, 'not-joined'])
 })

@@ -201,7 +201,14 @@ export class Runs {
 
   /** Stops contributing to a run; one that is not here yet cannot be contributed to. */
   async leave(nameOrId: string): Promise<void> {
-    const { run } = await this.find(nameOrId, 0)
+    const { run, name, contributing } = await this.find(nameOrId, 0)
+    if (!contributing) {
+      throw new SynapticError(
+        'not-joined',
+        `this node does not contribute to ${name}`,
+        'see who does: `synaptic-mesh run list`',
+      )
+    }
     await this.#node.leaveRun(run)
     await this.#release(run)
   }
