@@ -12,6 +12,7 @@ import { gzipSync } from 'node:zlib'
 import { build } from '../npm/scripts/build.mjs'
 import { ROOT } from '../npm/scripts/lib/paths.mjs'
 import { setup } from '../npm/scripts/setup.mjs'
+import { bytesOf } from './net/history.mjs'
 
 const RUNS = 5
 /** Rounds of the history whose verification is timed: some 300 vertices. */
@@ -174,9 +175,8 @@ async function blobs({ createNode }) {
   const late = await createNode({ storage: 'memory', join: founder.joinLink })
   await finished(late, 'large')
   const seconds = (performance.now() - started) / 1000
-  // What it has computed is stored beside what came, which is an update for each round.
-  const parameters = LARGE.slice(1).reduce((sum, units, at) => sum + units * (LARGE[at] + 1), 0)
-  const bytes = LARGE_ROUNDS * parameters * 4
+  // What it has computed is stored beside what came.
+  const bytes = bytesOf(LARGE_ROUNDS, LARGE)
   await Promise.all([late.stop(), founder.stop()])
   const rate = `${(bytes / 1e6 / seconds).toFixed(1)} MB/s (${mebibytes(bytes)})`
   return [['late joiner: blobs fetched, verified and averaged again', rate]]

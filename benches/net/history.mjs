@@ -9,14 +9,16 @@
 
 /** 993,930 parameters: each update is a blob of 3.98 MB. */
 const LAYERS = [64, 1024, 896, 10]
-const PARAMETERS = LAYERS.slice(1).reduce((sum, units, at) => sum + units * (LAYERS[at] + 1), 0)
 /** A node follows eight unfinished runs of others by itself; the ninth waits to be asked for. */
 const FOLLOWED = 8
 const NAME = 'large'
 const LOOK_MS = 20
 
-/** Bytes of the updates of so many rounds, which is what a fetch brings. */
-export const bytesOf = (rounds) => rounds * PARAMETERS * 4
+/** Bytes of the updates of so many rounds, one in each, which is what a fetch brings. */
+export const bytesOf = (rounds, layers = LAYERS) => {
+  const parameters = layers.slice(1).reduce((sum, units, at) => sum + units * (layers[at] + 1), 0)
+  return rounds * parameters * 4
+}
 
 async function finished(node) {
   for await (const event of node.events()) {

@@ -1,5 +1,6 @@
 /** What `doctor` and `net doctor` show: what was looked at, and what to do about it. */
-import { forHome, type Home } from './home.js'
+import type { Context } from './context.js'
+import { forHome } from './home.js'
 import { columns, type Paint } from './output.js'
 
 /** One thing that was looked at. */
@@ -21,18 +22,16 @@ export const warning = (detail: string, fix: string): Result => ({ status: 'warn
 /** It does not work. */
 export const failed = (detail: string, fix: string): Result => ({ status: 'failed', detail, fix })
 
-/** The same checks, what to do written as it has to be typed for a home. */
-export function checksFor(checks: readonly Check[], home: Home): Check[] {
-  return checks.map((check) => ({ ...check, fix: forHome(check.fix, home) }))
-}
-
-/** Whether nothing stands in the way. */
-export function isHealthy(checks: readonly Check[]): boolean {
-  return checks.every(({ status }) => status !== 'failed')
+/** Prints them, what to do as it has to be typed for this home; the exit code: 1 if one failed. */
+export function showChecks({ home, output }: Context, seen: readonly Check[]): number {
+  const checks = seen.map((check) => ({ ...check, fix: forHome(check.fix, home) }))
+  const healthy = checks.every(({ status }) => status !== 'failed')
+  output.result({ healthy, checks }, (paint) => checksText(checks, paint))
+  return healthy ? 0 : 1
 }
 
 /** Checks as a table, each with what to do. */
-export function checksText(checks: readonly Check[], paint: Paint): string {
+function checksText(checks: readonly Check[], paint: Paint): string {
   const rows = checks.map(({ name, status, detail }) => [name, status, detail])
   const lines = columns(rows).split('\n')
   return checks

@@ -2,16 +2,7 @@
 import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
-import {
-  type Check,
-  checksFor,
-  checksText,
-  failed,
-  isHealthy,
-  ok,
-  type Result,
-  warning,
-} from '../checks.js'
+import { type Check, failed, ok, type Result, showChecks, warning } from '../checks.js'
 import { ControlClient } from '../client.js'
 import { Config } from '../config.js'
 import type { Context } from '../context.js'
@@ -49,10 +40,7 @@ export async function run(context: Context): Promise<number> {
   for (const [name, look] of looks) seen.push({ name, ...(await attempt(look)) })
   const client = ControlClient.find(context.home)
   if (client !== undefined) seen.push(...(await client.call<Check[]>('net.doctor')))
-  const checks = checksFor(seen, context.home)
-  const healthy = isHealthy(checks)
-  context.output.result({ healthy, checks }, (paint) => checksText(checks, paint))
-  return healthy ? 0 : 1
+  return showChecks(context, seen)
 }
 
 async function attempt(look: () => Result | Promise<Result>): Promise<Result> {

@@ -398,8 +398,8 @@ class Stage {
     const { seed } = this.#options
     const shares = divide(mesh, place, { members: members.length, alpha: EVEN, seed })
     const [mean, other] = await Promise.all([
-      this.#lied(mesh, members, shares, { name: 'with-mean', rule: 'mean' }),
-      this.#lied(mesh, members, shares, { name: 'with-rule', byzantine: liars }),
+      this.#lied(mesh, members, liars, shares, { name: 'with-mean', rule: 'mean' }),
+      this.#lied(mesh, members, liars, shares, { name: 'with-rule', byzantine: liars }),
     ])
     return {
       ...{ attack: ATTACK, members: members.length, liars, rounds: ROUNDS_WITH_LIARS },
@@ -407,10 +407,11 @@ class Stage {
     }
   }
 
-  /** One run with liars, scored by the weights that its history gives. */
+  /** One run, in which the last members lie, scored by the weights that its history gives. */
   async #lied(
     mesh: MeshModule,
     members: readonly Member[],
+    liars: number,
     shares: Shares,
     { name, ...rule }: { name: string; rule?: string; byzantine?: number },
   ): Promise<{ accuracy: number; rule: string }> {
@@ -421,8 +422,9 @@ class Stage {
       ...this.#training(name, members.length, ROUNDS_WITH_LIARS),
       ...DESCENT_WITH_LIARS,
     }
-    await witness.client.call('run.start', { ...run, ...rows[0], ...rule }, 0)
-    const honest = members.length - Math.floor(members.length / MEMBERS_PER_LIAR)
+    const asked = { ...run, ...rows[0], ...rule }
+    const { aggregation } = await witness.client.call<Joined>('run.start', asked, 0)
+    const honest = members.length - liars
     const joining = others.map((member, index) => {
       const lie = index + 1 < honest ? {} : { attack: ATTACK }
       return member.client.call('run.join', { run: name, ...rows[index + 1], ...lie }, 0)
@@ -430,11 +432,8 @@ class Stage {
     await Promise.all(joining)
     await this.#lastRound(witness, name)
     const report = mesh.verifyRun(await witness.client.bytes('run.export', { run: name }))
-    const [view] = (await witness.client.call<RunView[]>('run.list')).filter(
-      (one) => one.name === name,
-    )
     const accuracy = await this.#score(report, shares)
-    return { accuracy, rule: view?.aggregation?.rule ?? 'mean' }
+    return { accuracy, rule: aggregation?.rule ?? 'mean' }
   }
 
   /** Scores the recomputed weights, not what any member says about them. */

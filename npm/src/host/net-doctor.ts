@@ -4,6 +4,7 @@ import { type Check, failed, ok, type Result, warning } from '../checks.js'
 import { toSynapticError } from '../errors.js'
 import { counted, shortId } from '../output.js'
 import type { AddressView, PeerView } from '../wasm.js'
+import { isCircuit } from './relay-status.js'
 import { isLoopback } from './sockets.js'
 
 /** What is asked; a node. */
@@ -67,12 +68,11 @@ export async function examine(node: Examined): Promise<Check[]> {
   return Promise.all(looks.map(async ([name, look]) => ({ name, ...(await look) })))
 }
 
-const isCircuit = (address: string): boolean => address.includes('/p2p-circuit')
 const hostOf = (address: string): string => address.split('/')[2] ?? ''
 const isOwn = (address: string): boolean => isLoopback(hostOf(address))
 
 /** Whether the whole network can call an address, as far as the address says. */
-export function isPublic(address: string): boolean {
+function isPublic(address: string): boolean {
   const [, kind] = address.split('/')
   const host = hostOf(address)
   if (isCircuit(address) || isOwn(address)) return false

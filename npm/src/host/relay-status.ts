@@ -16,16 +16,18 @@ export interface RelayStatus {
   readonly relayed: readonly string[]
 }
 
+/** Whether an address leads through another node. */
+export const isCircuit = (address: string): boolean => address.includes('/p2p-circuit')
+
 /** Reads it from a node. */
 export async function relayStatus(node: Node): Promise<RelayStatus> {
   const { addresses, counters, peers } = await node.status()
-  const isThroughOthers = (address: string): boolean => address.includes('/p2p-circuit')
   return {
-    serves: addresses.some((address) => !isThroughOthers(address)),
+    serves: addresses.some((address) => !isCircuit(address)),
     on: node.relays,
     reservations: counters['relay-reservations'] ?? 0,
     circuits: counters['relay-circuits'] ?? 0,
-    through: addresses.filter(isThroughOthers),
+    through: addresses.filter(isCircuit),
     relayed: peers.filter(({ path }) => path === 'relayed').map(({ id }) => id),
   }
 }

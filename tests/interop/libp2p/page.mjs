@@ -1,19 +1,10 @@
-/**
- * js-libp2p in a page: WebSocket to a relay, circuits through it, and WebRTC, as its users set it up.
- *
- * The test calls what is put on `globalThis.js` here.
- */
-import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
+/** js-libp2p in a page, for tests: what is put on `globalThis.js` is called. */
 import { gossipsub } from '@libp2p/gossipsub'
 import { identify } from '@libp2p/identify'
-import { noise } from '@libp2p/noise'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { ping } from '@libp2p/ping'
-import { webRTC } from '@libp2p/webrtc'
-import { webSockets } from '@libp2p/websockets'
-import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
-import { createLibp2p } from 'libp2p'
+import { createInPage } from './in-page.mjs'
 
 /** In the order in which they came. */
 const identified = []
@@ -42,24 +33,12 @@ globalThis.js = {
   /** Starts, with a reservation at `relay`; resolves to the peer id. */
   async start(relay, network) {
     topic = `synaptic-mesh/${network}/vertices/1`
-    peer = await createLibp2p({
-      addresses: { listen: [`${relay}/p2p-circuit`, '/webrtc'] },
-      transports: [
-        webSockets(),
-        circuitRelayTransport(),
-        // Nobody else is asked for the way.
-        webRTC({ rtcConfiguration: { iceServers: [] } }),
-      ],
-      connectionEncrypters: [noise()],
-      streamMuxers: [yamux()],
-      // In a page it dials no private addresses unless told so.
-      connectionGater: { denyDialMultiaddr: () => alone },
-      services: {
-        identify: identify(),
-        ping: ping(),
-        gossip: gossipsub({ globalSignaturePolicy: 'StrictNoSign' }),
-      },
-    })
+    const services = {
+      identify: identify(),
+      ping: ping(),
+      gossip: gossipsub({ globalSignaturePolicy: 'StrictNoSign' }),
+    }
+    peer = await createInPage([`${relay}/p2p-circuit`, '/webrtc'], services, () => alone)
     peer.addEventListener('peer:identify', ({ detail }) => {
       const { peerId, agentVersion, protocols, connection } = detail
       const way = connection.remoteAddr.toString()

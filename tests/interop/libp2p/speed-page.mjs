@@ -1,32 +1,11 @@
-/**
- * js-libp2p in a page, for `npm run bench:net`, as its users set it up: WebSocket, and WebRTC by
- * way of a relay. What is put on `globalThis.tab` is called.
- */
-import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
+/** js-libp2p in a page, for `npm run bench:net`: what is put on `globalThis.tab` is called. */
 import { identify } from '@libp2p/identify'
-import { noise } from '@libp2p/noise'
-import { webRTC } from '@libp2p/webrtc'
-import { webSockets } from '@libp2p/websockets'
-import { yamux } from '@libp2p/yamux'
-import { createLibp2p } from 'libp2p'
 import { fetchBulk, serveBulk } from './bulk.mjs'
+import { createInPage } from './in-page.mjs'
 
 const LOOK_MS = 20
 
-const create = (listen) =>
-  createLibp2p({
-    addresses: { listen },
-    transports: [
-      webSockets(),
-      circuitRelayTransport(),
-      webRTC({ rtcConfiguration: { iceServers: [] } }),
-    ],
-    connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
-    // In a page it dials no private addresses unless told so.
-    connectionGater: { denyDialMultiaddr: () => false },
-    services: { identify: identify() },
-  })
+const create = (listen) => createInPage(listen, { identify: identify() })
 
 globalThis.tab = {
   /** Gives bytes to whoever asks; resolves to its address, once a relay passes it on. */
