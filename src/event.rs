@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use crate::consensus::Finality;
 use crate::dag::vote::{ConflictKey, ItemId};
 use crate::dag::{BlobId, RunSpec, VertexId};
+use crate::federated::run::committed::WhyNot;
 use crate::genesis::Engine;
 use crate::group::{GroupId, Task};
 use crate::identity::{AuthorId, NetworkId, TransportId};
@@ -135,6 +136,8 @@ pub struct RoundView {
     pub updates: u32,
     /// Their authors, in order of their author ids.
     pub contributors: Vec<AuthorId>,
+    /// Whose updates it does not have and why, in a run with commitments.
+    pub left_out: Vec<(AuthorId, WhyNot)>,
     /// The aggregate vertex.
     pub aggregate: VertexId,
     /// The weights after this round.

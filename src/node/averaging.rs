@@ -263,6 +263,7 @@ impl Node {
             now_ms: now.mono_ms,
             adopted_ms: following.adopted_ms,
             ripe_ms: following.ripe_ms,
+            revealed_ms: following.revealed_ms,
             joined_lately: &joined_lately,
             ended: &ended,
         };

@@ -59,6 +59,11 @@ pub(super) struct Following {
     pub(super) trained: Option<Trained>,
     /// What was done about the masks of the round.
     pub(super) masking: Progress,
+    /// When the first update on the head was seen, in a run with commitments.
+    pub(super) revealed_ms: Option<u64>,
+    /// Own commitments to the head that were queued (count), and the one that was revealed last.
+    pub(super) committed: u32,
+    pub(super) revealed: Option<VertexId>,
     /// The head whose updates come to nothing that could be proposed.
     pub(super) unsummable: Option<VertexId>,
     /// The base from which this node's training gave nothing usable.
@@ -168,6 +173,9 @@ impl Following {
             carried: Carried::default(),
             trained: None,
             masking: Progress::default(),
+            revealed_ms: None,
+            committed: 0,
+            revealed: None,
             unsummable: None,
             hopeless: None,
             settled: None,
@@ -182,6 +190,7 @@ impl Following {
         self.adopted_ms = now_ms;
         self.ripe_ms = None;
         self.trained = None;
+        (self.revealed_ms, self.committed, self.revealed) = (None, 0, None);
         self.masking = std::mem::take(&mut self.masking).moved();
         let current: BTreeSet<BlobId> =
             run.updates_of(&self.head).map(|(_, update)| update.delta).collect();

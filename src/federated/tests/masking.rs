@@ -217,7 +217,7 @@ fn deals_with_unusable_keys_and_updates_without_a_cohort_are_ignored() {
     let low = Deal { key: [0; 32].into(), ..masks.shares(0, 0) };
     masks.say(0, Statement::Deal(low));
     let plain = update(masks.run, masks.run, 1);
-    masks.bench.say(0, vec![Payload::Update(plain)]);
+    masks.bench.say(0, vec![Payload::Update(plain.clone())]);
     let whole = Update { delta_bytes: 8 * PARAMETERS, ..plain };
     masks.bench.say(0, vec![Payload::Update(whole)]);
     let runs = masks.bench.fold();
@@ -242,6 +242,7 @@ fn a_member_reveals_shares_on_a_base_once() {
             now_ms: 0,
             adopted_ms: 0,
             ripe_ms: None,
+            revealed_ms: None,
             joined_lately: &none,
             ended: &none,
         };

@@ -1,0 +1,204 @@
+//! Commitments to own updates: the steps that [`crate::federated::committing`] decides on, and
+//! what they hide until it is revealed.
+//!
+//! What was committed to is in the store before the commitment is: a member that is started again
+//! between the two steps reveals what it promised.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::Node;
+use super::following::Training;
+use crate::clock::Now;
+use crate::dag::commitment::{self, Commitment, Reveal};
+use crate::dag::{BlobId, Payload, Update, VertexId, cbor};
+use crate::federated::committing::{self, Facts, Step};
+use crate::federated::delta::Carried;
+use crate::federated::policy;
+use crate::federated::run::committed::Committed;
+use crate::limits;
+
+const PROMISE_NAME: &str = "promise/";
+
+/// Bounds of a stored promise: an update without what opens it, and a nonce.
+const BOUNDS: cbor::Bounds = cbor::Bounds { bytes_max: 512, items_max: 64, depth_max: 4 };
+
+/// Steps of one look at a run (count): a round has two.
+const STEPS_MAX: usize = 4;
+
+/// What this node will send, by run.
+#[derive(Debug, Default)]
+pub(super) struct Promises(BTreeMap<VertexId, Promise>);
+
+/// An update that was committed to, or will be.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Promise {
+    update: Update,
+    /// What hides it, once there is a commitment; another for each.
+    nonce: Option<[u8; 32]>,
+    /// What it leaves to the next update, which counts once this one is revealed.
+    #[serde(skip)]
+    carried: Carried,
+}
+
+impl Promises {
+    /// Goes on with what was stored.
+    pub(super) fn restore(meta: &[(String, Vec<u8>)]) -> Self {
+        let promise = |(name, bytes): &(String, Vec<u8>)| {
+            let run: VertexId = name.strip_prefix(PROMISE_NAME)?.parse().ok()?;
+            Some((run, cbor::decode::<Promise>(bytes, &BOUNDS).ok()?))
+        };
+        Self(meta.iter().filter_map(promise).collect())
+    }
+}
+
+impl Node {
+    /// Keeps what was trained until it can be revealed.
+    pub(super) fn promise(
+        &mut self,
+        id: &VertexId,
+        training: Training,
+        (samples, blob, carried): (u32, Vec<u8>, Carried),
+    ) {
+        let Some(following) = self.following.get_mut(id) else { return };
+        let update = unopened(id, training, samples, &blob);
+        let delta = update.delta;
+        following.train_failures = 0;
+        following.updated = Some(training.base);
+        following.dirty = true;
+        self.promises.0.insert(*id, Promise { update, nonce: None, carried });
+        self.keep_blob(delta, blob.into());
+    }
+
+    /// What comes too late for its round shows others that this member works, and nothing more: it
+    /// is never revealed.
+    pub(super) fn commit_late(
+        &mut self,
+        id: &VertexId,
+        training: Training,
+        (samples, blob, _): (u32, Vec<u8>, Carried),
+        now: Now,
+    ) {
+        let known = self.runs.get(id).and_then(|run| run.committed());
+        let is_own = |committed: &Committed| {
+            let mut on_base = committed.commitments_on(&training.base);
+            on_base.any(|(_, known)| known.author == self.me)
+        };
+        if known.is_some_and(is_own) {
+            return;
+        }
+        let mut nonce = [0; 32];
+        self.rng.fill(&mut nonce);
+        let update = unopened(id, training, samples, &blob);
+        let hash = commitment::hash(&update, &self.me, &nonce).into();
+        let late = Commitment { run: *id, base: training.base, attempt: 0, hash };
+        self.writer.queue(Payload::Commitment(late), None, true, now.mono_ms);
+    }
+
+    /// Whether an update on this base waits to be revealed.
+    pub(super) fn has_promised(&self, id: &VertexId, base: &VertexId) -> bool {
+        let promise = self.promises.0.get(id);
+        promise.is_some_and(|promise| {
+            promise.update.base == *base && self.blobs.is_local(&promise.update.delta)
+        })
+    }
+
+    /// Does what is due about the own commitment of a run's round.
+    pub(super) fn advance_commitment(&mut self, id: &VertexId, now: Now) {
+        for _ in 0..STEPS_MAX {
+            let Some(step) = self.committing_step(id, now) else { return };
+            let again_ms = match step {
+                Step::Wait { until_ms } => until_ms,
+                _ if self.writer.is_failing() || self.writer.is_queue_full() => {
+                    Some(now.mono_ms.saturating_add(limits::STORE_RETRY_MS_MIN))
+                }
+                step => {
+                    self.take_committing_step(id, step, now);
+                    continue;
+                }
+            };
+            if let (Some(again_ms), Some(following)) = (again_ms, self.following.get_mut(id)) {
+                following.look_again(again_ms);
+            }
+            return;
+        }
+    }
+
+    fn committing_step(&mut self, id: &VertexId, now: Now) -> Option<Step> {
+        let run = self.runs.get(id)?;
+        run.committed()?;
+        let following = self.following.get_mut(id)?;
+        if following.revealed_ms.is_none() && run.update_count(&following.head) > 0 {
+            following.revealed_ms = Some(now.mono_ms);
+        }
+        let (head, training) = (following.head, following.training);
+        let is_ended = |author: &&_| self.graph.equivocated(author).is_some();
+        let ended: BTreeSet<_> = run.members().keys().filter(is_ended).copied().collect();
+        let joined_lately = following.joined.keys().copied().collect();
+        let facts = Facts {
+            round: policy::Facts {
+                me: &self.me,
+                now_ms: now.mono_ms,
+                adopted_ms: following.adopted_ms,
+                ripe_ms: None,
+                revealed_ms: None,
+                joined_lately: &joined_lately,
+                ended: &ended,
+            },
+            trained: None,
+            queued: following.committed,
+            revealed: following.revealed,
+        };
+        let promise = self.promises.0.get(id).filter(|_| training && self.has_promised(id, &head));
+        let trained = promise.map(|Promise { update, nonce, .. }| {
+            nonce.map(|nonce| commitment::hash(update, &self.me, &nonce))
+        });
+        Some(committing::step(run, &Facts { trained, ..facts }))
+    }
+
+    fn take_committing_step(&mut self, id: &VertexId, step: Step, now: Now) {
+        let (Some(promise), Some(following)) =
+            (self.promises.0.get_mut(id), self.following.get_mut(id))
+        else {
+            return;
+        };
+        let payload = match step {
+            Step::Wait { .. } => return,
+            Step::Commit { attempt } => {
+                let mut nonce = [0; 32];
+                self.rng.fill(&mut nonce);
+                promise.nonce = Some(nonce);
+                following.committed = attempt.saturating_add(1);
+                let hash = commitment::hash(&promise.update, &self.me, &nonce).into();
+                let base = promise.update.base;
+                if let Ok(bytes) = cbor::encode(promise) {
+                    self.writer.add_meta(&format!("{PROMISE_NAME}{id}"), bytes);
+                }
+                Payload::Commitment(Commitment { run: *id, base, attempt, hash })
+            }
+            Step::Reveal { commitment, answers } => {
+                let Some(nonce) = promise.nonce else { return };
+                following.revealed = Some(commitment);
+                following.carried = promise.carried.clone();
+                let reveal = Some(Reveal { commitment, nonce: nonce.into(), answers });
+                Payload::Update(Update { reveal, ..promise.update.clone() })
+            }
+        };
+        self.writer.queue(payload, None, true, now.mono_ms);
+    }
+}
+
+/// An update without what opens its commitment.
+fn unopened(run: &VertexId, training: Training, samples: u32, blob: &[u8]) -> Update {
+    Update {
+        run: *run,
+        base: training.base,
+        round: training.round,
+        samples,
+        delta: BlobId::of(blob),
+        delta_bytes: u32::try_from(blob.len()).unwrap_or(u32::MAX),
+        cohort: None,
+        reveal: None,
+    }
+}

@@ -1,0 +1,303 @@
+//! Runs with commitments: nobody's update is made from others', whoever is gone when.
+
+use std::sync::Arc;
+
+use super::mesh::{Mesh, Trainer, tiny_run};
+use super::runs::{all_join, run_of};
+use crate::dag::commitment::{self, Commitment, Reveal};
+use crate::dag::{Payload, RunSpec, Update, VertexId};
+use crate::effect::Command;
+use crate::event::Reply;
+use crate::federated::replay;
+use crate::federated::run::committed::WhyNot;
+
+fn committed_run(rounds: u32, quorum: u32) -> RunSpec {
+    RunSpec { commit_reveal: true, ..tiny_run(rounds, quorum) }
+}
+
+fn begin(seed: u64, members: usize, spec: RunSpec) -> (Mesh, VertexId) {
+    let mut mesh = Mesh::running(seed, members);
+    mesh.train_for(300);
+    let run = mesh.start_run(0, spec);
+    all_join(&mut mesh, &run, &(1..members).collect::<Vec<_>>());
+    (mesh, run)
+}
+
+fn export(mesh: &mut Mesh, member: usize, run: &VertexId) -> Vec<u8> {
+    match mesh.ask(member, Command::ExportRun { run: run.to_string() }) {
+        Ok(Reply::Car(file)) => file,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_run_with_commitments_ends_at_one_head_and_replays() {
+    let (mut mesh, run) = begin(51, 4, committed_run(6, 4));
+    let began_ms = mesh.now_ms;
+    mesh.finish(&run, &[0, 1, 2, 3], 60_000);
+    assert!(mesh.now_ms - began_ms < 6 * 2_000, "no round waits: {}", mesh.now_ms - began_ms);
+    let known = run_of(&mesh, 2, &run);
+    assert!((0..4).all(|member| run_of(&mesh, member, &run).head() == known.head()));
+    assert_eq!(known.contributors(&known.head()).len(), 4);
+    mesh.run_for(1_000);
+    let file = export(&mut mesh, 3, &run);
+    let report = replay(&file);
+    assert!(report.ok && report.rounds == 6, "{:?}", report.first_mismatch);
+    assert!(report.left_out.is_empty(), "{:?}", report.left_out);
+}
+
+#[test]
+fn a_round_costs_two_vertices_of_each_member_and_an_aggregate() {
+    let (mut mesh, run) = begin(52, 5, committed_run(10, 5));
+    let before = mesh.node(0).graph().len();
+    mesh.finish(&run, &[0, 1, 2, 3, 4], 60_000);
+    let vertices = mesh.node(0).graph().len() - before;
+    assert!(vertices <= 11 * 10, "{vertices} vertices");
+}
+
+/// What a thief does in a round: it waits for an update of another, and sends that as its own.
+fn steal(mesh: &mut Mesh, thief: usize, run: &VertexId, commits: bool) {
+    let (known, now_ms) = (run_of(mesh, thief, run), mesh.now_ms);
+    let head = known.head();
+    let node = mesh.members[thief].node.as_mut().unwrap();
+    let me = node.author();
+    let is_done = known.updates_of(&head).any(|(_, update)| update.author == me);
+    let stolen = known.updates_of(&head).find(|(_, update)| update.author != me);
+    let Some((_, stolen)) = stolen.filter(|_| !is_done && !known.is_finished()) else { return };
+    let Some(bytes) = node.blobs.get(&stolen.delta).map(|bytes| bytes.to_vec()) else { return };
+    let copy = Update {
+        run: *run,
+        base: head,
+        round: stolen.round,
+        samples: stolen.samples,
+        delta: stolen.delta,
+        delta_bytes: u32::try_from(bytes.len()).unwrap(),
+        cohort: None,
+        reveal: None,
+    };
+    node.keep_blob(stolen.delta, Arc::from(bytes));
+    if !commits {
+        node.writer.queue(Payload::Update(copy), None, true, now_ms);
+        return;
+    }
+    let committed = known.committed().unwrap();
+    let answers: Vec<VertexId> = committed.commitments_on(&head).map(|(id, _)| id).collect();
+    let mut own = committed.commitments_on(&head).filter(|(_, known)| known.author == me);
+    let payload = match own.next() {
+        Some((commitment, _)) => {
+            let reveal = Some(Reveal { commitment, nonce: [1; 32].into(), answers });
+            Payload::Update(Update { reveal, ..copy })
+        }
+        None => {
+            let hash = commitment::hash(&copy, &me, &[1; 32]).into();
+            Payload::Commitment(Commitment { run: *run, base: head, attempt: 0, hash })
+        }
+    };
+    node.writer.queue(payload, None, true, now_ms);
+}
+
+/// In how many rounds a thief's copy is, and in how many it came too late, as everybody can read.
+fn rounds_with_a_copy(spec: RunSpec) -> (usize, usize) {
+    let commits = spec.commit_reveal;
+    let (mut mesh, run) = begin(53, 4, spec);
+    mesh.members[3].train = Trainer::Silent;
+    let me = mesh.node(3).author();
+    for _ in 0..10_000 {
+        steal(&mut mesh, 3, &run, commits);
+        mesh.run_for(10);
+        if run_of(&mesh, 0, &run).is_finished() {
+            break;
+        }
+    }
+    mesh.run_for(3_000);
+    let known = run_of(&mesh, 0, &run);
+    assert!(known.is_finished(), "round {}", known.round());
+    let rounds: Vec<VertexId> = known.tree().chain(known.head()).collect();
+    let taken = rounds.iter().filter(|id| known.contributors(id).contains(&me)).count();
+    let late = |id: &&VertexId| known.left_out(id).get(&me) == Some(&WhyNot::Late);
+    (taken, rounds.iter().filter(late).count())
+}
+
+/// Without commitments a copy gets in, round after round; with them never, and everybody can read
+/// why.
+#[test]
+fn a_copy_of_what_others_sent_counts_only_where_nobody_commits() {
+    let (taken, _) = rounds_with_a_copy(tiny_run(6, 4));
+    assert!(taken >= 4, "the control: {taken} of 6 rounds have the copy");
+    let (taken, late) = rounds_with_a_copy(committed_run(6, 4));
+    assert_eq!(taken, 0);
+    assert!(late >= 4, "{late} of 6 rounds say why");
+}
+
+/// Waits until a member has committed on the head and revealed nothing.
+fn until_committed(mesh: &mut Mesh, member: usize, run: &VertexId, round: u32) {
+    let me = mesh.node(member).author();
+    assert!(mesh.run_until(60_000, |mesh| {
+        let known = run_of(mesh, member, run);
+        let head = known.head();
+        let mut on_head = known.committed().unwrap().commitments_on(&head);
+        known.round() == round
+            && on_head.any(|(_, known)| known.author == me)
+            && !known.updates_of(&head).any(|(_, update)| update.author == me)
+    }));
+}
+
+#[test]
+fn a_member_that_commits_and_is_gone_costs_a_deadline_and_is_named() {
+    let (mut mesh, run) = begin(54, 4, committed_run(5, 4));
+    until_committed(&mut mesh, 3, &run, 1);
+    // What it committed to has reached the others.
+    let gone = mesh.node(3).author();
+    assert!(mesh.run_until(10_000, |mesh| {
+        let known = run_of(mesh, 0, &run);
+        let head = known.head();
+        known.committed().unwrap().commitments_on(&head).any(|(_, known)| known.author == gone)
+    }));
+    mesh.crash(3);
+    mesh.finish(&run, &[0, 1, 2], 60_000);
+    let known = run_of(&mesh, 0, &run);
+    let of = |round| {
+        let found = known.tree().chain(known.head()).find(|id| {
+            known.aggregate(id).is_some_and(|aggregate| aggregate.round == round)
+        });
+        known.left_out(&found.unwrap()).get(&gone).copied()
+    };
+    assert_eq!((of(1), of(2), of(3)), (None, Some(WhyNot::Withheld), None));
+    mesh.run_for(1_000);
+    let report = replay(&export(&mut mesh, 1, &run));
+    assert!(report.ok && report.rounds == 5, "{:?}", report.first_mismatch);
+    let named: Vec<_> =
+        report.left_out.iter().map(|one| (one.round, one.author, one.why)).collect();
+    assert_eq!(named, [(2, gone, WhyNot::Withheld)]);
+}
+
+/// Two of three are killed with a promise, and the third cannot go on alone; started again, they
+/// reveal what they had promised before.
+#[test]
+fn members_killed_between_the_steps_reveal_what_they_promised() {
+    let spec = RunSpec { updates_min: 3, ..committed_run(4, 3) };
+    let (mut mesh, run) = begin(55, 3, spec);
+    until_committed(&mut mesh, 1, &run, 1);
+    mesh.crash(1);
+    mesh.run_for(9_000);
+    assert_eq!(run_of(&mesh, 0, &run).round(), 1, "two are too few");
+    let promised = |mesh: &Mesh| {
+        let known = run_of(mesh, 0, &run);
+        let head = known.head();
+        let on_head = known.committed().unwrap().commitments_on(&head);
+        on_head.map(|(id, known)| (known.author, id)).collect::<Vec<_>>()
+    };
+    mesh.start(1);
+    mesh.run_for(500);
+    mesh.join(1, &run);
+    let (head, me) = (run_of(&mesh, 0, &run).head(), mesh.node(1).author());
+    assert!(mesh.run_until(60_000, |mesh| run_of(mesh, 0, &run).round() > 1));
+    let known = run_of(&mesh, 0, &run);
+    let own: Vec<_> = known
+        .committed()
+        .unwrap()
+        .commitments_on(&head)
+        .filter(|(_, known)| known.author == me)
+        .collect();
+    assert_eq!(own.len(), 1, "it promised once: {:?}", promised(&mesh));
+    mesh.finish(&run, &[0, 1, 2], 120_000);
+    mesh.run_for(1_000);
+    let report = replay(&export(&mut mesh, 1, &run));
+    assert!(report.ok && report.rounds == 4, "{:?}", report.first_mismatch);
+}
+
+#[test]
+fn the_founder_may_leave_and_others_come_late() {
+    let (mut mesh, run) = begin(56, 4, committed_run(16, 5));
+    assert!(mesh.run_until(60_000, |mesh| run_of(mesh, 1, &run).round() >= 2));
+    mesh.crash(0);
+    mesh.add_member(4);
+    let address = mesh.address(1);
+    mesh.start_with(4, vec![address]);
+    mesh.run_for(2_000);
+    mesh.join(4, &run);
+    mesh.finish(&run, &[1, 2, 3, 4], 240_000);
+    let known = run_of(&mesh, 4, &run);
+    assert!(known.all_contributors().contains(&mesh.node(4).author()));
+    assert!((1..5).all(|member| run_of(&mesh, member, &run).head() == known.head()));
+}
+
+/// A member that trains longer than others wait shows in each round that it works.
+#[test]
+fn a_member_that_comes_too_late_is_waited_for_in_the_next_round() {
+    let spec = RunSpec { deadline_ms: 1_000, ..committed_run(12, 3) };
+    let (mut mesh, run) = begin(57, 3, spec);
+    mesh.members[2].train = Trainer::Honest(1_300);
+    assert!(mesh.run_until(60_000, |mesh| run_of(mesh, 0, &run).round() >= 2));
+    mesh.members[2].train = Trainer::Honest(400);
+    mesh.finish(&run, &[0, 1, 2], 60_000);
+    let last = run_of(&mesh, 0, &run);
+    assert_eq!(last.contributors(&last.head()).len(), 3);
+}
+
+#[test]
+fn an_unreliable_network_only_slows_a_run_with_commitments() {
+    for seed in 0..3 {
+        let mut mesh = Mesh::running(150 + seed, 4);
+        mesh.faults.lost_per_mille = 100;
+        mesh.faults.jitter_ms = 200;
+        let run = mesh.start_run(0, committed_run(5, 4));
+        mesh.run_for(10_000);
+        for member in 1..4 {
+            mesh.join(member, &run);
+        }
+        mesh.finish(&run, &[0, 1, 2, 3], 600_000);
+        mesh.faults.lost_per_mille = 0;
+        mesh.run_for(60_000);
+        let known = run_of(&mesh, 0, &run);
+        assert!((1..4).all(|member| run_of(&mesh, member, &run).head() == known.head()));
+    }
+}
+
+#[test]
+fn a_partition_heals_to_one_head_with_commitments() {
+    let (mut mesh, run) = begin(58, 5, RunSpec { deadline_ms: 1_500, ..committed_run(40, 5) });
+    assert!(mesh.run_until(60_000, |mesh| run_of(mesh, 4, &run).round() >= 2));
+    mesh.cut(&[3, 4]);
+    mesh.run_for(9_000);
+    mesh.heal();
+    mesh.finish(&run, &[0, 1, 2, 3, 4], 300_000);
+    mesh.run_for(20_000);
+    let known = run_of(&mesh, 0, &run);
+    assert!((1..5).all(|member| run_of(&mesh, member, &run).head() == known.head()));
+    assert_eq!(known.contributors(&known.head()).len(), 5);
+}
+
+/// Two runs with commitments and one without, at once on the same members.
+#[test]
+fn several_runs_at_once_keep_their_promises_apart() {
+    let (mut mesh, first) = begin(59, 3, committed_run(5, 3));
+    let second = RunSpec { name: "second".to_owned(), ..committed_run(5, 3) };
+    let third = RunSpec { name: "third".to_owned(), ..tiny_run(5, 3) };
+    let runs = [first, mesh.start_run(0, second), mesh.start_run(0, third)];
+    for run in &runs[1..] {
+        all_join(&mut mesh, run, &[1, 2]);
+    }
+    for run in &runs {
+        mesh.finish(run, &[0, 1, 2], 120_000);
+        mesh.run_for(1_000);
+        let report = replay(&export(&mut mesh, 1, run));
+        assert!(report.ok && report.rounds == 5, "{:?}", report.first_mismatch);
+    }
+}
+
+/// One flipped byte in any block is found, and so is an update taken out of its order.
+#[test]
+fn a_changed_byte_of_a_run_with_commitments_is_found() {
+    let (mut mesh, run) = begin(60, 3, committed_run(2, 3));
+    mesh.finish(&run, &[0, 1, 2], 60_000);
+    mesh.run_for(1_000);
+    let file = export(&mut mesh, 0, &run);
+    assert!(replay(&file).ok);
+    for part in 1..40 {
+        let mut changed = file.clone();
+        let at = file.len() * part / 40;
+        changed[at] ^= 1;
+        assert!(!replay(&changed).ok, "byte {at}");
+    }
+}
