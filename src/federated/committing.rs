@@ -5,6 +5,7 @@
 //!    are fewer; or when the deadline has passed and the minimum is there. The reveal answers every
 //!    commitment that is there. So whoever waits for others' updates before it commits comes too
 //!    late for all who have revealed.
+//!    Once others have revealed, what is committed to later is not answered any more.
 //! 3. Commit *anew* if some deadlines after the reveal the round has come to nothing, such as
 //!    because a partition had members answer different commitments. What was revealed by then is
 //!    known, and the history shows that it was the second attempt.
@@ -32,6 +33,8 @@ pub struct Facts<'a> {
     pub queued: u32,
     /// The own commitment that was revealed last, and may not be in the history yet.
     pub revealed: Option<VertexId>,
+    /// When commitments to the head and updates on it were first seen; what is not in it, at once.
+    pub seen_ms: &'a BTreeMap<VertexId, u64>,
 }
 
 /// What to do now.
@@ -65,7 +68,7 @@ pub fn step(run: &Run, facts: &Facts<'_>) -> Step {
         return IDLE;
     };
     let head = run.head();
-    let look = Look { run, committed, facts: &facts.round, head };
+    let look = Look { run, committed, facts: &facts.round, seen_ms: facts.seen_ms, head };
     let own = committed.commitments_on(&head).filter(|(_, known)| known.author == *facts.round.me);
     let Some((id, own)) = own.max_by_key(|(_, known)| (known.attempt, known.seq)) else {
         return if facts.queued == 0 { Step::Commit { attempt: 0 } } else { IDLE };
@@ -102,6 +105,7 @@ struct Look<'a> {
     run: &'a Run,
     committed: &'a Committed,
     facts: &'a policy::Facts<'a>,
+    seen_ms: &'a BTreeMap<VertexId, u64>,
     head: VertexId,
 }
 
@@ -136,12 +140,6 @@ impl Look<'_> {
     fn answers(&self, id: &VertexId, own: &CommitmentRecord) -> Option<Vec<VertexId>> {
         let spec = self.run.spec();
         let out = self.out_of_reach(id, own);
-        let of_attempt = self.others().filter(|(_, known)| known.attempt == own.attempt);
-        let counting = of_attempt
-            .filter(|(_, known)| self.run.is_member(&known.author) && !out.contains(&known.author));
-        let mut there: BTreeMap<AuthorId, VertexId> =
-            counting.map(|(id, known)| (known.author, id)).collect();
-        there.insert(own.author, *id);
         let mut active = policy::active(self.run, self.facts.joined_lately, self.facts.ended);
         let withheld = self.run.left_out(&self.head);
         active.retain(|author| {
@@ -149,6 +147,15 @@ impl Look<'_> {
         });
         let minimum = count(spec.updates_min).max(1);
         let wanted = count(spec.quorum).min(active.len()).min(spec.updates_max()).max(minimum);
+        let until_ms = self.first_reveal_ms(id, own, wanted);
+        let counting = self.others().filter(|(other, known)| {
+            let is_in_time = until_ms.is_none_or(|until_ms| self.seen(other) <= until_ms);
+            let counts = self.run.is_member(&known.author) && !out.contains(&known.author);
+            known.attempt == own.attempt && counts && is_in_time
+        });
+        let mut there: BTreeMap<AuthorId, VertexId> =
+            counting.map(|(id, known)| (known.author, id)).collect();
+        there.insert(own.author, *id);
         let is_late = self.facts.now_ms >= self.late_ms(own.attempt);
         if there.len() < if is_late { minimum } else { wanted } {
             return None;
@@ -160,6 +167,29 @@ impl Look<'_> {
         answers.push(*id);
         answers.sort_unstable();
         Some(answers)
+    }
+
+    fn seen(&self, vertex: &VertexId) -> u64 {
+        self.seen_ms.get(vertex).copied().unwrap_or(0)
+    }
+
+    /// Since when updates may be known to those who have not committed: the first reveal that
+    /// answers the own commitment and as many as are waited for, or that came in the second half
+    /// of the time. An early one with few answers is no reason to leave others out.
+    fn first_reveal_ms(&self, id: &VertexId, own: &CommitmentRecord, wanted: usize) -> Option<u64> {
+        let half_ms = u64::from(self.run.spec().deadline_ms) / 2;
+        let from_ms = self.late_ms(own.attempt).saturating_sub(half_ms);
+        let minimum = count(self.run.spec().updates_min);
+        let counts = |(update, author): (VertexId, AuthorId)| {
+            let is_it = self.committed.attempt(&update, &author, &self.head) == Some(own.attempt);
+            let answers = &self.committed.reveal(&update)?.answers;
+            let is_enough = answers.len() >= wanted
+                || (answers.len() >= minimum && self.seen(&update) >= from_ms);
+            let counts = is_it && is_enough && !self.facts.ended.contains(&author);
+            (counts && answers.binary_search(id).is_ok()).then(|| self.seen(&update))
+        };
+        let updates = self.run.updates_of(&self.head);
+        updates.filter_map(|(update, record)| counts((update, record.author))).min()
     }
 
     /// Members that cannot stand in one aggregate with this one: they committed twice, or have
@@ -186,8 +216,9 @@ impl Look<'_> {
 }
 
 /// Of these updates on a base, each in order, many that may stand in one aggregate: as long as two
-/// of them may not, the one that goes with the fewest others is left out. And how many there may
-/// come to be: whose commitments all of them answer, but for those who withheld one last time.
+/// of them may not, the one that goes with the fewest others is left out, and of those the one whose
+/// commitment the fewest answer: who commits late answers whom it has seen, and not they it. And how many there may come to be:
+/// whose commitments all of them answer, but for those who withheld an update last time.
 pub fn mutual(run: &Run, updates: &[VertexId]) -> (Vec<VertexId>, usize) {
     let Some(committed) = run.committed() else { return (updates.to_vec(), updates.len()) };
     let mut left = updates.to_vec();
@@ -196,20 +227,23 @@ pub fn mutual(run: &Run, updates: &[VertexId]) -> (Vec<VertexId>, usize) {
     let fits = |one: &VertexId, other: &VertexId| {
         one == other || (author(one) != author(other) && run.is_mutual(one, other))
     };
-    let mut with: BTreeMap<VertexId, usize> = left
+    let count = |of: &dyn Fn(&VertexId) -> bool| left.iter().filter(|id| of(id)).count();
+    let mut with: BTreeMap<VertexId, [usize; 2]> = left
         .iter()
-        .map(|one| (*one, left.iter().filter(|other| fits(one, other)).count()))
+        .map(|one| {
+            let answered = count(&|other| committed.answers(other, one));
+            (*one, [count(&|other| fits(one, other)), answered])
+        })
         .collect();
-    while let Some((worst, _)) = with
-        .iter()
-        .filter(|(_, count)| **count < left.len())
-        .min_by_key(|(id, count)| (**count, std::cmp::Reverse(**id)))
-        .map(|(id, count)| (*id, *count))
-    {
+    loop {
+        let odd = with.iter().filter(|(_, [with, _])| *with < left.len());
+        let worst = odd.min_by_key(|(id, counts)| (**counts, std::cmp::Reverse(**id)));
+        let Some(worst) = worst.map(|(id, _)| *id) else { break };
         left.retain(|id| *id != worst);
         with.remove(&worst);
-        for (other, count) in &mut with {
-            *count -= usize::from(fits(&worst, other));
+        for (other, [with, answered]) in &mut with {
+            *answered -= usize::from(committed.answers(&worst, other));
+            *with -= usize::from(fits(&worst, other));
         }
     }
     let withheld = run.left_out(&run.head());

@@ -450,16 +450,15 @@ fn training_seeds_differ_by_round_author_and_run() {
 fn step_of(bench: &Bench, run: VertexId, me: usize, now_ms: u64, ripe_ms: Option<u64>) -> Step {
     let runs = bench.fold();
     let (me, none) = (bench.author(me), BTreeSet::new());
-    let facts =
-        Facts {
-            me: &me,
-            now_ms,
-            adopted_ms: 0,
-            ripe_ms,
-            revealed_ms: None,
-            joined_lately: &none,
-            ended: &none,
-        };
+    let facts = Facts {
+        me: &me,
+        now_ms,
+        adopted_ms: 0,
+        ripe_ms,
+        revealed_ms: None,
+        joined_lately: &none,
+        ended: &none,
+    };
     policy::step(runs.get(&run).unwrap(), &facts, |_| true)
 }
 

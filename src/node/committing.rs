@@ -9,10 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::Node;
-use super::following::Training;
+use super::following::{Following, Training};
 use crate::clock::Now;
 use crate::dag::commitment::{self, Commitment, Reveal};
 use crate::dag::{BlobId, Payload, Update, VertexId, cbor};
+use crate::federated::Run;
 use crate::federated::committing::{self, Facts, Step};
 use crate::federated::delta::Carried;
 use crate::federated::policy;
@@ -129,10 +130,9 @@ impl Node {
         let run = self.runs.get(id)?;
         run.committed()?;
         let following = self.following.get_mut(id)?;
-        if following.revealed_ms.is_none() && run.update_count(&following.head) > 0 {
-            following.revealed_ms = Some(now.mono_ms);
-        }
         let (head, training) = (following.head, following.training);
+        following.note(run, now.mono_ms);
+        let following = self.following.get(id)?;
         let is_ended = |author: &&_| self.graph.equivocated(author).is_some();
         let ended: BTreeSet<_> = run.members().keys().filter(is_ended).copied().collect();
         let joined_lately = following.joined.keys().copied().collect();
@@ -149,6 +149,7 @@ impl Node {
             trained: None,
             queued: following.committed,
             revealed: following.revealed,
+            seen_ms: &following.seen_ms,
         };
         let promise = self.promises.0.get(id).filter(|_| training && self.has_promised(id, &head));
         let trained = promise.map(|Promise { update, nonce, .. }| {
@@ -186,6 +187,21 @@ impl Node {
             }
         };
         self.writer.queue(payload, None, true, now.mono_ms);
+    }
+}
+
+impl Following {
+    /// Takes note of when it saw what of a run with commitments.
+    fn note(&mut self, run: &Run, now_ms: u64) {
+        let Some(committed) = run.committed() else { return };
+        let commitments = committed.commitments_on(&self.head).map(|(id, _)| id);
+        let updates = run.updates_of(&self.head).map(|(id, _)| id);
+        for id in commitments.chain(updates) {
+            self.seen_ms.entry(id).or_insert(now_ms);
+        }
+        if self.revealed_ms.is_none() && run.update_count(&self.head) > 0 {
+            self.revealed_ms = Some(now_ms);
+        }
     }
 }
 

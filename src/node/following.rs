@@ -59,7 +59,9 @@ pub(super) struct Following {
     pub(super) trained: Option<Trained>,
     /// What was done about the masks of the round.
     pub(super) masking: Progress,
-    /// When the first update on the head was seen, in a run with commitments.
+    /// When commitments to the head and updates on it were seen, in a run with commitments.
+    pub(super) seen_ms: BTreeMap<VertexId, u64>,
+    /// When the first of these updates was.
     pub(super) revealed_ms: Option<u64>,
     /// Own commitments to the head that were queued (count), and the one that was revealed last.
     pub(super) committed: u32,
@@ -173,6 +175,7 @@ impl Following {
             carried: Carried::default(),
             trained: None,
             masking: Progress::default(),
+            seen_ms: BTreeMap::new(),
             revealed_ms: None,
             committed: 0,
             revealed: None,
@@ -191,6 +194,7 @@ impl Following {
         self.ripe_ms = None;
         self.trained = None;
         (self.revealed_ms, self.committed, self.revealed) = (None, 0, None);
+        self.seen_ms.clear();
         self.masking = std::mem::take(&mut self.masking).moved();
         let current: BTreeSet<BlobId> =
             run.updates_of(&self.head).map(|(_, update)| update.delta).collect();

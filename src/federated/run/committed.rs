@@ -136,7 +136,8 @@ impl Committed {
 
     /// Whether one update answers the commitment of another.
     pub fn answers(&self, update: &VertexId, other: &VertexId) -> bool {
-        let (Some(reveal), Some(other)) = (self.reveals.get(update), self.reveals.get(other)) else {
+        let (Some(reveal), Some(other)) = (self.reveals.get(update), self.reveals.get(other))
+        else {
             return false;
         };
         reveal.answers.binary_search(&other.commitment).is_ok()
@@ -202,9 +203,7 @@ impl Run {
     pub fn is_in_order(&self, update: &VertexId) -> bool {
         let Some(committed) = &self.committed else { return true };
         let record = self.updates.get(update);
-        record
-            .and_then(|record| committed.attempt(update, &record.author, &record.base))
-            .is_some()
+        record.and_then(|record| committed.attempt(update, &record.author, &record.base)).is_some()
     }
 
     /// Whether two updates in order may stand in one aggregate: each answers the other's

@@ -10,6 +10,8 @@ use crate::federated::run::committed::{Breach, WhyNot};
 struct Promises {
     bench: Bench,
     run: VertexId,
+    /// When the member that is asked saw what.
+    seen_ms: BTreeMap<VertexId, u64>,
 }
 
 impl Promises {
@@ -20,7 +22,7 @@ impl Promises {
         for member in 0..usize::from(members) {
             bench.join(member, run);
         }
-        Self { bench, run }
+        Self { bench, run, seen_ms: BTreeMap::new() }
     }
 
     /// The update of a member, of its own content.
@@ -75,6 +77,14 @@ impl Promises {
         self.bench.aggregate(0, self.run, self.run, 1, updates)
     }
 
+    /// The commitment of a member.
+    fn own(&self, member: usize) -> VertexId {
+        let (runs, author) = (self.bench.fold(), self.bench.author(member));
+        let committed = runs.get(&self.run).unwrap().committed().unwrap();
+        let mut on_base = committed.commitments_on(&self.run);
+        on_base.find(|(_, known)| known.author == author).unwrap().0
+    }
+
     fn standing(&self, aggregate: &VertexId) -> Standing {
         let runs = self.bench.fold();
         runs.get(&self.run).unwrap().aggregate(aggregate).unwrap().standing
@@ -103,7 +113,8 @@ impl Promises {
         };
         let hash = commitment::hash(&self.content(member), &me, &Self::nonce(member));
         let trained = Some(is_committed.then_some(hash));
-        let facts = committing::Facts { round, trained, queued: 0, revealed: None };
+        let seen_ms = &self.seen_ms;
+        let facts = committing::Facts { round, trained, queued: 0, revealed: None, seen_ms };
         committing::step(runs.get(&self.run).unwrap(), &facts)
     }
 }
@@ -199,14 +210,10 @@ fn who_commits_and_does_not_reveal_is_named_and_waited_for_only_once() {
     assert_eq!(promises.why_not(&first, 2), Some(WhyNot::Withheld));
     // The same in the next round: nobody waits any more for what may never come.
     let base = first;
-    let content = |promises: &Promises, member| Update {
-        base,
-        round: 2,
-        ..promises.content(member)
-    };
-    let again: Vec<_> = (0..3)
-        .map(|member| promises.commit_to(member, &content(&promises, member), 0))
-        .collect();
+    let content =
+        |promises: &Promises, member| Update { base, round: 2, ..promises.content(member) };
+    let again: Vec<_> =
+        (0..3).map(|member| promises.commit_to(member, &content(&promises, member), 0)).collect();
     let updates: Vec<_> = (0..2)
         .map(|member| {
             let content = content(&promises, member);
@@ -278,9 +285,8 @@ fn a_round_that_came_to_nothing_is_committed_to_anew() {
     assert_eq!(committing::mutual(runs.get(&promises.run).unwrap(), &updates).0.len(), 1);
     assert!(matches!(promises.step(0, 2_999, true), Step::Wait { until_ms: Some(3_000) }));
     assert_eq!(promises.step(0, 3_000, true), Step::Commit { attempt: 1 });
-    let again: Vec<_> = (0..3)
-        .map(|member| promises.commit_to(member, &promises.content(member), 1))
-        .collect();
+    let again: Vec<_> =
+        (0..3).map(|member| promises.commit_to(member, &promises.content(member), 1)).collect();
     let Step::Reveal { commitment, answers } = promises.step(1, 3_001, true) else { panic!() };
     assert_eq!((commitment, answers.len()), (again[1], 3));
     let updates: Vec<_> =
@@ -319,4 +325,35 @@ fn the_many_that_go_together_are_proposed() {
         panic!("nothing is proposed")
     };
     assert_eq!(proposed, most);
+}
+
+/// A thief waits for the first reveal and commits to a copy before the last: who has seen that
+/// reveal does not answer it, and where somebody does, what is proposed is without the thief.
+#[test]
+fn who_commits_between_the_first_reveal_and_the_last_is_left_out() {
+    let mut promises = Promises::new(4);
+    let mut commitments: Vec<_> = (0..3).map(|member| promises.commit(member)).collect();
+    commitments.sort_unstable();
+    let own: Vec<_> = (0..3).map(|member| promises.own(member)).collect();
+    let first = promises.reveal(0, own[0], &commitments);
+    promises.seen_ms.insert(first, 700);
+    let copy = promises.content(0);
+    let late = promises.commit_to(3, &copy, 0);
+    promises.seen_ms.insert(late, 701);
+    let Step::Reveal { answers, .. } = promises.step(1, 1_000, true) else { panic!("waits") };
+    assert_eq!(answers, commitments);
+    // The control: a reveal of the first half of the time with few answers stops nobody.
+    promises.seen_ms.insert(first, 400);
+    let Step::Reveal { answers, .. } = promises.step(1, 400, true) else { panic!("waits") };
+    assert_eq!(answers.len(), 4);
+
+    let mut updates = vec![first];
+    updates.extend((1..3).map(|member| promises.reveal(member, own[member], &answers)));
+    let copied = promises.reveal_as(3, copy, late, &answers);
+    let all = [&updates[..], &[copied]].concat();
+    let runs = promises.bench.fold();
+    let (mut mutual, _) = committing::mutual(runs.get(&promises.run).unwrap(), &all);
+    mutual.sort_unstable();
+    updates.sort_unstable();
+    assert_eq!(mutual, updates);
 }

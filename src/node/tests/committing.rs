@@ -99,8 +99,11 @@ fn steal(mesh: &mut Mesh, thief: usize, run: &VertexId, commits: bool) {
 /// In how many rounds a thief's copy is, and in how many it came too late, as everybody can read.
 fn rounds_with_a_copy(spec: RunSpec) -> (usize, usize) {
     let commits = spec.commit_reveal;
-    let (mut mesh, run) = begin(53, 4, spec);
+    let mut mesh = Mesh::running(53, 4);
     mesh.members[3].train = Trainer::Silent;
+    mesh.train_for(300);
+    let run = mesh.start_run(0, spec);
+    all_join(&mut mesh, &run, &[1, 2, 3]);
     let me = mesh.node(3).author();
     for _ in 0..10_000 {
         steal(&mut mesh, 3, &run, commits);
@@ -123,10 +126,10 @@ fn rounds_with_a_copy(spec: RunSpec) -> (usize, usize) {
 #[test]
 fn a_copy_of_what_others_sent_counts_only_where_nobody_commits() {
     let (taken, _) = rounds_with_a_copy(tiny_run(6, 4));
-    assert!(taken >= 4, "the control: {taken} of 6 rounds have the copy");
+    assert!(taken >= 3, "the control: {taken} of 6 rounds have the copy");
     let (taken, late) = rounds_with_a_copy(committed_run(6, 4));
     assert_eq!(taken, 0);
-    assert!(late >= 4, "{late} of 6 rounds say why");
+    assert!(late >= 2, "{late} of 6 rounds say why");
 }
 
 /// Waits until a member has committed on the head and revealed nothing.
@@ -145,6 +148,7 @@ fn until_committed(mesh: &mut Mesh, member: usize, run: &VertexId, round: u32) {
 #[test]
 fn a_member_that_commits_and_is_gone_costs_a_deadline_and_is_named() {
     let (mut mesh, run) = begin(54, 4, committed_run(5, 4));
+    mesh.members[2].train = Trainer::Honest(900);
     until_committed(&mut mesh, 3, &run, 1);
     // What it committed to has reached the others.
     let gone = mesh.node(3).author();
@@ -157,9 +161,10 @@ fn a_member_that_commits_and_is_gone_costs_a_deadline_and_is_named() {
     mesh.finish(&run, &[0, 1, 2], 60_000);
     let known = run_of(&mesh, 0, &run);
     let of = |round| {
-        let found = known.tree().chain(known.head()).find(|id| {
-            known.aggregate(id).is_some_and(|aggregate| aggregate.round == round)
-        });
+        let found = known
+            .tree()
+            .chain(known.head())
+            .find(|id| known.aggregate(id).is_some_and(|aggregate| aggregate.round == round));
         known.left_out(&found.unwrap()).get(&gone).copied()
     };
     assert_eq!((of(1), of(2), of(3)), (None, Some(WhyNot::Withheld), None));
