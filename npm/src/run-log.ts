@@ -7,9 +7,6 @@
  * not part of the history: those of before a restart are gone. Nothing of Node and nothing of a page
  * is in here.
  */
-import { given } from './given.js'
-import type { LeftOut } from './wasm.js'
-
 /** A run as a node sees it, as far as its course needs it. */
 export interface RunAt {
   readonly run: string
@@ -25,6 +22,24 @@ export interface RunAt {
 export const ROUNDS_KEPT_MAX = 512
 /** Updates that are kept of a round: four for each of the most members that a run has. */
 const UPDATES_MAX = 1_024
+
+/** A member whose update the result of a round does not have, in a run with commitments. */
+export interface LeftOut {
+  readonly author: string
+  /**
+   * `doubled`: it committed twice; `uncommitted`: it sent an update without a commitment;
+   * `mismatched`: it sent another than it had committed to; `late-commitment`: it committed after
+   * others had revealed; `withheld`: it committed and sent nothing; `left-out`: who proposed the
+   * result did not take it.
+   */
+  readonly whyNot:
+    | 'doubled'
+    | 'uncommitted'
+    | 'mismatched'
+    | 'late-commitment'
+    | 'withheld'
+    | 'left-out'
+}
 
 /**
  * Why an update is not in its round's result. `late`: it is younger than the result. `other-weights`:
@@ -348,8 +363,8 @@ export class RunLogs {
       this.of(run).scored(round, { rows, loss, accuracy })
     } else if (event.type === 'round') {
       const { run, round, aggregate, contributors, leftOut, weightsCid } = event
-      const told = given({ leftOut })
-      this.of(run).adopted({ round, aggregate, contributors, weightsCid, timeMs, ...told })
+      const told = { round, aggregate, contributors, weightsCid, timeMs }
+      this.of(run).adopted(leftOut === undefined ? told : { ...told, leftOut })
     } else if (!hasHistory) {
       const { run, round, author, samples } = event
       const unknown = { id: null, base: null, bytes: null, vertexBytes: 0 }

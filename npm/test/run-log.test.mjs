@@ -1,6 +1,7 @@
 // The course of a run: what was taken, what was left out and why, who is missing.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { roundText } from '../dist/commands/course-text.js'
 import { ROUNDS_KEPT_MAX, RunLog } from '../dist/run-log.js'
 
 const RUN = {
@@ -161,4 +162,29 @@ test('by events alone the same is told, but for bytes', () => {
     ],
   )
   assert.deepEqual(round.score, { rows: 5, loss: 0.5, accuracy: 0.75 })
+})
+
+test('in a run with commitments it is told who broke the order, and who sent nothing', () => {
+  const log = joined()
+  const [one, two] = [update('a', 1, 'run', 10), update('b', 1, 'run', 11)]
+  for (const each of [one, two]) log.update(each)
+  const result = aggregate('first', 1, 'run', [one], 20)
+  log.aggregate(result)
+  const leftOut = [
+    { author: 'b', whyNot: 'late-commitment' },
+    { author: 'c', whyNot: 'withheld' },
+  ]
+  const { id, weightsCid } = result
+  log.adopted({ round: 1, aggregate: id, contributors: ['a'], leftOut, weightsCid, timeMs: 20 })
+  const [round] = log.view({ ...RUN, round: 1, weightsCid }, {}).course
+  assert.deepEqual(
+    round.updates.map(({ author, whyNot }) => [author, whyNot]),
+    [
+      ['a', null],
+      ['b', 'late-commitment'],
+    ],
+  )
+  assert.deepEqual(round.unrevealed, [{ author: 'c', whyNot: 'withheld' }])
+  const text = roundText('digits', 3, round)
+  assert.match(text, /b \(committed after others had revealed\) c \(committed, and sent nothing\)/)
 })

@@ -6,8 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-
 use super::Node;
 use super::following::{Following, Training};
 use crate::clock::Now;
@@ -22,7 +20,7 @@ use crate::limits;
 
 const PROMISE_NAME: &str = "promise/";
 
-/// Bounds of a stored promise: an update without what opens it, and a nonce.
+/// Bounds of a stored update, without what opens it.
 const BOUNDS: cbor::Bounds = cbor::Bounds { bytes_max: 512, items_max: 64, depth_max: 4 };
 
 /// Steps of one look at a run (count): a round has two.
@@ -33,13 +31,13 @@ const STEPS_MAX: usize = 4;
 pub(super) struct Promises(BTreeMap<VertexId, Promise>);
 
 /// An update that was committed to, or will be.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 struct Promise {
     update: Update,
     /// What hides it, once there is a commitment; another for each.
     nonce: Option<[u8; 32]>,
-    /// What it leaves to the next update, which counts once this one is revealed.
-    #[serde(skip)]
+    /// What it leaves to the next update, which counts once this one is revealed. It is in memory
+    /// only, as it is without commitments.
     carried: Carried,
 }
 
@@ -48,9 +46,23 @@ impl Promises {
     pub(super) fn restore(meta: &[(String, Vec<u8>)]) -> Self {
         let promise = |(name, bytes): &(String, Vec<u8>)| {
             let run: VertexId = name.strip_prefix(PROMISE_NAME)?.parse().ok()?;
-            Some((run, cbor::decode::<Promise>(bytes, &BOUNDS).ok()?))
+            Some((run, Promise::decode(bytes)?))
         };
         Self(meta.iter().filter_map(promise).collect())
+    }
+}
+
+impl Promise {
+    /// The nonce, and the update as a vertex has it.
+    fn encode(&self) -> Option<Vec<u8>> {
+        let update = cbor::encode(&Payload::Update(self.update.clone())).ok()?;
+        Some([&self.nonce?[..], &update].concat())
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (nonce, update) = bytes.split_first_chunk::<32>()?;
+        let Ok(Payload::Update(update)) = cbor::decode(update, &BOUNDS) else { return None };
+        Some(Self { update, nonce: Some(*nonce), carried: Carried::default() })
     }
 }
 
@@ -173,7 +185,7 @@ impl Node {
                 following.committed = attempt.saturating_add(1);
                 let hash = commitment::hash(&promise.update, &self.me, &nonce).into();
                 let base = promise.update.base;
-                if let Ok(bytes) = cbor::encode(promise) {
+                if let Some(bytes) = promise.encode() {
                     self.writer.add_meta(&format!("{PROMISE_NAME}{id}"), bytes);
                 }
                 Payload::Commitment(Commitment { run: *id, base, attempt, hash })

@@ -100,8 +100,8 @@ fn steal(mesh: &mut Mesh, thief: usize, run: &VertexId, commits: bool) {
 fn rounds_with_a_copy(spec: RunSpec) -> (usize, usize) {
     let commits = spec.commit_reveal;
     let mut mesh = Mesh::running(53, 4);
-    mesh.members[3].train = Trainer::Silent;
     mesh.train_for(300);
+    mesh.members[3].train = Trainer::Silent;
     let run = mesh.start_run(0, spec);
     all_join(&mut mesh, &run, &[1, 2, 3]);
     let me = mesh.node(3).author();
