@@ -223,8 +223,7 @@ impl Node {
             phase: Phase::Made,
         };
         (0..skipped).for_each(|_| node.counters.count("store-vertex-skipped"));
-        node.blobs.restore(blobs);
-        node.restore_runs(&meta, now);
+        node.restore_runs(blobs, &meta, now);
         node.restore_past(pruned, now)?;
         node.restore_deciding(&meta, now);
         node.restore_peers(&meta, now);

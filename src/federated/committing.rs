@@ -216,9 +216,10 @@ impl Look<'_> {
 }
 
 /// Of these updates on a base, each in order, many that may stand in one aggregate: as long as two
-/// of them may not, the one that goes with the fewest others is left out, and of those the one whose
-/// commitment the fewest answer: who commits late answers whom it has seen, and not they it. And how many there may come to be:
-/// whose commitments all of them answer, but for those who withheld an update last time.
+/// of them may not, the one that goes with the fewest others is left out, and of those the one
+/// whose commitment the fewest answer, because who commits late answers whom it has seen, and not
+/// they it. And how many there may come to be: whose commitments all of them answer, but for those
+/// who withheld an update last time.
 pub fn mutual(run: &Run, updates: &[VertexId]) -> (Vec<VertexId>, usize) {
     let Some(committed) = run.committed() else { return (updates.to_vec(), updates.len()) };
     let mut left = updates.to_vec();

@@ -46,6 +46,21 @@ fn a_run_with_commitments_ends_at_one_head_and_replays() {
     assert!(report.left_out.is_empty(), "{:?}", report.left_out);
 }
 
+/// Milliseconds of a round in which everybody is there.
+fn round_ms(spec: RunSpec) -> u64 {
+    let (mut mesh, run) = begin(50, 10, RunSpec { updates_min: 10, ..spec });
+    assert!(mesh.run_until(60_000, |mesh| run_of(mesh, 0, &run).round() >= 1));
+    let began_ms = mesh.now_ms;
+    assert!(mesh.run_until(60_000, |mesh| run_of(mesh, 0, &run).round() >= 11));
+    (mesh.now_ms - began_ms) / 10
+}
+
+#[test]
+fn commitments_take_one_more_way_through_the_network() {
+    let (plain_ms, ms) = (round_ms(tiny_run(11, 10)), round_ms(committed_run(11, 10)));
+    assert!(ms > plain_ms && ms - plain_ms < 150, "{plain_ms} ms, {ms} ms");
+}
+
 #[test]
 fn a_round_costs_two_vertices_of_each_member_and_an_aggregate() {
     let (mut mesh, run) = begin(52, 5, committed_run(10, 5));
