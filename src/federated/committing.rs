@@ -81,10 +81,8 @@ pub fn step(run: &Run, facts: &Facts<'_>) -> Step {
         return next(own);
     }
     let has_revealed = facts.revealed == Some(id) || look.is_revealed(&id);
-    if !has_revealed {
-        if let Some(answers) = look.answers(&id, own) {
-            return Step::Reveal { commitment: id, answers };
-        }
+    if !has_revealed && let Some(answers) = look.answers(&id, own) {
+        return Step::Reveal { commitment: id, answers };
     }
     let due_ms = look.due_ms(u64::from(own.attempt).saturating_add(1));
     let is_behind = look.others().any(|(_, other)| other.attempt > own.attempt);
