@@ -50,19 +50,19 @@ impl Promises {
     fn reveal_as(
         &mut self,
         member: usize,
-        content: Update,
+        content: &Update,
         commitment: VertexId,
         answers: &[VertexId],
     ) -> VertexId {
         let mut answers = answers.to_vec();
         answers.sort_unstable();
         let reveal = Some(Reveal { commitment, nonce: Self::nonce(member).into(), answers });
-        self.bench.say(member, vec![Payload::Update(Update { reveal, ..content })])
+        self.bench.say(member, vec![Payload::Update(Update { reveal, ..content.clone() })])
     }
 
     fn reveal(&mut self, member: usize, own: VertexId, answers: &[VertexId]) -> VertexId {
         let content = self.content(member);
-        self.reveal_as(member, content, own, answers)
+        self.reveal_as(member, &content, own, answers)
     }
 
     /// Everybody commits, and then everybody reveals.
@@ -146,7 +146,7 @@ fn who_commits_after_a_reveal_stands_in_no_aggregate_with_it() {
     let copy = promises.content(0);
     let late = promises.commit_to(2, &copy, 0);
     let all = [&commitments[..], &[late]].concat();
-    let copied = promises.reveal_as(2, copy, late, &all);
+    let copied = promises.reveal_as(2, &copy, late, &all);
     let with = promises.aggregate(&[updates[0], updates[1], copied]);
     assert_eq!(promises.standing(&with), Standing::Void);
     let breach = promises.breach(&[updates[0], copied]);
@@ -165,8 +165,8 @@ fn an_update_without_its_own_commitment_is_out_of_order() {
         (0..2).map(|member| promises.reveal(member, commitments[member], &commitments)).collect();
     // Another content than it committed to, the commitment of another, and none at all.
     let other = Update { samples: 11, ..promises.content(2) };
-    let changed = promises.reveal_as(2, other, commitments[2], &commitments);
-    let taken = promises.reveal_as(3, promises.content(0), commitments[0], &commitments);
+    let changed = promises.reveal_as(2, &other, commitments[2], &commitments);
+    let taken = promises.reveal_as(3, &promises.content(0), commitments[0], &commitments);
     let open = promises.bench.say(4, vec![Payload::Update(promises.content(4))]);
     for bad in [changed, taken, open] {
         let with = promises.aggregate(&[honest[0], honest[1], bad]);
@@ -217,7 +217,7 @@ fn who_commits_and_does_not_reveal_is_named_and_waited_for_only_once() {
     let updates: Vec<_> = (0..2)
         .map(|member| {
             let content = content(&promises, member);
-            promises.reveal_as(member, content, again[member], &again)
+            promises.reveal_as(member, &content, again[member], &again)
         })
         .collect();
     let runs = promises.bench.fold();
@@ -349,7 +349,7 @@ fn who_commits_between_the_first_reveal_and_the_last_is_left_out() {
 
     let mut updates = vec![first];
     updates.extend((1..3).map(|member| promises.reveal(member, own[member], &answers)));
-    let copied = promises.reveal_as(3, copy, late, &answers);
+    let copied = promises.reveal_as(3, &copy, late, &answers);
     let all = [&updates[..], &[copied]].concat();
     let runs = promises.bench.fold();
     let (mut mutual, _) = committing::mutual(runs.get(&promises.run).unwrap(), &all);

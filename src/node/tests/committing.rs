@@ -98,15 +98,12 @@ fn steal(mesh: &mut Mesh, thief: usize, run: &VertexId, commits: bool) {
     let committed = known.committed().unwrap();
     let answers: Vec<VertexId> = committed.commitments_on(&head).map(|(id, _)| id).collect();
     let mut own = committed.commitments_on(&head).filter(|(_, known)| known.author == me);
-    let payload = match own.next() {
-        Some((commitment, _)) => {
-            let reveal = Some(Reveal { commitment, nonce: [1; 32].into(), answers });
-            Payload::Update(Update { reveal, ..copy })
-        }
-        None => {
-            let hash = commitment::hash(&copy, &me, &[1; 32]).into();
-            Payload::Commitment(Commitment { run: *run, base: head, attempt: 0, hash })
-        }
+    let payload = if let Some((commitment, _)) = own.next() {
+        let reveal = Some(Reveal { commitment, nonce: [1; 32].into(), answers });
+        Payload::Update(Update { reveal, ..copy })
+    } else {
+        let hash = commitment::hash(&copy, &me, &[1; 32]).into();
+        Payload::Commitment(Commitment { run: *run, base: head, attempt: 0, hash })
     };
     node.writer.queue(payload, None, true, now_ms);
 }
