@@ -41,9 +41,9 @@ struct Member {
     author: AuthorId,
     updates: VecDeque<(VertexId, UpdateRecord)>,
     carried: Carried,
-    /// The base and the blob of the last update that came out equal: it may be sent once more,
-    /// where a round came to nothing at first.
-    last: Option<(VertexId, BlobId)>,
+    /// The base, the blob and the samples of the last update that came out equal: it may be sent
+    /// once more, where a round came to nothing at first.
+    last: Option<(VertexId, BlobId, u32)>,
 }
 
 /// What a member sent, as far as the file tells.
@@ -214,7 +214,7 @@ impl Retraining {
     ) -> Result<Verdict, Error> {
         let spec = self.run.spec();
         let Some(base) = self.bases.get(&record.base) else { return Ok(Verdict::NoBase) };
-        let same = Some((record.base, record.delta));
+        let same = Some((record.base, record.delta, record.samples));
         if self.run.committed().is_some() && member.last == same {
             return Ok(Verdict::Equal);
         }

@@ -4,8 +4,9 @@ use super::exports::export;
 use super::mesh::{Mesh, Trainer, tiny_data, tiny_run};
 use super::runs::{all_join, run_of};
 use crate::compression::Settings;
-use crate::dag::{RunSpec, VertexId, car};
+use crate::dag::{Payload, RunSpec, Update, VertexId, car};
 use crate::federated::retrain::{Checked, Error, Retraining, Verdict};
+use crate::federated::run::UpdateRecord;
 use crate::identity::AuthorId;
 use crate::neural::{self, Dataset, Labels};
 use crate::privacy;
@@ -133,6 +134,33 @@ fn updates_that_were_committed_to_are_trained_again_also_where_some_came_too_lat
         let checked = retrain(&file, author(&mesh, member), &tiny_data(member as u64));
         assert!(all_are(&checked, Verdict::Equal), "member {member}: {checked:?}");
     }
+}
+
+/// The same bytes once more, for another number of rows, had been found equal without a look.
+#[test]
+fn an_update_that_is_sent_again_for_other_rows_is_not_confirmed() {
+    let mut mesh = Mesh::running(66, 3);
+    let run = mesh.start_run(0, RunSpec { commit_reveal: true, ..tiny_run(4, 3) });
+    all_join(&mut mesh, &run, &[1, 2]);
+    let liar = author(&mesh, 2);
+    let own = |mesh: &Mesh| {
+        let known = run_of(mesh, 2, &run);
+        known.updates().find(|(_, update)| update.author == liar).map(|(_, update)| *update)
+    };
+    assert!(mesh.run_until(60_000, |mesh| own(mesh).is_some()));
+    let UpdateRecord { base, round, delta, .. } = own(&mesh).unwrap();
+    let (now_ms, node) = (mesh.now_ms, mesh.members[2].node.as_mut().unwrap());
+    let delta_bytes = node.blobs.size(&delta).unwrap().try_into().unwrap();
+    let (cohort, reveal) = (None, None);
+    let again = Update { run, base, round, samples: 1, delta, delta_bytes, cohort, reveal };
+    node.writer.queue(Payload::Update(again), None, true, now_ms);
+    mesh.finish(&run, &[0, 1, 2], 60_000);
+    mesh.run_for(2_000);
+    let file = export(&mut mesh, 0, &run);
+    let verdicts: Vec<_> =
+        retrain(&file, liar, &tiny_data(2)).into_iter().map(|one| one.verdict).collect();
+    let found = mesh.samples(2);
+    assert_eq!(verdicts[..2], [Verdict::Equal, Verdict::Rows { said: 1, found }]);
 }
 
 #[test]
