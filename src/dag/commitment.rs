@@ -13,7 +13,7 @@
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteArray;
 
-use super::payload::{ascending, count, within};
+use super::payload::{ascending, count};
 use super::{Error, Update, VertexId};
 use crate::crypto::hash::Digest;
 use crate::identity::AuthorId;
@@ -61,12 +61,6 @@ pub fn hash(update: &Update, author: &AuthorId, nonce: &[u8; 32]) -> [u8; 32] {
         nonce,
     ];
     Digest::derive(COMMITMENT, &parts).0
-}
-
-impl Commitment {
-    pub(super) fn validate(&self) -> Result<(), Error> {
-        within("attempt", self.attempt, 0, limits::COMMITMENT_ATTEMPTS_MAX - 1)
-    }
 }
 
 impl Reveal {

@@ -15,7 +15,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use super::committing;
+use super::committing::Mutual;
 use super::run::Run;
 use super::run::masked::Masked;
 use crate::crypto::hash::Digest;
@@ -34,8 +34,9 @@ pub struct Facts<'a> {
     pub adopted_ms: u64,
     /// Since when the round has been ripe, as far as was seen.
     pub ripe_ms: Option<u64>,
-    /// When the first update on the head was seen, in a run with commitments.
-    pub revealed_ms: Option<u64>,
+    /// In a run with commitments, which usable updates on the head may stand in one aggregate, and
+    /// since when they are the minimum or more, in milliseconds.
+    pub mutual: Option<(&'a Mutual, u64)>,
     /// Members that joined while the head or its base was the head.
     pub joined_lately: &'a BTreeSet<AuthorId>,
     /// Members that are known to have equivocated.
@@ -71,7 +72,7 @@ pub fn step(run: &Run, facts: &Facts, usable: impl Fn(&VertexId) -> bool) -> Ste
         return open_step(run, masked, facts, usable);
     }
     if run.committed().is_some() {
-        return mutual_step(run, facts, usable);
+        return mutual_step(run, facts);
     }
     let updates = choose(run, facts.ended, usable);
     let active = active(run, facts.joined_lately, facts.ended);
@@ -86,18 +87,15 @@ pub fn step(run: &Run, facts: &Facts, usable: impl Fn(&VertexId) -> bool) -> Ste
 }
 
 /// The same with commitments: what is aggregated are updates that answer each other's. Who has
-/// committed and not revealed is waited for until a deadline after the first reveal.
-fn mutual_step(run: &Run, facts: &Facts, usable: impl Fn(&VertexId) -> bool) -> Step {
-    let head = run.head();
-    let there = run.candidates(&head);
-    let there = there.filter(|(id, update)| !facts.ended.contains(&update.author) && usable(id));
-    let there: Vec<VertexId> = there.map(|(id, _)| id).collect();
-    let (mut updates, expected) = committing::mutual(run, &there);
+/// committed and not revealed is waited for until a deadline after the minimum has.
+fn mutual_step(run: &Run, facts: &Facts) -> Step {
+    let Some((mutual, since_ms)) = facts.mutual else { return Step::Idle };
+    let mut updates = mutual.updates.clone();
     updates.truncate(run.spec().updates_max());
     let minimum = count(run.spec().updates_min).max(1);
     let most = count(run.spec().quorum).min(run.spec().updates_max());
-    let wanted = most.min(expected).max(minimum);
-    let until_ms = deadline_ms(run, facts.revealed_ms.unwrap_or(facts.now_ms));
+    let wanted = most.min(mutual.expected).max(minimum);
+    let until_ms = deadline_ms(run, since_ms);
     let is_late = facts.now_ms >= until_ms && updates.len() >= minimum;
     if updates.len() < wanted && !is_late {
         return if facts.now_ms < until_ms { Step::Unripe { until_ms } } else { Step::Idle };

@@ -400,8 +400,8 @@ fn breached(car: &Car<'_>, round: u32, breach: &Breach) -> Mismatch {
         }
         Breach::Unanswered(update, other) => {
             let what = format!(
-                "the update was revealed before that of {other} was committed to: its author may \
-                 have made it from this one"
+                "the update does not answer what {other} was committed to: it was revealed before, \
+                 and {other} may have been made from it, or its author passed the other over"
             );
             at_vertex(car, update, round, code, what)
         }

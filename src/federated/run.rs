@@ -184,8 +184,9 @@ impl Run {
         &self.members
     }
 
-    /// Grows whenever updates, aggregates or what counts of them change. While it stays, so do
-    /// [`Run::candidates`], [`Run::aggregates`] and [`Run::head`].
+    /// Grows whenever members, commitments, updates, aggregates or what counts of them change. While
+    /// it stays, so do [`Run::candidates`], [`Run::aggregates`], [`Run::defaulted`] and
+    /// [`Run::head`].
     pub fn revision(&self) -> u64 {
         self.revision
     }
@@ -320,11 +321,11 @@ impl Run {
     ) {
         self.add_key(author, seq, key);
         self.members.insert(author, Member { samples, joined: true });
+        self.revision += 1;
         changes.push(Change::Joined(author));
         let first = self.joined.entry(author).or_insert(u64::MAX);
         if seq < *first {
             *first = seq;
-            self.revision += 1;
             self.settle_updates_of(&author, changes);
             self.settle_incomplete(changes);
         }
@@ -350,6 +351,7 @@ impl Run {
             && member.joined
         {
             member.joined = false;
+            self.revision += 1;
             changes.push(Change::Left(author));
         }
     }
@@ -470,6 +472,7 @@ impl Run {
             record.standing = if sound { Standing::Sound } else { Standing::Void };
         }
         if sound {
+            self.note_answered(&id);
             changes.push(Change::Sound(id));
         }
     }

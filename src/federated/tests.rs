@@ -455,7 +455,7 @@ fn step_of(bench: &Bench, run: VertexId, me: usize, now_ms: u64, ripe_ms: Option
         now_ms,
         adopted_ms: 0,
         ripe_ms,
-        revealed_ms: None,
+        mutual: None,
         joined_lately: &none,
         ended: &none,
     };
@@ -510,7 +510,7 @@ fn an_equivocator_and_unusable_updates_are_left_out_of_proposals() {
         now_ms: 60_000,
         adopted_ms: 0,
         ripe_ms: Some(0),
-        revealed_ms: None,
+        mutual: None,
         joined_lately: &none,
         ended: &ended,
     };

@@ -12,10 +12,12 @@ use crate::clock::Now;
 use crate::dag::commitment::{self, Commitment, Reveal};
 use crate::dag::{BlobId, Payload, Update, VertexId, cbor};
 use crate::federated::Run;
-use crate::federated::committing::{self, Facts, Step};
+use crate::federated::committing::{self, Facts, Mutual, Step};
 use crate::federated::delta::Carried;
 use crate::federated::policy;
+use crate::federated::run::UpdateRecord;
 use crate::federated::run::committed::Committed;
+use crate::identity::AuthorId;
 use crate::limits;
 
 const PROMISE_NAME: &str = "promise/";
@@ -39,6 +41,51 @@ struct Promise {
     /// What it leaves to the next update, which counts once this one is revealed. It is in memory
     /// only, as it is without commitments.
     carried: Carried,
+}
+
+/// What a node has seen and decided of the commitments on the head of a run.
+#[derive(Debug, Default)]
+pub(super) struct Promising {
+    /// One more than the attempt of the own commitment that was queued last; 0 for none.
+    queued: u32,
+    /// The own commitment that was revealed last.
+    revealed: Option<VertexId>,
+    /// The revision of the run of which everything was noted.
+    noted: Option<u64>,
+    /// What was decided last was to wait: with what, and until when.
+    waits: Option<(Known, Option<u64>)>,
+    /// Which updates may stand in one aggregate, of these.
+    mutual: Option<Gathered>,
+    /// The attempt that so many revealed for as a round needs, and when that was first seen.
+    enough: Option<(u32, u64)>,
+}
+
+/// While nothing of this changes, only time moves a member on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Known {
+    revision: u64,
+    /// Members that have equivocated, and that joined lately (count).
+    ended: usize,
+    joined: usize,
+    trained: Option<Option<[u8; 32]>>,
+    queued: u32,
+    revealed: Option<VertexId>,
+}
+
+#[derive(Debug)]
+struct Gathered {
+    revision: u64,
+    ended: usize,
+    updates: Vec<VertexId>,
+    mutual: Mutual,
+}
+
+impl Promising {
+    /// The updates that may stand in one aggregate, and since when they are the minimum.
+    pub(super) fn mutual(&self) -> Option<(&Mutual, u64)> {
+        let mutual = &self.mutual.as_ref()?.mutual;
+        Some((mutual, self.enough?.1))
+    }
 }
 
 impl Promises {
@@ -145,29 +192,43 @@ impl Node {
         let (head, training) = (following.head, following.training);
         following.note(run, now.mono_ms);
         let following = self.following.get(id)?;
-        let is_ended = |author: &&_| self.graph.equivocated(author).is_some();
-        let ended: BTreeSet<_> = run.members().keys().filter(is_ended).copied().collect();
-        let joined_lately = following.joined.keys().copied().collect();
-        let facts = Facts {
-            round: policy::Facts {
-                me: &self.me,
-                now_ms: now.mono_ms,
-                adopted_ms: following.adopted_ms,
-                ripe_ms: None,
-                revealed_ms: None,
-                joined_lately: &joined_lately,
-                ended: &ended,
-            },
-            trained: None,
-            queued: following.committed,
-            revealed: following.revealed,
-            seen_ms: &following.seen_ms,
-        };
         let promise = self.promises.0.get(id).filter(|_| training && self.has_promised(id, &head));
         let trained = promise.map(|Promise { update, nonce, .. }| {
             nonce.map(|nonce| commitment::hash(update, &self.me, &nonce))
         });
-        Some(committing::step(run, &Facts { trained, ..facts }))
+        let is_ended = |author: &&_| self.graph.equivocated(author).is_some();
+        let ended: BTreeSet<_> = run.members().keys().filter(is_ended).copied().collect();
+        let Promising { queued, revealed, .. } = following.promising;
+        let known = Known {
+            revision: run.revision(),
+            ended: ended.len(),
+            joined: following.joined.len(),
+            trained,
+            queued,
+            revealed,
+        };
+        if let Some((before, until_ms)) = following.promising.waits
+            && before == known
+            && until_ms.is_none_or(|until_ms| now.mono_ms < until_ms)
+        {
+            return Some(Step::Wait { until_ms });
+        }
+        let joined_lately = following.joined.keys().copied().collect();
+        let round = policy::Facts {
+            me: &self.me,
+            now_ms: now.mono_ms,
+            adopted_ms: following.adopted_ms,
+            ripe_ms: None,
+            mutual: None,
+            joined_lately: &joined_lately,
+            ended: &ended,
+        };
+        let seen_ms = &following.seen_ms;
+        let step = committing::step(run, &Facts { round, trained, queued, revealed, seen_ms });
+        if let (Step::Wait { until_ms }, Some(following)) = (&step, self.following.get_mut(id)) {
+            following.promising.waits = Some((known, *until_ms));
+        }
+        Some(step)
     }
 
     fn take_committing_step(&mut self, id: &VertexId, step: Step, now: Now) {
@@ -182,7 +243,7 @@ impl Node {
                 let mut nonce = [0; 32];
                 self.rng.fill(&mut nonce);
                 promise.nonce = Some(nonce);
-                following.committed = attempt.saturating_add(1);
+                following.promising.queued = attempt.saturating_add(1);
                 let hash = commitment::hash(&promise.update, &self.me, &nonce).into();
                 let base = promise.update.base;
                 if let Some(bytes) = promise.encode() {
@@ -192,7 +253,7 @@ impl Node {
             }
             Step::Reveal { commitment, answers } => {
                 let Some(nonce) = promise.nonce else { return };
-                following.revealed = Some(commitment);
+                following.promising.revealed = Some(commitment);
                 following.carried = promise.carried.clone();
                 let reveal = Some(Reveal { commitment, nonce: nonce.into(), answers });
                 Payload::Update(Update { reveal, ..promise.update.clone() })
@@ -206,14 +267,48 @@ impl Following {
     /// Takes note of when it saw what of a run with commitments.
     fn note(&mut self, run: &Run, now_ms: u64) {
         let Some(committed) = run.committed() else { return };
+        if self.promising.noted.replace(run.revision()) == Some(run.revision()) {
+            return;
+        }
         let commitments = committed.commitments_on(&self.head).map(|(id, _)| id);
         let updates = run.updates_of(&self.head).map(|(id, _)| id);
         for id in commitments.chain(updates) {
             self.seen_ms.entry(id).or_insert(now_ms);
         }
-        if self.revealed_ms.is_none() && run.update_count(&self.head) > 0 {
-            self.revealed_ms = Some(now_ms);
+    }
+
+    /// Keeps when it saw what of the head and of the head before, because the run may go back.
+    pub(super) fn forget_seen(&mut self, run: &Run, before: &VertexId) {
+        let Some(committed) = run.committed() else { return };
+        self.seen_ms.retain(|id, _| {
+            let committed = committed.commitment(id).map(|known| known.base);
+            let base = committed.or_else(|| run.update(id).map(|update| update.base));
+            base.is_some_and(|base| base == self.head || base == *before)
+        });
+    }
+
+    /// Looks for the updates that may stand in one aggregate, unless all is as it was.
+    pub(super) fn gather_mutual(&mut self, run: &Run, ended: &BTreeSet<AuthorId>, now_ms: u64) {
+        if run.committed().is_none() {
+            return;
         }
+        let is_usable = |update: &UpdateRecord| {
+            !ended.contains(&update.author) && self.checked.get(&update.delta) == Some(&true)
+        };
+        let there = run.candidates(&self.head).filter(|(_, update)| is_usable(update));
+        let updates: Vec<VertexId> = there.map(|(id, _)| id).collect();
+        let (revision, ended_count) = (run.revision(), ended.len());
+        let is_known = self.promising.mutual.as_ref().is_some_and(|known| {
+            (known.revision, known.ended) == (revision, ended_count) && known.updates == updates
+        });
+        if is_known {
+            return;
+        }
+        let mutual = committing::mutual(run, &updates, ended);
+        let minimum = usize::try_from(run.spec().updates_min).unwrap_or(usize::MAX);
+        self.promising.enough = mutual.since(minimum, self.promising.enough, now_ms);
+        let gathered = Gathered { revision, ended: ended_count, updates, mutual };
+        self.promising.mutual = Some(gathered);
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::committing::Promising;
 use crate::dag::{BlobId, VertexId};
 use crate::federated::aggregator::Aggregator;
 use crate::federated::delta::Carried;
@@ -61,11 +62,8 @@ pub(super) struct Following {
     pub(super) masking: Progress,
     /// When commitments to the head and updates on it were seen, in a run with commitments.
     pub(super) seen_ms: BTreeMap<VertexId, u64>,
-    /// When the first of these updates was.
-    pub(super) revealed_ms: Option<u64>,
-    /// Own commitments to the head that were queued (count), and the one that was revealed last.
-    pub(super) committed: u32,
-    pub(super) revealed: Option<VertexId>,
+    /// What was seen and decided about them.
+    pub(super) promising: Promising,
     /// The head whose updates come to nothing that could be proposed.
     pub(super) unsummable: Option<VertexId>,
     /// The base from which this node's training gave nothing usable.
@@ -176,9 +174,7 @@ impl Following {
             trained: None,
             masking: Progress::default(),
             seen_ms: BTreeMap::new(),
-            revealed_ms: None,
-            committed: 0,
-            revealed: None,
+            promising: Promising::default(),
             unsummable: None,
             hopeless: None,
             settled: None,
@@ -189,12 +185,12 @@ impl Following {
 
     /// The run's head moved.
     pub(super) fn adopt(&mut self, run: &Run, now_ms: u64) {
-        self.head = run.head();
+        let left = std::mem::replace(&mut self.head, run.head());
         self.adopted_ms = now_ms;
         self.ripe_ms = None;
         self.trained = None;
-        (self.revealed_ms, self.committed, self.revealed) = (None, 0, None);
-        self.seen_ms.clear();
+        self.promising = Promising::default();
+        self.forget_seen(run, &left);
         self.masking = std::mem::take(&mut self.masking).moved();
         let current: BTreeSet<BlobId> =
             run.updates_of(&self.head).map(|(_, update)| update.delta).collect();

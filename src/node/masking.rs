@@ -105,7 +105,7 @@ impl Node {
                 now_ms: now.mono_ms,
                 adopted_ms: following.adopted_ms,
                 ripe_ms: None,
-                revealed_ms: None,
+                mutual: None,
                 joined_lately: &joined_lately,
                 ended: &ended,
             },

@@ -103,10 +103,6 @@ fn steps_out_of_bounds_are_refused() {
         let refused = payload.validate(&NETWORK).expect_err("refused");
         assert_eq!((refused.code(), refused.fault()), (code, super::super::Fault::Malformed));
     };
-    let attempt = limits::COMMITMENT_ATTEMPTS_MAX;
-    let hash = [1; 32].into();
-    let late = Commitment { run: vertex(1), base: vertex(2), attempt, hash };
-    refuse(Payload::Commitment(late), "vertex-range");
     let answering = |answers| Payload::Update(update(Some(reveal(answers))));
     refuse(answering(Vec::new()), "vertex-range");
     refuse(answering(vertices(limits::AGGREGATE_UPDATES_MAX + 1)), "vertex-range");

@@ -8,10 +8,14 @@
 //!
 //! An author may commit once for each attempt at a round. Who commits twice can be answered with
 //! one of the two by some and with the other by others, and then counts with the ones or with the
-//! others; honest members that see both answer neither.
+//! others; honest members that see both answer neither. Two commitments of an author for one
+//! attempt show that, so of more than two only the ones with the lowest ids are looked at; what an
+//! aggregate names counts or not whether its commitments are among these or not.
 //!
 //! What this does not stop: to commit and, once the others are seen, not to reveal. Such a member
-//! loses its own update and nothing else, and [`Run::left_out`] tells who it was.
+//! loses its own update and nothing else, and [`Run::left_out`] tells who it was. Nor does it stop
+//! a member from not answering one that committed in time: the history does not tell which of the
+//! two was to blame.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,13 +29,22 @@ use crate::limits;
 #[derive(Debug, Clone, Default)]
 pub struct Committed {
     commitments: BTreeMap<VertexId, CommitmentRecord>,
-    /// Commitments by base.
-    of_base: BTreeMap<VertexId, BTreeSet<VertexId>>,
+    /// Commitments by base and attempt: of each author the two with the lowest ids.
+    of_base: BTreeMap<VertexId, BTreeMap<u32, Attempt>>,
     /// What opens a commitment, by update; nothing of updates without one.
     reveals: BTreeMap<VertexId, RevealRecord>,
     /// Updates by the commitment they open, as they say.
     reveals_of: BTreeMap<VertexId, BTreeSet<VertexId>>,
+    /// What every update of an aggregate answers, by aggregates that keep the rules.
+    answered_by_all: BTreeMap<VertexId, Vec<VertexId>>,
 }
+
+/// Commitments for one attempt at a round: at most [`COMMITMENTS_KEPT`] of each author, by id.
+type Attempt = BTreeMap<AuthorId, Vec<VertexId>>;
+
+/// Commitments of one author for one attempt that are looked at (count): an honest author has one,
+/// and two show that it is not.
+const COMMITMENTS_KEPT: usize = 2;
 
 /// A commitment and whose it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,8 +81,11 @@ pub enum WhyNot {
     Uncommitted,
     /// It revealed something else than it had committed to.
     Mismatched,
-    /// It committed after updates of the aggregate were revealed.
+    /// Most updates of the aggregate do not answer what it committed to: they were revealed before.
     Late,
+    /// Some updates of the aggregate do not answer what it committed to, or it was for another
+    /// attempt. Either it was late, or they passed it over.
+    Unanswered,
     /// It committed in time, and has revealed nothing.
     Withheld,
     /// Its update is in order; who proposed the aggregate did not take it.
@@ -84,6 +100,7 @@ impl WhyNot {
             Self::Uncommitted => "uncommitted",
             Self::Mismatched => "mismatched",
             Self::Late => "late-commitment",
+            Self::Unanswered => "unanswered",
             Self::Withheld => "withheld",
             Self::LeftOut => "left-out",
         }
@@ -95,7 +112,8 @@ impl WhyNot {
 pub enum Breach {
     /// This update opens no commitment of its author.
     Disordered(VertexId),
-    /// This update does not answer that one's commitment.
+    /// This update does not answer that one's commitment: it was revealed before, or its author
+    /// passed the other over.
     Unanswered(VertexId, VertexId),
 }
 
@@ -105,12 +123,30 @@ impl Committed {
         self.commitments.get(id)
     }
 
-    /// Commitments on a base, in the order of their ids.
+    /// Commitments on a base, by attempt, author and id; at most two of an author for an attempt.
     pub fn commitments_on(
         &self,
         base: &VertexId,
     ) -> impl Iterator<Item = (VertexId, &CommitmentRecord)> {
-        let ids = self.of_base.get(base).into_iter().flatten();
+        let attempts = self.of_base.get(base).into_iter().flat_map(BTreeMap::values);
+        self.records_of(attempts)
+    }
+
+    /// The same for one attempt at the round.
+    pub fn commitments_for(
+        &self,
+        base: &VertexId,
+        attempt: u32,
+    ) -> impl Iterator<Item = (VertexId, &CommitmentRecord)> {
+        let attempts = self.of_base.get(base).and_then(|attempts| attempts.get(&attempt));
+        self.records_of(attempts.into_iter())
+    }
+
+    fn records_of<'a>(
+        &'a self,
+        attempts: impl Iterator<Item = &'a Attempt>,
+    ) -> impl Iterator<Item = (VertexId, &'a CommitmentRecord)> {
+        let ids = attempts.flat_map(BTreeMap::values).flatten();
         ids.filter_map(|id| self.commitments.get(id).map(|record| (*id, record)))
     }
 
@@ -145,9 +181,17 @@ impl Committed {
 
     /// Whether an author has two commitments for one attempt at the round on a base.
     pub fn has_doubled(&self, author: &AuthorId, base: &VertexId) -> bool {
-        let mut attempts = BTreeSet::new();
-        let mut own = self.commitments_on(base).filter(|(_, record)| record.author == *author);
-        !own.all(|(_, record)| attempts.insert(record.attempt))
+        let mut attempts = self.of_base.get(base).into_iter().flat_map(BTreeMap::values);
+        attempts.any(|attempt| attempt.get(author).is_some_and(|ids| ids.len() > 1))
+    }
+
+    /// How many of some updates answer a commitment.
+    fn answering(&self, updates: &[VertexId], commitment: &VertexId) -> usize {
+        let answers = |id: &&VertexId| {
+            let reveal = self.reveals.get(id);
+            reveal.is_some_and(|reveal| reveal.answers.binary_search(commitment).is_ok())
+        };
+        updates.iter().filter(answers).count()
     }
 }
 
@@ -168,7 +212,12 @@ impl Run {
         let Some(committed) = &mut self.committed else { return };
         let Commitment { base, attempt, hash, .. } = *commitment;
         let record = CommitmentRecord { author, seq, base, attempt, hash: *hash };
-        committed.of_base.entry(base).or_default().insert(id);
+        let of_base = committed.of_base.entry(base).or_default();
+        let own = of_base.entry(attempt).or_default().entry(author).or_default();
+        if let Err(place) = own.binary_search(&id) {
+            own.insert(place, id);
+            own.truncate(COMMITMENTS_KEPT);
+        }
         committed.commitments.insert(id, record);
         let opened = committed.reveals_of.get(&id).cloned().unwrap_or_default();
         self.revision += 1;
@@ -224,8 +273,48 @@ impl Run {
         open.next().map(|(one, other)| Breach::Unanswered(*one, *other))
     }
 
+    /// Remembers what all updates of an aggregate that keeps the rules answer.
+    pub(super) fn note_answered(&mut self, aggregate: &VertexId) {
+        let (Some(committed), Some(record)) = (&mut self.committed, self.aggregates.get(aggregate))
+        else {
+            return;
+        };
+        let Some((first, rest)) = record.updates.split_first() else { return };
+        let Some(first) = committed.reveals.get(first) else { return };
+        let mut answered = first.answers.clone();
+        answered.retain(|id| committed.answering(rest, id) == rest.len());
+        committed.answered_by_all.insert(*aggregate, answered);
+    }
+
+    /// Members that nobody waits for: what they committed to was answered by all of an aggregate
+    /// in the chosen chain, and the update is not in it. The last aggregate that says either of a
+    /// member counts, of the last [`limits::COMMITMENT_ROUNDS_REMEMBERED`].
+    pub fn defaulted(&self) -> BTreeSet<AuthorId> {
+        let (mut known, mut defaulted) = (BTreeSet::new(), BTreeSet::new());
+        let Some(committed) = &self.committed else { return defaulted };
+        let mut next = self.head();
+        for _ in 0..limits::COMMITMENT_ROUNDS_REMEMBERED {
+            let (Some(record), Some(answered)) =
+                (self.aggregates.get(&next), committed.answered_by_all.get(&next))
+            else {
+                break;
+            };
+            known.append(&mut self.contributors(&next));
+            let answered = answered.iter().filter_map(|id| committed.commitments.get(id));
+            let authors = answered.filter(|known| known.base == record.base);
+            for author in authors.map(|known| known.author) {
+                if known.insert(author) {
+                    defaulted.insert(author);
+                }
+            }
+            next = record.base;
+        }
+        defaulted
+    }
+
     /// Whose updates an aggregate of a run with commitments does not have, and why, by id: at most
-    /// [`limits::LEFT_OUT_MAX`] of everybody who committed or sent an update on its base.
+    /// [`limits::LEFT_OUT_MAX`] of the members that committed or sent an update on its base, those
+    /// with an update in the aggregate before first.
     pub fn left_out(&self, aggregate: &VertexId) -> BTreeMap<AuthorId, WhyNot> {
         let (Some(committed), Some(record)) = (&self.committed, self.aggregates.get(aggregate))
         else {
@@ -235,49 +324,62 @@ impl Run {
         let mut authors: BTreeSet<AuthorId> =
             committed.commitments_on(base).map(|(_, record)| record.author).collect();
         authors.extend(self.updates_of(base).map(|(_, update)| update.author));
-        for author in self.contributors(aggregate) {
-            authors.remove(&author);
-        }
-        let authors = authors.into_iter().take(limits::LEFT_OUT_MAX);
-        authors.map(|author| (author, self.why_not(committed, record, &author))).collect()
+        let taken = self.contributors(aggregate);
+        authors.retain(|author| !taken.contains(author) && self.members.contains_key(author));
+        let before = self.contributors(base);
+        let mut authors: Vec<AuthorId> = authors.into_iter().collect();
+        authors.sort_by_key(|author| (!before.contains(author), *author));
+        authors.truncate(limits::LEFT_OUT_MAX);
+        authors
+            .into_iter()
+            .map(|author| (author, self.why_not(committed, record, &author)))
+            .collect()
     }
 
+    /// Only what was committed to for the attempt of the aggregate is measured by it.
     fn why_not(
         &self,
         committed: &Committed,
         aggregate: &AggregateRecord,
         author: &AuthorId,
     ) -> WhyNot {
-        let base = &aggregate.base;
+        let (base, updates) = (&aggregate.base, &aggregate.updates);
         if committed.has_doubled(author, base) {
             return WhyNot::Doubled;
         }
-        let is_answered = |commitment: &VertexId| {
-            let answers = |id: &VertexId| {
-                let reveal = committed.reveals.get(id);
-                reveal.is_some_and(|reveal| reveal.answers.binary_search(commitment).is_ok())
-            };
-            aggregate.updates.iter().all(answers)
+        if let Some(why) = self.disorder(committed, base, author) {
+            return why;
+        }
+        let of = |id: &VertexId| committed.attempt(id, &self.updates.get(id)?.author, base);
+        let attempt = updates.iter().filter_map(of).max().unwrap_or(0);
+        let mut own = committed.commitments_for(base, attempt);
+        let Some((id, _)) = own.find(|(_, known)| known.author == *author) else {
+            return WhyNot::Unanswered;
         };
-        let mut worst = None;
-        for (id, _) in self.updates_of(base).filter(|(_, update)| update.author == *author) {
-            let why = match committed.reveals.get(&id) {
-                _ if self.is_in_order(&id) => {
-                    let reveal = committed.reveals.get(&id);
-                    let in_time = reveal.is_some_and(|reveal| is_answered(&reveal.commitment));
-                    if in_time { WhyNot::LeftOut } else { WhyNot::Late }
-                }
-                Some(reveal) if committed.commitments.contains_key(&reveal.commitment) => {
-                    WhyNot::Mismatched
-                }
-                _ => WhyNot::Uncommitted,
-            };
-            worst = Some(worst.map_or(why, |worst: WhyNot| worst.min(why)));
+        let answering = committed.answering(updates, &id);
+        if answering < updates.len() {
+            return if answering * 2 < updates.len() { WhyNot::Late } else { WhyNot::Unanswered };
         }
-        if let Some(worst) = worst {
-            return worst;
-        }
-        let mut own = committed.commitments_on(base).filter(|(_, known)| known.author == *author);
-        if own.any(|(id, _)| is_answered(&id)) { WhyNot::Withheld } else { WhyNot::Late }
+        let sent = committed.reveals_of.get(&id).into_iter().flatten();
+        let mut sent = sent.filter(|update| self.is_in_order(update));
+        if sent.next().is_some() { WhyNot::LeftOut } else { WhyNot::Withheld }
+    }
+
+    /// What is wrong with the worst update of an author on a base; nothing if all are in order.
+    fn disorder(
+        &self,
+        committed: &Committed,
+        base: &VertexId,
+        author: &AuthorId,
+    ) -> Option<WhyNot> {
+        let own = self.updates_of(base).filter(|(_, update)| update.author == *author);
+        let disordered = own.filter(|(id, _)| !self.is_in_order(id));
+        let why = disordered.map(|(id, _)| match committed.reveals.get(&id) {
+            Some(reveal) if committed.commitments.contains_key(&reveal.commitment) => {
+                WhyNot::Mismatched
+            }
+            _ => WhyNot::Uncommitted,
+        });
+        why.min()
     }
 }

@@ -1,9 +1,11 @@
 //! Commitments folded from hand-made histories: which updates count together, and why others do
 //! not.
 
+mod hostile;
+
 use super::*;
 use crate::dag::commitment::{self, Commitment, Reveal};
-use crate::federated::committing::{self, Step};
+use crate::federated::committing::{self, Mutual, Step};
 use crate::federated::run::committed::{Breach, WhyNot};
 
 /// A run with commitments that everybody has joined.
@@ -15,9 +17,17 @@ struct Promises {
 }
 
 impl Promises {
+    fn spec() -> RunSpec {
+        RunSpec { commit_reveal: true, quorum: 5, ..spec() }
+    }
+
     fn new(members: u8) -> Self {
+        Self::with(members, 2)
+    }
+
+    fn with(members: u8, updates_min: u32) -> Self {
         let mut bench = Bench::new(members);
-        let spec = RunSpec { commit_reveal: true, quorum: 5, ..spec() };
+        let spec = RunSpec { updates_min, ..Self::spec() };
         let run = bench.say(0, vec![Payload::RunStart(spec)]);
         for member in 0..usize::from(members) {
             bench.join(member, run);
@@ -77,6 +87,36 @@ impl Promises {
         self.bench.aggregate(0, self.run, self.run, 1, updates)
     }
 
+    /// Some commit on a base; all but the last member reveal.
+    fn open_without_the_last(
+        &mut self,
+        base: VertexId,
+        round: u32,
+        members: std::ops::Range<usize>,
+    ) -> (Vec<VertexId>, Vec<VertexId>) {
+        let last = self.bench.keys.len() - 1;
+        let content = |promises: &Self, member| Update { base, round, ..promises.content(member) };
+        let commit = |member| {
+            let content = content(self, member);
+            self.commit_to(member, &content, 0)
+        };
+        let commitments: Vec<VertexId> = members.map(commit).collect();
+        let reveal = |member: usize| {
+            let content = content(self, member);
+            self.reveal_as(member, &content, commitments[member], &commitments)
+        };
+        let updates = (0..last).map(reveal).collect();
+        (commitments, updates)
+    }
+
+    /// The same, aggregated. Returns that, and what the last member committed to.
+    fn closed_without_the_last(&mut self, base: VertexId, round: u32) -> (VertexId, VertexId) {
+        let members = self.bench.keys.len();
+        let (commitments, updates) = self.open_without_the_last(base, round, 0..members);
+        let aggregate = self.bench.aggregate(0, self.run, base, round, &updates);
+        (aggregate, commitments[members - 1])
+    }
+
     /// The commitment of a member.
     fn own(&self, member: usize) -> VertexId {
         let (runs, author) = (self.bench.fold(), self.bench.author(member));
@@ -94,6 +134,11 @@ impl Promises {
         self.bench.fold().get(&self.run).unwrap().breach(updates)
     }
 
+    fn mutual(&self, updates: &[VertexId]) -> Mutual {
+        let runs = self.bench.fold();
+        committing::mutual(runs.get(&self.run).unwrap(), updates, &BTreeSet::new())
+    }
+
     fn why_not(&self, aggregate: &VertexId, member: usize) -> Option<WhyNot> {
         let (runs, author) = (self.bench.fold(), self.bench.author(member));
         runs.get(&self.run).unwrap().left_out(aggregate).get(&author).copied()
@@ -107,7 +152,7 @@ impl Promises {
             now_ms,
             adopted_ms: 0,
             ripe_ms: None,
-            revealed_ms: None,
+            mutual: None,
             joined_lately: &none,
             ended: &none,
         };
@@ -204,8 +249,8 @@ fn who_commits_and_does_not_reveal_is_named_and_waited_for_only_once() {
         (0..2).map(|member| promises.reveal(member, commitments[member], &commitments)).collect();
     let runs = promises.bench.fold();
     let run = runs.get(&promises.run).unwrap();
-    let (mutual, expected) = committing::mutual(run, &updates);
-    assert_eq!((mutual.len(), expected), (2, 3), "the third is waited for");
+    let mutual = committing::mutual(run, &updates, &BTreeSet::new());
+    assert_eq!((mutual.updates.len(), mutual.expected), (2, 3), "the third is waited for");
     let first = promises.aggregate(&updates);
     assert_eq!(promises.why_not(&first, 2), Some(WhyNot::Withheld));
     // The same in the next round: nobody waits any more for what may never come.
@@ -223,8 +268,8 @@ fn who_commits_and_does_not_reveal_is_named_and_waited_for_only_once() {
     let runs = promises.bench.fold();
     let run = runs.get(&promises.run).unwrap();
     assert_eq!(run.head(), first);
-    let (mutual, expected) = committing::mutual(run, &updates);
-    assert_eq!((mutual.len(), expected), (2, 2));
+    let mutual = committing::mutual(run, &updates, &BTreeSet::new());
+    assert_eq!((mutual.updates.len(), mutual.expected), (2, 2));
 }
 
 #[test]
@@ -281,8 +326,7 @@ fn a_round_that_came_to_nothing_is_committed_to_anew() {
             promises.reveal(member, commitments[member], &[commitments[member], next])
         })
         .collect();
-    let runs = promises.bench.fold();
-    assert_eq!(committing::mutual(runs.get(&promises.run).unwrap(), &updates).0.len(), 1);
+    assert_eq!(promises.mutual(&updates).updates.len(), 1);
     assert!(matches!(promises.step(0, 2_999, true), Step::Wait { until_ms: Some(3_000) }));
     assert_eq!(promises.step(0, 3_000, true), Step::Commit { attempt: 1 });
     let again: Vec<_> =
@@ -305,11 +349,10 @@ fn the_many_that_go_together_are_proposed() {
     updates.push(promises.reveal(4, commitments[4], &commitments[3..]));
     let runs = promises.bench.fold();
     let run = runs.get(&promises.run).unwrap();
-    let (mut mutual, _) = committing::mutual(run, &updates);
-    mutual.sort_unstable();
+    let mutual = promises.mutual(&updates);
     let mut most = updates[..4].to_vec();
     most.sort_unstable();
-    assert_eq!(mutual, most);
+    assert_eq!(mutual.updates, most);
     let none = BTreeSet::new();
     let me = promises.bench.author(0);
     let facts = |now_ms| Facts {
@@ -317,7 +360,7 @@ fn the_many_that_go_together_are_proposed() {
         now_ms,
         adopted_ms: 0,
         ripe_ms: Some(0),
-        revealed_ms: Some(0),
+        mutual: Some((&mutual, 0)),
         joined_lately: &none,
         ended: &none,
     };
@@ -351,9 +394,6 @@ fn who_commits_between_the_first_reveal_and_the_last_is_left_out() {
     updates.extend((1..3).map(|member| promises.reveal(member, own[member], &answers)));
     let copied = promises.reveal_as(3, &copy, late, &answers);
     let all = [&updates[..], &[copied]].concat();
-    let runs = promises.bench.fold();
-    let (mut mutual, _) = committing::mutual(runs.get(&promises.run).unwrap(), &all);
-    mutual.sort_unstable();
     updates.sort_unstable();
-    assert_eq!(mutual, updates);
+    assert_eq!(promises.mutual(&all).updates, updates);
 }

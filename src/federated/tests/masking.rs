@@ -242,7 +242,7 @@ fn a_member_reveals_shares_on_a_base_once() {
             now_ms: 0,
             adopted_ms: 0,
             ripe_ms: None,
-            revealed_ms: None,
+            mutual: None,
             joined_lately: &none,
             ended: &none,
         };

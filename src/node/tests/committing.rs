@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::mesh::{Mesh, Trainer, tiny_run};
 use super::runs::{all_join, run_of};
 use crate::dag::commitment::{self, Commitment, Reveal};
-use crate::dag::{Payload, RunSpec, Update, VertexId};
+use crate::dag::{BlobId, Payload, RunSpec, Update, VertexId};
 use crate::effect::Command;
 use crate::event::Reply;
 use crate::federated::replay;
@@ -44,6 +44,25 @@ fn a_run_with_commitments_ends_at_one_head_and_replays() {
     let report = replay(&file);
     assert!(report.ok && report.rounds == 6, "{:?}", report.first_mismatch);
     assert!(report.left_out.is_empty(), "{:?}", report.left_out);
+}
+
+/// The head may go to another branch and back: what was committed to after a reveal had counted as
+/// from before it then.
+#[test]
+fn what_was_seen_of_a_head_is_kept_for_the_way_back() {
+    let (mut mesh, run) = begin(64, 2, committed_run(3, 2));
+    until_committed(&mut mesh, 1, &run, 0);
+    let known = run_of(&mesh, 1, &run);
+    let node = mesh.members[1].node.as_mut().unwrap();
+    let following = node.following.get_mut(&run).unwrap();
+    let (seen, heads) = (following.seen_ms.clone(), [1, 2].map(|head| VertexId::of(&[head])));
+    assert!(!seen.is_empty());
+    following.head = heads[0];
+    following.forget_seen(&known, &run);
+    assert_eq!(following.seen_ms, seen);
+    following.head = heads[1];
+    following.forget_seen(&known, &heads[0]);
+    assert!(following.seen_ms.is_empty());
 }
 
 /// Milliseconds of a round in which everybody is there.
@@ -96,7 +115,8 @@ fn steal(mesh: &mut Mesh, thief: usize, run: &VertexId, commits: bool) {
         return;
     }
     let committed = known.committed().unwrap();
-    let answers: Vec<VertexId> = committed.commitments_on(&head).map(|(id, _)| id).collect();
+    let mut answers: Vec<VertexId> = committed.commitments_on(&head).map(|(id, _)| id).collect();
+    answers.sort_unstable();
     let mut own = committed.commitments_on(&head).filter(|(_, known)| known.author == me);
     let payload = if let Some((commitment, _)) = own.next() {
         let reveal = Some(Reveal { commitment, nonce: [1; 32].into(), answers });
@@ -317,4 +337,39 @@ fn a_changed_byte_of_a_run_with_commitments_is_found() {
         changed[at] ^= 1;
         assert!(!replay(&changed).ok, "byte {at}");
     }
+}
+
+/// An update that nobody promised, first of all, had begun the time after which a round is closed
+/// without those who have not revealed.
+#[test]
+fn an_update_by_anybody_starts_no_time() {
+    let (mut mesh, run) = begin(61, 3, committed_run(3, 3));
+    mesh.train_for(1_000);
+    mesh.members[2].train = Trainer::Silent;
+    let node = mesh.members[2].node.as_mut().unwrap();
+    let blob = vec![0; run_bytes(node.runs().get(&run).unwrap())];
+    let update = Update {
+        run,
+        base: run,
+        round: 1,
+        samples: 5,
+        delta: BlobId::of(&blob),
+        delta_bytes: u32::try_from(blob.len()).unwrap(),
+        cohort: None,
+        reveal: None,
+    };
+    node.keep_blob(update.delta, blob.into());
+    node.writer.queue(Payload::Update(update), None, true, mesh.now_ms);
+    let begun = |mesh: &Mesh| mesh.node(0).following[&run].promising.mutual().map(|(_, ms)| ms);
+    let count = |mesh: &Mesh| run_of(mesh, 0, &run).update_count(&run);
+    assert!(mesh.run_until(1_000, |mesh| count(mesh) == 1));
+    mesh.run_for(40);
+    assert_eq!((count(&mesh), begun(&mesh)), (1, None));
+    let before_ms = mesh.now_ms;
+    assert!(mesh.run_until(60_000, |mesh| begun(mesh).is_some()));
+    assert!(begun(&mesh).unwrap() > before_ms && count(&mesh) >= 2);
+}
+
+fn run_bytes(run: &crate::federated::Run) -> usize {
+    run.parameters() * 4
 }
