@@ -156,6 +156,19 @@ impl Node {
         self.writer.queue(Payload::Commitment(late), None, true, now.mono_ms);
     }
 
+    /// Whether a blob is what this node has promised and not shown yet. Nobody is told that it is
+    /// here before, however they came to ask: who guesses right would know it.
+    pub(super) fn is_unrevealed(&self, blob: &BlobId) -> bool {
+        let is_hidden = |(id, Promise { update, .. }): (&VertexId, &Promise)| {
+            let is_own =
+                |known: &UpdateRecord| known.author == self.me && known.delta == update.delta;
+            let run = self.runs.get(id);
+            update.delta == *blob
+                && !run.is_some_and(|run| run.updates_of(&update.base).any(|(_, one)| is_own(one)))
+        };
+        self.promises.0.iter().any(is_hidden)
+    }
+
     /// Whether an update on this base waits to be revealed.
     pub(super) fn has_promised(&self, id: &VertexId, base: &VertexId) -> bool {
         let promise = self.promises.0.get(id);

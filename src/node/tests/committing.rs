@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use super::mesh::{Mesh, Trainer, tiny_run};
 use super::runs::{all_join, run_of};
+use super::stranger::Stranger;
 use crate::dag::commitment::{self, Commitment, Reveal};
 use crate::dag::{BlobId, Payload, RunSpec, Update, VertexId};
 use crate::effect::Command;
 use crate::event::Reply;
 use crate::federated::replay;
 use crate::federated::run::committed::WhyNot;
+use crate::message::{Refusal, Refused, Request, Response, WantBlob};
 
 fn committed_run(rounds: u32, quorum: u32) -> RunSpec {
     RunSpec { commit_reveal: true, ..tiny_run(rounds, quorum) }
@@ -372,4 +374,36 @@ fn an_update_by_anybody_starts_no_time() {
 
 fn run_bytes(run: &crate::federated::Run) -> usize {
     run.parameters() * 4
+}
+
+/// Who guesses what a member has promised could ask for it by its id: that it was there told that
+/// the guess was right, before anything was revealed.
+#[test]
+fn what_is_promised_is_told_to_nobody_before_it_is_revealed() {
+    let (mut mesh, run) = begin(62, 3, RunSpec { deadline_ms: 4_000, ..committed_run(2, 3) });
+    mesh.members[2].train = Trainer::Honest(1_500);
+    until_committed(&mut mesh, 0, &run, 0);
+    mesh.run_for(100);
+    let mut stranger = Stranger::new(1, mesh.network());
+    stranger.greet(&mut mesh, 0);
+    let guesses: Vec<BlobId> = mesh.members[0].store.blobs.keys().copied().collect();
+    let ask = |mesh: &mut Mesh, stranger: &mut Stranger, blob: BlobId| {
+        stranger.request(mesh, 0, &Request::Blob(WantBlob { blob, offset: 0 }))
+    };
+    let told: Vec<_> =
+        guesses.iter().map(|blob| (*blob, ask(&mut mesh, &mut stranger, *blob))).collect();
+    let me = mesh.node(0).author();
+    let own = |mesh: &Mesh| {
+        let known = run_of(mesh, 0, &run);
+        let mut own = known.updates_of(&run);
+        own.find(|(_, update)| update.author == me).map(|(_, update)| update.delta)
+    };
+    assert_eq!(own(&mesh), None, "it has not revealed");
+    assert!(mesh.run_until(60_000, |mesh| own(mesh).is_some()));
+    let delta = own(&mesh).unwrap();
+    let (_, before) = told.iter().find(|(blob, _)| *blob == delta).expect("it had it");
+    let refused = Refused { reason: Refusal::Unknown };
+    assert_eq!(before, &Some(Response::Refused(refused)));
+    let after = ask(&mut mesh, &mut stranger, delta);
+    assert!(matches!(after, Some(Response::Blob(_))), "the control: {after:?}");
 }
