@@ -7,7 +7,7 @@ use super::runs::{all_join, run_of};
 use super::stranger::Stranger;
 use crate::dag::commitment::{self, Commitment, Reveal};
 use crate::dag::{BlobId, Payload, RunSpec, Update, VertexId};
-use crate::effect::Command;
+use crate::effect::{Command, Verdict};
 use crate::event::Reply;
 use crate::federated::replay;
 use crate::federated::run::committed::WhyNot;
@@ -406,4 +406,41 @@ fn what_is_promised_is_told_to_nobody_before_it_is_revealed() {
     assert_eq!(before, &Some(Response::Refused(refused)));
     let after = ask(&mut mesh, &mut stranger, delta);
     assert!(matches!(after, Some(Response::Blob(_))), "the control: {after:?}");
+}
+
+/// Two commitments for one place of a chain, each shown to other members first: whoever wrote them
+/// is ended everywhere, and the run goes on.
+#[test]
+fn who_signs_two_commitments_for_one_place_ends_and_the_run_goes_on() {
+    let (mut mesh, run) = begin(63, 3, committed_run(5, 3));
+    let mut liar = Stranger::new(2, mesh.network());
+    for member in 0..3 {
+        liar.greet(&mut mesh, member);
+    }
+    let saying = |liar: &Stranger, before: &_, payload| {
+        let mut vertex = liar.vertex(before, &[], 0);
+        vertex.payloads = vec![payload];
+        liar.sign(&vertex)
+    };
+    let joins = saying(&liar, &liar.identity, Payload::RunJoin { run, samples: 9, key: None });
+    assert_eq!(liar.gossip(&mut mesh, 0, &joins.encode()), Verdict::Accept);
+    until_committed(&mut mesh, 1, &run, 1);
+    let base = run_of(&mesh, 1, &run).head();
+    let [one, other] = [1, 2].map(|hash| {
+        let commitment = Commitment { run, base, attempt: 0, hash: [hash; 32].into() };
+        saying(&liar, &joins, Payload::Commitment(commitment))
+    });
+    assert_eq!(liar.gossip(&mut mesh, 0, &one.encode()), Verdict::Accept);
+    liar.gossip(&mut mesh, 1, &other.encode());
+    mesh.finish(&run, &[0, 1, 2], 60_000);
+    mesh.run_for(20_000);
+    let known = run_of(&mesh, 0, &run);
+    assert!(!known.all_contributors().contains(&liar.author()));
+    for member in 0..3 {
+        assert_eq!(run_of(&mesh, member, &run).head(), known.head());
+        let node = mesh.node(member);
+        assert_eq!(node.graph().equivocated(&liar.author()), Some(2), "member {member}");
+    }
+    let report = replay(&export(&mut mesh, 2, &run));
+    assert!(report.ok && report.rounds == 5, "{:?}", report.first_mismatch);
 }
