@@ -177,6 +177,13 @@ impl Node {
         })
     }
 
+    /// Lets go of what will never be revealed. A record of the store can be emptied and not removed.
+    pub(super) fn forget_promise(&mut self, id: &VertexId) {
+        if self.promises.0.remove(id).is_some() {
+            self.writer.add_meta(&format!("{PROMISE_NAME}{id}"), Vec::new());
+        }
+    }
+
     /// Does what is due about the own commitment of a run's round.
     pub(super) fn advance_commitment(&mut self, id: &VertexId, now: Now) {
         for _ in 0..STEPS_MAX {

@@ -216,6 +216,7 @@ impl Node {
             out.push(Effect::Emit(Event::Round(round)));
         }
         if run.is_finished() {
+            self.forget_promise(id);
             self.emit_run(id, RunChange::Finished, out);
             self.watch_more(now);
         }

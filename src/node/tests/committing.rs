@@ -46,6 +46,8 @@ fn a_run_with_commitments_ends_at_one_head_and_replays() {
     let report = replay(&file);
     assert!(report.ok && report.rounds == 6, "{:?}", report.first_mismatch);
     assert!(report.left_out.is_empty(), "{:?}", report.left_out);
+    let promise = format!("promise/{run}");
+    assert!(mesh.members.iter().all(|member| member.store.meta[&promise].is_empty()));
 }
 
 /// The head may go to another branch and back: what was committed to after a reveal had counted as
