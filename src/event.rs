@@ -10,6 +10,7 @@ use crate::consensus::Finality;
 use crate::dag::vote::{ConflictKey, ItemId};
 use crate::dag::{BlobId, RunSpec, VertexId};
 use crate::federated::run::committed::WhyNot;
+use crate::federated::run::waiting::Waiting;
 use crate::genesis::Engine;
 use crate::group::{GroupId, Task};
 use crate::identity::{AuthorId, NetworkId, TransportId};
@@ -416,6 +417,8 @@ pub struct RunView {
     pub weights: Option<BlobId>,
     /// What the updates of this node tell about its rows; `None` in a run without noise.
     pub privacy: Option<PrivacyView>,
+    /// What the open round waits for, where rounds have several steps and somebody is missing.
+    pub waiting: Option<Waiting>,
 }
 
 /// What updates with noise tell about the rows of their author, at the delta of their run.

@@ -10,6 +10,7 @@
 
 pub mod committed;
 pub mod masked;
+pub mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -222,14 +222,15 @@ export interface LeftOut {
   /**
    * `doubled`: it committed twice; `uncommitted`: it sent an update without a commitment;
    * `mismatched`: it sent another than it had committed to; `late-commitment`: it committed after
-   * others had revealed; `withheld`: it committed and sent nothing; `left-out`: who proposed the
-   * result did not take it.
+   * most others had revealed; `unanswered`: it did after some had, or they passed it over;
+   * `withheld`: it committed and sent nothing; `left-out`: who proposed the result did not take it.
    */
   readonly whyNot:
     | "doubled"
     | "uncommitted"
     | "mismatched"
     | "late-commitment"
+    | "unanswered"
     | "withheld"
     | "left-out";
 }
@@ -311,6 +312,16 @@ export interface RunView {
   readonly trustedRows: number;
   /** Whether members commit to their updates before they see others'. */
   readonly commitReveal: boolean;
+  /** What the open round waits for, where rounds have several steps and somebody is missing. */
+  readonly waiting: Waiting | null;
+}
+
+/** A step of a round with commitments or masks, and who has not taken it. */
+export interface Waiting {
+  readonly step: "commitments" | "updates" | "deals" | "masked-updates" | "shares";
+  /** Which try of the round it is, from 0; of rounds with commitments. */
+  readonly attempt: number;
+  readonly members: readonly string[];
 }
 
 /** The current model of a run. */

@@ -11,6 +11,7 @@ use crate::event::{
     AddressView, Event, LinkInfo, ModelView, PeerView, RoundView, RunChange, RunState, RunView,
 };
 use crate::federated::run::committed::WhyNot;
+use crate::federated::run::waiting::Waiting;
 use crate::identity::AuthorId;
 use crate::neural::{Scaling, Specification};
 use crate::runtime::Notice;
@@ -149,6 +150,16 @@ pub(crate) fn run(view: &RunView) -> JsValue {
         ("workerMomentum", view.spec.worker_momentum.unwrap_or(0.0).into()),
         ("trustedRows", trusted_rows(&view.spec)),
         ("commitReveal", view.spec.commit_reveal.into()),
+        ("waiting", view.waiting.as_ref().map_or(JsValue::NULL, waiting)),
+    ])
+}
+
+/// A `Waiting`.
+fn waiting(view: &Waiting) -> JsValue {
+    object([
+        ("step", view.step.code().into()),
+        ("attempt", view.attempt.into()),
+        ("members", texts(&view.members)),
     ])
 }
 

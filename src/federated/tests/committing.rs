@@ -7,6 +7,7 @@ use super::*;
 use crate::dag::commitment::{self, Commitment, Reveal};
 use crate::federated::committing::{self, Mutual, Step};
 use crate::federated::run::committed::{Breach, WhyNot};
+use crate::federated::run::waiting;
 
 /// A run with commitments that everybody has joined.
 struct Promises {
@@ -337,6 +338,43 @@ fn a_round_that_came_to_nothing_is_committed_to_anew() {
         (0..3).map(|member| promises.reveal(member, again[member], &answers)).collect();
     let aggregate = promises.aggregate(&updates);
     assert_eq!(promises.standing(&aggregate), Standing::Valid);
+}
+
+/// Who has to do what next can be read off the history.
+#[test]
+fn a_round_says_whom_it_waits_for() {
+    let mut promises = Promises::new(3);
+    let waiting = |promises: &Promises| {
+        let runs = promises.bench.fold();
+        let found = runs.get(&promises.run).unwrap().waiting();
+        found.map(|found| (found.step, found.attempt, found.members))
+    };
+    let of = |promises: &Promises, members: &[usize]| {
+        let authors = members.iter().map(|member| promises.bench.author(*member));
+        authors.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+    };
+    let first = promises.commit(0);
+    let missing = of(&promises, &[1, 2]);
+    assert_eq!(waiting(&promises), Some((waiting::Step::Commitments, 0, missing)));
+    let commitments = [first, promises.commit(1), promises.commit(2)];
+    assert_eq!(waiting(&promises), None, "all have committed, and may reveal");
+    let updates = [promises.reveal(0, first, &commitments)];
+    let missing = of(&promises, &[1, 2]);
+    assert_eq!(waiting(&promises), Some((waiting::Step::Updates, 0, missing)));
+    // Two commit anew: theirs is the attempt that counts.
+    for member in 0..2 {
+        let content = promises.content(member);
+        let own = promises.commit_to(member, &content, 1);
+        promises.reveal_as(member, &content, own, &[own]);
+    }
+    let content = promises.content(2);
+    promises.commit_to(2, &content, 1);
+    let missing = of(&promises, &[2]);
+    assert_eq!(waiting(&promises), Some((waiting::Step::Updates, 1, missing)));
+    let other = promises.reveal(1, commitments[1], &commitments);
+    promises.aggregate(&[updates[0], other]);
+    let missing = of(&promises, &[0, 1, 2]);
+    assert_eq!(waiting(&promises), Some((waiting::Step::Commitments, 0, missing)));
 }
 
 /// Of five, one answers less than the others: it is left out, and the rest go together.
