@@ -7,6 +7,10 @@
  * not part of the history: those of before a restart are gone. Nothing of Node and nothing of a page
  * is in here.
  */
+import type { LeftOut } from './wasm.js'
+
+export type { LeftOut } from './wasm.js'
+
 /** A run as a node sees it, as far as its course needs it. */
 export interface RunAt {
   readonly run: string
@@ -23,31 +27,13 @@ export const ROUNDS_KEPT_MAX = 512
 /** Updates that are kept of a round: four for each of the most members that a run has. */
 const UPDATES_MAX = 1_024
 
-/** A member whose update the result of a round does not have, in a run with commitments. */
-export interface LeftOut {
-  readonly author: string
-  /**
-   * `doubled`: it committed twice; `uncommitted`: it sent an update without a commitment;
-   * `mismatched`: it sent another than it had committed to; `late-commitment`: it committed after
-   * others had revealed; `withheld`: it committed and sent nothing; `left-out`: who proposed the
-   * result did not take it.
-   */
-  readonly whyNot:
-    | 'doubled'
-    | 'uncommitted'
-    | 'mismatched'
-    | 'late-commitment'
-    | 'withheld'
-    | 'left-out'
-}
-
 /**
  * Why an update is not in its round's result. `late`: it is younger than the result. `other-weights`:
- * it was trained from weights that are not the round's. `left-out`: who proposed the result did not
- * take it, such as because it had not arrived there, or could not be used. The others are of runs
- * with commitments.
+ * it was trained from weights that are not the round's. `replaced`: another one of its member was
+ * taken. `left-out`: who proposed the result did not take it, such as because it had not arrived
+ * there, or could not be used. The others are of runs with commitments.
  */
-export type WhyNot = 'late' | 'other-weights' | LeftOut['whyNot']
+export type WhyNot = 'late' | 'other-weights' | 'replaced' | LeftOut['whyNot']
 
 /** One member's update for a round. */
 export interface UpdateView {
@@ -294,7 +280,7 @@ export class RunLog {
       result,
       proposals: isRead ? aggregates.length : null,
       updates: views,
-      unrevealed: (adopted?.leftOut ?? []).filter(({ author }) => !senders.has(author)),
+      unrevealed: unrevealed(updates, aggregate, adopted),
       missing: missing.map(([id]) => id),
       bytes: isRead ? bytesOf(known) : null,
       score: score ?? null,
@@ -422,9 +408,24 @@ function updateView(
   if (taken) return { ...view, taken, whyNot: null }
   const isOther = aggregate !== undefined && update.base !== null && update.base !== aggregate.base
   if (isOther) return { ...view, taken, whyNot: 'other-weights' }
+  if (aggregate !== undefined && adopted?.contributors.includes(author)) {
+    return { ...view, taken, whyNot: 'replaced' }
+  }
   const told = adopted?.leftOut?.find((one) => one.author === author)
   if (told !== undefined) return { ...view, taken, whyNot: told.whyNot }
   return { ...view, taken, whyNot: timeMs > result.timeMs ? 'late' : 'left-out' }
+}
+
+/** Who was left out and sent nothing from the weights that the result follows. */
+function unrevealed(
+  updates: readonly Update[],
+  aggregate: Aggregate | undefined,
+  adopted: Adopted | undefined,
+): readonly LeftOut[] {
+  const base = aggregate?.base
+  const own = updates.filter((one) => base === undefined || (one.base ?? base) === base)
+  const senders = new Set(own.map(({ author }) => author))
+  return (adopted?.leftOut ?? []).filter(({ author }) => !senders.has(author))
 }
 
 function bytesOf({ updates, aggregates }: Round): { updates: number; vertices: number } {

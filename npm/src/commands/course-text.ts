@@ -9,7 +9,9 @@ const WHY: Readonly<Record<WhyNot, string>> = {
   doubled: 'committed twice',
   uncommitted: 'sent without a commitment',
   mismatched: 'not what it had committed to',
+  replaced: 'another of its member was taken',
   'late-commitment': 'committed after others had revealed',
+  unanswered: 'not answered by all the others',
   withheld: 'committed, and sent nothing',
 }
 

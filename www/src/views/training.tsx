@@ -256,6 +256,8 @@ const WHY: Readonly<Record<WhyNot, string>> = {
   doubled: 'its member committed to two updates',
   uncommitted: 'was sent without a commitment',
   mismatched: 'is not what its member had committed to',
+  replaced: 'is one of two of its member, of which the other was taken',
+  unanswered: 'is of a member whose commitment some others did not answer',
   'late-commitment': 'was committed to after others had revealed theirs',
   withheld: 'its member committed to it, and sent nothing',
 }
