@@ -31,14 +31,11 @@ export async function run(context: Context, _options: object, name: string): Pro
   const first = events.next()
   first.catch(() => undefined)
   const view = await findRun(client, name)
-  output.event(
-    'snapshot',
-    view,
-    () =>
-      [
-        `run ${view.name}: ${view.state}, round ${view.round}/${view.rounds}`,
-        ...waitingText(view),
-      ].join('\n'),
+  output.event('snapshot', view, () =>
+    [
+      `run ${view.name}: ${view.state}, round ${view.round}/${view.rounds}`,
+      ...waitingText(view),
+    ].join('\n'),
   )
   await tellMembers(output, client, view.run)
   if (view.state === 'finished') {

@@ -16,7 +16,11 @@ const STEPS: Readonly<Record<Waiting['step'], string>> = {
 }
 
 /** A line where somebody is missing. A view that was kept by an older node says nothing of it. */
-export function waitingText({ name, round, waiting }: Pick<RunView, 'name' | 'round'> & {
+export function waitingText({
+  name,
+  round,
+  waiting,
+}: Pick<RunView, 'name' | 'round'> & {
   readonly waiting?: Waiting | null
 }): string[] {
   if (waiting === undefined || waiting === null) return []
