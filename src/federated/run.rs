@@ -185,8 +185,8 @@ impl Run {
         &self.members
     }
 
-    /// Grows whenever members, commitments, updates, aggregates or what counts of them change. While
-    /// it stays, so do [`Run::candidates`], [`Run::aggregates`], [`Run::defaulted`] and
+    /// Grows whenever members, commitments, updates, aggregates or what counts of them change.
+    /// While it stays, so do [`Run::candidates`], [`Run::aggregates`], [`Run::defaulted`] and
     /// [`Run::head`].
     pub fn revision(&self) -> u64 {
         self.revision

@@ -67,7 +67,8 @@ struct Known {
     /// Members that have equivocated, and that joined lately (count).
     ended: usize,
     joined: usize,
-    trained: Option<Option<[u8; 32]>>,
+    /// Whether something was trained, and the hash of it if there is one.
+    trained: (bool, Option<[u8; 32]>),
     queued: u32,
     revealed: Option<VertexId>,
 }
@@ -177,7 +178,7 @@ impl Node {
         })
     }
 
-    /// Lets go of what will never be revealed. A record of the store can be emptied and not removed.
+    /// Lets go of what will never be revealed. A record of a store is emptied, not removed.
     pub(super) fn forget_promise(&mut self, id: &VertexId) {
         if self.promises.0.remove(id).is_some() {
             self.writer.add_meta(&format!("{PROMISE_NAME}{id}"), Vec::new());
@@ -223,7 +224,7 @@ impl Node {
             revision: run.revision(),
             ended: ended.len(),
             joined: following.joined.len(),
-            trained,
+            trained: (trained.is_some(), trained.flatten()),
             queued,
             revealed,
         };

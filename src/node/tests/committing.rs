@@ -7,7 +7,7 @@ use super::runs::{all_join, run_of};
 use super::stranger::Stranger;
 use crate::dag::commitment::{self, Commitment, Reveal};
 use crate::dag::{BlobId, Payload, RunSpec, Update, VertexId};
-use crate::effect::{Command, Verdict};
+use crate::effect::{Command, Input, Verdict};
 use crate::event::Reply;
 use crate::federated::replay;
 use crate::federated::run::committed::WhyNot;
@@ -55,15 +55,17 @@ fn a_run_with_commitments_ends_at_one_head_and_replays() {
 #[test]
 fn what_was_seen_of_a_head_is_kept_for_the_way_back() {
     let (mut mesh, run) = begin(64, 2, committed_run(3, 2));
-    until_committed(&mut mesh, 1, &run, 0);
+    mesh.members[0].train = Trainer::Honest(900);
+    until_committed(&mut mesh, 1, &run, 1);
     let known = run_of(&mesh, 1, &run);
     let node = mesh.members[1].node.as_mut().unwrap();
     let following = node.following.get_mut(&run).unwrap();
-    let (seen, heads) = (following.seen_ms.clone(), [1, 2].map(|head| VertexId::of(&[head])));
-    assert!(!seen.is_empty());
+    let heads = [1, 2].map(|head| VertexId::of(&[head]));
+    let own = known.committed().unwrap().commitments_on(&known.head()).next().unwrap().0;
+    let seen_ms = following.seen_ms[&own];
     following.head = heads[0];
-    following.forget_seen(&known, &run);
-    assert_eq!(following.seen_ms, seen);
+    following.forget_seen(&known, &known.head());
+    assert_eq!(following.seen_ms.get(&own), Some(&seen_ms));
     following.head = heads[1];
     following.forget_seen(&known, &heads[0]);
     assert!(following.seen_ms.is_empty());
@@ -347,9 +349,11 @@ fn a_changed_byte_of_a_run_with_commitments_is_found() {
 /// without those who have not revealed.
 #[test]
 fn an_update_by_anybody_starts_no_time() {
-    let (mut mesh, run) = begin(61, 3, committed_run(3, 3));
-    mesh.train_for(1_000);
+    let mut mesh = Mesh::running(61, 3);
+    mesh.train_for(2_000);
     mesh.members[2].train = Trainer::Silent;
+    let run = mesh.start_run(0, committed_run(3, 3));
+    all_join(&mut mesh, &run, &[1, 2]);
     let node = mesh.members[2].node.as_mut().unwrap();
     let blob = vec![0; run_bytes(node.runs().get(&run).unwrap())];
     let update = Update {
@@ -364,14 +368,14 @@ fn an_update_by_anybody_starts_no_time() {
     };
     node.keep_blob(update.delta, blob.into());
     node.writer.queue(Payload::Update(update), None, true, mesh.now_ms);
-    let begun = |mesh: &Mesh| mesh.node(0).following[&run].promising.mutual().map(|(_, ms)| ms);
+    mesh.poke(2, Input::Tick);
+    let begun = |mesh: &Mesh| mesh.node(0).following[&run].promising.mutual().is_some();
     let count = |mesh: &Mesh| run_of(mesh, 0, &run).update_count(&run);
     assert!(mesh.run_until(1_000, |mesh| count(mesh) == 1));
     mesh.run_for(40);
-    assert_eq!((count(&mesh), begun(&mesh)), (1, None));
-    let before_ms = mesh.now_ms;
-    assert!(mesh.run_until(60_000, |mesh| begun(mesh).is_some()));
-    assert!(begun(&mesh).unwrap() > before_ms && count(&mesh) >= 2);
+    assert_eq!((count(&mesh), begun(&mesh)), (1, false));
+    assert!(mesh.run_until(60_000, |mesh| run_of(mesh, 0, &run).round() >= 1));
+    assert_eq!(run_of(&mesh, 0, &run).contributors(&run_of(&mesh, 0, &run).head()).len(), 2);
 }
 
 fn run_bytes(run: &crate::federated::Run) -> usize {
@@ -415,6 +419,7 @@ fn what_is_promised_is_told_to_nobody_before_it_is_revealed() {
 #[test]
 fn who_signs_two_commitments_for_one_place_ends_and_the_run_goes_on() {
     let (mut mesh, run) = begin(63, 3, committed_run(5, 3));
+    mesh.members[2].train = Trainer::Honest(900);
     let mut liar = Stranger::new(2, mesh.network());
     for member in 0..3 {
         liar.greet(&mut mesh, member);
