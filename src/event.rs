@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use crate::consensus::Finality;
 use crate::dag::vote::{ConflictKey, ItemId};
 use crate::dag::{BlobId, RunSpec, VertexId};
+use crate::federated::run::committed::WhyNot;
+use crate::federated::run::waiting::Waiting;
 use crate::genesis::Engine;
 use crate::group::{GroupId, Task};
 use crate::identity::{AuthorId, NetworkId, TransportId};
@@ -135,6 +137,8 @@ pub struct RoundView {
     pub updates: u32,
     /// Their authors, in order of their author ids.
     pub contributors: Vec<AuthorId>,
+    /// Whose updates it does not have and why, in a run with commitments.
+    pub left_out: Vec<(AuthorId, WhyNot)>,
     /// The aggregate vertex.
     pub aggregate: VertexId,
     /// The weights after this round.
@@ -413,6 +417,8 @@ pub struct RunView {
     pub weights: Option<BlobId>,
     /// What the updates of this node tell about its rows; `None` in a run without noise.
     pub privacy: Option<PrivacyView>,
+    /// What the open round waits for, where rounds have several steps and somebody is missing.
+    pub waiting: Option<Waiting>,
 }
 
 /// What updates with noise tell about the rows of their author, at the delta of their run.

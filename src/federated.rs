@@ -26,6 +26,7 @@
 
 pub mod aggregator;
 pub mod average;
+pub mod committing;
 pub mod delta;
 pub mod masking;
 pub mod policy;
@@ -123,6 +124,7 @@ impl Runs {
             Payload::Update(update) => update.run,
             Payload::Aggregate(aggregate) => aggregate.run,
             Payload::Masking(statement) => statement.run(),
+            Payload::Commitment(commitment) => commitment.run,
             _ => return,
         };
         let Some(state) = self.runs.get_mut(&run) else {
@@ -143,6 +145,9 @@ impl Runs {
             }
             Payload::Masking(statement) => {
                 state.add_masking(vertex, (author, seq), statement, &mut own);
+            }
+            Payload::Commitment(commitment) => {
+                state.add_commitment(vertex, (author, seq), commitment, &mut own);
             }
             _ => {}
         }
@@ -175,7 +180,10 @@ pub fn initial_weights(spec: &RunSpec) -> Result<Vec<u8>, neural::Error> {
 /// Whether later statements refer to this payload by the id of the vertex that carries it.
 pub(crate) fn is_named_by_vertex(payload: &Payload) -> bool {
     match payload {
-        Payload::RunStart(_) | Payload::Update(_) | Payload::Aggregate(_) => true,
+        Payload::RunStart(_)
+        | Payload::Update(_)
+        | Payload::Aggregate(_)
+        | Payload::Commitment(_) => true,
         Payload::Masking(statement) => statement.is_named_by_vertex(),
         _ => false,
     }

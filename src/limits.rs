@@ -4,6 +4,7 @@
 //! spend. What happens at the bound is decided where it is used, and is always an error with a
 //! code.
 
+mod committing;
 #[cfg(feature = "truth")]
 mod group;
 mod history;
@@ -17,6 +18,7 @@ mod sampling;
 #[cfg(feature = "truth")]
 mod sealed;
 
+pub use committing::*;
 #[cfg(feature = "truth")]
 pub use group::*;
 pub use history::*;

@@ -24,6 +24,7 @@ mod blobs;
 mod book;
 mod calling;
 mod commands;
+mod committing;
 mod config;
 mod counters;
 mod deciding;
@@ -104,6 +105,7 @@ pub struct Node {
     deciding: deciding::Deciding,
     wallet: wallet::Wallet,
     masking: masking::Roots,
+    promises: committing::Promises,
     mailbox: mail::Mailbox,
     following: BTreeMap<VertexId, following::Following>,
     rules: averaging::Turn,
@@ -190,6 +192,7 @@ impl Node {
             deciding,
             wallet: wallet::Wallet::restore(&meta),
             masking: masking::Roots::restore(&meta),
+            promises: committing::Promises::restore(&meta),
             mailbox: mail::Mailbox::new(secrets),
             following: BTreeMap::new(),
             rules: averaging::Turn::default(),
@@ -220,8 +223,7 @@ impl Node {
             phase: Phase::Made,
         };
         (0..skipped).for_each(|_| node.counters.count("store-vertex-skipped"));
-        node.blobs.restore(blobs);
-        node.restore_runs(&meta, now);
+        node.restore_runs(blobs, &meta, now);
         node.restore_past(pruned, now)?;
         node.restore_deciding(&meta, now);
         node.restore_peers(&meta, now);

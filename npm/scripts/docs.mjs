@@ -15,6 +15,7 @@ const SOURCES = [
   'src/limits.rs',
   'src/limits/history.rs',
   'src/limits/masking.rs',
+  'src/limits/committing.rs',
   'src/limits/net.rs',
   'src/limits/group.rs',
   'src/limits/sampling.rs',

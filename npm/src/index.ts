@@ -23,6 +23,7 @@ export type { PrivacyRequest } from './privacy.js'
 export type { ProofOptions, VerifyProof } from './proof.js'
 export type {
   ClosesView,
+  LeftOut,
   MemberView,
   ResultView,
   RoundView,

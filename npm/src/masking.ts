@@ -26,6 +26,7 @@ interface Beside extends AggregationRequest {
   readonly updatesMin?: number
   readonly reference?: unknown
   readonly compression?: unknown
+  readonly commitReveal?: boolean
 }
 
 /** The masking of a run, nothing for none. */
@@ -46,6 +47,12 @@ export function completeMasking(
     throw usageError(
       'masked updates are random words, which nothing compresses',
       'leave --compression or --secure-aggregation out',
+    )
+  }
+  if (beside.commitReveal === true) {
+    throw usageError(
+      'masks hide updates until the round is closed: there is nothing to commit to',
+      'leave --commit-reveal or --secure-aggregation out',
     )
   }
   if (updatesMin !== undefined && (updatesMin < MEMBERS_MIN || updatesMin > MEMBERS_MAX)) {

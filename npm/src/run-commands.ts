@@ -138,6 +138,10 @@ function startRunCommand(run: Command): Command {
       'mask updates: members see their sum only (mean, 3 members or more; experimental)',
     )
     .option(
+      '--commit-reveal',
+      "members commit to updates before they see others': none is made from those of a round",
+    )
+    .option(
       '--noise <factor>',
       'hide rows: noise on updates, in lengths of --clip (default: none)',
       read.number(0.01, 1_000),

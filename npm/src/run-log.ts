@@ -7,6 +7,10 @@
  * not part of the history: those of before a restart are gone. Nothing of Node and nothing of a page
  * is in here.
  */
+import type { LeftOut } from './wasm.js'
+
+export type { LeftOut } from './wasm.js'
+
 /** A run as a node sees it, as far as its course needs it. */
 export interface RunAt {
   readonly run: string
@@ -25,10 +29,11 @@ const UPDATES_MAX = 1_024
 
 /**
  * Why an update is not in its round's result. `late`: it is younger than the result. `other-weights`:
- * it was trained from weights that are not the round's. `left-out`: who proposed the result did not
- * take it, such as because it had not arrived there, or could not be used.
+ * it was trained from weights that are not the round's. `replaced`: another one of its member was
+ * taken. `left-out`: who proposed the result did not take it, such as because it had not arrived
+ * there, or could not be used. The others are of runs with commitments.
  */
-export type WhyNot = 'late' | 'other-weights' | 'left-out'
+export type WhyNot = 'late' | 'other-weights' | 'replaced' | LeftOut['whyNot']
 
 /** One member's update for a round. */
 export interface UpdateView {
@@ -69,6 +74,8 @@ export interface RoundView {
   /** Results that were proposed, the one taken over included; null where it is not known. */
   readonly proposals: number | null
   readonly updates: readonly UpdateView[]
+  /** Members that committed to an update and sent none, in a run with commitments. */
+  readonly unrevealed: readonly LeftOut[]
   /** Members that sent none, though they had joined by then and not left. */
   readonly missing: readonly string[]
   /** Bytes of updates, and of the signed vertices that name them and the results; null as above. */
@@ -145,6 +152,8 @@ export interface Adopted {
   readonly round: number
   readonly aggregate: string
   readonly contributors: readonly string[]
+  /** Whose updates it does not have and why, in a run with commitments. */
+  readonly leftOut?: readonly LeftOut[]
   readonly weightsCid: string
   readonly timeMs: number
 }
@@ -271,6 +280,7 @@ export class RunLog {
       result,
       proposals: isRead ? aggregates.length : null,
       updates: views,
+      unrevealed: unrevealed(updates, aggregate, adopted),
       missing: missing.map(([id]) => id),
       bytes: isRead ? bytesOf(known) : null,
       score: score ?? null,
@@ -338,8 +348,9 @@ export class RunLogs {
       const { run, round, rows, loss, accuracy } = event
       this.of(run).scored(round, { rows, loss, accuracy })
     } else if (event.type === 'round') {
-      const { run, round, aggregate, contributors, weightsCid } = event
-      this.of(run).adopted({ round, aggregate, contributors, weightsCid, timeMs })
+      const { run, round, aggregate, contributors, leftOut, weightsCid } = event
+      const told = { round, aggregate, contributors, weightsCid, timeMs }
+      this.of(run).adopted(leftOut === undefined ? told : { ...told, leftOut })
     } else if (!hasHistory) {
       const { run, round, author, samples } = event
       const unknown = { id: null, base: null, bytes: null, vertexBytes: 0 }
@@ -397,7 +408,24 @@ function updateView(
   if (taken) return { ...view, taken, whyNot: null }
   const isOther = aggregate !== undefined && update.base !== null && update.base !== aggregate.base
   if (isOther) return { ...view, taken, whyNot: 'other-weights' }
+  if (aggregate !== undefined && adopted?.contributors.includes(author)) {
+    return { ...view, taken, whyNot: 'replaced' }
+  }
+  const told = adopted?.leftOut?.find((one) => one.author === author)
+  if (told !== undefined) return { ...view, taken, whyNot: told.whyNot }
   return { ...view, taken, whyNot: timeMs > result.timeMs ? 'late' : 'left-out' }
+}
+
+/** Who was left out and sent nothing from the weights that the result follows. */
+function unrevealed(
+  updates: readonly Update[],
+  aggregate: Aggregate | undefined,
+  adopted: Adopted | undefined,
+): readonly LeftOut[] {
+  const base = aggregate?.base
+  const own = updates.filter((one) => base === undefined || (one.base ?? base) === base)
+  const senders = new Set(own.map(({ author }) => author))
+  return (adopted?.leftOut ?? []).filter(({ author }) => !senders.has(author))
 }
 
 function bytesOf({ updates, aggregates }: Round): { updates: number; vertices: number } {

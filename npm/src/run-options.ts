@@ -63,6 +63,8 @@ export interface RunRequest
    * Everybody can read them.
    */
   readonly reference?: string | Uint8Array
+  /** Whether members commit to their updates before they see others'; not unless given. */
+  readonly commitReveal?: boolean
   /** Updates that close a round early; never more than there are active members. */
   readonly quorum?: number
   /** Updates without which no round closes; 2, or as many as the rule needs. */
@@ -163,6 +165,7 @@ export function completeRun(asked: RunRequest): StartRunOptions {
     compression: completeCompression(request),
     privacy: completePrivacy(request),
     masking,
+    commitReveal: request.commitReveal ?? false,
     seed: BigInt(request.seed ?? RUN_DEFAULTS.seed),
   }
 }

@@ -28,6 +28,7 @@ test('what looks at single updates is refused beside it', () => {
     { radius: 1 },
     { mixing: true },
     { compression: 'int4' },
+    { commitReveal: true },
     { updatesMin: 2 },
     { updatesMin: 65 },
   ]) {

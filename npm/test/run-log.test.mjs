@@ -1,6 +1,7 @@
 // The course of a run: what was taken, what was left out and why, who is missing.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { roundText } from '../dist/commands/course-text.js'
 import { ROUNDS_KEPT_MAX, RunLog } from '../dist/run-log.js'
 
 const RUN = {
@@ -161,4 +162,52 @@ test('by events alone the same is told, but for bytes', () => {
     ],
   )
   assert.deepEqual(round.score, { rows: 5, loss: 0.5, accuracy: 0.75 })
+})
+
+test('what was sent from other weights, or a second time, says so', () => {
+  const log = joined()
+  const [first, again] = [update('a', 1, 'run', 9), update('a', 1, 'run', 10)]
+  const other = update('c', 1, 'elsewhere', 11)
+  for (const each of [first, { ...again, id: 'again' }, other]) log.update(each)
+  const result = aggregate('first', 1, 'run', [{ ...again, id: 'again' }], 20)
+  log.aggregate(result)
+  const leftOut = [{ author: 'c', whyNot: 'withheld' }]
+  const { id, weightsCid } = result
+  log.adopted({ round: 1, aggregate: id, contributors: ['a'], leftOut, weightsCid, timeMs: 20 })
+  const [round] = log.view({ ...RUN, round: 1, weightsCid }, {}).course
+  assert.deepEqual(
+    round.updates.map(({ author, whyNot }) => [author, whyNot]),
+    [
+      ['a', 'replaced'],
+      ['a', null],
+      ['c', 'other-weights'],
+    ],
+  )
+  // It sent an update for this round, from other weights: it withheld the one it had committed to.
+  assert.deepEqual(round.unrevealed, leftOut)
+})
+
+test('in a run with commitments it is told who broke the order, and who sent nothing', () => {
+  const log = joined()
+  const [one, two] = [update('a', 1, 'run', 10), update('b', 1, 'run', 11)]
+  for (const each of [one, two]) log.update(each)
+  const result = aggregate('first', 1, 'run', [one], 20)
+  log.aggregate(result)
+  const leftOut = [
+    { author: 'b', whyNot: 'late-commitment' },
+    { author: 'c', whyNot: 'withheld' },
+  ]
+  const { id, weightsCid } = result
+  log.adopted({ round: 1, aggregate: id, contributors: ['a'], leftOut, weightsCid, timeMs: 20 })
+  const [round] = log.view({ ...RUN, round: 1, weightsCid }, {}).course
+  assert.deepEqual(
+    round.updates.map(({ author, whyNot }) => [author, whyNot]),
+    [
+      ['a', null],
+      ['b', 'late-commitment'],
+    ],
+  )
+  assert.deepEqual(round.unrevealed, [{ author: 'c', whyNot: 'withheld' }])
+  const text = roundText('digits', 3, round)
+  assert.match(text, /b \(committed after others had revealed\) c \(committed, and sent nothing\)/)
 })

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteArray, ByteBuf};
 
+use super::commitment::{Commitment, Reveal};
 use super::masking::Statement;
 use super::operation::Operation;
 use super::reference::Reference;
@@ -84,6 +85,8 @@ pub enum Payload {
     Ledger(Operation),
     /// What a member of a run with secure aggregation says about masks.
     Masking(Statement),
+    /// What the author promises to send, in a run with commitments; named by its vertex.
+    Commitment(Commitment),
     /// A message that only one node can read.
     Sealed(SealedMessage),
 }
@@ -141,10 +144,19 @@ pub struct RunSpec {
     /// Rows that everybody trusts, in the place of a rule; if absent, none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Reference>,
+    /// Whether members commit to their updates before they see others'; not unless given.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub commit_reveal: bool,
+}
+
+/// What is not asked for has one encoding: no field.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_off(flag: &bool) -> bool {
+    !flag
 }
 
 /// One author's contribution to a round: a difference of weights, as a blob.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Update {
     /// The run.
@@ -162,6 +174,9 @@ pub struct Update {
     /// In a run with secure aggregation the cohort that it is masked for; in others nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cohort: Option<VertexId>,
+    /// In a run with commitments what opens the author's; in others nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reveal: Option<Reveal>,
 }
 
 /// The result of a round: what its run makes of the updates, added to the base, as a blob.
@@ -198,6 +213,7 @@ impl Payload {
             Self::Committee(_) => "committee",
             Self::Ledger(_) => "ledger",
             Self::Masking(_) => "masking",
+            Self::Commitment(_) => "commitment",
             Self::Sealed(_) => "sealed",
         }
     }
@@ -225,7 +241,10 @@ impl Payload {
             Self::Sealed(message) => message.validate(),
             // The rest of it, and the next one, are checked with the author's key, by the graph.
             Self::Identity { sealing_key: Some(key), .. } => sealed::validate_key(key),
-            Self::Identity { .. } | Self::Binding(_) | Self::RunLeave { .. } => Ok(()),
+            Self::Identity { .. }
+            | Self::Binding(_)
+            | Self::RunLeave { .. }
+            | Self::Commitment(_) => Ok(()),
         }
     }
 }
@@ -327,6 +346,7 @@ impl RunSpec {
         let Some(settings) = self.masking else { return Ok(()) };
         settings.validate().map_err(Error::Masking)?;
         let looks_at = [
+            (self.commit_reveal, "masks hide updates already: nothing is to be committed to"),
             (self.aggregation.is_some(), "a rule other than the mean compares single updates"),
             (self.reference.is_some(), "trusted rows measure single updates"),
             (
@@ -395,7 +415,8 @@ impl Update {
         within("round", self.round, 1, limits::RUN_ROUNDS_MAX)?;
         within("samples", self.samples, 1, limits::RUN_SAMPLES_MAX)?;
         // How many exactly, its run says.
-        within("delta_bytes", self.delta_bytes, 1, WEIGHTS_BYTES_MAX)
+        within("delta_bytes", self.delta_bytes, 1, WEIGHTS_BYTES_MAX)?;
+        self.reveal.as_ref().map_or(Ok(()), Reveal::validate)
     }
 }
 

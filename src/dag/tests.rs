@@ -116,6 +116,7 @@ pub(crate) fn spec() -> RunSpec {
         masking: None,
         worker_momentum: None,
         reference: None,
+        commit_reveal: false,
     }
 }
 
@@ -139,6 +140,7 @@ fn every_payload() -> Vec<Payload> {
             delta: BlobId::of(b"delta"),
             delta_bytes: 268,
             cohort: None,
+            reveal: None,
         }),
         Payload::Aggregate(Aggregate {
             run,

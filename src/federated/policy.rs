@@ -6,6 +6,7 @@
 //!
 //! - *Active* are the contributors of the head, authors with an update for the head or for its base
 //!   (they came too late and are working), and members that joined lately.
+//! - With commitments those count as updates do; see [`super::committing`].
 //! - A round is *ripe* when it has updates of the quorum, or of all active members if they are
 //!   fewer; or when the deadline has passed since the head was adopted and the minimum is there.
 //! - In a ripe round members take turns by the order of `hash(head, author)`, one every
@@ -14,6 +15,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
+use super::committing::Mutual;
 use super::run::Run;
 use super::run::masked::Masked;
 use crate::crypto::hash::Digest;
@@ -32,6 +34,9 @@ pub struct Facts<'a> {
     pub adopted_ms: u64,
     /// Since when the round has been ripe, as far as was seen.
     pub ripe_ms: Option<u64>,
+    /// In a run with commitments, which usable updates on the head may stand in one aggregate, and
+    /// since when they are the minimum or more, in milliseconds.
+    pub mutual: Option<(&'a Mutual, u64)>,
     /// Members that joined while the head or its base was the head.
     pub joined_lately: &'a BTreeSet<AuthorId>,
     /// Members that are known to have equivocated.
@@ -66,6 +71,9 @@ pub fn step(run: &Run, facts: &Facts, usable: impl Fn(&VertexId) -> bool) -> Ste
     if let Some(masked) = run.masked() {
         return open_step(run, masked, facts, usable);
     }
+    if run.committed().is_some() {
+        return mutual_step(run, facts);
+    }
     let updates = choose(run, facts.ended, usable);
     let active = active(run, facts.joined_lately, facts.ended);
     let minimum = count(run.spec().updates_min).max(1);
@@ -76,6 +84,23 @@ pub fn step(run: &Run, facts: &Facts, usable: impl Fn(&VertexId) -> bool) -> Ste
         return unripe(run, facts.now_ms, facts.adopted_ms);
     }
     propose(run, facts, &active, updates)
+}
+
+/// The same with commitments: what is aggregated are updates that answer each other's. Who has
+/// committed and not revealed is waited for until a deadline after the minimum has.
+fn mutual_step(run: &Run, facts: &Facts) -> Step {
+    let Some((mutual, since_ms)) = facts.mutual else { return Step::Idle };
+    let mut updates = mutual.updates.clone();
+    updates.truncate(run.spec().updates_max());
+    let minimum = count(run.spec().updates_min).max(1);
+    let most = count(run.spec().quorum).min(run.spec().updates_max());
+    let wanted = most.min(mutual.expected).max(minimum);
+    let until_ms = deadline_ms(run, since_ms);
+    let is_late = facts.now_ms >= until_ms && updates.len() >= minimum;
+    if updates.len() < wanted && !is_late {
+        return if facts.now_ms < until_ms { Step::Unripe { until_ms } } else { Step::Idle };
+    }
+    propose(run, facts, &active(run, facts.joined_lately, facts.ended), updates)
 }
 
 /// The same with secure aggregation: what is aggregated are the updates of an open closing.
@@ -159,6 +184,11 @@ pub fn active(
     }
     if let Some(masked) = run.masked() {
         active.extend(masked.deals_on(&head).map(|(_, record)| record.author));
+    }
+    if let Some(committed) = run.committed() {
+        for from in std::iter::once(head).chain(base) {
+            active.extend(committed.commitments_on(&from).map(|(_, record)| record.author));
+        }
     }
     active.extend(joined_lately);
     if base.is_none() {

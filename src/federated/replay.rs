@@ -10,6 +10,8 @@
 //! 4. Each aggregate from the first round to the head is computed again from its updates, by the
 //!    rule that the run's first vertex fixed, and compared with the weights it claims, byte for
 //!    byte.
+//!    In a run with commitments each update of it opens one of its author, and answers those of all
+//!    others: as a name of a vertex is a hash of it, what is answered was there before.
 //! 5. Aggregates beside that chain are judged as well as the file allows, and fork choice must give
 //!    the claimed head.
 //!
@@ -20,11 +22,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::run::committed::{Breach, WhyNot};
 use super::run::{AggregateRecord, Run, Standing};
 use super::{Runs, initial_weights};
 use crate::dag::car::{self, Car, Entry};
 use crate::dag::{self, BlobId, Citation, Graph, Payload, RunSpec, SignedVertex, VertexId};
 use crate::identity::AuthorId;
+use crate::limits;
 
 /// What a replay came to.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,12 +49,26 @@ pub struct Report {
     /// place: they never were, or their author signed two for it, and what only they followed may
     /// be left out.
     pub beside: u32,
+    /// Whose updates the rounds of a run with commitments do not have and why, by round: the first
+    /// [`limits::LEFT_OUT_MAX`].
+    pub left_out: Vec<LeftOut>,
     /// The weights after the last of these rounds.
     pub weights: Option<BlobId>,
     /// Their bytes: raw little-endian f32 in canonical order.
     pub weights_bytes: Vec<u8>,
     /// The first thing that does not fit.
     pub first_mismatch: Option<Mismatch>,
+}
+
+/// A member that committed to an update, or sent one, which a round does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The round.
+    pub round: u32,
+    /// Whose.
+    pub author: AuthorId,
+    /// Why.
+    pub why: WhyNot,
 }
 
 /// Something in an exported run that is not as it says.
@@ -143,6 +161,9 @@ impl Replay {
                 return wrong("replay-incomplete", what);
             }
             Standing::Valid | Standing::Void => {
+                if let Some(breach) = run.breach(&record.updates) {
+                    return Err(breached(car, round, &breach));
+                }
                 let what = "the aggregate breaks the rules of its run".to_owned();
                 return wrong("replay-void", what);
             }
@@ -152,6 +173,9 @@ impl Replay {
         if BlobId::of(&weights) != record.weights {
             return Err(differs(car, &aggregate, record, &weights));
         }
+        let room = limits::LEFT_OUT_MAX.saturating_sub(self.report.left_out.len());
+        let left_out = run.left_out(&aggregate).into_iter().take(room);
+        self.report.left_out.extend(left_out.map(|(author, why)| LeftOut { round, author, why }));
         self.report.rounds = round;
         self.report.updates += u64::try_from(record.updates.len()).unwrap_or(u64::MAX);
         self.report.weights = Some(record.weights);
@@ -366,6 +390,24 @@ fn differs(
     }
 }
 
+/// Updates of an aggregate that do not count together.
+fn breached(car: &Car<'_>, round: u32, breach: &Breach) -> Mismatch {
+    let code = "replay-commitment";
+    match breach {
+        Breach::Disordered(update) => {
+            let what = "the update opens no commitment of its author".to_owned();
+            at_vertex(car, update, round, code, what)
+        }
+        Breach::Unanswered(update, other) => {
+            let what = format!(
+                "the update does not answer what {other} was committed to: it was revealed before, \
+                 and {other} may have been made from it, or its author passed the other over"
+            );
+            at_vertex(car, update, round, code, what)
+        }
+    }
+}
+
 fn at_vertex(
     car: &Car<'_>,
     vertex: &VertexId,
@@ -409,6 +451,7 @@ fn empty() -> Report {
         updates: 0,
         skipped: 0,
         beside: 0,
+        left_out: Vec::new(),
         weights: None,
         weights_bytes: Vec::new(),
         first_mismatch: None,

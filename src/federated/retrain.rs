@@ -41,6 +41,9 @@ struct Member {
     author: AuthorId,
     updates: VecDeque<(VertexId, UpdateRecord)>,
     carried: Carried,
+    /// The base, the blob and the samples of the last update that came out equal: it may be sent
+    /// once more, where a round came to nothing at first.
+    last: Option<(VertexId, BlobId, u32)>,
 }
 
 /// What a member sent, as far as the file tells.
@@ -182,7 +185,7 @@ impl Retraining {
         updates.sort_unstable_by_key(|(id, update)| (update.seq, *id));
         let count = updates.len();
         let updates = VecDeque::from(updates);
-        self.member = Some(Member { author, updates, carried: Carried::default() });
+        self.member = Some(Member { author, updates, carried: Carried::default(), last: None });
         Ok(count)
     }
 
@@ -211,6 +214,10 @@ impl Retraining {
     ) -> Result<Verdict, Error> {
         let spec = self.run.spec();
         let Some(base) = self.bases.get(&record.base) else { return Ok(Verdict::NoBase) };
+        let same = Some((record.base, record.delta, record.samples));
+        if self.run.committed().is_some() && member.last == same {
+            return Ok(Verdict::Equal);
+        }
         let base: Vec<f32> = average::values(base).collect();
         let training = LocalTraining {
             epochs: spec.epochs,
@@ -228,7 +235,7 @@ impl Retraining {
             if let Ok((blob, left)) = delta::write(spec, &whole, &carried, None)
                 && BlobId::of(&blob) == record.delta
             {
-                member.carried = left;
+                (member.carried, member.last) = (left, same);
                 return Ok(Verdict::Equal);
             }
         }

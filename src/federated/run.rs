@@ -8,11 +8,14 @@
 //! not; that is for the policy (whom to wait for). So a member that equivocates cannot make two
 //! honest nodes count differently.
 
+pub mod committed;
 pub mod masked;
+pub mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use self::committed::Committed;
 use self::masked::Masked;
 
 use super::aggregator::Aggregator;
@@ -43,6 +46,8 @@ pub struct Run {
     tree: Tree<VertexId>,
     /// What was said about masks, in a run with secure aggregation.
     masked: Option<Masked>,
+    /// What was committed to, in a run with commitments.
+    committed: Option<Committed>,
     revision: u64,
 }
 
@@ -95,7 +100,7 @@ pub struct AggregateRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// It names a vertex that is not there yet, whose own aggregate is not recomputed yet, or an
-    /// update whose author has not joined.
+    /// update whose author has not joined, or whose commitment is not there.
     Waiting,
     /// All it names is there; it waits to be recomputed.
     Sound,
@@ -118,6 +123,8 @@ pub enum Change {
     Update(VertexId),
     /// Something was said about masks.
     Masking,
+    /// An author committed to an update.
+    Commitment(VertexId),
     /// An aggregate can be recomputed now.
     Sound(VertexId),
     /// The head moved here; `switched` when it is not the old head's child.
@@ -134,6 +141,7 @@ impl Run {
     pub(super) fn new(id: VertexId, founder: AuthorId, spec: RunSpec) -> Self {
         let parameters = spec.model.parameter_count();
         let masked = spec.masking.map(Masked::new);
+        let committed = spec.commit_reveal.then(Committed::default);
         Self {
             id,
             founder,
@@ -147,6 +155,7 @@ impl Run {
             waiting: BTreeMap::new(),
             tree: Tree::new(id),
             masked,
+            committed,
             revision: 0,
         }
     }
@@ -176,8 +185,9 @@ impl Run {
         &self.members
     }
 
-    /// Grows whenever updates, aggregates or what counts of them change. While it stays, so do
-    /// [`Run::candidates`], [`Run::aggregates`] and [`Run::head`].
+    /// Grows whenever members, commitments, updates, aggregates or what counts of them change.
+    /// While it stays, so do [`Run::candidates`], [`Run::aggregates`], [`Run::defaulted`] and
+    /// [`Run::head`].
     pub fn revision(&self) -> u64 {
         self.revision
     }
@@ -219,12 +229,17 @@ impl Run {
     }
 
     /// The same, without those that do not count and without more of one author than an honest one
-    /// could have written.
+    /// could have written. With commitments an honest one may have written some for each attempt.
     pub fn candidates(&self, base: &VertexId) -> impl Iterator<Item = (VertexId, &UpdateRecord)> {
-        let mut seen: BTreeMap<AuthorId, usize> = BTreeMap::new();
+        let mut seen: BTreeMap<(AuthorId, u32), usize> = BTreeMap::new();
         let counting = self.updates_of(base).filter(|(_, update)| self.counts(update));
-        counting.filter(move |(_, update)| {
-            let count = seen.entry(update.author).or_default();
+        counting.filter(move |(id, update)| {
+            let attempt = match &self.committed {
+                None => Some(0),
+                Some(committed) => committed.attempt(id, &update.author, &update.base),
+            };
+            let Some(attempt) = attempt else { return false };
+            let count = seen.entry((update.author, attempt)).or_default();
             *count += 1;
             *count <= limits::UPDATES_PER_AUTHOR_MAX
         })
@@ -307,11 +322,11 @@ impl Run {
     ) {
         self.add_key(author, seq, key);
         self.members.insert(author, Member { samples, joined: true });
+        self.revision += 1;
         changes.push(Change::Joined(author));
         let first = self.joined.entry(author).or_insert(u64::MAX);
         if seq < *first {
             *first = seq;
-            self.revision += 1;
             self.settle_updates_of(&author, changes);
             self.settle_incomplete(changes);
         }
@@ -337,6 +352,7 @@ impl Run {
             && member.joined
         {
             member.joined = false;
+            self.revision += 1;
             changes.push(Change::Left(author));
         }
     }
@@ -352,9 +368,13 @@ impl Run {
         let keeps_rules = (1..=self.spec.rounds).contains(&update.round)
             && delta::is_size(&self.spec, update.delta_bytes)
             && (update.round == 1) == (update.base == self.id)
-            && update.cohort.is_some() == self.masked.is_some();
+            && update.cohort.is_some() == self.masked.is_some()
+            && (update.reveal.is_none() || self.committed.is_some());
         if !keeps_rules {
             return;
+        }
+        if let Some(reveal) = &update.reveal {
+            self.add_reveal(id, &author, update, reveal);
         }
         let Update { base, round, samples, delta, cohort, .. } = *update;
         let record = UpdateRecord { author, seq, base, round, samples, delta, cohort };
@@ -430,7 +450,10 @@ impl Run {
             return;
         }
         let unknown_base = (!self.tree.contains(record.base)).then_some(record.base);
-        let counts = |id: &VertexId| self.updates.get(id).is_some_and(|update| self.counts(update));
+        let counts = |id: &VertexId| {
+            self.updates.get(id).is_some_and(|update| self.counts(update))
+                && !self.awaits_commitment(id)
+        };
         let mut unknown = record.updates.iter().filter(|id| !counts(id));
         if let Some(missing) = unknown_base.or_else(|| unknown.next().copied()) {
             self.waiting.entry(missing).or_default().insert(id);
@@ -443,11 +466,14 @@ impl Run {
             self.waiting.entry(*first).or_default().insert(id);
             return;
         }
-        let sound = self.follows_base(record) && self.updates_fit(record);
+        let sound = self.follows_base(record)
+            && self.updates_fit(record)
+            && self.breach(&record.updates).is_none();
         if let Some(record) = self.aggregates.get_mut(&id) {
             record.standing = if sound { Standing::Sound } else { Standing::Void };
         }
         if sound {
+            self.note_answered(&id);
             changes.push(Change::Sound(id));
         }
     }

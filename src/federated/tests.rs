@@ -1,5 +1,6 @@
 //! Runs folded from hand-made histories: what counts, what does not, and that order is irrelevant.
 
+mod committing;
 mod masking;
 
 use std::collections::BTreeSet;
@@ -141,12 +142,14 @@ fn spec() -> RunSpec {
         masking: None,
         worker_momentum: None,
         reference: None,
+        commit_reveal: false,
     }
 }
 
 fn update(run: VertexId, base: VertexId, round: u32) -> Update {
     let delta = BlobId::of(&round.to_le_bytes());
-    Update { run, base, round, samples: 10, delta, delta_bytes: PARAMETERS * 4, cohort: None }
+    let delta_bytes = PARAMETERS * 4;
+    Update { run, base, round, samples: 10, delta, delta_bytes, cohort: None, reveal: None }
 }
 
 #[test]
@@ -224,10 +227,10 @@ fn updates_of_a_wrong_size_or_round_never_count() {
     let run = bench.start(0);
     let good = update(run, run, 1);
     let rows = [
-        Update { delta_bytes: 4, ..good },
-        Update { round: 2, ..good },
-        Update { round: 4, base: VertexId::of(b"x"), ..good },
-        Update { round: 1, base: VertexId::of(b"x"), ..good },
+        Update { delta_bytes: 4, ..good.clone() },
+        Update { round: 2, ..good.clone() },
+        Update { round: 4, base: VertexId::of(b"x"), ..good.clone() },
+        Update { round: 1, base: VertexId::of(b"x"), ..good.clone() },
     ];
     let bad = rows.map(|update| bench.say(0, vec![Payload::Update(update)]));
     let id = bench.say(0, vec![Payload::Update(good)]);
@@ -447,8 +450,15 @@ fn training_seeds_differ_by_round_author_and_run() {
 fn step_of(bench: &Bench, run: VertexId, me: usize, now_ms: u64, ripe_ms: Option<u64>) -> Step {
     let runs = bench.fold();
     let (me, none) = (bench.author(me), BTreeSet::new());
-    let facts =
-        Facts { me: &me, now_ms, adopted_ms: 0, ripe_ms, joined_lately: &none, ended: &none };
+    let facts = Facts {
+        me: &me,
+        now_ms,
+        adopted_ms: 0,
+        ripe_ms,
+        mutual: None,
+        joined_lately: &none,
+        ended: &none,
+    };
     policy::step(runs.get(&run).unwrap(), &facts, |_| true)
 }
 
@@ -500,6 +510,7 @@ fn an_equivocator_and_unusable_updates_are_left_out_of_proposals() {
         now_ms: 60_000,
         adopted_ms: 0,
         ripe_ms: Some(0),
+        mutual: None,
         joined_lately: &none,
         ended: &ended,
     };

@@ -243,8 +243,8 @@ impl Node {
         false
     }
 
-    fn policy_step(&self, id: &VertexId, now: Now) -> Step {
-        let (Some(run), Some(following)) = (self.runs.get(id), self.following.get(id)) else {
+    fn policy_step(&mut self, id: &VertexId, now: Now) -> Step {
+        let (Some(run), Some(following)) = (self.runs.get(id), self.following.get_mut(id)) else {
             return Step::Idle;
         };
         let early = policy::early_step(run, &self.me, now.mono_ms, following.adopted_ms);
@@ -257,12 +257,14 @@ impl Node {
             .filter(|author| self.graph.equivocated(author).is_some())
             .copied()
             .collect();
+        following.gather_mutual(run, &ended, now.mono_ms);
         let joined_lately = following.joined.keys().copied().collect();
         let facts = Facts {
             me: &self.me,
             now_ms: now.mono_ms,
             adopted_ms: following.adopted_ms,
             ripe_ms: following.ripe_ms,
+            mutual: following.promising.mutual(),
             joined_lately: &joined_lately,
             ended: &ended,
         };

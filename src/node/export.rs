@@ -96,6 +96,8 @@ fn named(run: &Run) -> Vec<VertexId> {
     let (mut named, mut next) = (Vec::new(), run.head());
     while let Some(record) = run.aggregate(&next) {
         named.extend(record.updates.iter().copied().chain([record.base]));
+        let opened = |id: &VertexId| Some(run.committed()?.reveal(id)?.commitment);
+        named.extend(record.updates.iter().filter_map(opened));
         next = record.base;
     }
     named

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::committing::Promising;
 use crate::dag::{BlobId, VertexId};
 use crate::federated::aggregator::Aggregator;
 use crate::federated::delta::Carried;
@@ -59,6 +60,10 @@ pub(super) struct Following {
     pub(super) trained: Option<Trained>,
     /// What was done about the masks of the round.
     pub(super) masking: Progress,
+    /// When commitments to the head and updates on it were seen, in a run with commitments.
+    pub(super) seen_ms: BTreeMap<VertexId, u64>,
+    /// What was seen and decided about them.
+    pub(super) promising: Promising,
     /// The head whose updates come to nothing that could be proposed.
     pub(super) unsummable: Option<VertexId>,
     /// The base from which this node's training gave nothing usable.
@@ -168,6 +173,8 @@ impl Following {
             carried: Carried::default(),
             trained: None,
             masking: Progress::default(),
+            seen_ms: BTreeMap::new(),
+            promising: Promising::default(),
             unsummable: None,
             hopeless: None,
             settled: None,
@@ -178,10 +185,12 @@ impl Following {
 
     /// The run's head moved.
     pub(super) fn adopt(&mut self, run: &Run, now_ms: u64) {
-        self.head = run.head();
+        let left = std::mem::replace(&mut self.head, run.head());
         self.adopted_ms = now_ms;
         self.ripe_ms = None;
         self.trained = None;
+        self.promising = Promising::default();
+        self.forget_seen(run, &left);
         self.masking = std::mem::take(&mut self.masking).moved();
         let current: BTreeSet<BlobId> =
             run.updates_of(&self.head).map(|(_, update)| update.delta).collect();

@@ -58,7 +58,11 @@ impl Node {
                     let round = run.aggregate(&aggregate).map_or(0, |record| record.round);
                     following.sound.insert((round, aggregate));
                 }
-                Change::Started | Change::Left(_) | Change::Masking | Change::Head { .. } => {}
+                Change::Started
+                | Change::Left(_)
+                | Change::Masking
+                | Change::Commitment(_)
+                | Change::Head { .. } => {}
             }
         }
     }
@@ -166,6 +170,7 @@ impl Node {
         self.adopt_head(id, now, out);
         self.gather(id, now, out);
         self.advance_masks(id, now, out);
+        self.advance_commitment(id, now);
         while self.advance_work(id, now, out) {}
         self.train(id, now, out);
     }
@@ -211,6 +216,7 @@ impl Node {
             out.push(Effect::Emit(Event::Round(round)));
         }
         if run.is_finished() {
+            self.forget_promise(id);
             self.emit_run(id, RunChange::Finished, out);
             self.watch_more(now);
         }
@@ -344,6 +350,7 @@ fn round_view(run: &Run, aggregate: &VertexId) -> Option<RoundView> {
         rounds: run.spec().rounds,
         updates: u32::try_from(record.updates.len()).unwrap_or(u32::MAX),
         contributors: run.contributors(aggregate).into_iter().collect(),
+        left_out: run.left_out(aggregate).into_iter().collect(),
         aggregate: *aggregate,
         weights: record.weights,
     })

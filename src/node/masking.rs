@@ -105,6 +105,7 @@ impl Node {
                 now_ms: now.mono_ms,
                 adopted_ms: following.adopted_ms,
                 ripe_ms: None,
+                mutual: None,
                 joined_lately: &joined_lately,
                 ended: &ended,
             },
@@ -182,6 +183,7 @@ impl Node {
             delta,
             delta_bytes: u32::try_from(blob.len()).unwrap_or(u32::MAX),
             cohort: Some(cohort),
+            reveal: None,
         });
         self.writer.queue(payload, None, true, now.mono_ms);
         following.carried = trained.carried.clone();

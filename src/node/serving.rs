@@ -220,6 +220,9 @@ impl Node {
         out: &mut Vec<Effect>,
     ) {
         let WantBlob { blob, offset } = want;
+        if self.is_unrevealed(&blob) {
+            return refuse(token, Refusal::Unknown, out);
+        }
         if let Some(bytes) = self.blobs.get(&blob) {
             return respond(token, &piece(&bytes, offset), out);
         }

@@ -9,6 +9,7 @@
 
 mod bounds;
 mod calling;
+mod committing;
 mod compressed;
 mod exports;
 mod finality;

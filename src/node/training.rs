@@ -14,16 +14,18 @@ use crate::rng::Rng;
 impl Node {
     /// Starts a training job if this node owes the round an update.
     pub(super) fn train(&mut self, id: &VertexId, now: Now, out: &mut Vec<Effect>) {
+        let Some(head) = self.following.get(id).map(|following| following.head) else { return };
+        let has_promised = self.has_promised(id, &head);
         let (Some(run), Some(following)) = (self.runs.get(id), self.following.get_mut(id)) else {
             return;
         };
-        let head = following.head;
         let owes = following.training
             && run.is_member(&self.me)
             && !run.is_finished()
             && following.job.is_none()
             && following.updated != Some(head)
             && following.hopeless != Some(head)
+            && !has_promised
             && !run.updates_of(&head).any(|(_, update)| update.author == self.me);
         if !owes || self.writer.is_failing() {
             return;
@@ -87,6 +89,14 @@ impl Node {
                 values: average::values(&ready.blob).collect(),
                 carried: ready.carried,
             }),
+            Ok(ready) if run.committed().is_some() => {
+                let made = (ready.samples, ready.blob, ready.carried);
+                if is_late {
+                    self.commit_late(&id, training, made, now);
+                } else {
+                    self.promise(&id, training, made);
+                }
+            }
             Ok(ready) => self.publish_update(&id, training, ready, now),
             Err(failed) => {
                 match failed {
@@ -113,6 +123,7 @@ impl Node {
             delta,
             delta_bytes: u32::try_from(ready.blob.len()).unwrap_or(u32::MAX),
             cohort: None,
+            reveal: None,
         });
         let is_queued = self.writer.queue(payload, None, true, now.mono_ms);
         let Some(following) = self.following.get_mut(id) else { return };

@@ -34,6 +34,7 @@ impl Node {
             members: members.into_iter().collect(),
             weights: following.and_then(|following| following.weights(run, &run.head())),
             privacy: self.privacy_view(run),
+            waiting: run.waiting(),
         }
     }
 

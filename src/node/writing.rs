@@ -8,7 +8,9 @@ use super::writer::{Own, Queued};
 use super::{Error, Node};
 use crate::clock::Now;
 use crate::crypto::sign::SigningKey;
-use crate::dag::{self, Graph, Insert, NetworkId, Payload, SignedVertex, Source, Vertex, VertexId};
+use crate::dag::{
+    self, BlobId, Graph, Insert, NetworkId, Payload, SignedVertex, Source, Vertex, VertexId,
+};
 use crate::effect::{Effect, StoreFailed};
 use crate::event::Problem;
 use crate::federated::Run;
@@ -119,7 +121,13 @@ impl Node {
 
     /// Folds the restored history, and believes the stored head of each run: its rounds were
     /// recomputed before they were stored, and its weights are checked against their id when read.
-    pub(super) fn restore_runs(&mut self, meta: &[(String, Vec<u8>)], now: Now) {
+    pub(super) fn restore_runs(
+        &mut self,
+        blobs: Vec<(BlobId, u64)>,
+        meta: &[(String, Vec<u8>)],
+        now: Now,
+    ) {
+        self.blobs.restore(blobs);
         for signed in self.graph.iter() {
             self.runs.apply(signed);
         }

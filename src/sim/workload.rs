@@ -60,6 +60,7 @@ pub fn tiny_run(name: String, rounds: u32, quorum: u32, deadline_ms: u32) -> Run
         masking: None,
         worker_momentum: None,
         reference: None,
+        commit_reveal: false,
     }
 }
 

@@ -229,6 +229,10 @@ pub(crate) fn run(options: &JsValue) -> Result<(RunSpec, u32), Problem> {
             Some(_) => Some(deserialised(&reader, "privacy")?),
             None => None,
         },
+        commit_reveal: match reader.get("commitReveal")? {
+            Some(_) => deserialised(&reader, "commitReveal")?,
+            None => false,
+        },
         masking: match reader.get("masking")? {
             Some(_) => Some(deserialised(&reader, "masking")?),
             None => None,

@@ -216,6 +216,25 @@ export interface Masking {
   readonly threshold: number;
 }
 
+/** A member whose update a round of a run with commitments does not have. */
+export interface LeftOut {
+  readonly author: string;
+  /**
+   * `doubled`: it committed twice; `uncommitted`: it sent an update without a commitment;
+   * `mismatched`: it sent another than it had committed to; `late-commitment`: it committed after
+   * most others had revealed; `unanswered`: it did after some had, or they passed it over;
+   * `withheld`: it committed and sent nothing; `left-out`: who proposed the result did not take it.
+   */
+  readonly whyNot:
+    | "doubled"
+    | "uncommitted"
+    | "mismatched"
+    | "late-commitment"
+    | "unanswered"
+    | "withheld"
+    | "left-out";
+}
+
 /** What a run is started with. */
 export interface RunOptions {
   /** 1 to 64 of `a-z`, `0-9` and `-`. */
@@ -251,6 +270,8 @@ export interface RunOptions {
   readonly workerMomentum?: number;
   /** Rows that everybody trusts and can read, in the place of a rule. */
   readonly reference?: Reference;
+  /** Whether members commit to their updates before they see others'; not if absent. */
+  readonly commitReveal?: boolean;
   /** How many samples this node trains on; 0 starts the run without joining it. */
   readonly samples: number;
 }
@@ -289,6 +310,18 @@ export interface RunView {
   readonly workerMomentum: number;
   /** How many trusted rows each round is measured by, in the place of a rule; 0 for none. */
   readonly trustedRows: number;
+  /** Whether members commit to their updates before they see others'. */
+  readonly commitReveal: boolean;
+  /** What the open round waits for, where rounds have several steps and somebody is missing. */
+  readonly waiting: Waiting | null;
+}
+
+/** A step of a round with commitments or masks, and who has not taken it. */
+export interface Waiting {
+  readonly step: "commitments" | "updates" | "deals" | "masked-updates" | "shares";
+  /** Which try of the round it is, from 0; of rounds with commitments. */
+  readonly attempt: number;
+  readonly members: readonly string[];
 }
 
 /** The current model of a run. */
@@ -415,6 +448,8 @@ export type MeshEvent =
       readonly rounds: number;
       readonly updates: number;
       readonly contributors: readonly string[];
+      /** Whose updates it does not have and why, in a run with commitments. */
+      readonly leftOut: readonly LeftOut[];
       readonly aggregate: string;
       readonly weightsCid: string;
     }

@@ -4,7 +4,7 @@ use js_sys::Array;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::federated::replay::{Mismatch, Report, replay};
+use crate::federated::replay::{LeftOut, Mismatch, Report, replay};
 use crate::federated::retrain::{self, Checked, Error, Verdict};
 use crate::wasm::error::{BadArgument, Coded, thrown};
 use crate::wasm::neural::Dataset;
@@ -59,6 +59,10 @@ export interface VerifyReport {
   readonly trustedRows: number;
   /** How updates were masked; null: not at all. Of masked ones only sums are verified. */
   readonly masking: Masking | null;
+  /** Whether members committed to updates before they saw others'. */
+  readonly commitReveal: boolean;
+  /** Then whose updates these rounds do not have, and why: the first 512. */
+  readonly leftOut: readonly (LeftOut & { readonly round: number })[];
   readonly firstMismatch: Mismatch | null;
 }
 
@@ -193,7 +197,17 @@ fn report(report: &Report) -> JsValue {
         ("aggregation", view::aggregation(spec.and_then(|spec| spec.aggregation))),
         ("trustedRows", spec.map_or(JsValue::from(0), view::trusted_rows)),
         ("masking", spec.map_or(JsValue::NULL, view::masking)),
+        ("commitReveal", spec.is_some_and(|spec| spec.commit_reveal).into()),
+        ("leftOut", report.left_out.iter().map(left_out).collect::<Array>().into()),
         ("firstMismatch", report.first_mismatch.as_ref().map_or(JsValue::NULL, mismatch)),
+    ])
+}
+
+fn left_out(left_out: &LeftOut) -> JsValue {
+    object::object([
+        ("round", left_out.round.into()),
+        ("author", left_out.author.to_string().into()),
+        ("whyNot", left_out.why.code().into()),
     ])
 }
 

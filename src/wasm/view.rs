@@ -10,6 +10,9 @@ use crate::effect::Job;
 use crate::event::{
     AddressView, Event, LinkInfo, ModelView, PeerView, RoundView, RunChange, RunState, RunView,
 };
+use crate::federated::run::committed::WhyNot;
+use crate::federated::run::waiting::Waiting;
+use crate::identity::AuthorId;
 use crate::neural::{Scaling, Specification};
 use crate::runtime::Notice;
 use crate::runtime::handle::FullStatus;
@@ -108,9 +111,15 @@ fn round(view: &RoundView) -> JsValue {
         ("rounds", view.rounds.into()),
         ("updates", view.updates.into()),
         ("contributors", texts(&view.contributors)),
+        ("leftOut", view.left_out.iter().map(left_out).collect::<Array>().into()),
         ("aggregate", view.aggregate.to_string().into()),
         ("weightsCid", view.weights.to_string().into()),
     ])
+}
+
+/// A `LeftOut`.
+fn left_out((author, why): &(AuthorId, WhyNot)) -> JsValue {
+    object([("author", author.to_string().into()), ("whyNot", why.code().into())])
 }
 
 /// A `RunView`.
@@ -140,6 +149,17 @@ pub(crate) fn run(view: &RunView) -> JsValue {
         ("masking", masking(&view.spec)),
         ("workerMomentum", view.spec.worker_momentum.unwrap_or(0.0).into()),
         ("trustedRows", trusted_rows(&view.spec)),
+        ("commitReveal", view.spec.commit_reveal.into()),
+        ("waiting", view.waiting.as_ref().map_or(JsValue::NULL, waiting)),
+    ])
+}
+
+/// A `Waiting`.
+fn waiting(view: &Waiting) -> JsValue {
+    object([
+        ("step", view.step.code().into()),
+        ("attempt", view.attempt.into()),
+        ("members", texts(&view.members)),
     ])
 }
 

@@ -138,6 +138,8 @@ test('two members train together what neither could alone; anybody can verify it
     aggregation: null,
     trustedRows: 0,
     masking: null,
+    commitReveal: false,
+    leftOut: [],
     weightsCid: view.weightsCid,
     firstMismatch: null,
   })

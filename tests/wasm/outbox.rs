@@ -53,6 +53,7 @@ fn job(job: u64) -> Notice {
         masking: None,
         worker_momentum: None,
         reference: None,
+        commit_reveal: false,
     };
     let run = id(0);
     Notice::Train(Box::new(Job { job, run, round: 1, spec, base_weights: vec![], seed: 0 }))

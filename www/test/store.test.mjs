@@ -297,7 +297,13 @@ test('figures are said in units people read', () => {
 })
 
 test('rounds of a course that are asked for again replace what was known of them', () => {
-  const round = (number, result) => ({ round: number, result, updates: [], missing: [] })
+  const round = (number, result) => ({
+    round: number,
+    result,
+    updates: [],
+    unrevealed: [],
+    missing: [],
+  })
   const view = (course) => ({ type: 'training', view: { run: 'bafyrun', round: 0, course } })
   const first = Array.from({ length: 20 }, (_, at) => round(at + 1, at < 19 ? { id: at } : null))
   let state = reduce(initial, { type: 'page', page: 'training' })

@@ -6,13 +6,20 @@ const WHY: Readonly<Record<WhyNot, string>> = {
   late: 'late',
   'other-weights': 'trained from other weights',
   'left-out': 'not taken',
+  doubled: 'committed twice',
+  uncommitted: 'sent without a commitment',
+  mismatched: 'not what it had committed to',
+  replaced: 'another of its member was taken',
+  'late-commitment': 'committed after others had revealed',
+  unanswered: 'not answered by all the others',
+  withheld: 'committed, and sent nothing',
 }
 
 /** A closed round: what its result has, what it weighs, who is missing and what was left out. */
 export function roundText(name: string, rounds: number, round: RoundView): string {
   const { result, updates, missing, bytes } = round
   const taken = updates.filter((one) => one.taken === true).length
-  const left = updates.filter((one) => one.whyNot !== null)
+  const left = [...updates.filter((one) => one.whyNot !== null), ...round.unrevealed]
   return [
     `run ${name}: round ${round.round}/${rounds}, ${taken} of ${updates.length} updates`,
     ...(bytes === null
@@ -24,7 +31,12 @@ export function roundText(name: string, rounds: number, round: RoundView): strin
   ].join(', ')
 }
 
-function leftText({ author, whyNot }: UpdateView): string {
+/** Why an update is not in the result of its round, for people. */
+export function whyNotText(whyNot: WhyNot): string {
+  return WHY[whyNot]
+}
+
+function leftText({ author, whyNot }: Pick<UpdateView, 'author' | 'whyNot'>): string {
   return whyNot === null ? shortId(author) : `${shortId(author)} (${WHY[whyNot]})`
 }
 

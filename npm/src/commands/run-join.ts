@@ -6,7 +6,7 @@ import { commandFor } from '../home.js'
 import { maskingText } from '../masking.js'
 import { privacyText } from '../privacy.js'
 import { withRowsProgress } from './rows-progress.js'
-import { aloneLines, type Joined, type RowsOptions, rowsBody } from './run-start.js'
+import { aloneLines, COMMITTED, type Joined, type RowsOptions, rowsBody } from './run-start.js'
 
 /** Options of `run join`. */
 interface RunJoinOptions extends RowsOptions {
@@ -28,6 +28,7 @@ export async function run(context: Context, options: RunJoinOptions, name: strin
       ...aloneLines(joined),
       ...(attack === undefined ? [] : [`what is sent lies:   ${attack}, for an experiment`]),
       `single updates see:  ${maskingText(joined.masking)}`,
+      ...(joined.commitReveal ? [`updates are shown:   ${COMMITTED}`] : []),
       `rows in updates are: ${privacyText(joined.privacy)}`,
       `watch it with: ${paint('cyan', commandFor(`run watch ${joined.name}`, context.home))}`,
     ].join('\n'),

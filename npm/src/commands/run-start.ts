@@ -45,6 +45,7 @@ export interface RunStartOptions extends RowsOptions {
   readonly compression?: CompressionChoice
   readonly keep?: number
   readonly secureAggregation?: boolean
+  readonly commitReveal?: boolean
   readonly noise?: number
   readonly clip?: number
   readonly delta?: number
@@ -57,6 +58,9 @@ export interface Joined extends RunView {
   readonly samples: number
   readonly alone: Score | null
 }
+
+/** What members of a run with commitments are told. */
+export const COMMITTED = 'once all have committed to theirs'
 
 /** Starts the run. */
 export async function run(context: Context, options: RunStartOptions, name: string): Promise<void> {
@@ -81,6 +85,7 @@ export async function run(context: Context, options: RunStartOptions, name: stri
     compression: options.compression,
     keep: options.keep,
     secureAggregation: options.secureAggregation,
+    commitReveal: options.commitReveal,
     noise: options.noise,
     clip: options.clip,
     delta: options.delta,
@@ -97,6 +102,7 @@ export async function run(context: Context, options: RunStartOptions, name: stri
       `updates become one by: ${aggregationText(joined.aggregation, joined.trustedRows)}`,
       `updates are sent:      ${compressionText(joined.compression)}`,
       `single updates see:    ${maskingText(joined.masking)}`,
+      ...(joined.commitReveal ? [`updates are shown:     ${COMMITTED}`] : []),
       `rows in updates are:   ${privacyText(joined.privacy)}`,
       `others take part with: ${paint('cyan', `synaptic-mesh run join ${name} --data their.csv`)}`,
       `watch it with:         ${paint('cyan', commandFor(`run watch ${name}`, context.home))}`,

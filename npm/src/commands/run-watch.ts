@@ -9,6 +9,7 @@ import { noSuchRun, pickRun } from '../run-name.js'
 import type { RunView } from '../wasm.js'
 import { membersText, roundText } from './course-text.js'
 import { eventText } from './event-text.js'
+import { waitingText } from './waiting-text.js'
 
 /** Events that belong to a run. */
 const SHOWN = new Set(['round', 'evaluated', 'update', 'trained', 'run'])
@@ -30,10 +31,11 @@ export async function run(context: Context, _options: object, name: string): Pro
   const first = events.next()
   first.catch(() => undefined)
   const view = await findRun(client, name)
-  output.event(
-    'snapshot',
-    view,
-    () => `run ${view.name}: ${view.state}, round ${view.round}/${view.rounds}`,
+  output.event('snapshot', view, () =>
+    [
+      `run ${view.name}: ${view.state}, round ${view.round}/${view.rounds}`,
+      ...waitingText(view),
+    ].join('\n'),
   )
   await tellMembers(output, client, view.run)
   if (view.state === 'finished') {

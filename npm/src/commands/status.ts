@@ -15,6 +15,7 @@ import { spentText } from '../privacy.js'
 import { shortRunId } from '../run-name.js'
 import { loadMesh, type RunView } from '../wasm.js'
 import { stateText } from './finality-status.js'
+import { waitingText } from './waiting-text.js'
 
 /** What the command prints; what a node alone knows is absent while none is running. */
 export type StatusData = Omit<
@@ -136,8 +137,9 @@ export function runsText(runs: readonly RunView[]): string {
     spentText(of.privacy),
     state === 'finished' ? 'no, finished' : of.contributing ? 'yes' : 'no',
   ])
-  return columns([
+  const table = columns([
     ['run', 'id', 'state', 'round', 'members', 'rule', 'epsilon', 'contributing'],
     ...rows,
   ])
+  return [table, ...runs.flatMap(waitingText)].join('\n')
 }

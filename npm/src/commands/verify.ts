@@ -6,9 +6,10 @@ import { aggregationText } from '../aggregation.js'
 import type { Context } from '../context.js'
 import { SynapticError } from '../errors.js'
 import { ARTEFACT_BYTES_MAX, readBounded } from '../files.js'
-import { bytesText, type Paint } from '../output.js'
+import { bytesText, type Paint, shortId } from '../output.js'
 import { using } from '../training/rows.js'
 import { loadMesh, type MeshModule, type Mismatch, type VerifyReport } from '../wasm.js'
+import { whyNotText } from './course-text.js'
 import {
   checkOptions,
   differences,
@@ -22,6 +23,8 @@ import {
  * said meanwhile.
  */
 const NOTED_BYTES = 1_000_000
+/** Members left out that are told one by one. */
+const LEFT_OUT_SHOWN = 20
 
 /** Checks a file; exit code 1 where anything was changed. */
 export async function run(
@@ -74,7 +77,7 @@ function failed({ output }: Context, file: string, report: VerifyReport): number
 
 function dataOf(report: VerifyReport) {
   const { ok, rounds, updates, aggregation, trustedRows, masking, weightsCid } = report
-  const { beside, firstMismatch } = report
+  const { beside, commitReveal, leftOut, firstMismatch } = report
   return {
     ok,
     rounds,
@@ -83,6 +86,8 @@ function dataOf(report: VerifyReport) {
     aggregation,
     trustedRows,
     masking,
+    commitReveal,
+    leftOut,
     weightsCid,
     firstMismatch,
   }
@@ -98,12 +103,28 @@ function linesOf(report: VerifyReport, paint: Paint): string[] {
     ...(masking === null || rounds === 0
       ? []
       : ['masks   the sums were opened and are right; single updates cannot be seen']),
+    ...promisesOf(report),
     ...(beside === 0
       ? []
       : [
           `absent  ${beside} cited vertices, whose places others of their authors have: what only they follow is not shown`,
         ]),
     `weights ${weightsCid}`,
+  ]
+}
+
+/** Whose updates rounds do not have, in a run with commitments. */
+function promisesOf({ commitReveal, leftOut, rounds }: VerifyReport): string[] {
+  if (!commitReveal || rounds === 0) return []
+  const shown = leftOut.slice(0, LEFT_OUT_SHOWN)
+  const more = leftOut.length - shown.length
+  return [
+    'order   each update was committed to before those beside it were revealed',
+    ...shown.map(
+      ({ round, author, whyNot }) =>
+        `without ${shortId(author)} in round ${round}: ${whyNotText(whyNot)}`,
+    ),
+    ...(more === 0 ? [] : [`without ${more} more, which --json lists`]),
   ]
 }
 

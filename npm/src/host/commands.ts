@@ -322,6 +322,7 @@ function runRequest(body: Body): RunRequest {
     compression: optional(body, 'compression', isText) as CompressionChoice | undefined,
     keep: optional(body, 'keep', isNumber),
     secureAggregation: optional(body, 'secureAggregation', isFlag),
+    commitReveal: optional(body, 'commitReveal', isFlag),
     noise: optional(body, 'noise', isNumber),
     clip: optional(body, 'clip', isNumber),
     delta: optional(body, 'delta', isNumber),

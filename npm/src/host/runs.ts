@@ -74,6 +74,8 @@ export interface StartRunOptions extends JoinRunOptions {
   readonly privacy: Privacy | undefined
   /** How updates are masked; if absent, not at all. */
   readonly masking: Masking | undefined
+  /** Whether members commit to their updates before they see others'. */
+  readonly commitReveal: boolean
   /** Rows that everybody trusts, in the place of a rule. */
   readonly reference: Source | undefined
   readonly seed: bigint
@@ -178,12 +180,14 @@ export class Runs {
     // None is left out: the history has one way to say it.
     const serverMomentum = options.serverMomentum > 0 ? options.serverMomentum : undefined
     const workerMomentum = options.workerMomentum > 0 ? options.workerMomentum : undefined
+    const commitReveal = options.commitReveal ? true : undefined
     const reference = await this.#trusted(group, schema, options)
     const score = alone ? await this.#trainAlone(member, { ...options, specification }) : null
     const training = { rounds, epochs, batch, learningRate, momentum, seed }
     const rules = { quorum, updatesMin, deadlineMs, samples: member.samples }
     const how = given({
       ...{ aggregation, serverMomentum, workerMomentum, compression, privacy, masking, reference },
+      commitReveal,
     })
     return this.#settle(async () => {
       // Preparing may have taken a while, in which another member can have taken the name.

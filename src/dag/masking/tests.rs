@@ -55,6 +55,7 @@ fn payloads() -> Vec<(&'static str, Payload)> {
         delta: BlobId::of(b"delta"),
         delta_bytes: 536,
         cohort: Some(vertex(3)),
+        reveal: None,
     };
     let statements = [
         ("deal", Statement::Deal(deal(3))),

@@ -4,6 +4,7 @@ use super::*;
 use crate::dag::masking::{Closing, Cohort, Deal, Statement, Unmask};
 use crate::federated::masking::dealing::Root;
 use crate::federated::masking::{self, Progress, Step};
+use crate::federated::run::waiting;
 use crate::masking::Settings;
 
 const SETTINGS: Settings = Settings { clip: 4.0, threshold: 66 };
@@ -217,7 +218,7 @@ fn deals_with_unusable_keys_and_updates_without_a_cohort_are_ignored() {
     let low = Deal { key: [0; 32].into(), ..masks.shares(0, 0) };
     masks.say(0, Statement::Deal(low));
     let plain = update(masks.run, masks.run, 1);
-    masks.bench.say(0, vec![Payload::Update(plain)]);
+    masks.bench.say(0, vec![Payload::Update(plain.clone())]);
     let whole = Update { delta_bytes: 8 * PARAMETERS, ..plain };
     masks.bench.say(0, vec![Payload::Update(whole)]);
     let runs = masks.bench.fold();
@@ -242,6 +243,7 @@ fn a_member_reveals_shares_on_a_base_once() {
             now_ms: 0,
             adopted_ms: 0,
             ripe_ms: None,
+            mutual: None,
             joined_lately: &none,
             ended: &none,
         };
@@ -260,4 +262,33 @@ fn a_member_reveals_shares_on_a_base_once() {
     assert!(!matches!(next(&masks, &said), Step::Unmask { .. }));
     masks.unmask(1, first, &shares);
     assert!(!matches!(next(&masks, &fresh), Step::Unmask { .. }));
+}
+
+/// Who has to do what next can be read off the history.
+#[test]
+fn a_masked_round_says_whom_it_waits_for() {
+    let mut masks = Masks::new(4);
+    let waits = |masks: &Masks, step: waiting::Step, members: &[usize]| {
+        let authors = members.iter().map(|member| masks.bench.author(*member));
+        let authors: Vec<_> = authors.collect::<BTreeSet<_>>().into_iter().collect();
+        let runs = masks.bench.fold();
+        let found = runs.get(&masks.run).unwrap().waiting();
+        assert_eq!(found.map(|found| (found.step, found.members)), Some((step, authors)));
+    };
+    waits(&masks, waiting::Step::Deals, &[0, 1, 2, 3]);
+    let mut deals = vec![masks.deal(0)];
+    waits(&masks, waiting::Step::Deals, &[1, 2, 3]);
+    deals.extend((1..4).map(|member| masks.deal(member)));
+    let cohort = masks.cohort(&deals);
+    let updates: Vec<_> = (0..3).map(|member| masks.update(member, cohort)).collect();
+    waits(&masks, waiting::Step::MaskedUpdates, &[3]);
+    let closing = masks.closing(cohort, &updates);
+    for member in 0..3 {
+        assert!(!masks.is_open(&updates));
+        waits(&masks, waiting::Step::Shares, &(member..3).collect::<Vec<_>>());
+        let shares = masks.revealed(member, cohort, &[0, 1, 2]);
+        masks.unmask(member, closing, &shares);
+    }
+    assert!(masks.is_open(&updates));
+    assert_eq!(masks.bench.fold().get(&masks.run).unwrap().waiting(), None);
 }

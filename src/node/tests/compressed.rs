@@ -61,6 +61,7 @@ fn what_is_no_compressed_update_is_dropped() {
         delta,
         delta_bytes: 40,
         cohort: None,
+        reveal: None,
     });
     let now_ms = mesh.now_ms;
     let node = mesh.members[2].node.as_mut().unwrap();

@@ -276,7 +276,8 @@ fn a_lie_that_no_sum_comes_to_stops_the_run_and_is_said() {
     let junk: Arc<[u8]> = vec![0x5a; 8 * 22].into();
     let delta = BlobId::of(&junk);
     let (samples, delta_bytes) = (9, 8 * 22);
-    let lie = Update { run, base: run, round: 1, samples, delta, delta_bytes, cohort };
+    let lie =
+        Update { run, base: run, round: 1, samples, delta, delta_bytes, cohort, reveal: None };
     let now_ms = mesh.now_ms;
     let node = mesh.members[2].node.as_mut().unwrap();
     node.keep_blob(delta, junk);

@@ -926,5 +926,6 @@ pub(super) fn tiny_run(rounds: u32, quorum: u32) -> RunSpec {
         masking: None,
         worker_momentum: None,
         reference: None,
+        commit_reveal: false,
     }
 }

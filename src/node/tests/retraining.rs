@@ -1,11 +1,12 @@
 //! Updates of exported runs, trained again from the rows of their members.
 
 use super::exports::export;
-use super::mesh::{Mesh, tiny_data, tiny_run};
+use super::mesh::{Mesh, Trainer, tiny_data, tiny_run};
 use super::runs::{all_join, run_of};
 use crate::compression::Settings;
-use crate::dag::{RunSpec, VertexId, car};
+use crate::dag::{Payload, RunSpec, Update, VertexId, car};
 use crate::federated::retrain::{Checked, Error, Retraining, Verdict};
+use crate::federated::run::UpdateRecord;
 use crate::identity::AuthorId;
 use crate::neural::{self, Dataset, Labels};
 use crate::privacy;
@@ -105,6 +106,61 @@ fn compressed_updates_are_trained_again_in_their_order_also_over_a_restart() {
     let checked = retrain(&file, author(&mesh, 2), &tiny_data(2));
     let after = checked.iter().filter(|update| update.round > 6).count();
     assert!(all_are(&checked, Verdict::Equal) && after > 0, "{checked:?}");
+}
+
+/// What an update loses counts once it is revealed: a member that is slow commits to some that it
+/// never sends, and what those lost is in no other.
+#[test]
+fn updates_that_were_committed_to_are_trained_again_also_where_some_came_too_late() {
+    let compression = Some(Settings { bits: 2, keep: 300_000 });
+    let spec = RunSpec { compression, commit_reveal: true, ..tiny_run(8, 3) };
+    let spec = RunSpec { deadline_ms: 1_000, ..spec };
+    let mut mesh = Mesh::running(63, 3);
+    mesh.train_for(300);
+    let run = mesh.start_run(0, spec);
+    all_join(&mut mesh, &run, &[1, 2]);
+    assert!(mesh.run_until(60_000, |mesh| run_of(mesh, 0, &run).round() >= 2));
+    mesh.members[2].train = Trainer::Honest(1_300);
+    assert!(mesh.run_until(60_000, |mesh| run_of(mesh, 0, &run).round() >= 5));
+    mesh.members[2].train = Trainer::Honest(300);
+    mesh.finish(&run, &[0, 1, 2], 60_000);
+    mesh.run_for(2_000);
+    let known = run_of(&mesh, 0, &run);
+    let slow = author(&mesh, 2);
+    let sent = known.updates().filter(|(_, update)| update.author == slow).count();
+    assert!((2..8).contains(&sent), "some rounds were without it: {sent} updates");
+    let file = export(&mut mesh, 0, &run);
+    for member in [0, 1, 2] {
+        let checked = retrain(&file, author(&mesh, member), &tiny_data(member as u64));
+        assert!(all_are(&checked, Verdict::Equal), "member {member}: {checked:?}");
+    }
+}
+
+/// The same bytes once more, for another number of rows, had been found equal without a look.
+#[test]
+fn an_update_that_is_sent_again_for_other_rows_is_not_confirmed() {
+    let mut mesh = Mesh::running(66, 3);
+    let run = mesh.start_run(0, RunSpec { commit_reveal: true, ..tiny_run(4, 3) });
+    all_join(&mut mesh, &run, &[1, 2]);
+    let liar = author(&mesh, 2);
+    let own = |mesh: &Mesh| {
+        let known = run_of(mesh, 2, &run);
+        known.updates().find(|(_, update)| update.author == liar).map(|(_, update)| *update)
+    };
+    assert!(mesh.run_until(60_000, |mesh| own(mesh).is_some()));
+    let UpdateRecord { base, round, delta, .. } = own(&mesh).unwrap();
+    let (now_ms, node) = (mesh.now_ms, mesh.members[2].node.as_mut().unwrap());
+    let delta_bytes = node.blobs.size(&delta).unwrap().try_into().unwrap();
+    let (cohort, reveal) = (None, None);
+    let again = Update { run, base, round, samples: 1, delta, delta_bytes, cohort, reveal };
+    node.writer.queue(Payload::Update(again), None, true, now_ms);
+    mesh.finish(&run, &[0, 1, 2], 60_000);
+    mesh.run_for(2_000);
+    let file = export(&mut mesh, 0, &run);
+    let verdicts: Vec<_> =
+        retrain(&file, liar, &tiny_data(2)).into_iter().map(|one| one.verdict).collect();
+    let found = mesh.samples(2);
+    assert_eq!(verdicts[..2], [Verdict::Equal, Verdict::Rows { said: 1, found }]);
 }
 
 #[test]

@@ -253,6 +253,13 @@ const WHY: Readonly<Record<WhyNot, string>> = {
   late: 'came after the round had closed',
   'other-weights': "was trained from weights that are not the round's",
   'left-out': 'was not taken by who proposed the result: not there yet, or of no use',
+  doubled: 'its member committed to two updates',
+  uncommitted: 'was sent without a commitment',
+  mismatched: 'is not what its member had committed to',
+  replaced: 'is one of two of its member, of which the other was taken',
+  unanswered: 'is of a member whose commitment some others did not answer',
+  'late-commitment': 'was committed to after others had revealed theirs',
+  withheld: 'its member committed to it, and sent nothing',
 }
 
 const REFUSED: Readonly<Record<string, string>> = {
@@ -262,9 +269,13 @@ const REFUSED: Readonly<Record<string, string>> = {
 }
 
 function LeftOut({ view }: { view: TrainingView }) {
-  const all = view.course.flatMap(({ round, updates }) =>
-    updates.filter((one) => one.whyNot !== null).map((one) => ({ round, ...one })),
-  )
+  const all = view.course.flatMap(({ round, updates, unrevealed }) => {
+    const sent = updates.filter((one) => one.whyNot !== null)
+    const told = unrevealed.map((one) => ({ ...one, samples: '' }))
+    return [...sent, ...told].map(({ author, samples, whyNot }) => ({
+      ...{ round, author, samples, whyNot },
+    }))
+  })
   const refused = Object.entries(view.refused)
   return (
     <Card title="Left out and refused" note={count(all.length, 'update')}>
