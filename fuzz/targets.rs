@@ -383,6 +383,7 @@ fn node(secrets: &Secrets) -> Node {
     let config = Config {
         network: NETWORK,
         genesis: None,
+        ticket: None,
         name: String::new(),
         bootstrap,
         advertise,

@@ -23,6 +23,7 @@
 pub mod browse;
 pub mod car;
 pub mod cbor;
+pub mod invite;
 pub mod masking;
 pub mod operation;
 pub mod vote;

@@ -7,6 +7,7 @@
 #[cfg(feature = "truth")]
 mod group;
 mod history;
+mod invite;
 mod masking;
 mod net;
 mod neural;
@@ -20,6 +21,7 @@ mod sealed;
 #[cfg(feature = "truth")]
 pub use group::*;
 pub use history::*;
+pub use invite::*;
 pub use masking::*;
 pub use net::*;
 pub use neural::*;

@@ -27,6 +27,7 @@ mod commands;
 mod config;
 mod counters;
 mod deciding;
+mod door;
 mod doubting;
 mod engine;
 mod error;
@@ -69,6 +70,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use config::{Config, History, Relaying, Restored};
+pub use door::Door;
 pub use error::Error;
 pub use pruning::{chunks_of, coverage_of};
 
@@ -78,6 +80,7 @@ use crate::dag::{Binding, EquivocationProof, Graph, SignedVertex, VertexId};
 use crate::effect::{Effect, Input};
 use crate::event::{Event, Problem};
 use crate::federated::Runs;
+use crate::genesis::Genesis;
 use crate::identity::{AuthorId, Secrets, TransportId};
 use crate::rate::Bucket;
 use crate::rng::Rng;
@@ -92,6 +95,8 @@ pub struct Node {
     key: Arc<SigningKey>,
     /// The own identity vertex, and the binding to show when it is not that vertex's.
     identity: SignedVertex,
+    /// Who may connect, in a permissioned network.
+    door: Option<Arc<Door>>,
     binding: Option<Binding>,
     /// Whether identity and binding are durable, so that hellos may be said.
     introduced: bool,
@@ -169,17 +174,23 @@ impl Node {
         let (me, transport) = (AuthorId::of(key.public()), secrets.transport_id());
         let (genesis, network) = (config.genesis.as_ref(), config.network);
         genesis.map_or(Ok(()), |genesis| genesis.check_network(&network))?;
-        let deciding = deciding::Deciding::new(genesis, network, me, &mut rng, now)?;
+        let rule = genesis.and_then(Genesis::rule);
+        let deciding = deciding::Deciding::new(config.deciding(), network, me, &mut rng, now)?;
         let (history, pruned) = pruning::restore(network, &me, &vertices, &meta, &chunks)?;
-        let writing::History { graph, skipped, cut } = history;
-        let new_identity = || writing::new_identity(&network, &key, secrets, &mut rng, now);
+        let writing::History { mut graph, skipped, cut } = history;
+        let pass = config.ticket.as_ref().map(|ticket| ticket.pass_of(&me));
+        let shown = pass.clone().filter(|_| rule.as_ref().is_some_and(|rule| !rule.lists(&me)));
+        let new_identity = || writing::new_identity(&network, &key, secrets, shown, &mut rng, now);
         let identity = writing::own_identity(&graph, &me).cloned().map_or_else(new_identity, Ok)?;
+        let door =
+            rule.map(|rule| writing::enter(rule, &mut graph, &identity, pass)).transpose()?;
         let mut node = Self {
             config,
             me,
             transport,
             key,
             identity,
+            door,
             binding: None,
             introduced: false,
             rng,
@@ -226,6 +237,7 @@ impl Node {
         node.restore_deciding(&meta, now);
         node.restore_peers(&meta, now);
         node.restore_groups(&meta, now)?;
+        node.fill_door();
         Ok(node)
     }
 
@@ -257,6 +269,11 @@ impl Node {
     /// What signs handshakes for this node's author: its key, lent.
     pub fn signer(&self) -> Arc<SigningKey> {
         Arc::clone(&self.key)
+    }
+
+    /// Who may connect, where not everybody may: lent, and kept up to date.
+    pub fn door(&self) -> Option<Arc<Door>> {
+        self.door.clone()
     }
 
     /// Takes one input and pushes what it leads to.

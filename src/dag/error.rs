@@ -230,6 +230,14 @@ pub enum Error {
         /// The rule that was broken.
         reason: &'static str,
     },
+    /// The identity of somebody who may not enter.
+    #[error("author {author} is no member: {source}")]
+    Stranger {
+        /// The author.
+        author: AuthorId,
+        /// Why.
+        source: super::invite::Refused,
+    },
     /// The author equivocated, and nobody else cites this vertex.
     #[error("author {author} equivocated at seq {seq}; nothing new of it is accepted")]
     Ended {
@@ -333,6 +341,7 @@ impl Error {
             Self::FutureLamport { .. } => "vertex-future-lamport",
             Self::Binding { source, .. } => source.code(),
             Self::Proof { .. } => "equivocation-proof",
+            Self::Stranger { source, .. } => source.code(),
             Self::Ended { .. } => "author-ended",
             Self::Covered { .. } => "vertex-covered",
             Self::Citation { .. } => "vertex-citation",
@@ -372,6 +381,7 @@ impl Error {
             | Self::Lamport { .. }
             | Self::Seq { .. }
             | Self::PrevForeign { .. }
+            | Self::Stranger { .. }
             | Self::Proof { .. } => Fault::Invalid,
             Self::Signature { .. } | Self::Binding { .. } => Fault::BadSignature,
             Self::WrongNetwork { .. } => Fault::WrongNetwork,

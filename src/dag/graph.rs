@@ -49,6 +49,7 @@ mod room;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::invite::Rule;
 use super::mutant::{self, Check};
 use super::{
     Citation, EquivocationProof, Error, Key, Payload, SignedVertex, Timeline, VERSION, Vertex,
@@ -121,6 +122,8 @@ pub enum Notice {
 #[derive(Debug)]
 pub struct Graph {
     network: NetworkId,
+    /// Who may be an author, in a permissioned network.
+    rule: Option<Rule>,
     /// Accepted vertices in causal order; `index` gives each one's place.
     order: Vec<SignedVertex>,
     index: BTreeMap<VertexId, usize>,
@@ -158,6 +161,7 @@ impl Graph {
     pub fn new(network: NetworkId) -> Self {
         Self {
             network,
+            rule: None,
             order: Vec::new(),
             index: BTreeMap::new(),
             parents: Vec::new(),
@@ -177,6 +181,11 @@ impl Graph {
             author_vertices_max: limits::AUTHOR_VERTICES_MAX,
             notices: VecDeque::new(),
         }
+    }
+
+    /// From now on only authors that this rule admits are new ones.
+    pub fn admit_by(&mut self, rule: Rule) {
+        self.rule = Some(rule);
     }
 
     /// An empty graph with room for fewer vertices.

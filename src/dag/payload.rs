@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteArray, ByteBuf};
 
+use super::invite::InviteId;
 use super::masking::Statement;
 use super::operation::Operation;
 use super::reference::Reference;
@@ -38,6 +39,10 @@ pub enum Payload {
         /// With what others seal messages for the author, 1216 bytes; if absent, nobody can.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sealing_key: Option<ByteBuf>,
+        /// In a permissioned network what the author entered with, an encoded
+        /// [`super::invite::Pass`]; nothing of those whom the genesis lists, and in other networks.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pass: Option<ByteBuf>,
     },
     /// A newer transport key; its epoch is higher than every earlier one of the author.
     Binding(Binding),
@@ -86,6 +91,11 @@ pub enum Payload {
     Masking(Statement),
     /// A message that only one node can read.
     Sealed(SealedMessage),
+    /// An invite is taken back, by one who may invite; of others it says nothing.
+    Revocation {
+        /// The invite.
+        invite: InviteId,
+    },
 }
 
 /// What a run trains, and how.
@@ -199,6 +209,7 @@ impl Payload {
             Self::Ledger(_) => "ledger",
             Self::Masking(_) => "masking",
             Self::Sealed(_) => "sealed",
+            Self::Revocation { .. } => "revocation",
         }
     }
 
@@ -224,8 +235,12 @@ impl Payload {
             Self::Masking(statement) => statement.validate(),
             Self::Sealed(message) => message.validate(),
             // The rest of it, and the next one, are checked with the author's key, by the graph.
-            Self::Identity { sealing_key: Some(key), .. } => sealed::validate_key(key),
-            Self::Identity { .. } | Self::Binding(_) | Self::RunLeave { .. } => Ok(()),
+            Self::Identity { sealing_key, pass, .. } => {
+                let bytes = pass.as_ref().map_or(0, |pass| pass.len());
+                count("pass", bytes, 0, limits::INVITE_BYTES_MAX)?;
+                sealing_key.as_ref().map_or(Ok(()), |key| sealed::validate_key(key))
+            }
+            Self::Binding(_) | Self::RunLeave { .. } | Self::Revocation { .. } => Ok(()),
         }
     }
 }

@@ -58,6 +58,8 @@ pub(super) enum Intent {
     Item,
     /// The payload is a sealed message.
     Message,
+    /// The payload takes an invite back.
+    Revoke,
 }
 
 #[derive(Debug)]
@@ -124,6 +126,8 @@ impl Node {
             Command::Holds { account } => Some(self.hold_views(account).map(Reply::Holds)),
             Command::Names { owner } => Some(self.name_views(owner).map(Reply::Names)),
             Command::Messages { before, count_max } => Some(self.messages(before, count_max)),
+            Command::Invites => Some(self.invite_views()),
+            Command::Invite(terms) => Some(self.make_invite(terms, now)),
             Command::Dial { address } => Some(self.dial_address(&address, now)),
             // The first one ends the node however much is going on.
             Command::Stop if busy && !self.commands.stops.is_empty() => Some(Err(busy_problem())),
@@ -161,6 +165,7 @@ impl Node {
                 self.propose_committee(command, members, now).err().map(Err)
             }
             Command::SendMessage { to, text } => self.send_message(command, &to, &text, now),
+            Command::Revoke { invite } => self.revoke_invite(command, invite, now).err().map(Err),
             Command::AskAnonymously(question) => self.ask_anonymously(command, question, now, out),
             Command::Operate(intention) => self.operate(command, intention, now).err().map(Err),
         };
@@ -315,13 +320,12 @@ impl Node {
                     run
                 }
                 Intent::Leave { run } => run,
-                Intent::Item | Intent::Message => {
+                Intent::Item | Intent::Message | Intent::Revoke => {
                     if !answered {
-                        let is_item = matches!(intent, Intent::Item);
-                        let result = if is_item {
-                            self.written_item(id, *place)
-                        } else {
-                            self.written_message(id, *place)
+                        let result = match intent {
+                            Intent::Item => self.written_item(id, *place),
+                            Intent::Revoke => Ok(Reply::Done),
+                            _ => self.written_message(id, *place),
                         };
                         out.push(Effect::Reply { command: *command, result });
                     }

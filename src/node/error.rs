@@ -29,6 +29,9 @@ pub enum Error {
     /// The genesis is none, or that of another network.
     #[error(transparent)]
     Genesis(#[from] genesis::Error),
+    /// The network takes members only, and this node cannot be one.
+    #[error(transparent)]
+    Uninvited(#[from] dag::invite::Refused),
     /// The records of a group contradict each other. Its member may have promised others what it
     /// does not remember.
     #[error(
@@ -58,6 +61,7 @@ impl Error {
             Error::Store { .. } | Error::Group(_) | Error::Pruned(_) => "store-damaged",
             Error::Network { .. } => "store-foreign",
             Error::Genesis(error) => error.code(),
+            Error::Uninvited(error) => error.code(),
             Error::Identity(error) => error.code(),
             Error::Vertex(error) => error.code(),
         }

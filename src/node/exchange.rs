@@ -240,6 +240,7 @@ impl Node {
     /// Lets the views see an accepted vertex.
     pub(super) fn fold(&mut self, id: &VertexId, now: Now, out: &mut Vec<Effect>) {
         let Some(signed) = self.graph.get(id) else { return };
+        self.tell_door(signed);
         let changes = self.runs.apply(signed);
         self.on_changes(changes, now, out);
         self.decide_on(id, now, out);

@@ -1,13 +1,16 @@
 //! The own chain: the identity at its beginning, the vertices that follow, and what came back from
 //! the store at the start.
 
+use std::sync::Arc;
+
 use super::exchange::full_problem;
 use super::learning::head_name;
 use super::mail::Mailbox;
 use super::writer::{Own, Queued};
-use super::{Error, Node};
+use super::{Door, Error, Node};
 use crate::clock::Now;
 use crate::crypto::sign::SigningKey;
+use crate::dag::invite::Rule;
 use crate::dag::{self, Graph, Insert, NetworkId, Payload, SignedVertex, Source, Vertex, VertexId};
 use crate::effect::{Effect, StoreFailed};
 use crate::event::Problem;
@@ -77,13 +80,34 @@ pub(super) fn new_identity(
     network: &NetworkId,
     key: &SigningKey,
     secrets: &Secrets,
+    pass: Option<Vec<u8>>,
     rng: &mut Rng,
     now: Now,
 ) -> Result<SignedVertex, Error> {
     let binding = new_binding(network, key, &secrets.transport_id(), 0, rng, now)?;
     let vertex = Vertex::identity(*network, key.public(), binding, now.unix_ms)
-        .with_sealing_key(&Mailbox::new(secrets).key());
+        .with_sealing_key(&Mailbox::new(secrets).key())
+        .with_pass(pass);
     SignedVertex::sign(&vertex, key, hedge(rng)).map_err(Error::Vertex)
+}
+
+/// Enters a permissioned network with an own identity: from now on the graph holds to the rule. What
+/// is shown at doors is the newest pass, or that of the identity.
+///
+/// Nobody would take an identity without a pass, and who has signed one cannot sign another, so it
+/// is refused here, before anybody has seen it.
+pub(super) fn enter(
+    rule: Rule,
+    graph: &mut Graph,
+    identity: &SignedVertex,
+    pass: Option<Vec<u8>>,
+) -> Result<Arc<Door>, Error> {
+    let fields = identity.vertex();
+    rule.check(&fields.author, fields.pass())?;
+    graph.admit_by(rule.clone());
+    let shown = pass.filter(|pass| rule.check(&fields.author, Some(pass)).is_ok());
+    let shown = shown.or_else(|| fields.pass().map(<[u8]>::to_vec));
+    Ok(Arc::new(Door::new(rule, fields.author, shown)))
 }
 
 fn new_binding(

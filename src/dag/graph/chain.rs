@@ -183,6 +183,10 @@ impl Graph {
                     if let Some((key, binding)) = identity_of(vertex)? {
                         binding.verify(&key, &fields.network).map_err(wrong)?;
                     }
+                    if let Some(rule) = &self.rule {
+                        let checked = rule.check(&author, fields.pass());
+                        checked.map_err(|source| Error::Stranger { author, source })?;
+                    }
                 }
                 Payload::Binding(binding) => {
                     let chain = self.chains.get(&author).ok_or(Error::Identity {
