@@ -10,6 +10,7 @@
 mod bounds;
 mod calling;
 mod compressed;
+mod door;
 mod exports;
 mod finality;
 mod groups;

@@ -219,6 +219,7 @@ export class Member {
       const node = await mesh.MeshNode.create({
         network: link.network,
         ...(profile.genesis === undefined ? {} : { genesis: profile.genesis }),
+        ...(link.invite === undefined ? {} : { invite: link.invite }),
         ...(link.meshName === undefined ? {} : { name: link.meshName }),
         secrets,
         storage: { kind: 'indexeddb', name: `synaptic-mesh/${profileId(claim)}` },

@@ -15,7 +15,7 @@ import { DagHistory } from '../dag/history.js'
 import { vertexId } from '../dag/ids.js'
 import { SynapticError } from '../errors.js'
 import { exists } from '../files.js'
-import { readGenesis } from '../genesis.js'
+import { readGenesis, readInvite } from '../genesis.js'
 import { homeAt, networkDirectory, notInitialised } from '../home.js'
 import {
   impossible,
@@ -80,7 +80,7 @@ async function repair(
   const lostOf = checker(await loadMesh(), network, saved)
   const link = options.join === undefined ? [] : decodeJoinLink(options.join).addresses
   const bootstrap = [...link, ...config.get('bootstrap'), ...knownAddresses(saved)]
-  const where = { network, genesis: readGenesis(home, network), bootstrap }
+  const where = { network, genesis: readGenesis(home, network), invite: readInvite(home, network), bootstrap }
   let lost = lostOf(vertices)
   const all = new Set(lost)
   // The signatures of those that follow a missing one show only when that is there.
@@ -146,19 +146,27 @@ function knownAddresses({ meta }: Salvage): string[] {
 interface Where {
   readonly network: string
   readonly genesis: Uint8Array | undefined
+  readonly invite: Uint8Array | undefined
   readonly bootstrap: readonly string[]
 }
 
 /** What other members have of these keys, by a node that is there for nothing else. */
 async function fetched(
-  { network, genesis, bootstrap }: Where,
+  { network, genesis, invite, bootstrap }: Where,
   keys: readonly string[],
   timeoutMs: number,
 ): Promise<Records> {
   const folder = mkdtempSync(path.join(tmpdir(), 'synaptic-mesh-repair-'))
   const found: Records = new Map()
   try {
-    const node = await createNode({ home: folder, network, genesis, bootstrap, history: 'all' })
+    const node = await createNode({
+      home: folder,
+      network,
+      genesis,
+      invite,
+      bootstrap,
+      history: 'all',
+    })
     try {
       const until = Date.now() + timeoutMs
       while (found.size < keys.length && Date.now() < until) {

@@ -242,7 +242,10 @@ function announce({ output }: Context, node: Node, control: ControlServer): void
       `${paint('bold', 'node')}       ${nodeId}`,
       `${paint('bold', 'network')}    ${network}`,
       ...addresses.map((address) => `${paint('bold', 'listening')}  ${address}`),
-      ...(node.genesis === undefined
+      ...(node.permissioned
+        ? [`${paint('bold', 'entry')}      by invite only: \`synaptic-mesh invite create\` makes one`]
+        : []),
+      ...(!node.decides
         ? [`${paint('bold', 'finality')}   causal only, no finality: no committee`]
         : []),
       `${paint('bold', 'dashboard')}  ${dashboard}`,

@@ -26,7 +26,7 @@ struct Way {
 
 /// One end of a pipe that holds `room` bytes and passes on at most `chunk` of them at a time, with
 /// refusals in between.
-struct Pipe {
+pub(super) struct Pipe {
     from: Rc<RefCell<Way>>,
     to: Rc<RefCell<Way>>,
     room: usize,
@@ -34,7 +34,7 @@ struct Pipe {
     rng: Rng,
 }
 
-fn pipes(room: usize, chunk: usize, seed: u64) -> (Pipe, Pipe) {
+pub(super) fn pipes(room: usize, chunk: usize, seed: u64) -> (Pipe, Pipe) {
     let (one, other) = (Rc::<RefCell<Way>>::default(), Rc::<RefCell<Way>>::default());
     let pipe = |from: &Rc<_>, to: &Rc<_>, stream| Pipe {
         from: Rc::clone(from),
@@ -107,7 +107,7 @@ impl AsyncWrite for Pipe {
 }
 
 /// The two ends of a channel whose handshake is done.
-fn streams(ends: (Pipe, Pipe), rekey_frames: u64) -> (Stream<Pipe>, Stream<Pipe>) {
+pub(super) fn streams(ends: (Pipe, Pipe), rekey_frames: u64) -> (Stream<Pipe>, Stream<Pipe>) {
     let Run { initiator, responder, .. } = run(&credentials(1), &credentials(2), 3).unwrap();
     let stream = |pipe, session: Session| {
         let sealer = Sealer::rekeying(session.send, rekey_frames);

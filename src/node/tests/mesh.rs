@@ -38,7 +38,7 @@ pub(super) struct Mesh {
     pub(super) now_ms: u64,
     pub(super) faults: Faults,
     pub(super) rng: Rng,
-    network: NetworkId,
+    pub(super) network: NetworkId,
     pub(super) genesis: Option<Genesis>,
     pub(super) ticket: Option<Ticket>,
     pub(super) generation_bytes: u64,
