@@ -423,6 +423,40 @@ mod tests {
     }
 
     #[test]
+    fn who_may_enter_is_part_of_the_network_and_needs_no_committee() {
+        let lists = |inviters: &[u8], allowed: &[u8]| {
+            let ids = |list: &[u8]| list.iter().map(|number| author(*number)).collect();
+            Some(Admission { inviters: ids(inviters), allowed: ids(allowed) })
+        };
+        let made = |committee: std::ops::Range<u8>, admission| {
+            let committee = members(committee);
+            Genesis::with_admission(Engine::Quorum, committee, Vec::new(), [3; 32], admission)
+        };
+        let alone = made(0..0, lists(&[9, 8, 9], &[2])).unwrap();
+        assert_eq!(Genesis::decode(&alone.encode()).as_ref(), Ok(&alone));
+        assert!(!alone.decides());
+        let rule = alone.rule().unwrap();
+        assert!(rule.may_invite(&author(8)) && rule.lists(&author(2)) && rule.lists(&author(8)));
+        assert!(!rule.may_invite(&author(2)) && !rule.lists(&author(1)));
+        let both = made(1..5, lists(&[9], &[])).unwrap();
+        assert!(both.decides() && both.rule().unwrap().lists(&author(4)));
+        let open = made(1..5, None).unwrap();
+        assert_eq!(open.rule(), None);
+        assert_ne!(both.network(), open.network());
+        assert_eq!(made(0..0, None).unwrap_err().code(), "committee-invalid");
+        assert_eq!(made(1..3, lists(&[9], &[])).unwrap_err().code(), "committee-invalid");
+        assert_eq!(made(0..0, lists(&[], &[2])).unwrap_err().code(), "genesis-admission");
+        let many: Vec<u8> = (0..17).collect();
+        assert_eq!(made(0..0, lists(&many, &[])).unwrap_err().code(), "genesis-admission");
+        let mut rich = alone.clone();
+        rich.balances = vec![(author(1), MicroCredits(1))];
+        assert_eq!(Genesis::decode(&rich.encode()).unwrap_err().code(), "committee-invalid");
+        let mut swapped = alone;
+        swapped.admission.as_mut().unwrap().inviters.swap(0, 1);
+        assert_eq!(Genesis::decode(&swapped.encode()).unwrap_err().code(), "genesis-admission");
+    }
+
+    #[test]
     fn a_network_that_samples_has_neither_credits_nor_proofs() {
         let mut rich = genesis();
         rich.engine = Engine::QrAvalanche;

@@ -138,7 +138,10 @@ function addNodeCommands(program: Command, bind: Bind): void {
       'with --committee: credits that a node begins with; may be repeated',
       read.balance,
     )
-    .option('--permissioned', 'a new network that only invited nodes may enter; this one may invite')
+    .option(
+      '--permissioned',
+      'a new network that only invited nodes may enter; this one may invite',
+    )
     .option('--inviter <ids>', 'with --permissioned: others that may invite', read.nodeIds)
     .option('--allow <ids>', 'with --permissioned: others that need no invite', read.nodeIds)
     .option('--force', 'leave a network in which this home has a history')

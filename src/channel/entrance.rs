@@ -21,6 +21,13 @@ use crate::identity::AuthorId;
 use crate::limits;
 use crate::node::Door;
 
+/// A channel, whatever carries it: there are several kinds, and one program for all of them.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+type Duplex<'a> = dyn Stream + 'a;
+
 /// What stands for "come in".
 const ENTER: u8 = 0;
 
@@ -50,8 +57,8 @@ impl NotLetIn {
 ///
 /// # Errors
 /// What the stream says, or [`NotLetIn`] inside [`io::ErrorKind::PermissionDenied`].
-pub async fn initiate<T: AsyncRead + AsyncWrite + Unpin>(
-    stream: &mut T,
+pub async fn initiate(
+    stream: &mut Duplex<'_>,
     door: &Door,
     author: &AuthorId,
     unix_ms: u64,
@@ -69,8 +76,8 @@ pub async fn initiate<T: AsyncRead + AsyncWrite + Unpin>(
 ///
 /// # Errors
 /// As [`initiate`].
-pub async fn respond<T: AsyncRead + AsyncWrite + Unpin>(
-    stream: &mut T,
+pub async fn respond(
+    stream: &mut Duplex<'_>,
     door: &Door,
     author: &AuthorId,
     unix_ms: u64,
@@ -89,12 +96,12 @@ fn push(shown: &mut Vec<u8>, pass: &[u8]) {
     shown.extend_from_slice(pass);
 }
 
-async fn say<T: AsyncWrite + Unpin>(stream: &mut T, bytes: &[u8]) -> io::Result<()> {
+async fn say(stream: &mut Duplex<'_>, bytes: &[u8]) -> io::Result<()> {
     stream.write_all(bytes).await?;
     stream.flush().await
 }
 
-async fn hear<T: AsyncRead + Unpin>(stream: &mut T) -> io::Result<Vec<u8>> {
+async fn hear(stream: &mut Duplex<'_>) -> io::Result<Vec<u8>> {
     let mut length = [0; 2];
     stream.read_exact(&mut length).await?;
     let length = usize::from(u16::from_be_bytes(length));
@@ -107,8 +114,8 @@ async fn hear<T: AsyncRead + Unpin>(stream: &mut T) -> io::Result<Vec<u8>> {
 }
 
 /// Says what was judged; after a yes also what follows it.
-async fn say_verdict<T: AsyncWrite + Unpin>(
-    stream: &mut T,
+async fn say_verdict(
+    stream: &mut Duplex<'_>,
     judged: Result<(), Refused>,
     then: &[u8],
 ) -> io::Result<()> {
@@ -123,7 +130,7 @@ async fn say_verdict<T: AsyncWrite + Unpin>(
     }
 }
 
-async fn hear_verdict<T: AsyncRead + Unpin>(stream: &mut T) -> io::Result<()> {
+async fn hear_verdict(stream: &mut Duplex<'_>) -> io::Result<()> {
     let mut verdict = [0; 1];
     stream.read_exact(&mut verdict).await?;
     let [verdict] = verdict;

@@ -29,7 +29,7 @@ use std::str::FromStr;
 
 use ed25519_dalek::Signer as _;
 use serde::{Deserialize, Serialize};
-use serde_bytes::ByteArray;
+use serde_bytes::{ByteArray, ByteBuf};
 
 use super::cbor::{self, Bounds};
 use crate::crypto::hash::{self, Digest};
@@ -42,20 +42,19 @@ const ID_DOMAIN: &str = "synaptic-mesh 2026 invite v1";
 /// What the holder of an invite's key signs begins with.
 const HOLDER_DOMAIN: &[u8] = b"synaptic-mesh/invite/holder/v1";
 /// The fields of a ticket, and room for one field too many.
-const BOUNDS: Bounds = Bounds { bytes_max: limits::INVITE_BYTES_MAX, items_max: 32, depth_max: 4 };
+const BOUNDS: Bounds = Bounds { bytes_max: limits::INVITE_BYTES_MAX, items_max: 16, depth_max: 1 };
 
 /// Name of an invite: the hash of what is signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct InviteId(#[serde(with = "serde_bytes")] [u8; 32]);
 
 /// Whom an invite is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holder {
     /// This author, and nobody else.
     Author(AuthorId),
     /// Whoever holds the secret half of this Ed25519 key.
-    Key(ByteArray<32>),
+    Key([u8; 32]),
 }
 
 /// What an inviter decides about an invite.
@@ -70,13 +69,11 @@ pub struct Terms {
 }
 
 /// A signed capability to enter a network.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invite {
     /// The network.
     pub network: NetworkId,
     /// The inviter's composite public key, 1984 bytes.
-    #[serde(with = "serde_bytes")]
     pub issuer: Vec<u8>,
     /// For whom it is.
     pub holder: Holder,
@@ -85,28 +82,28 @@ pub struct Invite {
     /// Until when, in Unix milliseconds.
     pub until_ms: u64,
     /// The inviter's signature over [`Context::Invite`] and all of the above, 3373 bytes.
-    #[serde(with = "serde_bytes")]
     pub signature: Vec<u8>,
 }
 
+/// Its fields, whether it is for a key, and what is carried with it: a secret, a proof or nothing.
+type Wire = (NetworkId, ByteBuf, bool, ByteArray<32>, u32, u64, ByteBuf, ByteBuf);
+
 /// An invite as a join link carries it.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Ticket {
     /// The invite.
     pub invite: Invite,
-    /// The secret half of the key that it is for, if it is for one.
-    secret: Option<ByteArray<32>>,
+    /// The secret half of the key that it is for, 32 bytes; empty if it is for none.
+    secret: Vec<u8>,
 }
 
 /// An invite as its holder shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pass {
     /// The invite.
     pub invite: Invite,
-    /// The key's signature over network and author, if it is for a key.
-    proof: Option<ByteArray<64>>,
+    /// The key's signature over network and author, 64 bytes; empty if it is for none.
+    proof: Vec<u8>,
 }
 
 /// An invite as the history shows it.
@@ -252,18 +249,16 @@ impl Rule {
         }
         let Pass { invite, proof } = Pass::decode(pass.ok_or(Refused::Uninvited)?)?;
         self.check_invite(&invite)?;
-        let is_own = match (&invite.holder, proof) {
-            (Holder::Author(holder), None) => holder == author,
-            (Holder::Key(key), Some(proof)) => {
+        let is_own = match &invite.holder {
+            Holder::Author(holder) => holder == author && proof.is_empty(),
+            Holder::Key(key) => {
+                let proof = proof.try_into().map_err(|_| Refused::Malformed)?;
                 let signature = ed25519_dalek::Signature::from_bytes(&proof);
-                ed25519_dalek::VerifyingKey::from_bytes(key)
-                    .ok()
-                    .filter(|key| !key.is_weak())
-                    .is_some_and(|key| {
-                        key.verify_strict(&to_prove(&self.network, author), &signature).is_ok()
-                    })
+                let key = ed25519_dalek::VerifyingKey::from_bytes(key);
+                key.ok().filter(|key| !key.is_weak()).is_some_and(|key| {
+                    key.verify_strict(&to_prove(&self.network, author), &signature).is_ok()
+                })
             }
-            _ => return Err(Refused::Malformed),
         };
         if is_own { Ok(Some(invite)) } else { Err(Refused::Holder) }
     }
@@ -289,11 +284,42 @@ impl Invite {
         InviteId(Digest::derive(ID_DOMAIN, &[&self.claim()]).0)
     }
 
-    /// What is signed: DAG-CBOR of `[network, issuer's author id, holder, uses, until_ms]`.
+    /// What is signed: everything but the signature, encoded with empty bytes for that.
     fn claim(&self) -> Vec<u8> {
-        let issuer = PublicKey::from_bytes(&self.issuer).map(|key| AuthorId::of(&key));
-        let fields = (self.network, issuer.ok(), self.holder, self.uses, self.until_ms);
-        cbor::encode(&fields).expect("names and numbers always encode")
+        self.encode(&[], &[])
+    }
+
+    fn encode(&self, signature: &[u8], carried: &[u8]) -> Vec<u8> {
+        let (is_for_key, holder) = match &self.holder {
+            Holder::Author(author) => (false, *author.as_bytes()),
+            Holder::Key(key) => (true, *key),
+        };
+        let wire: Wire = (
+            self.network,
+            ByteBuf::from(&self.issuer[..]),
+            is_for_key,
+            ByteArray::new(holder),
+            self.uses,
+            self.until_ms,
+            ByteBuf::from(signature),
+            ByteBuf::from(carried),
+        );
+        cbor::encode(&wire).expect("numbers and byte strings always encode")
+    }
+
+    /// The canonical bytes of an invite and nothing else, with what is carried beside it.
+    fn decode(bytes: &[u8]) -> Result<(Self, Vec<u8>), Refused> {
+        let wire: Wire = cbor::decode(bytes, &BOUNDS).map_err(|_| Refused::Malformed)?;
+        let (network, issuer, is_for_key, holder, uses, until_ms, signature, carried) = wire;
+        let holder = holder.into_array();
+        let holder = if is_for_key {
+            Holder::Key(holder)
+        } else {
+            Holder::Author(AuthorId::from_bytes(holder))
+        };
+        let (issuer, signature) = (issuer.into_vec(), signature.into_vec());
+        let invite = Self { network, issuer, holder, uses, until_ms, signature };
+        Ok((invite, carried.into_vec()))
     }
 }
 
@@ -314,12 +340,12 @@ impl Ticket {
             return Err(Refused::Used);
         }
         let public = ed25519_dalek::SigningKey::from_bytes(&secret).verifying_key().to_bytes();
-        let holder = author.map_or(Holder::Key(ByteArray::new(public)), Holder::Author);
+        let holder = author.map_or(Holder::Key(public), Holder::Author);
         let issuer = key.public().as_bytes().to_vec();
         let signature = Vec::new();
         let mut invite = Invite { network, issuer, holder, uses, until_ms, signature };
         invite.signature = key.sign(Context::Invite, &invite.claim(), hedge).as_bytes().to_vec();
-        let secret = author.is_none().then(|| ByteArray::new(secret));
+        let secret = if author.is_none() { secret.to_vec() } else { Vec::new() };
         Ok(Self { invite, secret })
     }
 
@@ -328,22 +354,24 @@ impl Ticket {
     /// # Errors
     /// [`Refused::Malformed`].
     pub fn decode(bytes: &[u8]) -> Result<Self, Refused> {
-        cbor::decode(bytes, &BOUNDS).map_err(|_| Refused::Malformed)
+        let (invite, secret) = Invite::decode(bytes)?;
+        let wanted = if matches!(invite.holder, Holder::Key(_)) { 32 } else { 0 };
+        if secret.len() == wanted { Ok(Self { invite, secret }) } else { Err(Refused::Malformed) }
     }
 
     /// Its canonical bytes.
     pub fn encode(&self) -> Vec<u8> {
-        cbor::encode(self).expect("names, numbers and byte strings always encode")
+        self.invite.encode(&self.invite.signature, &self.secret)
     }
 
     /// What an author shows that enters with it: encoded.
     pub fn pass_of(&self, author: &AuthorId) -> Vec<u8> {
-        let proof = self.secret.map(|secret| {
-            let key = ed25519_dalek::SigningKey::from_bytes(&secret);
-            ByteArray::new(key.sign(&to_prove(&self.invite.network, author)).to_bytes())
-        });
-        let pass = Pass { invite: self.invite.clone(), proof };
-        cbor::encode(&pass).expect("names, numbers and byte strings always encode")
+        let mut proof = Vec::new();
+        if let Ok(secret) = self.secret.as_slice().try_into() {
+            let key = ed25519_dalek::SigningKey::from_bytes(secret);
+            proof = key.sign(&to_prove(&self.invite.network, author)).to_bytes().to_vec();
+        }
+        self.invite.encode(&self.invite.signature, &proof)
     }
 }
 
@@ -360,7 +388,8 @@ impl Pass {
     /// # Errors
     /// [`Refused::Malformed`].
     pub fn decode(bytes: &[u8]) -> Result<Self, Refused> {
-        cbor::decode(bytes, &BOUNDS).map_err(|_| Refused::Malformed)
+        let (invite, proof) = Invite::decode(bytes)?;
+        Ok(Self { invite, proof })
     }
 }
 

@@ -95,7 +95,7 @@ impl Security {
         if self.door.is_some() { MEMBERS_PROTOCOL } else { CHANNEL_PROTOCOL }
     }
 
-    async fn hybrid<T: AsyncRead + AsyncWrite + Unpin>(
+    async fn hybrid<T: AsyncRead + AsyncWrite + Unpin + Send>(
         &self,
         (peer, mut stream): (channel::Peer, Stream<T>),
         dialled: bool,

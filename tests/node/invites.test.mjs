@@ -54,7 +54,10 @@ test('an invite lets one in, for good; the plain link and a used invite do not',
 
   const second = await joined(made.link)
   await sees(first, second.ready.nodeId)
-  assert.equal(statSync(join(second.home, 'networks', second.ready.network, 'invite.cbor')).mode & 0o77, 0)
+  assert.equal(
+    statSync(join(second.home, 'networks', second.ready.network, 'invite.cbor')).mode & 0o77,
+    0,
+  )
   const place = join(scratch(), 'home')
   assert.deepEqual((await refused(made.link, place)).slice(0, 2), [6, 'invite-used'])
   assert.ok(!existsSync(place), 'who reached nobody leaves nothing')
@@ -62,7 +65,10 @@ test('an invite lets one in, for good; the plain link and a used invite do not',
   assert.ok((await countersOf(first))['invite-used'] >= 1)
   // At a member that did not let anybody in, too: it has it from the history.
   const { addresses } = second.ready
-  assert.deepEqual((await refused(edited(made.link, { addresses }))).slice(0, 2), [6, 'invite-used'])
+  assert.deepEqual((await refused(edited(made.link, { addresses }))).slice(0, 2), [
+    6,
+    'invite-used',
+  ])
 
   const { invites, inviters } = await second.data('invite', 'list')
   assert.deepEqual(inviters, [first.ready.nodeId])
@@ -94,7 +100,10 @@ test('a member lets others in by an invite while the inviter is away', async () 
   const { addresses } = second.ready
   const third = await joined(edited(made.link, { addresses }))
   await sees(second, third.ready.nodeId)
-  assert.deepEqual((await refused(edited(made.link, { addresses }))).slice(0, 2), [6, 'invite-used'])
+  assert.deepEqual((await refused(edited(made.link, { addresses }))).slice(0, 2), [
+    6,
+    'invite-used',
+  ])
   // The inviter learns of it from the history.
   const back = await TestNode.start(first.home)
   await sees(third, back.ready.nodeId)
@@ -130,7 +139,10 @@ test('invites that ran out, were taken back, altered, or are of others are refus
   const states = (await first.data('invite', 'list')).invites.map(({ id, state }) => [id, state])
   assert.deepEqual(new Map(states).get(back.id), 'revoked')
   assert.deepEqual(new Map(states).get(short.id), 'expired')
-  assert.match((await run(['invite', 'list', '--home', first.home], { cwd: first.home })).stdout, /revoked/)
+  assert.match(
+    (await run(['invite', 'list', '--home', first.home], { cwd: first.home })).stdout,
+    /revoked/,
+  )
   // Controls: the invite itself, and the one that is for that node.
   const one = await joined(good.link)
   const two = await joined(bound.link, mine.home)

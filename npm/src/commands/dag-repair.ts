@@ -80,7 +80,12 @@ async function repair(
   const lostOf = checker(await loadMesh(), network, saved)
   const link = options.join === undefined ? [] : decodeJoinLink(options.join).addresses
   const bootstrap = [...link, ...config.get('bootstrap'), ...knownAddresses(saved)]
-  const where = { network, genesis: readGenesis(home, network), invite: readInvite(home, network), bootstrap }
+  const where = {
+    network,
+    genesis: readGenesis(home, network),
+    invite: readInvite(home, network),
+    bootstrap,
+  }
   let lost = lostOf(vertices)
   const all = new Set(lost)
   // The signatures of those that follow a missing one show only when that is there.

@@ -181,12 +181,7 @@ function fill(
   return { nodeId, network, created, changed, left: leftBy(mesh, home, before.network, network) }
 }
 
-function leftBy(
-  mesh: MeshModule,
-  home: Home,
-  before: unknown,
-  now: string,
-): LeftNetwork | null {
+function leftBy(mesh: MeshModule, home: Home, before: unknown, now: string): LeftNetwork | null {
   if (typeof before !== 'string' || before === now) return null
   if (!knownNetworks(home).includes(before)) return null
   return { network: before, finality: hasFinality(mesh, home, before) }
@@ -224,8 +219,7 @@ function foundedBy(
   { committee, consensus, balance, permissioned, inviter = [], allow }: InitOptions,
 ): MadeNetwork | undefined {
   if (committee === undefined && permissioned !== true) return undefined
-  const inviters =
-    permissioned === true ? [readIdentity(mesh, home).nodeId, ...inviter] : undefined
+  const inviters = permissioned === true ? [readIdentity(mesh, home).nodeId, ...inviter] : undefined
   const wanted = given({ committee, consensus, balances: balance, inviters, allowed: allow })
   const { network } = readConfigFile(home.configFile)
   const own = typeof network === 'string' ? network : ''

@@ -243,7 +243,9 @@ function announce({ output }: Context, node: Node, control: ControlServer): void
       `${paint('bold', 'network')}    ${network}`,
       ...addresses.map((address) => `${paint('bold', 'listening')}  ${address}`),
       ...(node.permissioned
-        ? [`${paint('bold', 'entry')}      by invite only: \`synaptic-mesh invite create\` makes one`]
+        ? [
+            `${paint('bold', 'entry')}      by invite only: \`synaptic-mesh invite create\` makes one`,
+          ]
         : []),
       ...(!node.decides
         ? [`${paint('bold', 'finality')}   causal only, no finality: no committee`]

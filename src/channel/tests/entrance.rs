@@ -67,7 +67,8 @@ fn who_has_an_invite_is_let_in_and_who_has_none_is_told_why_on_both_sides() {
 fn who_was_called_and_is_no_member_is_refused_as_well() {
     let rule = Rule::new(NETWORK, [author(1)], []);
     let ours = Door::new(rule, author(1), None);
-    let (one, other) = meet(&ours, &Door::new(Rule::new(NETWORK, [author(1)], []), author(2), None));
+    let (one, other) =
+        meet(&ours, &Door::new(Rule::new(NETWORK, [author(1)], []), author(2), None));
     assert_eq!(one.map_err(|why| (why.why, why.by_us)), Err((Refused::Uninvited, true)));
     assert_eq!(other.map_err(|why| (why.why, why.by_us)), Err((Refused::Uninvited, false)));
 }
