@@ -531,15 +531,8 @@ pub enum Command {
     },
     /// Ask other members something without their learning who asks. Answer: [`Reply::Anonymous`].
     AskAnonymously(Question),
-    /// Make an invite. Answer: [`Reply::Ticket`].
-    Invite(invite::Terms),
-    /// Take an invite back. Answer: [`Reply::Done`], when it is written.
-    Revoke {
-        /// The invite.
-        invite: invite::InviteId,
-    },
-    /// Invites that somebody entered with, or that were taken back. Answer: [`Reply::Invites`].
-    Invites,
+    /// Do something with invites. Answer: [`Reply::Ticket`], [`Reply::Done`], [`Reply::Invites`].
+    Invites(invite::Order),
     /// Open a connection and wait for what comes of it. Answer: [`Reply::Peer`].
     Connect {
         /// A multiaddr.

@@ -80,7 +80,6 @@ use crate::dag::{Binding, EquivocationProof, Graph, SignedVertex, VertexId};
 use crate::effect::{Effect, Input};
 use crate::event::{Event, Problem};
 use crate::federated::Runs;
-use crate::genesis::Genesis;
 use crate::identity::{AuthorId, Secrets, TransportId};
 use crate::rate::Bucket;
 use crate::rng::Rng;
@@ -174,16 +173,10 @@ impl Node {
         let (me, transport) = (AuthorId::of(key.public()), secrets.transport_id());
         let (genesis, network) = (config.genesis.as_ref(), config.network);
         genesis.map_or(Ok(()), |genesis| genesis.check_network(&network))?;
-        let rule = genesis.and_then(Genesis::rule);
         let deciding = deciding::Deciding::new(config.deciding(), network, me, &mut rng, now)?;
         let (history, pruned) = pruning::restore(network, &me, &vertices, &meta, &chunks)?;
         let writing::History { mut graph, skipped, cut } = history;
-        let pass = config.ticket.as_ref().map(|ticket| ticket.pass_of(&me));
-        let shown = pass.clone().filter(|_| rule.as_ref().is_some_and(|rule| !rule.lists(&me)));
-        let new_identity = || writing::new_identity(&network, &key, secrets, shown, &mut rng, now);
-        let identity = writing::own_identity(&graph, &me).cloned().map_or_else(new_identity, Ok)?;
-        let door =
-            rule.map(|rule| writing::enter(rule, &mut graph, &identity, pass)).transpose()?;
+        let (identity, door) = writing::enter(&config, secrets, &key, &mut graph, &mut rng, now)?;
         let mut node = Self {
             config,
             me,
@@ -237,7 +230,6 @@ impl Node {
         node.restore_deciding(&meta, now);
         node.restore_peers(&meta, now);
         node.restore_groups(&meta, now)?;
-        node.fill_door();
         Ok(node)
     }
 

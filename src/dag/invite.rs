@@ -126,6 +126,17 @@ pub struct Page {
     pub inviters: Vec<AuthorId>,
 }
 
+/// What the owner of a node wants with invites.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Make one. Answer: a [`Ticket`].
+    Make(Terms),
+    /// Take it back; answered when that is written.
+    Revoke(InviteId),
+    /// List those in use. Answer: a [`Page`].
+    List,
+}
+
 /// Why somebody may not enter. The numbers are those of the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[repr(u8)]

@@ -12,7 +12,8 @@ pub const INVITE_SPAN_MS_MAX: u64 = 366 * 86_400_000;
 /// Authors that may invite in a network, and that need no invite besides them (count): each takes
 /// 34 bytes of the genesis, and so of every join link.
 pub const INVITERS_MAX: usize = 16;
-/// As [`INVITERS_MAX`], of those that need no invite.
+/// Authors that need no invite in a network besides those (count): a ward or a class, in 4.4 kB of
+/// its genesis.
 pub const ALLOWED_MAX: usize = 128;
 /// Authors that were let in and have not said hello yet (count); the first gives way.
 pub const LET_IN_MAX: usize = 1_024;

@@ -126,8 +126,6 @@ impl Node {
             Command::Holds { account } => Some(self.hold_views(account).map(Reply::Holds)),
             Command::Names { owner } => Some(self.name_views(owner).map(Reply::Names)),
             Command::Messages { before, count_max } => Some(self.messages(before, count_max)),
-            Command::Invites => Some(self.invite_views()),
-            Command::Invite(terms) => Some(self.make_invite(terms, now)),
             Command::Dial { address } => Some(self.dial_address(&address, now)),
             // The first one ends the node however much is going on.
             Command::Stop if busy && !self.commands.stops.is_empty() => Some(Err(busy_problem())),
@@ -165,13 +163,11 @@ impl Node {
                 self.propose_committee(command, members, now).err().map(Err)
             }
             Command::SendMessage { to, text } => self.send_message(command, &to, &text, now),
-            Command::Revoke { invite } => self.revoke_invite(command, invite, now).err().map(Err),
+            Command::Invites(order) => self.order_invites(command, order, now),
             Command::AskAnonymously(question) => self.ask_anonymously(command, question, now, out),
             Command::Operate(intention) => self.operate(command, intention, now).err().map(Err),
         };
-        if let Some(result) = answer {
-            out.push(Effect::Reply { command, result });
-        }
+        out.extend(answer.map(|result| Effect::Reply { command, result }));
     }
 
     /// Whether as many commands wait for something as may.

@@ -20,7 +20,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::Node;
 use super::commands::Intent;
 use crate::clock::Now;
-use crate::dag::invite::{InviteId, Page, Pass, Refused, Rule, Terms, Ticket, View};
+use crate::dag::invite::{InviteId, Order, Page, Pass, Refused, Rule, Terms, Ticket, View};
 use crate::dag::{Payload, SignedVertex};
 use crate::event::{Problem, Reply};
 use crate::identity::AuthorId;
@@ -167,8 +167,21 @@ impl Node {
         })
     }
 
-    /// Makes an invite.
-    pub(super) fn make_invite(&mut self, terms: Terms, now: Now) -> Result<Reply, Problem> {
+    /// Does what the owner wants with invites.
+    pub(super) fn order_invites(
+        &mut self,
+        command: u64,
+        order: Order,
+        now: Now,
+    ) -> Option<Result<Reply, Problem>> {
+        match order {
+            Order::Make(terms) => Some(self.make_invite(terms, now)),
+            Order::Revoke(invite) => self.revoke_invite(command, invite, now).err().map(Err),
+            Order::List => Some(self.invite_views()),
+        }
+    }
+
+    fn make_invite(&mut self, terms: Terms, now: Now) -> Result<Reply, Problem> {
         self.door_of_inviter()?;
         let span_ms = terms.until_ms.saturating_sub(now.unix_ms);
         if span_ms == 0 || span_ms > limits::INVITE_SPAN_MS_MAX {
@@ -181,19 +194,13 @@ impl Node {
         Ok(Reply::Ticket(Box::new(ticket.map_err(|_| terms_problem())?)))
     }
 
-    /// Takes an invite back; answered when that is written.
-    pub(super) fn revoke_invite(
-        &mut self,
-        command: u64,
-        invite: InviteId,
-        now: Now,
-    ) -> Result<(), Problem> {
+    fn revoke_invite(&mut self, command: u64, invite: InviteId, now: Now) -> Result<(), Problem> {
         self.door_of_inviter()?;
         self.write(command, Payload::Revocation { invite }, Intent::Revoke, now)
     }
 
     /// Invites that somebody entered with, or that were taken back.
-    pub(super) fn invite_views(&self) -> Result<Reply, Problem> {
+    fn invite_views(&self) -> Result<Reply, Problem> {
         let door = self.own_door()?;
         let seen = door.lock();
         let used = seen.known.values().flatten();

@@ -7,14 +7,14 @@ use super::exchange::full_problem;
 use super::learning::head_name;
 use super::mail::Mailbox;
 use super::writer::{Own, Queued};
-use super::{Door, Error, Node};
+use super::{Config, Door, Error, Node};
 use crate::clock::Now;
 use crate::crypto::sign::SigningKey;
-use crate::dag::invite::Rule;
 use crate::dag::{self, Graph, Insert, NetworkId, Payload, SignedVertex, Source, Vertex, VertexId};
 use crate::effect::{Effect, StoreFailed};
 use crate::event::Problem;
 use crate::federated::Run;
+use crate::genesis::Genesis;
 use crate::identity::{AuthorId, Binding, Secrets, Terms, TransportId};
 use crate::limits;
 use crate::rng::Rng;
@@ -71,12 +71,12 @@ pub(super) fn restore(
 }
 
 /// The own identity vertex in a restored graph.
-pub(super) fn own_identity<'a>(graph: &'a Graph, me: &AuthorId) -> Option<&'a SignedVertex> {
+fn own_identity<'a>(graph: &'a Graph, me: &AuthorId) -> Option<&'a SignedVertex> {
     graph.author(me).and_then(|chain| chain.at(0)).and_then(|id| graph.get(&id))
 }
 
 /// A first identity vertex.
-pub(super) fn new_identity(
+fn new_identity(
     network: &NetworkId,
     key: &SigningKey,
     secrets: &Secrets,
@@ -91,23 +91,33 @@ pub(super) fn new_identity(
     SignedVertex::sign(&vertex, key, hedge(rng)).map_err(Error::Vertex)
 }
 
-/// Enters a permissioned network with an own identity: from now on the graph holds to the rule. What
-/// is shown at doors is the newest pass, or that of the identity.
+/// The own identity vertex, from the graph or a new one; and the door of a permissioned network, to
+/// whose rule the graph holds from now on.
 ///
-/// Nobody would take an identity without a pass, and who has signed one cannot sign another, so it
-/// is refused here, before anybody has seen it.
+/// Nobody would take an identity without a pass, and who has signed one cannot sign another: so it
+/// is refused here, before anybody has seen it. What is shown at doors is the newest pass.
 pub(super) fn enter(
-    rule: Rule,
+    config: &Config,
+    secrets: &Secrets,
+    key: &SigningKey,
     graph: &mut Graph,
-    identity: &SignedVertex,
-    pass: Option<Vec<u8>>,
-) -> Result<Arc<Door>, Error> {
-    let fields = identity.vertex();
-    rule.check(&fields.author, fields.pass())?;
+    rng: &mut Rng,
+    now: Now,
+) -> Result<(SignedVertex, Option<Arc<Door>>), Error> {
+    let (network, me) = (config.network, AuthorId::of(key.public()));
+    let rule = config.genesis.as_ref().and_then(Genesis::rule);
+    let is_stranger = rule.as_ref().is_some_and(|rule| !rule.lists(&me));
+    let ticket = config.ticket.as_ref().filter(|_| is_stranger);
+    let newest = ticket.map(|ticket| ticket.pass_of(&me));
+    let new_identity = || new_identity(&network, key, secrets, newest.clone(), rng, now);
+    let identity = own_identity(graph, &me).cloned().map_or_else(new_identity, Ok)?;
+    let Some(rule) = rule else { return Ok((identity, None)) };
+    let kept = identity.vertex().pass();
+    rule.check(&me, kept)?;
+    let shown = newest.filter(|pass| rule.check(&me, Some(pass)).is_ok());
+    let shown = shown.or_else(|| kept.map(<[u8]>::to_vec));
     graph.admit_by(rule.clone());
-    let shown = pass.filter(|pass| rule.check(&fields.author, Some(pass)).is_ok());
-    let shown = shown.or_else(|| fields.pass().map(<[u8]>::to_vec));
-    Ok(Arc::new(Door::new(rule, fields.author, shown)))
+    Ok((identity, Some(Arc::new(Door::new(rule, me, shown)))))
 }
 
 fn new_binding(
@@ -131,8 +141,9 @@ fn hedge(rng: &mut Rng) -> [u8; 32] {
 }
 
 impl Node {
-    /// Shows the restored history to the engine that decides.
+    /// Shows the restored history to the door and to the engine that decides.
     pub(super) fn restore_deciding(&mut self, meta: &[(String, Vec<u8>)], now: Now) {
+        self.fill_door();
         if let Some(sampled) = self.deciding.engine.sampled_mut() {
             return sampled.restore(meta);
         }

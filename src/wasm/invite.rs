@@ -4,7 +4,7 @@ use js_sys::{Array, Promise};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::dag::invite::{Page, Terms, Ticket, View};
+use crate::dag::invite::{Order, Page, Terms, Ticket, View};
 use crate::effect::Command;
 use crate::event::{Problem, Reply};
 use crate::wasm::finality::ids;
@@ -59,7 +59,7 @@ impl MeshNode {
         #[wasm_bindgen(unchecked_param_type = "InviteTerms")] options: &JsValue,
     ) -> Promise {
         match terms(options) {
-            Ok(terms) => self.ask(Command::Invite(terms), |reply| match reply {
+            Ok(terms) => self.ask(Command::Invites(Order::Make(terms)), |reply| match reply {
                 Reply::Ticket(ticket) => Some(bytes(&ticket.encode())),
                 _ => None,
             }),
@@ -71,7 +71,9 @@ impl MeshNode {
     #[wasm_bindgen(js_name = revokeInvite, unchecked_return_type = "Promise<void>")]
     pub fn revoke_invite(&self, id: &str) -> Promise {
         match id.parse() {
-            Ok(invite) => self.ask(Command::Revoke { invite }, |_| Some(JsValue::UNDEFINED)),
+            Ok(invite) => {
+                self.ask(Command::Invites(Order::Revoke(invite)), |_| Some(JsValue::UNDEFINED))
+            }
             Err(_) => rejected(Problem {
                 code: "bad-invite-id",
                 message: "this is no id of an invite: it takes 52 characters".to_owned(),
@@ -83,7 +85,7 @@ impl MeshNode {
     /// Invites in use. Rejects with `not-permissioned`.
     #[wasm_bindgen(unchecked_return_type = "Promise<InvitesView>")]
     pub fn invites(&self) -> Promise {
-        self.ask(Command::Invites, |reply| match reply {
+        self.ask(Command::Invites(Order::List), |reply| match reply {
             Reply::Invites(page) => Some(page_view(&page)),
             _ => None,
         })

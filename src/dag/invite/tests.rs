@@ -1,3 +1,5 @@
+//! Whose an invite is, what it says, and that nobody changes either.
+
 use data_encoding::HEXLOWER;
 
 use super::*;

@@ -2,7 +2,7 @@
 
 use super::mesh::Mesh;
 use super::stranger::Stranger;
-use crate::dag::invite::{InviteId, Refused, Terms, Ticket};
+use crate::dag::invite::{InviteId, Order, Refused, Terms, Ticket};
 use crate::effect::{Command, Verdict};
 use crate::event::Reply;
 use crate::genesis::{Admission, Engine, Genesis};
@@ -27,7 +27,7 @@ fn permissioned(seed: u64, members: usize) -> Mesh {
 fn invite(mesh: &mut Mesh, uses: u32) -> Ticket {
     let until_ms = mesh.now(0).unix_ms + DAY_MS;
     let terms = Terms { author: None, uses, until_ms };
-    match mesh.ask(0, Command::Invite(terms)) {
+    match mesh.ask(0, Command::Invites(Order::Make(terms))) {
         Ok(Reply::Ticket(ticket)) => *ticket,
         other => panic!("{other:?}"),
     }
@@ -72,7 +72,7 @@ fn a_network_has_a_door_when_its_genesis_says_so_and_none_otherwise() {
     assert!(mesh.node(1).door().is_some());
     let mut open = Mesh::running(1, 1);
     assert!(open.node(0).door().is_none());
-    assert_eq!(open.ask(0, Command::Invites).unwrap_err().code, "not-permissioned");
+    assert_eq!(open.ask(0, Command::Invites(Order::List)).unwrap_err().code, "not-permissioned");
     // And nothing is ever final in it, although it has a genesis.
     assert!(mesh.node(0).consensus().unwrap().committee().is_none());
 }
@@ -184,10 +184,10 @@ fn an_invite_that_was_taken_back_lets_nobody_in_anywhere_and_survives_restarts()
     let (mut mesh, ticket) = entered(7, 2);
     let late = stranger(1, &mesh, None);
     let id: InviteId = ticket.invite.id();
-    let refused = mesh.ask(1, Command::Revoke { invite: id }).unwrap_err();
+    let refused = mesh.ask(1, Command::Invites(Order::Revoke(id))).unwrap_err();
     assert_eq!(refused.code, "not-inviter");
     assert_eq!(judged(&mesh, 1, (&stranger(2, &mesh, None), Some(&ticket)), false), Ok(()));
-    mesh.ask(0, Command::Revoke { invite: id }).unwrap();
+    mesh.ask(0, Command::Invites(Order::Revoke(id))).unwrap();
     mesh.run_for(5_000);
     for member in 0..2 {
         let judged = judged(&mesh, member, (&late, Some(&ticket)), false);
@@ -196,7 +196,9 @@ fn an_invite_that_was_taken_back_lets_nobody_in_anywhere_and_survives_restarts()
     mesh.crash(1);
     mesh.start(1);
     assert_eq!(judged(&mesh, 1, (&late, Some(&ticket)), false), Err(Refused::Revoked));
-    let Ok(Reply::Invites(page)) = mesh.ask(1, Command::Invites) else { panic!("no list") };
+    let Ok(Reply::Invites(page)) = mesh.ask(1, Command::Invites(Order::List)) else {
+        panic!("no list")
+    };
     assert_eq!(page.inviters, [mesh.members[0].secrets.author()]);
     let [view] = page.invites.as_slice() else { panic!("{page:?}") };
     assert_eq!((view.id, view.revoked), (id, true));
@@ -213,7 +215,9 @@ fn a_revocation_by_somebody_who_may_not_invite_says_nothing() {
     vertex.payloads = vec![crate::dag::Payload::Revocation { invite: ticket.invite.id() }];
     let signed = member.sign(&vertex);
     assert_eq!(member.gossip(&mut mesh, 0, &signed.encode()), Verdict::Accept);
-    let Ok(Reply::Invites(page)) = mesh.ask(0, Command::Invites) else { panic!("no list") };
+    let Ok(Reply::Invites(page)) = mesh.ask(0, Command::Invites(Order::List)) else {
+        panic!("no list")
+    };
     assert!(page.invites.iter().all(|view| !view.revoked));
 }
 
@@ -223,8 +227,11 @@ fn invites_that_last_for_nothing_or_too_long_are_not_made() {
     let now_ms = mesh.now(0).unix_ms;
     for (uses, until_ms) in [(1, now_ms), (0, now_ms + DAY_MS), (1, now_ms + 400 * DAY_MS)] {
         let terms = Terms { author: None, uses, until_ms };
-        assert_eq!(mesh.ask(0, Command::Invite(terms)).unwrap_err().code, "invite-terms");
+        assert_eq!(
+            mesh.ask(0, Command::Invites(Order::Make(terms))).unwrap_err().code,
+            "invite-terms"
+        );
     }
     let terms = Terms { author: None, uses: 1, until_ms: now_ms + DAY_MS };
-    assert_eq!(mesh.ask(1, Command::Invite(terms)).unwrap_err().code, "not-inviter");
+    assert_eq!(mesh.ask(1, Command::Invites(Order::Make(terms))).unwrap_err().code, "not-inviter");
 }
