@@ -103,7 +103,7 @@ fn who_is_not_let_in_hears_one_byte_and_nothing_more() {
     let (mut stranger, mut stream) = streams(pipes(9_000, 900, 5), 100);
     let (_, theirs) = doors(None);
     let said = [length(too_long.len()), too_long].concat();
-    let (_, refused) = block_on(join(
+    let ((), refused) = block_on(join(
         async {
             stranger.write_all(&said).await.unwrap();
             stranger.flush().await.unwrap();
