@@ -102,9 +102,10 @@ impl Security {
     ) -> io::Result<(PeerId, Secured<T>)> {
         if let Some(door) = &self.door {
             let unix_ms = platform::now().unix_ms;
-            match dialled {
-                true => entrance::initiate(&mut stream, door, &peer.author, unix_ms).await?,
-                false => entrance::respond(&mut stream, door, &peer.author, unix_ms).await?,
+            if dialled {
+                entrance::initiate(&mut stream, door, &peer.author, unix_ms).await?;
+            } else {
+                entrance::respond(&mut stream, door, &peer.author, unix_ms).await?;
             }
         }
         let id = PeerId::from_bytes(peer.transport.as_bytes()).map_err(io::Error::other)?;

@@ -236,7 +236,7 @@ impl Pilot {
                 *self.tallies.borrow_mut().entry("net-refused").or_default() += 1;
                 if let Some(code) = stranger {
                     *self.tallies.borrow_mut().entry(code).or_default() += 1;
-                    self.warn_of_stranger(reason);
+                    self.warn_of_stranger(&reason);
                 }
                 return None;
             }
@@ -263,7 +263,7 @@ impl Pilot {
     }
 
     /// Tells the application that somebody was not let in; not each time.
-    fn warn_of_stranger(&mut self, reason: String) {
+    fn warn_of_stranger(&mut self, reason: &str) {
         let now_ms = platform::now().mono_ms;
         let last_ms = self.desk.stranger_ms.replace(now_ms);
         if last_ms.is_some_and(|last_ms| now_ms - last_ms < limits::STRANGER_WARNING_MS) {

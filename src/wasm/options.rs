@@ -100,7 +100,6 @@ pub(crate) fn genesis(bytes: &[u8]) -> Result<Genesis, Problem> {
 }
 
 /// A refused invite as an error for people.
-#[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
 pub(crate) fn not_invite(refused: Refused) -> Problem {
     let hint = "ask for a join link with an invite".to_owned();
     Problem { code: refused.code(), message: refused.to_string(), hint }
