@@ -4,10 +4,11 @@
  * `http://127.0.0.1:PORT/#join=<base64url of JSON {v, n, a, m?, g?, i?}>`: version, network id,
  * addresses of members, name of the mesh, and the genesis of the network in base64url, if it has
  * one: the id of the network is its hash, which the core checks. A link into a permissioned network
- * may carry an invite; whoever has such a link may enter, so it is a secret. It stands in the fragment, which a browser never sends to a
- * server. A link comes from other people, so reading one is total and bounded, and nothing in it
- * is trusted further than "dial this". The command line, the library and the dashboard read links
- * with this very file, so there is nothing of Node and nothing of a page in it.
+ * may carry an invite, beside the genesis that says what it is good for; whoever has such a link may
+ * enter, so it is a secret. It stands in the fragment, which a browser never sends to a server. A
+ * link comes from other people, so reading one is total and bounded, and nothing in it is trusted
+ * further than "dial this". The command line, the library and the dashboard read links with this very
+ * file, so there is nothing of Node and nothing of a page in it.
  */
 import { SynapticError } from './errors.js'
 
@@ -30,9 +31,9 @@ const VERSION = 1
 /** The largest genesis and invite, twice in base64, and the rest; an address bar takes far more. */
 const LINK_LENGTH_MAX = 51_200
 /** As the core's bound: a committee of 100 takes 4 KB. */
-const GENESIS_BYTES_MAX = 16_384
+export const GENESIS_BYTES_MAX = 16_384
 /** As the core's bound. */
-const INVITE_BYTES_MAX = 6_144
+export const INVITE_BYTES_MAX = 6_144
 /** More addresses than a member calls. */
 export const LINK_ADDRESSES_MAX = 16
 /** Longest address that is accepted: the longest form (dns, tls, ws, p2p) needs about 200. */
@@ -79,10 +80,15 @@ export function decodeJoinLink(text: string): JoinLink {
   const [unknown] = Object.keys(others)
   if (unknown !== undefined) throw badLink(`it has an unknown part "${unknown.slice(0, 16)}"`)
   const link = { network: readNetwork(n), addresses: readAddresses(a), meshName: readName(m) }
+  const genesis = g === undefined ? undefined : readBytes(g, 'genesis', GENESIS_BYTES_MAX)
+  const invite = i === undefined ? undefined : readBytes(i, 'invite', INVITE_BYTES_MAX)
+  // Without the genesis the network would be taken for an open one, and joined as that.
+  if (invite !== undefined && genesis === undefined)
+    throw badLink('it has an invite and no genesis')
   return {
     ...link,
-    ...(g === undefined ? {} : { genesis: readBytes(g, 'genesis', GENESIS_BYTES_MAX) }),
-    ...(i === undefined ? {} : { invite: readBytes(i, 'invite', INVITE_BYTES_MAX) }),
+    ...(genesis === undefined ? {} : { genesis }),
+    ...(invite === undefined ? {} : { invite }),
   }
 }
 

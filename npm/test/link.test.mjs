@@ -36,6 +36,14 @@ test('an invite travels along with the largest genesis and the longest addresses
   const addresses = Array.from({ length: 16 }, (_, at) => `/dns/${name}${at}/tcp/1/ws`)
   const text = encodeJoinLink('http://127.0.0.1:7410', { ...LINK, addresses, genesis, invite })
   assert.deepEqual(decodeJoinLink(text), { ...LINK, addresses, genesis, invite })
+  // Alone it would make an open network out of one that takes members only.
+  const code = Buffer.from(invite).toString('base64url')
+  assert.throws(() => decodeJoinLink(linkOf({ i: code })), {
+    code: 'bad-link',
+    message: /an invite and no genesis/,
+  })
+  const g = Buffer.from(genesis).toString('base64url')
+  assert.deepEqual(decodeJoinLink(linkOf({ i: code, g })).invite, invite)
   const long = new Uint8Array(6_145)
   assert.throws(() => decodeJoinLink(linkOf({ i: Buffer.from(long).toString('base64url') })), {
     code: 'bad-link',
