@@ -199,7 +199,8 @@ export class Member {
       meshName: link.meshName ?? null,
       slot: claim.slot,
       nodeId: profile?.nodeId ?? null,
-      invite: encodeJoinLink(globalThis.location.origin, link),
+      // Not with the own invite: whoever sees the page could enter with it.
+      invite: encodeJoinLink(globalThis.location.origin, { ...link, invite: undefined }),
       saved: model?.saved ?? null,
     })
     if (model === undefined) return
