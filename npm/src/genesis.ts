@@ -6,15 +6,11 @@
  * it lies the invite that a permissioned network was joined with.
  */
 import * as path from 'node:path'
-import { SynapticError } from './errors.js'
+import { type Problem, SynapticError, toSynapticError } from './errors.js'
 import { exists, makePrivateDirectory, readBounded, SECRET_MODE, writeAtomic } from './files.js'
 import { genesisFile, type Home, inviteFile } from './home.js'
+import { GENESIS_BYTES_MAX, INVITE_BYTES_MAX } from './link.js'
 import type { CommitteeMember, GenesisOptions, MeshModule } from './wasm.js'
-
-/** As the core's bound. */
-const GENESIS_BYTES_MAX = 16_384
-/** As the core's bound. */
-const INVITE_BYTES_MAX = 6_144
 
 /** A new network and what it begins with. */
 export interface MadeNetwork {
@@ -48,18 +44,75 @@ export function keepGenesis(
   return true
 }
 
-/** Keeps the newest invite to a network. */
-export function keepInvite(home: Home, network: string, invite: Uint8Array): void {
+/**
+ * Keeps the newest invite to a network.
+ *
+ * @throws SynapticError as {@link requireInviteTo}
+ */
+export function keepInvite(
+  mesh: MeshModule,
+  home: Home,
+  network: string,
+  genesis: Uint8Array | undefined,
+  invite: Uint8Array,
+): void {
+  requireInviteTo(mesh, network, genesis, invite)
   const file = inviteFile(home, network)
   makePrivateDirectory(path.dirname(file))
   writeAtomic(file, invite, SECRET_MODE)
 }
 
-/** The invite that a home has to a network. */
-export function readInvite(home: Home, network: string): Uint8Array | undefined {
+/** The invite that a home has to a network, or what is wrong with it: a start goes on without. */
+export function readInvite(
+  mesh: MeshModule,
+  home: Home,
+  network: string,
+  genesis: Uint8Array | undefined,
+): { readonly invite?: Uint8Array; readonly wrong?: Problem } {
   const file = inviteFile(home, network)
-  if (network === '' || !exists(file)) return undefined
-  return new Uint8Array(readBounded(file, INVITE_BYTES_MAX))
+  if (network === '' || !exists(file)) return {}
+  try {
+    const invite = new Uint8Array(readBounded(file, INVITE_BYTES_MAX))
+    requireInviteTo(mesh, network, genesis, invite)
+    return { invite }
+  } catch (thrown) {
+    const { message } = toSynapticError(thrown)
+    const hint = 'who is a member needs none; else join by a link with a new invite'
+    return { wrong: { code: 'invite-ignored', message: `${file} is not used: ${message}`, hint } }
+  }
+}
+
+/**
+ * Refuses what is no invite to a network: a home that keeps one would not start any more. Whether
+ * it is good for anything is a matter of the members.
+ *
+ * @throws SynapticError `invite-malformed`, `invite-foreign`, `network-open`
+ */
+export function requireInviteTo(
+  mesh: MeshModule,
+  network: string,
+  genesis: Uint8Array | undefined,
+  invite: Uint8Array,
+): void {
+  const found = mesh.inspectInvite(invite).network
+  if (found !== network) {
+    throw new SynapticError(
+      'invite-foreign',
+      `the invite is to network ${found}, not to ${network}`,
+      'ask for a join link with an invite to this network',
+    )
+  }
+  if (isPermissioned(mesh, genesis)) return
+  throw new SynapticError(
+    'network-open',
+    'there is an invite, and nothing says that the network takes members by invite',
+    'take the whole join link of a member',
+  )
+}
+
+/** Whether a network takes members by invite, as its genesis says. */
+export function isPermissioned(mesh: MeshModule, genesis: Uint8Array | undefined): boolean {
+  return genesis !== undefined && mesh.inspectGenesis(genesis).inviters !== null
 }
 
 /** Whether anything is ever final in a network, as far as this home knows. */

@@ -6,7 +6,7 @@ import * as path from 'node:path'
 import { updateConfigFile } from './config.js'
 import { type Problem, SynapticError } from './errors.js'
 import { makePrivateDirectory } from './files.js'
-import { keepGenesis, keepInvite, readGenesis, readInvite } from './genesis.js'
+import { keepGenesis, keepInvite, readGenesis, readInvite, requireInviteTo } from './genesis.js'
 import { genesisFile, type Home, homeAt, networkDirectory } from './home.js'
 import type { Rows, RowsMemory } from './host/runs.js'
 import { SqliteStore } from './host/store.js'
@@ -72,12 +72,16 @@ export function openHome(
   undo.push(() => lock.release())
   const own = ownNetwork(home)
   const network = asked ?? own ?? mesh.generateNetworkId()
+  if (invite !== undefined) {
+    requireInviteTo(mesh, network, genesis ?? readGenesis(home, network), invite)
+  }
   if (genesis !== undefined) keepGenesis(mesh, home, network, genesis)
-  if (invite !== undefined) keepInvite(home, network, invite)
   const kept = readGenesis(home, network)
-  const invited = readInvite(home, network)
+  if (invite !== undefined) keepInvite(mesh, home, network, kept, invite)
   if (storage === 'memory') {
-    return { ...passing(), genesis: kept, invite: invited, network, lock }
+    const { invite: invited, wrong } = readInvite(mesh, home, network, kept)
+    const mended = wrong === undefined ? [] : [wrong]
+    return { ...passing(), genesis: kept, invite: invited, network, lock, mended }
   }
   const identity = readIdentity(mesh, home)
   const directory = networkDirectory(home, network)
@@ -90,7 +94,11 @@ export function openHome(
   const isLost = kept === undefined && found !== undefined
   if (isLost) keepGenesis(mesh, home, network, found)
   if (kept !== undefined) keepIn(store, kept)
-  const mended = isLost ? [genesisMended(genesisFile(home, network))] : []
+  const { invite: invited, wrong } = readInvite(mesh, home, network, found)
+  const mended = [
+    ...(isLost ? [genesisMended(genesisFile(home, network))] : []),
+    ...(wrong === undefined ? [] : [wrong]),
+  ]
   return { identity, network, genesis: found, invite: invited, store, lock, mended }
 }
 

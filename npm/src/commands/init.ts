@@ -12,6 +12,7 @@ import {
   keepInvite,
   type MadeNetwork,
   readGenesis,
+  requireInviteTo,
 } from '../genesis.js'
 import { given } from '../given.js'
 import { commandFor, genesisFile, type Home, homeAt, PROJECT_DIRECTORY, userHome } from '../home.js'
@@ -158,10 +159,11 @@ function fill(
   if (options.force !== true) requireSameNetwork(home, before.network, network)
   makePrivateDirectory(path.dirname(home.configFile))
   const genesis = founded?.genesis ?? link?.genesis
+  if (link?.invite !== undefined) requireInviteTo(mesh, network, genesis, link.invite)
   if (genesis !== undefined && keepGenesis(mesh, home, network, genesis)) {
     created.push(genesisFile(home, network))
   }
-  if (link?.invite !== undefined) keepInvite(home, network, link.invite)
+  if (link?.invite !== undefined) keepInvite(mesh, home, network, genesis, link.invite)
   if (createIdentity(mesh, home)) created.push(home.identityFile)
   const { nodeId } = readIdentity(mesh, home)
   const schemaFile = path.join(path.dirname(home.configFile), 'config.schema.json')

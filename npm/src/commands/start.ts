@@ -166,6 +166,7 @@ async function makeNode(
   }
   if (config.get('storage') === 'memory') {
     output.note('storage is memory: this node has a passing identity and forgets everything')
+    if (node.permissioned) output.note('each such start takes one of the uses of its invite')
   }
   return node
 }

@@ -15,6 +15,9 @@ const MEET_TIMEOUT_MS = 15_000
 const OTHERS_TIMEOUT_MS = 2_000
 /** How often it is looked whether a member refused, in milliseconds. */
 const DOOR_MS = 200
+/** How the core says that a member refused this node; the other way round it is no reason to end. */
+const REFUSED =
+  /^(uninvited|member-ended|invite-[a-z]+): the member does not let this node in: (.+)$/
 /** The core calls within a few milliseconds, if it calls at all. */
 const CALL_MS = 1_000
 
@@ -104,7 +107,7 @@ async function shutOut(
 ): Promise<SynapticError | undefined> {
   const ids = new Set(addresses.map(peerIdOf))
   for (const { address, reason } of await node.unreached()) {
-    const [, code, why] = /^(uninvited|invite-[a-z]+): (.+)$/.exec(reason ?? '') ?? []
+    const [, code, why] = REFUSED.exec(reason ?? '') ?? []
     if (code !== undefined && ids.has(peerIdOf(address))) {
       return new SynapticError(code, why ?? '', 'ask for a join link with a new invite')
     }
