@@ -172,10 +172,18 @@ pub enum Refused {
     /// Taken back.
     #[error("the invite was taken back; ask for a new one")]
     Revoked,
+    /// Good for longer than an invite may be.
+    #[error(
+        "the invite is good for more than a year, or a clock is wrong; ask for one that is not"
+    )]
+    Overlong,
+    /// It signed two different vertices.
+    #[error("this identity signed two different vertices and is over; create a new one")]
+    Ended,
 }
 
 impl Refused {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Uninvited,
         Self::Malformed,
         Self::Foreign,
@@ -185,6 +193,8 @@ impl Refused {
         Self::Expired,
         Self::Used,
         Self::Revoked,
+        Self::Overlong,
+        Self::Ended,
     ];
 
     /// Stable name of the cause.
@@ -199,6 +209,8 @@ impl Refused {
             Self::Expired => "invite-expired",
             Self::Used => "invite-used",
             Self::Revoked => "invite-revoked",
+            Self::Overlong => "invite-overlong",
+            Self::Ended => "member-ended",
         }
     }
 
@@ -249,19 +261,20 @@ impl Rule {
         self.listed.contains(author)
     }
 
-    /// Checks that an author is listed or that the pass, of which only the encoding was looked at
-    /// before, if that, is its own; gives the invite then.
+    /// Checks that an author is listed and shows nothing, or that the pass, of which only the
+    /// encoding was looked at before, if that, is its own; gives the invite then.
     ///
     /// # Errors
-    /// Any of [`Refused`] but those that depend on when one asks.
+    /// Any of [`Refused`] but those that depend on when one asks; [`Refused::Malformed`] for a pass
+    /// of somebody who needs none, which would be bytes that mean nothing.
     pub fn check(&self, author: &AuthorId, pass: Option<&[u8]>) -> Result<Option<Invite>, Refused> {
         if self.lists(author) {
-            return Ok(None);
+            return pass.map_or(Ok(None), |_| Err(Refused::Malformed));
         }
         let Pass { invite, proof } = Pass::decode(pass.ok_or(Refused::Uninvited)?)?;
         self.check_invite(&invite)?;
         let is_own = match &invite.holder {
-            Holder::Author(holder) => holder == author && proof.is_empty(),
+            Holder::Author(holder) => holder == author,
             Holder::Key(key) => {
                 let proof = proof.try_into().map_err(|_| Refused::Malformed)?;
                 let signature = ed25519_dalek::Signature::from_bytes(&proof);
@@ -318,8 +331,9 @@ impl Invite {
         cbor::encode(&wire).expect("numbers and byte strings always encode")
     }
 
-    /// The canonical bytes of an invite and nothing else, with what is carried beside it.
-    fn decode(bytes: &[u8]) -> Result<(Self, Vec<u8>), Refused> {
+    /// The canonical bytes of an invite and nothing else, with what is carried beside it: so many
+    /// bytes where it is for a key, else none.
+    fn decode(bytes: &[u8], carried_bytes: usize) -> Result<(Self, Vec<u8>), Refused> {
         let wire: Wire = cbor::decode(bytes, &BOUNDS).map_err(|_| Refused::Malformed)?;
         let (network, issuer, is_for_key, holder, uses, until_ms, signature, carried) = wire;
         let holder = holder.into_array();
@@ -328,6 +342,11 @@ impl Invite {
         } else {
             Holder::Author(AuthorId::from_bytes(holder))
         };
+        let uses_max = if is_for_key { limits::INVITE_USES_MAX } else { 1 };
+        let carried_bytes = if is_for_key { carried_bytes } else { 0 };
+        if !(1..=uses_max).contains(&uses) || carried.len() != carried_bytes {
+            return Err(Refused::Malformed);
+        }
         let (issuer, signature) = (issuer.into_vec(), signature.into_vec());
         let invite = Self { network, issuer, holder, uses, until_ms, signature };
         Ok((invite, carried.into_vec()))
@@ -335,20 +354,19 @@ impl Invite {
 }
 
 impl Ticket {
-    /// Makes an invite. `entropy` is fresh randomness: the holder's key, and what hedges the
+    /// Makes an invite. The pair is fresh randomness: the holder's key, and what hedges the
     /// signature.
     ///
-    /// # Errors
-    /// [`Refused::Used`] for terms by which nobody can enter, or more than may.
+    /// `None` for terms by which nobody can enter, or more than may.
     pub fn issue(
         network: NetworkId,
         key: &SigningKey,
         terms: Terms,
         (secret, hedge): ([u8; 32], [u8; 32]),
-    ) -> Result<Self, Refused> {
+    ) -> Option<Self> {
         let Terms { author, uses, until_ms } = terms;
         if !(1..=limits::INVITE_USES_MAX).contains(&uses) || (author.is_some() && uses != 1) {
-            return Err(Refused::Used);
+            return None;
         }
         let public = ed25519_dalek::SigningKey::from_bytes(&secret).verifying_key().to_bytes();
         let holder = author.map_or(Holder::Key(public), Holder::Author);
@@ -357,7 +375,7 @@ impl Ticket {
         let mut invite = Invite { network, issuer, holder, uses, until_ms, signature };
         invite.signature = key.sign(Context::Invite, &invite.claim(), hedge).as_bytes().to_vec();
         let secret = if author.is_none() { secret.to_vec() } else { Vec::new() };
-        Ok(Self { invite, secret })
+        Some(Self { invite, secret })
     }
 
     /// Reads the canonical bytes of a ticket and nothing else.
@@ -365,9 +383,8 @@ impl Ticket {
     /// # Errors
     /// [`Refused::Malformed`].
     pub fn decode(bytes: &[u8]) -> Result<Self, Refused> {
-        let (invite, secret) = Invite::decode(bytes)?;
-        let wanted = if matches!(invite.holder, Holder::Key(_)) { 32 } else { 0 };
-        if secret.len() == wanted { Ok(Self { invite, secret }) } else { Err(Refused::Malformed) }
+        let (invite, secret) = Invite::decode(bytes, ed25519_dalek::SECRET_KEY_LENGTH)?;
+        Ok(Self { invite, secret })
     }
 
     /// Its canonical bytes.
@@ -399,8 +416,13 @@ impl Pass {
     /// # Errors
     /// [`Refused::Malformed`].
     pub fn decode(bytes: &[u8]) -> Result<Self, Refused> {
-        let (invite, proof) = Invite::decode(bytes)?;
+        let (invite, proof) = Invite::decode(bytes, ed25519_dalek::SIGNATURE_LENGTH)?;
         Ok(Self { invite, proof })
+    }
+
+    /// Its canonical bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        self.invite.encode(&self.invite.signature, &self.proof)
     }
 }
 

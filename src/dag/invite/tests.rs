@@ -130,8 +130,43 @@ fn invites_for_nobody_or_too_many_are_not_made() {
     for (author, uses) in [(None, 0), (None, limits::INVITE_USES_MAX + 1), (author, 2)] {
         let terms = Terms { author, uses, until_ms: UNTIL_MS };
         let made = Ticket::issue(NETWORK, &secrets(1).signing_key(), terms, ([8; 32], [9; 32]));
-        assert_eq!(made, Err(Refused::Used));
+        assert_eq!(made, None);
     }
+}
+
+/// Somebody who may invite signs what no program of this kind would.
+#[test]
+fn invites_for_nobody_or_too_many_are_not_read_either() {
+    let key = secrets(1).signing_key();
+    let author = secrets(3).author();
+    let signed = |holder: Option<Holder>, uses: u32| {
+        let mut ticket = issued(None, 1);
+        if let Some(holder) = holder {
+            (ticket.invite.holder, ticket.secret) = (holder, Vec::new());
+        }
+        ticket.invite.uses = uses;
+        let claim = ticket.invite.claim();
+        ticket.invite.signature = key.sign(Context::Invite, &claim, [9; 32]).as_bytes().to_vec();
+        let checked = rule().check(&author, Some(&ticket.pass_of(&author)));
+        (Ticket::decode(&ticket.encode()).map(|_| ()), checked.map(|_| ()))
+    };
+    let own = Some(Holder::Author(author));
+    for (holder, uses) in [(None, 1), (None, limits::INVITE_USES_MAX), (own, 1)] {
+        assert_eq!(signed(holder, uses), (Ok(()), Ok(())), "control");
+    }
+    let none = (Err(Refused::Malformed), Err(Refused::Malformed));
+    for (holder, uses) in [(None, 0), (None, limits::INVITE_USES_MAX + 1), (own, 0), (own, 2)] {
+        assert_eq!(signed(holder, uses), none);
+    }
+}
+
+/// Bytes that mean nothing would be a place for anything, in the history for good.
+#[test]
+fn who_is_listed_shows_no_invite() {
+    let author = secrets(2).author();
+    let pass = issued(None, 1).pass_of(&author);
+    assert_eq!(refused(2, Some(&pass)), "invite-malformed");
+    assert_eq!(rule().check(&author, None), Ok(None), "control");
 }
 
 #[test]
@@ -140,7 +175,7 @@ fn each_reason_has_a_number_of_its_own() {
         assert_eq!(usize::from(reason.number()), at + 1);
         assert_eq!(Refused::of_number(reason.number()), reason);
     }
-    for unknown in [0, 10, 255] {
+    for unknown in [0, 12, 255] {
         assert_eq!(Refused::of_number(unknown), Refused::Uninvited);
     }
 }
