@@ -238,6 +238,25 @@ pub enum Error {
         /// Why.
         source: super::invite::Refused,
     },
+    /// Something about invites, in a network that has none.
+    #[error("the network is open to everybody, and the vertex has {what}")]
+    Open {
+        /// What.
+        what: &'static str,
+    },
+    /// As many authors have come by an invite as may, and some more.
+    #[error(
+        "{held} authors have come by invite {invite}, for {max} there is room; another is not \
+         taken until somebody cites it"
+    )]
+    InviteFull {
+        /// The invite.
+        invite: super::invite::InviteId,
+        /// How many there are.
+        held: usize,
+        /// The limit.
+        max: usize,
+    },
     /// The author equivocated, and nobody else cites this vertex.
     #[error("author {author} equivocated at seq {seq}; nothing new of it is accepted")]
     Ended {
@@ -342,6 +361,8 @@ impl Error {
             Self::Binding { source, .. } => source.code(),
             Self::Proof { .. } => "equivocation-proof",
             Self::Stranger { source, .. } => source.code(),
+            Self::Open { .. } => "vertex-invite",
+            Self::InviteFull { .. } => "invite-full",
             Self::Ended { .. } => "author-ended",
             Self::Covered { .. } => "vertex-covered",
             Self::Citation { .. } => "vertex-citation",
@@ -382,6 +403,7 @@ impl Error {
             | Self::Seq { .. }
             | Self::PrevForeign { .. }
             | Self::Stranger { .. }
+            | Self::Open { .. }
             | Self::Proof { .. } => Fault::Invalid,
             Self::Signature { .. } | Self::Binding { .. } => Fault::BadSignature,
             Self::WrongNetwork { .. } => Fault::WrongNetwork,
@@ -391,6 +413,7 @@ impl Error {
             Self::OrphansFull { .. }
             | Self::GraphFull { .. }
             | Self::AuthorFull { .. }
+            | Self::InviteFull { .. }
             | Self::Restore { .. } => Fault::Full,
         }
     }

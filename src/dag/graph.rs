@@ -42,6 +42,7 @@
 
 mod chain;
 mod covered;
+mod entrants;
 mod orphans;
 mod past;
 mod restored;
@@ -49,7 +50,6 @@ mod room;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::invite::Rule;
 use super::mutant::{self, Check};
 use super::{
     Citation, EquivocationProof, Error, Key, Payload, SignedVertex, Timeline, VERSION, Vertex,
@@ -59,6 +59,7 @@ use crate::clock::Now;
 use crate::identity::{AuthorId, NetworkId, TransportId};
 use crate::limits;
 use chain::Keyed;
+use entrants::Entrants;
 use orphans::{Orphan, Orphans};
 
 pub use chain::Chain;
@@ -122,8 +123,8 @@ pub enum Notice {
 #[derive(Debug)]
 pub struct Graph {
     network: NetworkId,
-    /// Who may be an author, in a permissioned network.
-    rule: Option<Rule>,
+    /// Who may be an author.
+    entrants: Entrants,
     /// Accepted vertices in causal order; `index` gives each one's place.
     order: Vec<SignedVertex>,
     index: BTreeMap<VertexId, usize>,
@@ -161,7 +162,7 @@ impl Graph {
     pub fn new(network: NetworkId) -> Self {
         Self {
             network,
-            rule: None,
+            entrants: Entrants::default(),
             order: Vec::new(),
             index: BTreeMap::new(),
             parents: Vec::new(),
@@ -181,11 +182,6 @@ impl Graph {
             author_vertices_max: limits::AUTHOR_VERTICES_MAX,
             notices: VecDeque::new(),
         }
-    }
-
-    /// From now on only authors that this rule admits are new ones.
-    pub fn admit_by(&mut self, rule: Rule) {
-        self.rule = Some(rule);
     }
 
     /// An empty graph with room for fewer vertices.
@@ -458,6 +454,7 @@ impl Graph {
             self.orphans.drop_dependents(&vertex.id());
             return Err(error);
         }
+        self.check_entrants(&vertex, from)?;
         if let Source::Peer(peer) | Source::Answer(peer) = from {
             for id in self.forks_cited(&vertex) {
                 self.notice(Notice::Fork { peer: peer.clone(), id });

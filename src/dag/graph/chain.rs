@@ -183,10 +183,6 @@ impl Graph {
                     if let Some((key, binding)) = identity_of(vertex)? {
                         binding.verify(&key, &fields.network).map_err(wrong)?;
                     }
-                    if let Some(rule) = &self.rule {
-                        let checked = rule.check(&author, fields.pass());
-                        checked.map_err(|source| Error::Stranger { author, source })?;
-                    }
                 }
                 Payload::Binding(binding) => {
                     let chain = self.chains.get(&author).ok_or(Error::Identity {
@@ -200,13 +196,16 @@ impl Graph {
                 _ => {}
             }
         }
-        Ok(())
+        self.check_entry(vertex)
     }
 
     /// Enters a vertex into its author's chain, and what its payloads say about chains.
     pub(super) fn extend_chain(&mut self, vertex: &SignedVertex) -> Result<(), Error> {
         let (fields, id) = (vertex.vertex(), vertex.id());
         if let Some((key, binding)) = identity_of(vertex)? {
+            if !self.chains.contains_key(&fields.author) {
+                self.count_entrant(vertex);
+            }
             self.chains.entry(fields.author).or_insert_with(|| Chain {
                 key,
                 tip: vertex.citation(),
