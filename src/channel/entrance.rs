@@ -16,8 +16,8 @@ use std::io;
 
 use futures::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
+use crate::channel::Peer;
 use crate::dag::invite::Refused;
-use crate::identity::AuthorId;
 use crate::limits;
 use crate::node::Door;
 
@@ -60,15 +60,16 @@ impl NotLetIn {
 pub async fn initiate(
     stream: &mut Duplex<'_>,
     door: &Door,
-    author: &AuthorId,
+    peer: &Peer,
     unix_ms: u64,
 ) -> io::Result<()> {
     let mut shown = Vec::new();
     push(&mut shown, door.pass());
     say(stream, &shown).await?;
     hear_verdict(stream).await?;
+    let called = door.calls(&peer.transport);
     let pass = hear(stream).await?;
-    let judged = door.judge(author, &pass, true, unix_ms);
+    let judged = pass.and_then(|pass| door.judge(&peer.author, &pass, called, unix_ms));
     say_verdict(stream, judged, &[]).await
 }
 
@@ -79,11 +80,11 @@ pub async fn initiate(
 pub async fn respond(
     stream: &mut Duplex<'_>,
     door: &Door,
-    author: &AuthorId,
+    peer: &Peer,
     unix_ms: u64,
 ) -> io::Result<()> {
     let pass = hear(stream).await?;
-    let judged = door.judge(author, &pass, false, unix_ms);
+    let judged = pass.and_then(|pass| door.judge(&peer.author, &pass, false, unix_ms));
     let mut shown = Vec::new();
     push(&mut shown, door.pass());
     say_verdict(stream, judged, &shown).await?;
@@ -101,16 +102,24 @@ async fn say(stream: &mut Duplex<'_>, bytes: &[u8]) -> io::Result<()> {
     stream.flush().await
 }
 
-async fn hear(stream: &mut Duplex<'_>) -> io::Result<Vec<u8>> {
+/// What the other shows. What is too long is read to its end and forgotten: a stream that is closed
+/// with something unread may lose what was said last.
+async fn hear(stream: &mut Duplex<'_>) -> io::Result<Result<Vec<u8>, Refused>> {
     let mut length = [0; 2];
     stream.read_exact(&mut length).await?;
     let length = usize::from(u16::from_be_bytes(length));
-    if length > limits::INVITE_BYTES_MAX {
-        return Err(denied(NotLetIn::by_us(Refused::Malformed)));
-    }
-    let mut pass = vec![0; length];
+    let mut pass = vec![0; length.min(limits::INVITE_BYTES_MAX)];
     stream.read_exact(&mut pass).await?;
-    Ok(pass)
+    let mut rest = length - pass.len();
+    if rest == 0 {
+        return Ok(Ok(pass));
+    }
+    while rest > 0 {
+        let next = rest.min(pass.len());
+        stream.read_exact(pass.get_mut(..next).unwrap_or_default()).await?;
+        rest -= next;
+    }
+    Ok(Err(Refused::Malformed))
 }
 
 /// Says what was judged; after a yes also what follows it.

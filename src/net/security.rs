@@ -103,9 +103,9 @@ impl Security {
         if let Some(door) = &self.door {
             let unix_ms = platform::now().unix_ms;
             if dialled {
-                entrance::initiate(&mut stream, door, &peer.author, unix_ms).await?;
+                entrance::initiate(&mut stream, door, &peer, unix_ms).await?;
             } else {
-                entrance::respond(&mut stream, door, &peer.author, unix_ms).await?;
+                entrance::respond(&mut stream, door, &peer, unix_ms).await?;
             }
         }
         let id = PeerId::from_bytes(peer.transport.as_bytes()).map_err(io::Error::other)?;

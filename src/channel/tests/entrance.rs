@@ -37,8 +37,8 @@ fn ticket(until_ms: u64) -> Ticket {
 fn meet(ours: &Door, theirs: &Door) -> (Result<(), NotLetIn>, Result<(), NotLetIn>) {
     let (mut one, mut other) = streams(pipes(7_000, 900, 5), 100);
     let (one, other) = block_on(join(
-        entrance::initiate(&mut one, ours, &author(2), NOW_MS),
-        entrance::respond(&mut other, theirs, &author(1), NOW_MS),
+        entrance::initiate(&mut one, ours, credentials(2).own(), NOW_MS),
+        entrance::respond(&mut other, theirs, credentials(1).own(), NOW_MS),
     ));
     let why = |error: std::io::Error| {
         assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied, "{error}");
@@ -80,7 +80,8 @@ fn who_is_not_let_in_hears_one_byte_and_nothing_more() {
     let length = |bytes: usize| u16::try_from(bytes).unwrap().to_be_bytes().to_vec();
     let foreign = ticket(NOW_MS).pass_of(&author(3));
     let too_long = vec![0; limits::INVITE_BYTES_MAX + 1];
-    let cases = [(Vec::new(), 1), (foreign, 6), (vec![0; 9], 2)];
+    let longest = vec![0; usize::from(u16::MAX)];
+    let cases = [(Vec::new(), 1), (foreign, 6), (vec![0; 9], 2), (too_long, 2), (longest, 2)];
     for (pass, number) in cases {
         let (mut stranger, mut stream) = streams(pipes(9_000, 900, 5), 100);
         let (_, theirs) = doors(None);
@@ -95,20 +96,32 @@ fn who_is_not_let_in_hears_one_byte_and_nothing_more() {
                 stranger.read_to_end(&mut heard).await.unwrap();
                 heard
             },
-            entrance::respond(&mut stream, &theirs, &author(1), NOW_MS),
+            entrance::respond(&mut stream, &theirs, credentials(1).own(), NOW_MS),
         ));
         assert_eq!(heard, [number]);
         assert!(refused.is_err());
     }
-    let (mut stranger, mut stream) = streams(pipes(9_000, 900, 5), 100);
-    let (_, theirs) = doors(None);
-    let said = [length(too_long.len()), too_long].concat();
-    let ((), refused) = block_on(join(
-        async {
-            stranger.write_all(&said).await.unwrap();
-            stranger.flush().await.unwrap();
-        },
-        entrance::respond(&mut stream, &theirs, &author(1), NOW_MS),
-    ));
-    assert_eq!(refused.unwrap_err().kind(), std::io::ErrorKind::PermissionDenied);
+}
+
+/// The same on the other side: whoever is called and shows too much is told so.
+#[test]
+fn who_was_called_and_shows_too_much_is_told_so() {
+    let (ours, _) = doors(Some(&ticket(NOW_MS)));
+    let (mut one, mut other) = streams(pipes(9_000, 900, 5), 100);
+    let (refused, heard) =
+        block_on(join(entrance::initiate(&mut one, &ours, credentials(2).own(), NOW_MS), async {
+            let mut shown = vec![0; 2 + ours.pass().len()];
+            other.read_exact(&mut shown).await.unwrap();
+            let too_long = u16::try_from(limits::INVITE_BYTES_MAX + 1).unwrap();
+            let said = [&[0], &too_long.to_be_bytes()[..], &vec![0; too_long.into()]].concat();
+            other.write_all(&said).await.unwrap();
+            other.flush().await.unwrap();
+            let mut heard = Vec::new();
+            other.read_to_end(&mut heard).await.unwrap();
+            heard
+        }));
+    assert_eq!(heard, [Refused::Malformed.number()]);
+    let refused = refused.unwrap_err();
+    let why = refused.get_ref().unwrap().downcast_ref::<NotLetIn>().unwrap();
+    assert_eq!((why.why, why.by_us), (Refused::Malformed, true));
 }
