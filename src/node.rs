@@ -99,6 +99,7 @@ pub struct Node {
     binding: Option<Binding>,
     /// Whether identity and binding are durable, so that hellos may be said.
     introduced: bool,
+    entry: writing::Entry,
     rng: Rng,
     graph: Graph,
     /// Why the graph lacks a part of the store, if it does: then nothing may be signed.
@@ -171,8 +172,7 @@ impl Node {
     ) -> Result<Self, Error> {
         let (mut rng, key) = (Rng::from_seed(entropy), Arc::new(secrets.signing_key()));
         let (me, transport) = (AuthorId::of(key.public()), secrets.transport_id());
-        let (genesis, network) = (config.genesis.as_ref(), config.network);
-        genesis.map_or(Ok(()), |genesis| genesis.check_network(&network))?;
+        let network = config.checked_network()?;
         let deciding = deciding::Deciding::new(config.deciding(), network, me, &mut rng, now)?;
         let (history, pruned) = pruning::restore(network, &me, &vertices, &meta, &chunks)?;
         let writing::History { mut graph, skipped, cut } = history;
@@ -186,6 +186,7 @@ impl Node {
             door,
             binding: None,
             introduced: false,
+            entry: writing::Entry::Inside,
             rng,
             graph,
             cut,

@@ -2,7 +2,7 @@
 
 use crate::dag::BlobId;
 use crate::dag::invite::Ticket;
-use crate::genesis::Genesis;
+use crate::genesis::{self, Genesis};
 use crate::identity::NetworkId;
 use crate::limits;
 
@@ -31,6 +31,13 @@ pub struct Config {
 }
 
 impl Config {
+    /// The network, which is that of the genesis if there is one.
+    pub(super) fn checked_network(&self) -> Result<NetworkId, genesis::Error> {
+        let network = self.network;
+        let genesis = self.genesis.as_ref();
+        genesis.map_or(Ok(()), |genesis| genesis.check_network(&network)).map(|()| network)
+    }
+
     /// What the network began with, if anything is ever final in it.
     pub(super) fn deciding(&self) -> Option<&Genesis> {
         self.genesis.as_ref().filter(|genesis| genesis.decides())

@@ -266,6 +266,7 @@ impl Node {
             let view = self.finalised_view(number);
             out.extend(view.map(|view| Effect::Emit(Event::Finalised(view))));
         }
+        self.fill_door();
         self.on_notices(now, out);
         self.wake_engine(now, out);
     }

@@ -91,11 +91,26 @@ fn new_identity(
     SignedVertex::sign(&vertex, key, hedge(rng)).map_err(Error::Vertex)
 }
 
-/// The own identity vertex, from the graph or a new one; and the door of a permissioned network, to
-/// whose rule the graph holds from now on.
+/// Whether the own identity has been written, or may be.
 ///
-/// Nobody would take an identity without a pass, and who has signed one cannot sign another: so it
-/// is refused here, before anybody has seen it. What is shown at doors is the newest pass.
+/// Who has signed an identity with an invite cannot sign another with a better one. So a new member
+/// of a permissioned network writes its own only when a first door has let it in: an invite that no
+/// door takes is one that the next start can replace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// Nobody has let this node in.
+    Outside,
+    /// Somebody has: the identity is to be written.
+    LetIn,
+    /// It is written, or is being so; or nobody's leave was needed.
+    Inside,
+}
+
+/// The own identity vertex, from the graph or a new one; and the door of a permissioned network. To
+/// what the genesis says about who may enter the graph holds from now on.
+///
+/// Nobody would take an identity without a pass: so it is refused here, before anybody has seen it.
+/// What is shown at doors is the pass in the identity, and no other: doors compare.
 pub(super) fn enter(
     config: &Config,
     secrets: &Secrets,
@@ -106,18 +121,22 @@ pub(super) fn enter(
 ) -> Result<(SignedVertex, Option<Arc<Door>>), Error> {
     let (network, me) = (config.network, AuthorId::of(key.public()));
     let rule = config.genesis.as_ref().and_then(Genesis::rule);
+    if rule.is_none() && config.ticket.is_some() {
+        return Err(Error::Open);
+    }
+    graph.admit_by(rule.clone());
+    graph.check_admitted().map_err(Error::Admitted)?;
     let is_stranger = rule.as_ref().is_some_and(|rule| !rule.lists(&me));
     let ticket = config.ticket.as_ref().filter(|_| is_stranger);
-    let newest = ticket.map(|ticket| ticket.pass_of(&me));
-    let new_identity = || new_identity(&network, key, secrets, newest.clone(), rng, now);
+    let pass = ticket.map(|ticket| ticket.pass_of(&me));
+    let new_identity = || new_identity(&network, key, secrets, pass, rng, now);
     let identity = own_identity(graph, &me).cloned().map_or_else(new_identity, Ok)?;
     let Some(rule) = rule else { return Ok((identity, None)) };
-    let kept = identity.vertex().pass();
-    rule.check(&me, kept)?;
-    let shown = newest.filter(|pass| rule.check(&me, Some(pass)).is_ok());
-    let shown = shown.or_else(|| kept.map(<[u8]>::to_vec));
-    graph.admit_by(rule.clone());
-    Ok((identity, Some(Arc::new(Door::new(rule, me, shown)))))
+    let pass = identity.vertex().pass();
+    rule.check(&me, pass)?;
+    let door = Door::new(rule, me, pass.map(<[u8]>::to_vec));
+    config.bootstrap.iter().for_each(|address| door.call(address));
+    Ok((identity, Some(Arc::new(door))))
 }
 
 fn new_binding(
@@ -202,6 +221,11 @@ impl Node {
     /// Makes the identity vertex durable, or a newer binding when the last one does not fit.
     pub(super) fn introduce(&mut self, now: Now, out: &mut Vec<Effect>) {
         let Some(chain) = self.graph.author(&self.me) else {
+            if self.identity.vertex().pass().is_some() && self.entry == Entry::Inside {
+                self.entry = Entry::Outside;
+                return self.writer.hold(true);
+            }
+            self.entry = Entry::Inside;
             if let Err(full) = self.check_room_for_own() {
                 return self.warn(full_problem(&full), now, out);
             }
@@ -235,6 +259,10 @@ impl Node {
         if let Some(write) = self.writer.retry(now.mono_ms) {
             out.push(Effect::Persist(write));
             return;
+        }
+        if self.entry == Entry::LetIn && self.writer.is_free() {
+            self.writer.hold(false);
+            return self.introduce(now, out);
         }
         self.queue_votes(now);
         if !self.writer.is_due(now.mono_ms) {
