@@ -35,7 +35,6 @@ import {
   type FinalItem,
   type FinalityStatus,
   type FinalPage,
-  type GenesisView,
   type GroupTask,
   type GroupTaskChange,
   type GroupView,

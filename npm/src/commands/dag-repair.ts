@@ -83,7 +83,11 @@ async function repair(
   const mesh = await loadMesh()
   const lostOf = checker(mesh, network, saved)
   const link = options.join === undefined ? undefined : decodeJoinLink(options.join)
-  const bootstrap = [...(link?.addresses ?? []), ...config.get('bootstrap'), ...knownAddresses(saved)]
+  const bootstrap = [
+    ...(link?.addresses ?? []),
+    ...config.get('bootstrap'),
+    ...knownAddresses(saved),
+  ]
   const genesis = readGenesis(home, network)
   const where = { network, genesis, invite: link?.invite, bootstrap }
   let lost = lostOf(vertices)
