@@ -45,7 +45,9 @@ impl Graph {
         let entry = rule.map_or(Entry::Open, Entry::Members);
         self.entrants = Entrants { entry, ..Entrants::default() };
         let known: Vec<_> = self.order.iter().filter_map(invite_of).collect();
-        known.into_iter().for_each(|invite| self.entrants.enter(invite));
+        for invite in known {
+            self.entrants.enter(invite);
+        }
     }
 
     /// Whether all that is here was admitted by what [`Graph::admit_by`] was told. What is restored
