@@ -338,6 +338,9 @@ impl Node {
             self.ask_members(now, out);
             self.fetch_blobs(now, out);
             self.join(now, out);
+        } else if self.phase == Phase::Running && self.entry == writing::Entry::Outside {
+            // It is let in by whom it calls.
+            self.dial(now, out);
         }
         self.set_timer(now, out);
     }
