@@ -406,11 +406,14 @@ impl Node {
 
     /// When something is due that only a node among others does: the last part of `advance`.
     fn outward_ms(&self, now: Now) -> Option<u64> {
+        let excluded = |peer: &TransportId| self.is_not_to_be_dialled(peer, now);
+        let dials = || self.book.next_ms(now.mono_ms, excluded);
+        if self.phase == Phase::Running && self.entry == writing::Entry::Outside {
+            return self.wants_peers().then(dials).flatten();
+        }
         if self.phase != Phase::Running || !self.introduced {
             return None;
         }
-        let excluded = |peer: &TransportId| self.is_not_to_be_dialled(peer, now);
-        let dials = || self.book.next_ms(now.mono_ms, excluded);
         let next = [
             Some(self.exchange_ms),
             self.sync.wake_at_mono_ms(now).filter(|_| !self.writer.is_full()),
