@@ -375,6 +375,7 @@ fn a_store_of_a_network_of_the_other_kind_is_refused() {
     // And the other way: strangers came while it was taken for open.
     mesh.members[0].store = Store::default();
     mesh.start_with(0, Vec::new());
+    mesh.run_for(1_000);
     let mut stranger = stranger(1, &mesh, None);
     stranger.greet(&mut mesh, 0);
     mesh.run_for(5_000);
