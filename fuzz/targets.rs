@@ -9,6 +9,7 @@ mod channel;
 mod compression;
 mod finality;
 mod groups;
+mod invites;
 mod onion;
 mod sealed;
 mod snapshots;
@@ -22,6 +23,7 @@ pub(crate) use channel::channel;
 pub(crate) use compression::compression;
 pub(crate) use finality::{consensus_state, genesis, proof_verify, sampling_state};
 pub(crate) use groups::group_state;
+pub(crate) use invites::invite;
 pub(crate) use onion::onion;
 pub(crate) use sealed::sealed;
 pub(crate) use snapshots::snapshot;
@@ -64,6 +66,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("genesis", genesis),
     ("group_state", group_state),
     ("identifiers", identifiers),
+    ("invite", invite),
     ("message", message),
     ("model_load", model_load),
     ("node_input", node_input),
@@ -265,6 +268,7 @@ pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
         "genesis" => finality::beginnings(),
         "sampling_state" => vec![finality::poll_messages()],
         "group_state" => groups::sessions(),
+        "invite" => invites::shown(),
         "proof_verify" => vec![fixture.proof.encode()],
         "snapshot" => snapshots::parts(),
         "onion" => onion::messages(),
@@ -383,6 +387,7 @@ fn node(secrets: &Secrets) -> Node {
     let config = Config {
         network: NETWORK,
         genesis: None,
+        ticket: None,
         name: String::new(),
         bootstrap,
         advertise,

@@ -21,6 +21,7 @@
 //! - [`proof`]: who speaks, and what is signed.
 //! - [`handshake`]: the three flights, without IO.
 //! - [`record`]: frames of the data that follows, without IO; [`stream`]: with it.
+//! - [`entrance`]: what comes before that data where not everybody may enter.
 //!
 //! Why not a crate that does all this is in `docs/decisions/0013-noise-of-our-own.md`, what it
 //! protects from and what not in `docs/channel.md`, the bytes in `docs/wire.md`.
@@ -36,6 +37,8 @@ pub mod handshake;
 pub mod record;
 
 pub mod stream;
+
+pub mod entrance;
 
 pub use self::handshake::{Initiator, Randomness, Responder, Session};
 pub use self::proof::{Credentials, Offers, Signer};

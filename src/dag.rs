@@ -24,6 +24,7 @@ pub mod browse;
 pub mod car;
 pub mod cbor;
 pub mod commitment;
+pub mod invite;
 pub mod masking;
 pub mod operation;
 pub mod vote;

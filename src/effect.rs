@@ -16,7 +16,7 @@
 //!
 //! Effects are to be carried out in the order in which they were pushed, before the next input.
 
-use crate::dag::{BlobId, RunSpec, VertexId};
+use crate::dag::{BlobId, RunSpec, VertexId, invite};
 use crate::event::{Channel, Event, Problem, Reply};
 use crate::group::Operation;
 use crate::identity::{AuthorId, TransportId};
@@ -531,6 +531,8 @@ pub enum Command {
     },
     /// Ask other members something without their learning who asks. Answer: [`Reply::Anonymous`].
     AskAnonymously(Question),
+    /// Do something with invites. Answer: [`Reply::Ticket`], [`Reply::Done`], [`Reply::Invites`].
+    Invites(invite::Order),
     /// Open a connection and wait for what comes of it. Answer: [`Reply::Peer`].
     Connect {
         /// A multiaddr.

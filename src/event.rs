@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::consensus::Finality;
+use crate::dag::invite;
 use crate::dag::vote::{ConflictKey, ItemId};
 use crate::dag::{BlobId, RunSpec, VertexId};
 use crate::federated::run::committed::WhyNot;
@@ -549,6 +550,10 @@ pub enum Reply {
     Message(sealed::View),
     /// Some sealed messages.
     Messages(sealed::Page),
+    /// The invite that was made, as a link carries it.
+    Ticket(Box<invite::Ticket>),
+    /// Invites in use.
+    Invites(invite::Page),
     /// What came of an anonymous question.
     Anonymous(Box<onion::Outcome>),
     /// The group that was created or changed.

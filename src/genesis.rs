@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::consensus::{self, Committee};
 use crate::dag::cbor;
+use crate::dag::invite::Rule;
 use crate::identity::{AuthorId, NetworkId};
 use crate::units::MicroCredits;
 use crate::{ledger, limits, sampling};
@@ -76,7 +77,8 @@ pub struct Genesis {
     /// How the network decides.
     pub engine: Engine,
     /// Members of the committee of epoch 0 with their weights, ascending by member, 4 to
-    /// [`limits::COMMITTEE_MAX`]; those that polls draw from, in a network that samples.
+    /// [`limits::COMMITTEE_MAX`]; those that polls draw from, in a network that samples. A
+    /// permissioned network may be without: then nothing is ever final in it.
     pub committee: Vec<(AuthorId, u32)>,
     /// First balances in millionths of a credit, over 0, ascending by author; the only source of
     /// credits. None in a network that samples.
@@ -84,6 +86,19 @@ pub struct Genesis {
     /// Random bytes: two networks of the same members are two networks.
     #[serde(with = "serde_bytes")]
     pub nonce: [u8; 32],
+    /// Who may enter; if absent, everybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admission: Option<Admission>,
+}
+
+/// Who may enter a permissioned network without an invite: these, and the first committee.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Admission {
+    /// Those who may invite others, ascending, 1 to [`limits::INVITERS_MAX`].
+    pub inviters: Vec<AuthorId>,
+    /// Others that need no invite, ascending, at most [`limits::ALLOWED_MAX`].
+    pub allowed: Vec<AuthorId>,
 }
 
 /// Why a genesis is refused.
@@ -101,6 +116,17 @@ pub enum Error {
     Balances {
         /// The rule that was broken.
         reason: &'static str,
+    },
+    /// Lists that say of nobody, or not in one way, who may enter.
+    #[error(
+        "who may enter is refused: {inviters} inviters and {allowed} others; 1 to 16 and at most \
+         128 are needed, each once and in ascending order"
+    )]
+    Admission {
+        /// Those who may invite (count).
+        inviters: usize,
+        /// Others (count).
+        allowed: usize,
     },
     /// Members that nobody can sample from.
     #[error(transparent)]
@@ -139,6 +165,7 @@ impl Error {
             Self::Encoding(_) => "genesis-malformed",
             Self::Committee(error) => error.code(),
             Self::Balances { .. } => "genesis-balances",
+            Self::Admission { .. } => "genesis-admission",
             Self::Sampling(error) => error.code(),
             Self::Engine => "engine-unknown",
             Self::Value => "sampling-no-value",
@@ -175,13 +202,33 @@ impl Genesis {
     /// As [`Genesis::new`]; [`Error::Value`] for balances in a network that samples.
     pub fn with_engine(
         engine: Engine,
+        committee: Vec<(AuthorId, u32)>,
+        balances: Vec<(AuthorId, MicroCredits)>,
+        nonce: [u8; 32],
+    ) -> Result<Self, Error> {
+        Self::with_admission(engine, committee, balances, nonce, None)
+    }
+
+    /// As [`Genesis::with_engine`], for a network that only some may enter; then `committee` may be
+    /// empty.
+    ///
+    /// # Errors
+    /// As [`Genesis::with_engine`]; [`Error::Admission`] for no inviters, or too many of a list.
+    pub fn with_admission(
+        engine: Engine,
         mut committee: Vec<(AuthorId, u32)>,
         mut balances: Vec<(AuthorId, MicroCredits)>,
         nonce: [u8; 32],
+        mut admission: Option<Admission>,
     ) -> Result<Self, Error> {
         committee.sort_unstable();
         balances.sort_unstable();
-        let genesis = Self { engine, committee, balances, nonce };
+        for list in admission.iter_mut().flat_map(|lists| [&mut lists.inviters, &mut lists.allowed])
+        {
+            list.sort_unstable();
+            list.dedup();
+        }
+        let genesis = Self { engine, committee, balances, nonce, admission };
         genesis.validate()?;
         let (bytes, bytes_max) = (genesis.encode().len(), limits::GENESIS_BYTES_MAX);
         if bytes > bytes_max {
@@ -230,6 +277,19 @@ impl Genesis {
         Ok(Committee::new(0, self.committee.clone())?)
     }
 
+    /// Whether anything is ever final in the network.
+    pub fn decides(&self) -> bool {
+        self.admission.is_none() || !self.committee.is_empty()
+    }
+
+    /// Who may enter, where not everybody may.
+    pub fn rule(&self) -> Option<Rule> {
+        let Admission { inviters, allowed } = self.admission.as_ref()?;
+        let committee = self.committee.iter().map(|(member, _)| *member);
+        let listed = allowed.iter().copied().chain(committee);
+        Some(Rule::new(self.network(), inviters.iter().copied(), listed))
+    }
+
     /// What the ledger of the network begins with.
     pub fn ledger(&self) -> ledger::Genesis {
         ledger::Genesis { balances: self.balances.iter().copied().collect() }
@@ -250,6 +310,18 @@ impl Genesis {
     }
 
     fn validate(&self) -> Result<(), Error> {
+        if let Some(Admission { inviters, allowed }) = &self.admission {
+            let fits = |list: &[AuthorId], min: usize, max: usize| {
+                (min..=max).contains(&list.len()) && list.is_sorted_by(|left, right| left < right)
+            };
+            if !fits(inviters, 1, limits::INVITERS_MAX) || !fits(allowed, 0, limits::ALLOWED_MAX) {
+                let (inviters, allowed) = (inviters.len(), allowed.len());
+                return Err(Error::Admission { inviters, allowed });
+            }
+        }
+        if !self.decides() && self.balances.is_empty() && self.engine == Engine::Quorum {
+            return Ok(());
+        }
         if self.engine == Engine::QrAvalanche && !self.balances.is_empty() {
             return Err(Error::Value);
         }
@@ -351,11 +423,45 @@ mod tests {
     }
 
     #[test]
+    fn who_may_enter_is_part_of_the_network_and_needs_no_committee() {
+        let lists = |inviters: &[u8], allowed: &[u8]| {
+            let ids = |list: &[u8]| list.iter().map(|number| author(*number)).collect();
+            Some(Admission { inviters: ids(inviters), allowed: ids(allowed) })
+        };
+        let made = |committee: std::ops::Range<u8>, admission| {
+            let committee = members(committee);
+            Genesis::with_admission(Engine::Quorum, committee, Vec::new(), [3; 32], admission)
+        };
+        let alone = made(0..0, lists(&[9, 8, 9], &[2])).unwrap();
+        assert_eq!(Genesis::decode(&alone.encode()).as_ref(), Ok(&alone));
+        assert!(!alone.decides());
+        let rule = alone.rule().unwrap();
+        assert!(rule.may_invite(&author(8)) && rule.lists(&author(2)) && rule.lists(&author(8)));
+        assert!(!rule.may_invite(&author(2)) && !rule.lists(&author(1)));
+        let both = made(1..5, lists(&[9], &[])).unwrap();
+        assert!(both.decides() && both.rule().unwrap().lists(&author(4)));
+        let open = made(1..5, None).unwrap();
+        assert_eq!(open.rule(), None);
+        assert_ne!(both.network(), open.network());
+        assert_eq!(made(0..0, None).unwrap_err().code(), "committee-invalid");
+        assert_eq!(made(1..3, lists(&[9], &[])).unwrap_err().code(), "committee-invalid");
+        assert_eq!(made(0..0, lists(&[], &[2])).unwrap_err().code(), "genesis-admission");
+        let many: Vec<u8> = (0..17).collect();
+        assert_eq!(made(0..0, lists(&many, &[])).unwrap_err().code(), "genesis-admission");
+        let mut rich = alone.clone();
+        rich.balances = vec![(author(1), MicroCredits(1))];
+        assert_eq!(Genesis::decode(&rich.encode()).unwrap_err().code(), "committee-invalid");
+        let mut swapped = alone;
+        swapped.admission.as_mut().unwrap().inviters.swap(0, 1);
+        assert_eq!(Genesis::decode(&swapped.encode()).unwrap_err().code(), "genesis-admission");
+    }
+
+    #[test]
     fn a_network_that_samples_has_neither_credits_nor_proofs() {
         let mut rich = genesis();
         rich.engine = Engine::QrAvalanche;
         assert_eq!(Genesis::decode(&rich.encode()).unwrap_err().code(), "sampling-no-value");
-        let Genesis { engine, committee, balances, nonce } = rich;
+        let Genesis { engine, committee, balances, nonce, .. } = rich;
         let refused = Genesis::with_engine(engine, committee.clone(), balances, nonce);
         assert_eq!(refused.unwrap_err().code(), "sampling-no-value");
         let poor = Genesis::with_engine(engine, committee, Vec::new(), nonce).unwrap();

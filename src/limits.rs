@@ -8,6 +8,7 @@ mod committing;
 #[cfg(feature = "truth")]
 mod group;
 mod history;
+mod invite;
 mod masking;
 mod net;
 mod neural;
@@ -22,6 +23,7 @@ pub use committing::*;
 #[cfg(feature = "truth")]
 pub use group::*;
 pub use history::*;
+pub use invite::*;
 pub use masking::*;
 pub use net::*;
 pub use neural::*;

@@ -46,6 +46,10 @@ pub const ONION_PROTOCOL: &str = "/synaptic-mesh/onion/1";
 /// What encrypts and authenticates a connection, as it is negotiated: [`crate::channel`].
 pub const CHANNEL_PROTOCOL: &str = "/synaptic-mesh/hybrid/1";
 
+/// The same in a permissioned network, followed by [`crate::channel::entrance`]; there it is the
+/// only one.
+pub const MEMBERS_PROTOCOL: &str = "/synaptic-mesh/members/1";
+
 /// A stream of bytes, one per beat, on which each side of a connection shows that it is there:
 /// [`crate::limits::HEARTBEAT_INTERVAL_MS`].
 pub const HEARTBEAT_PROTOCOL: &str = "/synaptic-mesh/heartbeat/1";

@@ -41,3 +41,4 @@ pub use self::config::{Config, Error};
 pub use self::driver::Net;
 pub use self::event::{Command, Event, Failure, Verdict};
 pub use self::relay::Switch;
+pub use self::security::Takes;

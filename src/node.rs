@@ -28,6 +28,7 @@ mod committing;
 mod config;
 mod counters;
 mod deciding;
+mod door;
 mod doubting;
 mod engine;
 mod error;
@@ -70,6 +71,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use config::{Config, History, Relaying, Restored};
+pub use door::Door;
 pub use error::Error;
 pub use pruning::{chunks_of, coverage_of};
 
@@ -93,9 +95,12 @@ pub struct Node {
     key: Arc<SigningKey>,
     /// The own identity vertex, and the binding to show when it is not that vertex's.
     identity: SignedVertex,
+    /// Who may connect, in a permissioned network.
+    door: Option<Arc<Door>>,
     binding: Option<Binding>,
     /// Whether identity and binding are durable, so that hellos may be said.
     introduced: bool,
+    entry: writing::Entry,
     rng: Rng,
     graph: Graph,
     /// Why the graph lacks a part of the store, if it does: then nothing may be signed.
@@ -169,21 +174,21 @@ impl Node {
     ) -> Result<Self, Error> {
         let (mut rng, key) = (Rng::from_seed(entropy), Arc::new(secrets.signing_key()));
         let (me, transport) = (AuthorId::of(key.public()), secrets.transport_id());
-        let (genesis, network) = (config.genesis.as_ref(), config.network);
-        genesis.map_or(Ok(()), |genesis| genesis.check_network(&network))?;
-        let deciding = deciding::Deciding::new(genesis, network, me, &mut rng, now)?;
+        let network = config.checked_network()?;
+        let deciding = deciding::Deciding::new(config.deciding(), network, me, &mut rng, now)?;
         let (history, pruned) = pruning::restore(network, &me, &vertices, &meta, &chunks)?;
-        let writing::History { graph, skipped, cut } = history;
-        let new_identity = || writing::new_identity(&network, &key, secrets, &mut rng, now);
-        let identity = writing::own_identity(&graph, &me).cloned().map_or_else(new_identity, Ok)?;
+        let writing::History { mut graph, skipped, cut } = history;
+        let (identity, door) = writing::enter(&config, secrets, &key, &mut graph, &mut rng, now)?;
         let mut node = Self {
             config,
             me,
             transport,
             key,
             identity,
+            door,
             binding: None,
             introduced: false,
+            entry: writing::Entry::Inside,
             rng,
             graph,
             cut,
@@ -261,6 +266,11 @@ impl Node {
         Arc::clone(&self.key)
     }
 
+    /// Who may connect, where not everybody may: lent, and kept up to date.
+    pub fn door(&self) -> Option<Arc<Door>> {
+        self.door.clone()
+    }
+
     /// Takes one input and pushes what it leads to.
     pub fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Effect>) {
         if self.phase == Phase::Stopped {
@@ -330,6 +340,9 @@ impl Node {
             self.ask_members(now, out);
             self.fetch_blobs(now, out);
             self.join(now, out);
+        } else if self.phase == Phase::Running && self.entry == writing::Entry::Outside {
+            // It is let in by whom it calls.
+            self.dial(now, out);
         }
         self.set_timer(now, out);
     }
@@ -395,11 +408,14 @@ impl Node {
 
     /// When something is due that only a node among others does: the last part of `advance`.
     fn outward_ms(&self, now: Now) -> Option<u64> {
+        let excluded = |peer: &TransportId| self.is_not_to_be_dialled(peer, now);
+        let dials = || self.book.next_ms(now.mono_ms, excluded);
+        if self.phase == Phase::Running && self.entry == writing::Entry::Outside {
+            return self.wants_peers().then(dials).flatten();
+        }
         if self.phase != Phase::Running || !self.introduced {
             return None;
         }
-        let excluded = |peer: &TransportId| self.is_not_to_be_dialled(peer, now);
-        let dials = || self.book.next_ms(now.mono_ms, excluded);
         let next = [
             Some(self.exchange_ms),
             self.sync.wake_at_mono_ms(now).filter(|_| !self.writer.is_full()),

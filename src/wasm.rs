@@ -58,6 +58,9 @@ pub mod wallet;
 pub mod mail;
 
 #[cfg(all(feature = "mesh", not(feature = "sim-page")))]
+pub mod invite;
+
+#[cfg(all(feature = "mesh", not(feature = "sim-page")))]
 pub mod onion;
 
 #[cfg(all(feature = "mesh", not(feature = "sim-page")))]

@@ -19,6 +19,7 @@ const SOURCES = [
   'src/limits/net.rs',
   'src/limits/group.rs',
   'src/limits/sampling.rs',
+  'src/limits/invite.rs',
   'src/limits/sealed.rs',
   'src/limits/onion.rs',
 ]

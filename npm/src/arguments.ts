@@ -97,6 +97,16 @@ export function classNames(text: string): string[] {
 
 const NODE_ID = /^[a-z2-7]{51}[aq]$/
 
+const SPAN_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** A time, such as 30m, 12h or 7d, in milliseconds. */
+export function span(text: string): number {
+  const [, count = '', unit = ''] = /^([1-9]\d{0,5})([mhd])$/.exec(text) ?? []
+  const ms = Number(count) * (SPAN_MS[unit] ?? 0)
+  if (ms > 0) return ms
+  throw new InvalidArgumentError('Give minutes, hours or days, such as 30m, 12h or 7d.')
+}
+
 /** Members of a committee with their weights: ID[:WEIGHT],ID,... How many there are, the core says. */
 export function committee(text: string): CommitteeMember[] {
   return text.split(',').map((part) => {

@@ -145,6 +145,11 @@ export function genesisFile(home: Home, network: string): string {
   return path.join(networkDirectory(home, network), 'genesis.cbor')
 }
 
+/** File with the invite that one network was joined with, mode 0600: whoever has it may enter. */
+export function inviteFile(home: Home, network: string): string {
+  return path.join(networkDirectory(home, network), 'invite.cbor')
+}
+
 /** The error of every command that needs an identity where there is none. */
 export function notInitialised(home: Home): SynapticError {
   return new SynapticError(

@@ -1,12 +1,14 @@
 /**
  * The join link: all that a stranger needs to become a member.
  *
- * `http://127.0.0.1:PORT/#join=<base64url of JSON {v, n, a, m?, g?}>`: version, network id,
+ * `http://127.0.0.1:PORT/#join=<base64url of JSON {v, n, a, m?, g?, i?}>`: version, network id,
  * addresses of members, name of the mesh, and the genesis of the network in base64url, if it has
- * one: the id of the network is its hash, which the core checks. It stands in the fragment, which a browser never sends to a
- * server. A link comes from other people, so reading one is total and bounded, and nothing in it
- * is trusted further than "dial this". The command line, the library and the dashboard read links
- * with this very file, so there is nothing of Node and nothing of a page in it.
+ * one: the id of the network is its hash, which the core checks. A link into a permissioned network
+ * may carry an invite, beside the genesis that says what it is good for; whoever has such a link may
+ * enter, so it is a secret. It stands in the fragment, which a browser never sends to a server. A
+ * link comes from other people, so reading one is total and bounded, and nothing in it is trusted
+ * further than "dial this". The command line, the library and the dashboard read links with this very
+ * file, so there is nothing of Node and nothing of a page in it.
  */
 import { SynapticError } from './errors.js'
 
@@ -20,14 +22,18 @@ export interface JoinLink {
   readonly meshName?: string | undefined
   /** What the network began with, if anything is ever final in it. */
   readonly genesis?: Uint8Array | undefined
+  /** An invite, if the network is permissioned; whoever has it may enter. */
+  readonly invite?: Uint8Array | undefined
 }
 
 /** Version of the format. */
 const VERSION = 1
-/** The largest genesis, twice in base64, and the rest; a browser's address bar takes far more. */
-const LINK_LENGTH_MAX = 40_960
+/** The largest genesis and invite, twice in base64, and the rest; an address bar takes far more. */
+const LINK_LENGTH_MAX = 51_200
 /** As the core's bound: a committee of 100 takes 4 KB. */
-const GENESIS_BYTES_MAX = 16_384
+export const GENESIS_BYTES_MAX = 16_384
+/** As the core's bound. */
+export const INVITE_BYTES_MAX = 6_144
 /** More addresses than a member calls. */
 export const LINK_ADDRESSES_MAX = 16
 /** Longest address that is accepted: the longest form (dns, tls, ws, p2p) needs about 200. */
@@ -49,6 +55,7 @@ export function encodeJoinLink(origin: string, link: JoinLink): string {
     a: link.addresses,
     ...(link.meshName === undefined || link.meshName === '' ? {} : { m: link.meshName }),
     ...(link.genesis === undefined ? {} : { g: toBase64Url(link.genesis) }),
+    ...(link.invite === undefined ? {} : { i: toBase64Url(link.invite) }),
   }
   const code = toBase64Url(new TextEncoder().encode(JSON.stringify(body)))
   return `${origin.replace(/\/+$/, '')}/#join=${code}`
@@ -66,14 +73,23 @@ export function decodeJoinLink(text: string): JoinLink {
   }
   const code = /#join=(.+)$/.exec(text.trim())?.[1]
   if (code === undefined) throw badLink('it has no "#join=" part')
-  const { v, n, a, m, g, ...others } = readObject(code)
+  const { v, n, a, m, g, i, ...others } = readObject(code)
   if (v !== VERSION) {
     throw badLink(`it has version ${JSON.stringify(v)?.slice(0, 16)}; known is ${VERSION}`)
   }
   const [unknown] = Object.keys(others)
   if (unknown !== undefined) throw badLink(`it has an unknown part "${unknown.slice(0, 16)}"`)
   const link = { network: readNetwork(n), addresses: readAddresses(a), meshName: readName(m) }
-  return g === undefined ? link : { ...link, genesis: readGenesis(g) }
+  const genesis = g === undefined ? undefined : readBytes(g, 'genesis', GENESIS_BYTES_MAX)
+  const invite = i === undefined ? undefined : readBytes(i, 'invite', INVITE_BYTES_MAX)
+  // Without the genesis the network would be taken for an open one, and joined as that.
+  if (invite !== undefined && genesis === undefined)
+    throw badLink('it has an invite and no genesis')
+  return {
+    ...link,
+    ...(genesis === undefined ? {} : { genesis }),
+    ...(invite === undefined ? {} : { invite }),
+  }
 }
 
 function readObject(code: string): Record<string, unknown> {
@@ -136,16 +152,16 @@ function readName(value: unknown): string | undefined {
   return value
 }
 
-function readGenesis(value: unknown): Uint8Array {
+function readBytes(value: unknown, what: string, bytesMax: number): Uint8Array {
   if (typeof value === 'string' && /^[A-Za-z0-9_-]+$/.test(value)) {
     try {
       const bytes = fromBase64Url(value)
-      if (bytes.length <= GENESIS_BYTES_MAX && toBase64Url(bytes) === value) return bytes
+      if (bytes.length <= bytesMax && toBase64Url(bytes) === value) return bytes
     } catch {
-      // Said below, like everything else that is no genesis.
+      // Said below, like everything else that is none.
     }
   }
-  throw badLink(`its genesis is not a text of at most ${GENESIS_BYTES_MAX} bytes in base64url`)
+  throw badLink(`its ${what} is not a text of at most ${bytesMax} bytes in base64url`)
 }
 
 function badLink(reason: string): SynapticError {

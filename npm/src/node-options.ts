@@ -17,9 +17,11 @@ export interface NodeOptions {
   readonly network?: string | undefined
   /**
    * What the network began with, when its id is the hash of that; from the join link or the home
-   * if absent. Without one nothing is ever final.
+   * if absent. Without one nothing is ever final, and everybody may enter.
    */
   readonly genesis?: Uint8Array | undefined
+  /** An invite to a permissioned network; from the join link or the home if absent. */
+  readonly invite?: Uint8Array | undefined
   /** A join link: the network, and whom to call first. */
   readonly join?: string | undefined
   /** Name of the mesh, shown in join links. */
@@ -67,7 +69,7 @@ export interface NodeOptions {
 }
 
 const KNOWN = [
-  ...['home', 'network', 'genesis', 'join', 'name', 'storage', 'bootstrap', 'advertise'],
+  ...['home', 'network', 'genesis', 'invite', 'join', 'name', 'storage', 'bootstrap', 'advertise'],
   ...[
     'history',
     'classical',

@@ -16,7 +16,7 @@ import type { Lock } from './lock.js'
 import type { NodeOptions } from './node-options.js'
 import { openHome } from './open-home.js'
 import { TrainingPool } from './training/pool.js'
-import type { MeshModule, MeshNode } from './wasm.js'
+import type { GenesisView, MeshModule, MeshNode } from './wasm.js'
 
 /** Who can call a node that says nothing else: this machine. */
 export const LOOPBACK = '127.0.0.1'
@@ -34,6 +34,8 @@ export interface Parts {
   readonly calls: Calls
   readonly network: string
   readonly genesis: Uint8Array | undefined
+  /** What the genesis says. */
+  readonly began: GenesisView | undefined
   readonly name: string
   /** Addresses told to others besides those the core listens on. */
   readonly advertise: readonly string[]
@@ -48,7 +50,8 @@ export async function makeParts(
   name: string,
   undo: (() => void | Promise<void>)[],
 ): Promise<Parts> {
-  const { identity, network, genesis, store, lock, mended } = openHome(mesh, options, asked, undo)
+  const opened = openHome(mesh, options, asked, undo)
+  const { identity, network, genesis, invite, store, lock, mended } = opened
   const host = options.host ?? LOOPBACK
   const listener = await MeshListener.bind(host, options.port ?? 0, options.exactPort ?? false)
   undo.push(() => listener.close())
@@ -63,6 +66,7 @@ export async function makeParts(
   const made = await mesh.MeshNode.create({
     network,
     ...(genesis === undefined ? {} : { genesis }),
+    ...(invite === undefined ? {} : { invite }),
     name,
     secrets: identity.secrets,
     storage: store === undefined ? { kind: 'memory' } : { kind: 'host', store },
@@ -90,6 +94,7 @@ export async function makeParts(
     calls,
     network,
     genesis,
+    began: genesis === undefined ? undefined : mesh.inspectGenesis(genesis),
     name,
     advertise,
     mended,

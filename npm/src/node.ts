@@ -16,12 +16,13 @@ import { withPaths } from './host/paths.js'
 import { type Membership, Runs, type TrainingEvent } from './host/runs.js'
 import { type Calls, isLoopback } from './host/sockets.js'
 import { type PeerTrace, trace } from './host/trace.js'
+import { Invites } from './invites.js'
 import { decodeJoinLink, encodeJoinLink, LINK_ADDRESSES_MAX } from './link.js'
 import { Messages } from './messages.js'
 import { objectArgument } from './neural/arguments.js'
 import { checkNodeOptions, type NodeOptions } from './node-options.js'
 import { LOOPBACK, makeParts, type Parts } from './node-parts.js'
-import { pendingMemory, rowsMemory } from './open-home.js'
+import { invitesMemory, pendingMemory, rowsMemory } from './open-home.js'
 import { type PeerChange, PeerChanges } from './peer-changes.js'
 import { looked } from './poll.js'
 import type { TrainingView } from './run-log.js'
@@ -87,6 +88,8 @@ export class Node {
   readonly messages: Messages
   /** Questions to other members that do not learn who asks. Experimental. */
   readonly anonymous: Anonymous
+  /** Invites, where the network is permissioned. */
+  readonly invites: Invites
   /** Settles when the node has ended; rejects if it ended by a failure of the core. */
   readonly closed: Promise<void>
   readonly #parts: Parts
@@ -118,6 +121,7 @@ export class Node {
     this.names = new Names(parts.core, () => this.#hub.subscribe())
     this.messages = new Messages(parts.core)
     this.anonymous = new Anonymous(parts.core)
+    this.invites = new Invites(parts.core, invitesMemory(parts.store), (i) => this.#linkWith(i))
     this.closed = this.#pump()
     // Whoever does not wait for the end shall not be ended by it.
     this.closed.catch(() => undefined)
@@ -130,9 +134,17 @@ export class Node {
 
   /** Link by which others join: a browser, `synaptic-mesh join`, or `createNode({ join })`. */
   get joinLink(): string {
-    const { network, genesis, name } = this.#parts
-    const addresses = this.#addresses.slice(0, LINK_ADDRESSES_MAX)
-    return encodeJoinLink(this.#origin, { network, addresses, meshName: name, genesis })
+    return this.#linkWith(undefined)
+  }
+
+  /** Whether only those may enter whom the network began with, and whoever has an invite. */
+  get permissioned(): boolean {
+    return (this.#parts.began?.inviters ?? null) !== null
+  }
+
+  /** Whether there is a committee, so that things become final. */
+  get decides(): boolean {
+    return (this.#parts.began?.committee.length ?? 0) > 0
   }
 
   /** Addresses at which this node can be called. */
@@ -285,7 +297,7 @@ export class Node {
     return this.#parts.core.exportRun((await this.#runs.find(run, 0)).run)
   }
 
-  /** What this network began with; undefined where nothing is ever final. */
+  /** What this network began with; undefined where everybody may enter and nothing is final. */
   get genesis(): Uint8Array | undefined {
     return this.#parts.genesis
   }
@@ -414,6 +426,12 @@ export class Node {
     clearTimeout(timer)
   }
 
+  #linkWith(invite: Uint8Array | undefined): string {
+    const { network, genesis, name } = this.#parts
+    const addresses = this.#addresses.slice(0, LINK_ADDRESSES_MAX)
+    return encodeJoinLink(this.#origin, { network, addresses, meshName: name, genesis, invite })
+  }
+
   async #stop(): Promise<void> {
     const { core, listener, stun, store, lock, pool } = this.#parts
     this.#discovery?.close()
@@ -494,6 +512,7 @@ export async function createNode(options: NodeOptions = {}): Promise<Node> {
   const mesh = await loadMesh()
   const link = options.join === undefined ? undefined : decodeJoinLink(options.join)
   const genesis = options.genesis ?? link?.genesis
+  const invite = options.invite ?? link?.invite
   const ofGenesis = genesis === undefined ? undefined : mesh.inspectGenesis(genesis).network
   const network = options.network ?? link?.network ?? ofGenesis
   if (link !== undefined && network !== undefined && link.network !== network) {
@@ -504,7 +523,7 @@ export async function createNode(options: NodeOptions = {}): Promise<Node> {
     const bootstrap = [...(link?.addresses ?? []), ...(options.bootstrap ?? [])]
     const name = options.name ?? link?.meshName ?? ''
     const node = new Node(
-      await makeParts(mesh, { ...options, bootstrap, genesis }, network, name, undo),
+      await makeParts(mesh, { ...options, bootstrap, genesis, invite }, network, name, undo),
     )
     undo.push(() => node.stop())
     await node.ready()

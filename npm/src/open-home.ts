@@ -6,7 +6,7 @@ import * as path from 'node:path'
 import { updateConfigFile } from './config.js'
 import { type Problem, SynapticError } from './errors.js'
 import { makePrivateDirectory } from './files.js'
-import { keepGenesis, readGenesis } from './genesis.js'
+import { keepGenesis, keepInvite, readGenesis, readInvite, requireInviteTo } from './genesis.js'
 import { genesisFile, type Home, homeAt, networkDirectory } from './home.js'
 import type { Rows, RowsMemory } from './host/runs.js'
 import { SqliteStore } from './host/store.js'
@@ -19,6 +19,7 @@ import {
   readIdentity,
   requireHistory,
 } from './identity.js'
+import type { InvitesMemory, MadeInvite } from './invites.js'
 import { Lock } from './lock.js'
 import type { NodeOptions } from './node-options.js'
 import type { PendingMemory } from './pending.js'
@@ -28,6 +29,8 @@ import type { MeshModule } from './wasm.js'
 const REMEMBERED_ROWS = 'rows'
 /** Name under which it keeps a second copy of what the network began with, in base64. */
 export const REMEMBERED_GENESIS = 'genesis'
+/** Name under which it keeps which invites this node made. */
+const REMEMBERED_INVITES = 'invites'
 /** Name under which it keeps what was paid and is not final. */
 const REMEMBERED_PENDING = 'pending'
 
@@ -36,6 +39,7 @@ export interface OpenHome {
   readonly identity: Identity
   readonly network: string
   readonly genesis: Uint8Array | undefined
+  readonly invite: Uint8Array | undefined
   readonly store: SqliteStore | undefined
   readonly lock: Lock | undefined
   /** What was found wrong and put right. */
@@ -45,7 +49,7 @@ export interface OpenHome {
 /** Identity and disk. A history that is forgotten takes a passing identity: see `noteHistory`. */
 export function openHome(
   mesh: MeshModule,
-  { home: place, storage, genesis }: NodeOptions,
+  { home: place, storage, genesis, invite }: NodeOptions,
   asked: string | undefined,
   undo: (() => void | Promise<void>)[],
 ): OpenHome {
@@ -53,6 +57,7 @@ export function openHome(
     identity: passingIdentity(mesh),
     store: undefined,
     genesis,
+    invite,
     mended: [],
   })
   if (place === undefined) {
@@ -67,9 +72,17 @@ export function openHome(
   undo.push(() => lock.release())
   const own = ownNetwork(home)
   const network = asked ?? own ?? mesh.generateNetworkId()
+  if (invite !== undefined) {
+    requireInviteTo(mesh, network, genesis ?? readGenesis(home, network), invite)
+  }
   if (genesis !== undefined) keepGenesis(mesh, home, network, genesis)
   const kept = readGenesis(home, network)
-  if (storage === 'memory') return { ...passing(), genesis: kept, network, lock }
+  if (invite !== undefined) keepInvite(mesh, home, network, kept, invite)
+  if (storage === 'memory') {
+    const { invite: invited, wrong } = readInvite(mesh, home, network, kept)
+    const mended = wrong === undefined ? [] : [wrong]
+    return { ...passing(), genesis: kept, invite: invited, network, lock, mended }
+  }
   const identity = readIdentity(mesh, home)
   const directory = networkDirectory(home, network)
   requireHistory(home, network, directory)
@@ -81,8 +94,12 @@ export function openHome(
   const isLost = kept === undefined && found !== undefined
   if (isLost) keepGenesis(mesh, home, network, found)
   if (kept !== undefined) keepIn(store, kept)
-  const mended = isLost ? [genesisMended(genesisFile(home, network))] : []
-  return { identity, network, genesis: found, store, lock, mended }
+  const { invite: invited, wrong } = readInvite(mesh, home, network, found)
+  const mended = [
+    ...(isLost ? [genesisMended(genesisFile(home, network))] : []),
+    ...(wrong === undefined ? [] : [wrong]),
+  ]
+  return { identity, network, genesis: found, invite: invited, store, lock, mended }
 }
 
 /** What the network began with, as the store has it: a network that had finality keeps it. */
@@ -108,6 +125,17 @@ function genesisMended(file: string): Problem {
 function settleIn(home: Home, network: string): void {
   makePrivateDirectory(path.dirname(home.configFile))
   updateConfigFile(home.configFile, { network })
+}
+
+/** Where invites that this node made are remembered, without their secrets. */
+export function invitesMemory(store: SqliteStore | undefined): InvitesMemory {
+  return {
+    recall: () => {
+      const text = store?.recall(REMEMBERED_INVITES)
+      return text === undefined ? [] : (JSON.parse(text) as MadeInvite[])
+    },
+    remember: (made) => store?.remember(REMEMBERED_INVITES, JSON.stringify(made)),
+  }
 }
 
 /** Where payments that are not final are remembered: in the store, if there is one. */

@@ -10,6 +10,7 @@ import { addConnectionCommands } from './connections.js'
 import { aborted, type CommandModule, type Context } from './context.js'
 import { DTYPES } from './formats/storage.js'
 import { addDagCommands } from './history-commands.js'
+import { addInviteCommands } from './invite-commands.js'
 import { FANN_ACTIVATIONS } from './neural/fann/activations.js'
 import { columns } from './output.js'
 import { PRESET_NAMES, presetTable } from './presets.js'
@@ -63,6 +64,7 @@ export function buildProgram(version: string, runner: Runner): Command {
   addNeuralCommands(program, bind)
   addRunCommands(program, bind)
   addConnectionCommands(program, bind)
+  addInviteCommands(program, bind)
   addAgreementCommands(program, bind)
   addDagCommands(program, bind)
   addOtherCommands(program, bind)
@@ -136,6 +138,12 @@ function addNodeCommands(program: Command, bind: Bind): void {
       'with --committee: credits that a node begins with; may be repeated',
       read.balance,
     )
+    .option(
+      '--permissioned',
+      'a new network that only invited nodes may enter; this one may invite',
+    )
+    .option('--inviter <ids>', 'with --permissioned: others that may invite', read.nodeIds)
+    .option('--allow <ids>', 'with --permissioned: others that need no invite', read.nodeIds)
     .option('--force', 'leave a network in which this home has a history')
     .addOption(port('port of the mesh listener'))
   bind(init, () => import('./commands/init.js'))

@@ -29,6 +29,28 @@ test('a genesis travels along, up to its bound', () => {
   }
 })
 
+test('an invite travels along with the largest genesis and the longest addresses', () => {
+  const genesis = new Uint8Array(16_384).fill(7)
+  const invite = new Uint8Array(6_144).fill(9)
+  const name = `${'a'.repeat(63)}.`.repeat(3)
+  const addresses = Array.from({ length: 16 }, (_, at) => `/dns/${name}${at}/tcp/1/ws`)
+  const text = encodeJoinLink('http://127.0.0.1:7410', { ...LINK, addresses, genesis, invite })
+  assert.deepEqual(decodeJoinLink(text), { ...LINK, addresses, genesis, invite })
+  // Alone it would make an open network out of one that takes members only.
+  const code = Buffer.from(invite).toString('base64url')
+  assert.throws(() => decodeJoinLink(linkOf({ i: code })), {
+    code: 'bad-link',
+    message: /an invite and no genesis/,
+  })
+  const g = Buffer.from(genesis).toString('base64url')
+  assert.deepEqual(decodeJoinLink(linkOf({ i: code, g })).invite, invite)
+  const long = new Uint8Array(6_145)
+  assert.throws(() => decodeJoinLink(linkOf({ i: Buffer.from(long).toString('base64url') })), {
+    code: 'bad-link',
+    message: /its invite is not/,
+  })
+})
+
 test('a fragment alone is a link, and so is one with space around it', () => {
   for (const text of [TEXT.slice(TEXT.indexOf('#')), `  ${TEXT}\n`]) {
     assert.deepEqual(decodeJoinLink(text), LINK)
@@ -54,7 +76,7 @@ const BAD = [
   ['nothing after the mark', 'http://127.0.0.1:7410/#join=', /no "#join="/],
   ['a foreign character', `${TEXT}!`, /character \d+ /],
   ['cut off', TEXT.slice(0, -9), /damaged or cut off/],
-  ['too long', `http://127.0.0.1/#join=${'a'.repeat(41_000)}`, /longer than 40960/],
+  ['too long', `http://127.0.0.1/#join=${'a'.repeat(51_300)}`, /longer than 51200/],
   ['bytes that are not UTF-8', coded([0xff, 0xfe, 0xfd]), /damaged/],
   ['a list', coded('[1]'), /no link data/],
   ['null', coded('null'), /no link data/],

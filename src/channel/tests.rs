@@ -1,6 +1,7 @@
 //! The channel from outside: whole handshakes, and everybody who would like to be in the middle.
 
 mod attacks;
+mod entrance;
 mod oracle;
 mod streams;
 

@@ -69,6 +69,8 @@ pub enum Context {
     Poll,
     /// The handshake of a connection.
     Channel,
+    /// A capability to enter a permissioned network.
+    Invite,
 }
 
 impl Context {
@@ -80,6 +82,7 @@ impl Context {
             Self::Checkpoint => b"synaptic-mesh/checkpoint/v2",
             Self::Poll => b"synaptic-mesh/poll/v1",
             Self::Channel => b"synaptic-mesh/channel/v1",
+            Self::Invite => b"synaptic-mesh/invite/v1",
         }
     }
 }

@@ -230,6 +230,33 @@ pub enum Error {
         /// The rule that was broken.
         reason: &'static str,
     },
+    /// The identity of somebody who may not enter.
+    #[error("author {author} is no member: {source}")]
+    Stranger {
+        /// The author.
+        author: AuthorId,
+        /// Why.
+        source: super::invite::Refused,
+    },
+    /// Something about invites, in a network that has none.
+    #[error("the network is open to everybody, and the vertex has {what}")]
+    Open {
+        /// What.
+        what: &'static str,
+    },
+    /// As many authors have come by an invite as may, and some more.
+    #[error(
+        "{held} authors have come by invite {invite}, for {max} there is room; another is not \
+         taken until somebody cites it"
+    )]
+    InviteFull {
+        /// The invite.
+        invite: super::invite::InviteId,
+        /// How many there are.
+        held: usize,
+        /// The limit.
+        max: usize,
+    },
     /// The author equivocated, and nobody else cites this vertex.
     #[error("author {author} equivocated at seq {seq}; nothing new of it is accepted")]
     Ended {
@@ -333,6 +360,9 @@ impl Error {
             Self::FutureLamport { .. } => "vertex-future-lamport",
             Self::Binding { source, .. } => source.code(),
             Self::Proof { .. } => "equivocation-proof",
+            Self::Stranger { source, .. } => source.code(),
+            Self::Open { .. } => "vertex-invite",
+            Self::InviteFull { .. } => "invite-full",
             Self::Ended { .. } => "author-ended",
             Self::Covered { .. } => "vertex-covered",
             Self::Citation { .. } => "vertex-citation",
@@ -372,6 +402,8 @@ impl Error {
             | Self::Lamport { .. }
             | Self::Seq { .. }
             | Self::PrevForeign { .. }
+            | Self::Stranger { .. }
+            | Self::Open { .. }
             | Self::Proof { .. } => Fault::Invalid,
             Self::Signature { .. } | Self::Binding { .. } => Fault::BadSignature,
             Self::WrongNetwork { .. } => Fault::WrongNetwork,
@@ -381,6 +413,7 @@ impl Error {
             Self::OrphansFull { .. }
             | Self::GraphFull { .. }
             | Self::AuthorFull { .. }
+            | Self::InviteFull { .. }
             | Self::Restore { .. } => Fault::Full,
         }
     }

@@ -42,6 +42,7 @@
 
 mod chain;
 mod covered;
+mod entrants;
 mod orphans;
 mod past;
 mod restored;
@@ -58,6 +59,7 @@ use crate::clock::Now;
 use crate::identity::{AuthorId, NetworkId, TransportId};
 use crate::limits;
 use chain::Keyed;
+use entrants::Entrants;
 use orphans::{Orphan, Orphans};
 
 pub use chain::Chain;
@@ -121,6 +123,8 @@ pub enum Notice {
 #[derive(Debug)]
 pub struct Graph {
     network: NetworkId,
+    /// Who may be an author.
+    entrants: Entrants,
     /// Accepted vertices in causal order; `index` gives each one's place.
     order: Vec<SignedVertex>,
     index: BTreeMap<VertexId, usize>,
@@ -158,6 +162,7 @@ impl Graph {
     pub fn new(network: NetworkId) -> Self {
         Self {
             network,
+            entrants: Entrants::default(),
             order: Vec::new(),
             index: BTreeMap::new(),
             parents: Vec::new(),
@@ -449,6 +454,7 @@ impl Graph {
             self.orphans.drop_dependents(&vertex.id());
             return Err(error);
         }
+        self.check_entrants(&vertex, from)?;
         if let Source::Peer(peer) | Source::Answer(peer) = from {
             for id in self.forks_cited(&vertex) {
                 self.notice(Notice::Fork { peer: peer.clone(), id });

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteArray, ByteBuf};
 
 use super::commitment::{Commitment, Reveal};
+use super::invite::InviteId;
 use super::masking::Statement;
 use super::operation::Operation;
 use super::reference::Reference;
@@ -39,6 +40,10 @@ pub enum Payload {
         /// With what others seal messages for the author, 1216 bytes; if absent, nobody can.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sealing_key: Option<ByteBuf>,
+        /// In a permissioned network what the author entered with, an encoded
+        /// [`super::invite::Pass`]; nothing of those whom the genesis lists, and in other networks.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pass: Option<ByteBuf>,
     },
     /// A newer transport key; its epoch is higher than every earlier one of the author.
     Binding(Binding),
@@ -89,6 +94,11 @@ pub enum Payload {
     Commitment(Commitment),
     /// A message that only one node can read.
     Sealed(SealedMessage),
+    /// An invite is taken back, by one who may invite; of others it says nothing.
+    Revocation {
+        /// The invite.
+        invite: InviteId,
+    },
 }
 
 /// What a run trains, and how.
@@ -215,6 +225,7 @@ impl Payload {
             Self::Masking(_) => "masking",
             Self::Commitment(_) => "commitment",
             Self::Sealed(_) => "sealed",
+            Self::Revocation { .. } => "revocation",
         }
     }
 
@@ -240,11 +251,15 @@ impl Payload {
             Self::Masking(statement) => statement.validate(),
             Self::Sealed(message) => message.validate(),
             // The rest of it, and the next one, are checked with the author's key, by the graph.
-            Self::Identity { sealing_key: Some(key), .. } => sealed::validate_key(key),
-            Self::Identity { .. }
-            | Self::Binding(_)
+            Self::Identity { sealing_key, pass, .. } => {
+                let bytes = pass.as_ref().map_or(0, |pass| pass.len());
+                count("pass", bytes, 0, limits::INVITE_BYTES_MAX)?;
+                sealing_key.as_ref().map_or(Ok(()), |key| sealed::validate_key(key))
+            }
+            Self::Binding(_)
             | Self::RunLeave { .. }
-            | Self::Commitment(_) => Ok(()),
+            | Self::Commitment(_)
+            | Self::Revocation { .. } => Ok(()),
         }
     }
 }

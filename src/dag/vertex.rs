@@ -145,7 +145,8 @@ impl Vertex {
     /// The first vertex of an author's chain: its key and its first binding.
     pub fn identity(network: NetworkId, key: &PublicKey, binding: Binding, time_ms: u64) -> Vertex {
         let public_key = key.as_bytes().to_vec();
-        let payload = Payload::Identity { suite: SUITE, public_key, binding, sealing_key: None };
+        let payload =
+            Payload::Identity { suite: SUITE, public_key, binding, sealing_key: None, pass: None };
         Vertex {
             version: VERSION,
             network,
@@ -166,6 +167,23 @@ impl Vertex {
             *sealing_key = Some(ByteBuf::from(key));
         }
         self
+    }
+
+    /// An identity vertex with what its author enters a permissioned network with.
+    #[must_use]
+    pub fn with_pass(mut self, bytes: Option<Vec<u8>>) -> Vertex {
+        if let [Payload::Identity { pass, .. }] = self.payloads.as_mut_slice() {
+            *pass = bytes.map(ByteBuf::from);
+        }
+        self
+    }
+
+    /// The pass in an identity vertex.
+    pub fn pass(&self) -> Option<&[u8]> {
+        match self.payloads.first() {
+            Some(Payload::Identity { pass, .. }) => pass.as_ref().map(|pass| &pass[..]),
+            _ => None,
+        }
     }
 
     /// The sealing key in an identity vertex.

@@ -7,6 +7,7 @@ use wasm_bindgen::JsValue;
 
 use crate::channel::Signer;
 use crate::net::relay::Switch;
+use crate::net::security::Takes;
 
 /// What a network driver needs.
 pub struct Config {
@@ -14,8 +15,8 @@ pub struct Config {
     pub seed: [u8; 32],
     /// Signs handshakes for the author.
     pub signer: Arc<dyn Signer + Send + Sync>,
-    /// Whether peers that do not speak the hybrid channel are taken, over noise.
-    pub classical: bool,
+    /// Whom this node takes as a peer.
+    pub takes: Takes,
     /// Whether others may reach each other through this node.
     pub relays: Switch,
     /// The gossip topic.

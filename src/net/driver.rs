@@ -33,7 +33,7 @@ use crate::net::direct::{Ways, link, streams};
 use crate::net::event::{Command, Event, Verdict};
 use crate::net::reason;
 use crate::net::relay::{self as circuit, Answered, Reservations};
-use crate::net::security::{Live, Security};
+use crate::net::security::{Live, Security, Takes};
 use crate::net::transport::host::Transport;
 use crate::platform::{self, spawn};
 
@@ -96,8 +96,8 @@ impl Net {
         let Config { topic, relays, .. } = &config;
         let behaviour = Behaviour::new(&key, topic, protocols, circuits, direct, live_too, relays)
             .map_err(|error| Error::Setup(error.to_string()))?;
-        let noise = config.classical.then(|| noise::Config::new(&key)).transpose();
-        let noise = noise.map_err(|error| Error::Setup(error.to_string()))?;
+        let noise = matches!(config.takes, Takes::Classical).then(|| noise::Config::new(&key));
+        let noise = noise.transpose().map_err(|error| Error::Setup(error.to_string()))?;
         let offers = match noise {
             Some(_) => Offers::HYBRID.and(Offers::CLASSICAL),
             None => Offers::HYBRID,
@@ -106,7 +106,7 @@ impl Net {
         let mut yamux = yamux::Config::default();
         yamux.set_max_num_streams(limits::STREAMS_PER_CONNECTION_MAX);
         let host = Transport::new(config.host).map_err(|thrown| Error::Host(thrown.to_string()))?;
-        let security = Security::new(credentials, noise, live);
+        let security = Security::new(credentials, noise, &config.takes, live);
         let timeout = Duration::from_millis(limits::CONNECT_TIMEOUT_MS);
         let direct = link::Transport(ways.clone())
             .upgrade(Version::V1)
@@ -327,7 +327,7 @@ impl Net {
                 }
             }
             SwarmEvent::IncomingConnectionError { error, .. } => {
-                self.pending.push_back(Event::Refused { reason: reason::incoming(&error) });
+                self.pending.push_back(reason::refused(&error));
             }
             SwarmEvent::NewListenAddr { listener_id, address } => {
                 self.on_address(listener_id, &address);

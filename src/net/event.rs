@@ -116,10 +116,12 @@ pub enum Event {
         /// Why.
         reason: String,
     },
-    /// A connection was refused because of a bound.
+    /// A connection was refused: because of a bound, or because this node did not let it in.
     Refused {
-        /// Which bound.
+        /// Which bound, or why.
         reason: String,
+        /// The code of [`crate::dag::invite::Refused`], where a stranger was refused.
+        stranger: Option<&'static str>,
     },
     /// A circuit stays one: no direct way to its peer was found.
     NoDirectWay {

@@ -11,8 +11,9 @@ use libp2p::request_response::OutboundFailure;
 use libp2p::swarm::dial_opts::PeerCondition;
 use libp2p::swarm::{ConnectionError, DialError, ListenError};
 
+use crate::channel::entrance::NotLetIn;
 use crate::limits;
-use crate::net::event::Failure;
+use crate::net::event::{Event, Failure};
 use crate::net::transport::host::HostError;
 
 /// Why a dial came to nothing, and what to do about it.
@@ -64,15 +65,30 @@ fn advised(said: String) -> String {
 
 /// What is missing where no security protocol is common to both.
 const NO_CHANNEL: &str = "the two have no channel in common: the other side is an older version, \
-                          or another program, which the setting `classical allow` takes in";
+                          or another program, which the setting `classical allow` takes in; or \
+                          one of the two knows the network as open and the other as permissioned, \
+                          which a join link says";
 
 /// Why an incoming connection did not come about.
-pub(crate) fn incoming(error: &ListenError) -> String {
-    match error {
-        ListenError::Denied { cause } => deepest(cause),
-        ListenError::Transport(error) => transport(error),
-        other => deepest(other),
+pub(crate) fn refused(error: &ListenError) -> Event {
+    let (reason, door) = match error {
+        ListenError::Denied { cause } => (deepest(cause), None),
+        ListenError::Transport(TransportError::Other(error)) => (deepest(error), at_door(error)),
+        other => (deepest(other), None),
+    };
+    Event::Refused { reason, stranger: door.filter(|door| door.by_us).map(|door| door.why.code()) }
+}
+
+/// What the door of a permissioned network said, if it was that.
+fn at_door(error: &io::Error) -> Option<NotLetIn> {
+    let mut next = below(error);
+    while let Some(error) = next {
+        if let Some(door) = error.downcast_ref::<NotLetIn>() {
+            return Some(*door);
+        }
+        next = below(error);
     }
+    None
 }
 
 /// Why a connection ended.
@@ -114,13 +130,6 @@ pub(crate) fn failure(error: &OutboundFailure) -> Failure {
             Failure::Disconnected
         }
         OutboundFailure::Io(_) => Failure::Malformed,
-    }
-}
-
-fn transport(error: &TransportError<io::Error>) -> String {
-    match error {
-        TransportError::MultiaddrNotSupported(_) => "no transport for this address".to_owned(),
-        TransportError::Other(error) => deepest(error),
     }
 }
 

@@ -27,12 +27,24 @@ use libp2p::{PeerId, noise};
 use zeroize::Zeroizing;
 
 use crate::channel::stream::Stream;
-use crate::channel::{self, Credentials, Randomness};
+use crate::channel::{self, Credentials, Randomness, entrance};
 use crate::event::Channel;
 use crate::limits;
-use crate::message::CHANNEL_PROTOCOL;
+use crate::message::{CHANNEL_PROTOCOL, MEMBERS_PROTOCOL};
+use crate::node::Door;
 use crate::platform;
 use crate::rate::Bucket;
+
+/// Whom a node takes as a peer.
+#[derive(Debug, Clone)]
+pub enum Takes {
+    /// Whoever speaks the hybrid channel.
+    Hybrid,
+    /// Also whoever speaks libp2p's noise alone.
+    Classical,
+    /// Whoever the door of a permissioned network lets in, over the hybrid channel.
+    Members(Arc<Door>),
+}
 
 /// The upgrade of every connection.
 #[derive(Clone)]
@@ -40,6 +52,8 @@ pub(crate) struct Security {
     credentials: Arc<Credentials>,
     /// Only when classical peers are allowed.
     classical: Option<noise::Config>,
+    /// Only in a permissioned network.
+    door: Option<Arc<Door>>,
     live: Live,
     /// Handshakes of others that were answered.
     answered: Arc<Mutex<Bucket>>,
@@ -49,10 +63,15 @@ impl Security {
     pub(crate) fn new(
         credentials: Credentials,
         classical: Option<noise::Config>,
+        takes: &Takes,
         live: Live,
     ) -> Self {
+        let door = match takes {
+            Takes::Members(door) => Some(Arc::clone(door)),
+            Takes::Hybrid | Takes::Classical => None,
+        };
         let answered = Arc::new(Mutex::new(Bucket::new(platform::now().mono_ms)));
-        Self { credentials: Arc::new(credentials), classical, live, answered }
+        Self { credentials: Arc::new(credentials), classical, door, live, answered }
     }
 
     /// The same with the hybrid channel alone, whatever the configuration allows: for ways on which
@@ -71,10 +90,24 @@ impl Security {
         Ok(())
     }
 
-    fn hybrid<T>(
+    /// The name under which the hybrid channel is negotiated: another one where its end is another.
+    fn name(&self) -> &'static str {
+        if self.door.is_some() { MEMBERS_PROTOCOL } else { CHANNEL_PROTOCOL }
+    }
+
+    async fn hybrid<T: AsyncRead + AsyncWrite + Unpin + Send>(
         &self,
-        (peer, stream): (channel::Peer, Stream<T>),
+        (peer, mut stream): (channel::Peer, Stream<T>),
+        dialled: bool,
     ) -> io::Result<(PeerId, Secured<T>)> {
+        if let Some(door) = &self.door {
+            let unix_ms = platform::now().unix_ms;
+            if dialled {
+                entrance::initiate(&mut stream, door, &peer, unix_ms).await?;
+            } else {
+                entrance::respond(&mut stream, door, &peer, unix_ms).await?;
+            }
+        }
         let id = PeerId::from_bytes(peer.transport.as_bytes()).map_err(io::Error::other)?;
         let entry = self.live.enter(id, Channel::Hybrid { author: peer.author })?;
         Ok((id, Secured { io: Either::Left(stream), came: 0, entry }))
@@ -107,7 +140,7 @@ impl UpgradeInfo for Security {
 
     fn protocol_info(&self) -> Self::InfoIter {
         let classical = self.classical.iter().flat_map(UpgradeInfo::protocol_info);
-        std::iter::once(CHANNEL_PROTOCOL).chain(classical).collect::<Vec<_>>().into_iter()
+        std::iter::once(self.name()).chain(classical).collect::<Vec<_>>().into_iter()
     }
 }
 
@@ -124,9 +157,10 @@ where
     fn upgrade_inbound(self, io: T, name: &'static str) -> Upgrading<T> {
         Box::pin(async move {
             self.may_answer()?;
-            if name == CHANNEL_PROTOCOL {
+            if name == self.name() {
                 let randomness = randomness()?;
-                return self.hybrid(Stream::respond(io, &self.credentials, &randomness).await?);
+                let met = Stream::respond(io, &self.credentials, &randomness).await?;
+                return self.hybrid(met, false).await;
             }
             let noise = self.classical.clone().ok_or_else(not_offered)?;
             self.noise(noise.upgrade_inbound(io, name).await.map_err(io::Error::other)?)
@@ -144,9 +178,10 @@ where
 
     fn upgrade_outbound(self, io: T, name: &'static str) -> Upgrading<T> {
         Box::pin(async move {
-            if name == CHANNEL_PROTOCOL {
+            if name == self.name() {
                 let randomness = randomness()?;
-                return self.hybrid(Stream::initiate(io, &self.credentials, &randomness).await?);
+                let met = Stream::initiate(io, &self.credentials, &randomness).await?;
+                return self.hybrid(met, true).await;
             }
             let noise = self.classical.clone().ok_or_else(not_offered)?;
             self.noise(noise.upgrade_outbound(io, name).await.map_err(io::Error::other)?)

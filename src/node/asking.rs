@@ -288,7 +288,7 @@ impl Node {
     }
 
     fn check_proof(&self, item: &str, proof: &[u8]) -> Result<(), Problem> {
-        let genesis = self.config.genesis.as_ref().ok_or_else(super::finality::no_proof)?;
+        let genesis = self.config.deciding().ok_or_else(super::finality::no_proof)?;
         let trust = genesis.trust(0).map_err(|error| refused("genesis", &error.to_string()))?;
         let proven = consensus::verify_proof(&trust, proof);
         let (Decision(_, proven), _) =

@@ -88,6 +88,9 @@ impl Node {
         if let Err(problem) = self.dial_address(address, now) {
             return Some(Err(problem));
         }
+        if let Some(door) = &self.door {
+            door.call(address);
+        }
         let peer = super::book::peer_of(address);
         let there = peer.as_ref().and_then(|peer| self.peer_view(peer));
         if let Some(view) = there {

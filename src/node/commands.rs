@@ -58,6 +58,8 @@ pub(super) enum Intent {
     Item,
     /// The payload is a sealed message.
     Message,
+    /// The payload takes an invite back.
+    Revoke,
 }
 
 #[derive(Debug)]
@@ -161,12 +163,11 @@ impl Node {
                 self.propose_committee(command, members, now).err().map(Err)
             }
             Command::SendMessage { to, text } => self.send_message(command, &to, &text, now),
+            Command::Invites(order) => self.order_invites(command, order, now),
             Command::AskAnonymously(question) => self.ask_anonymously(command, question, now, out),
             Command::Operate(intention) => self.operate(command, intention, now).err().map(Err),
         };
-        if let Some(result) = answer {
-            out.push(Effect::Reply { command, result });
-        }
+        out.extend(answer.map(|result| Effect::Reply { command, result }));
     }
 
     /// Whether as many commands wait for something as may.
@@ -315,13 +316,12 @@ impl Node {
                     run
                 }
                 Intent::Leave { run } => run,
-                Intent::Item | Intent::Message => {
+                Intent::Item | Intent::Message | Intent::Revoke => {
                     if !answered {
-                        let is_item = matches!(intent, Intent::Item);
-                        let result = if is_item {
-                            self.written_item(id, *place)
-                        } else {
-                            self.written_message(id, *place)
+                        let result = match intent {
+                            Intent::Item => self.written_item(id, *place),
+                            Intent::Revoke => Ok(Reply::Done),
+                            _ => self.written_message(id, *place),
                         };
                         out.push(Effect::Reply { command: *command, result });
                     }

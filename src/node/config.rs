@@ -1,7 +1,8 @@
 //! What a node is given when it is made.
 
 use crate::dag::BlobId;
-use crate::genesis::Genesis;
+use crate::dag::invite::Ticket;
+use crate::genesis::{self, Genesis};
 use crate::identity::NetworkId;
 use crate::limits;
 
@@ -12,6 +13,8 @@ pub struct Config {
     pub network: NetworkId,
     /// What the network began with, when its id is the hash of that; without it nothing is final.
     pub genesis: Option<Genesis>,
+    /// The invite that the owner was given, in a network that takes members only.
+    pub ticket: Option<Ticket>,
     /// What the owner calls the mesh; travels in join links only.
     pub name: String,
     /// Multiaddrs to dial first, from a join link or a configuration.
@@ -25,6 +28,20 @@ pub struct Config {
     /// [`limits::SNAPSHOT_GENERATION_BYTES`]. A node with another value than the others of its
     /// network signs other checkpoints than they do, and counts for nothing.
     pub generation_bytes: u64,
+}
+
+impl Config {
+    /// The network, which is that of the genesis if there is one.
+    pub(super) fn checked_network(&self) -> Result<NetworkId, genesis::Error> {
+        let network = self.network;
+        let genesis = self.genesis.as_ref();
+        genesis.map_or(Ok(()), |genesis| genesis.check_network(&network)).map(|()| network)
+    }
+
+    /// What the network began with, if anything is ever final in it.
+    pub(super) fn deciding(&self) -> Option<&Genesis> {
+        self.genesis.as_ref().filter(|genesis| genesis.decides())
+    }
 }
 
 /// What a node does with anonymous questions of others ([`crate::onion`]).

@@ -41,7 +41,7 @@ impl Node {
         now: Now,
         out: &mut Vec<Effect>,
     ) {
-        if self.deciding.engine.quorum().is_none() || self.config.genesis.is_none() {
+        if self.deciding.engine.quorum().is_none() || self.config.deciding().is_none() {
             return self.warn(dropped_problem(), now, out);
         }
         if self.joining.wanted || self.joining.doubt.is_some() {

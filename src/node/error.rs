@@ -29,6 +29,21 @@ pub enum Error {
     /// The genesis is none, or that of another network.
     #[error(transparent)]
     Genesis(#[from] genesis::Error),
+    /// The network takes members only, and this node cannot be one.
+    #[error(transparent)]
+    Uninvited(#[from] dag::invite::Refused),
+    /// There is an invite, and nothing that says the network takes members by invite.
+    #[error(
+        "there is an invite, and nothing says that the network takes members by invite; take the \
+         whole join link of a member"
+    )]
+    Open,
+    /// The store has what the network does not admit: somebody took it for one of another kind.
+    #[error(
+        "the store was written when it was not known here who may enter this network: {0}; set it \
+         aside and join again with the whole link of a member"
+    )]
+    Admitted(#[source] dag::Error),
     /// The records of a group contradict each other. Its member may have promised others what it
     /// does not remember.
     #[error(
@@ -56,8 +71,10 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Error::Store { .. } | Error::Group(_) | Error::Pruned(_) => "store-damaged",
-            Error::Network { .. } => "store-foreign",
+            Error::Network { .. } | Error::Admitted(_) => "store-foreign",
+            Error::Open => "network-open",
             Error::Genesis(error) => error.code(),
+            Error::Uninvited(error) => error.code(),
             Error::Identity(error) => error.code(),
             Error::Vertex(error) => error.code(),
         }

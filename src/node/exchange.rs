@@ -240,6 +240,7 @@ impl Node {
     /// Lets the views see an accepted vertex.
     pub(super) fn fold(&mut self, id: &VertexId, now: Now, out: &mut Vec<Effect>) {
         let Some(signed) = self.graph.get(id) else { return };
+        self.tell_door(signed);
         let changes = self.runs.apply(signed);
         self.on_changes(changes, now, out);
         self.decide_on(id, now, out);
@@ -251,6 +252,7 @@ impl Node {
             match notice {
                 Notice::Equivocation(proof) => {
                     let author = proof.author();
+                    self.tell_door_of_end(author);
                     self.counters.count("author-equivocated");
                     if author == self.me {
                         self.warn_ended(proof.seq(), now, out);
@@ -535,9 +537,11 @@ impl Node {
 
 /// Nothing more can be written or accepted.
 pub(super) fn full_problem(error: &dag::Error) -> Problem {
-    Problem {
-        code: "history-full",
-        message: error.to_string(),
-        hint: "export the runs and start a new network".to_owned(),
-    }
+    let (code, hint) = match error {
+        dag::Error::InviteFull { .. } => {
+            ("invite-full", "take the invite back: somebody makes up members with it")
+        }
+        _ => ("history-full", "export the runs and start a new network"),
+    };
+    Problem { code, message: error.to_string(), hint: hint.to_owned() }
 }

@@ -24,7 +24,7 @@ impl Node {
         });
         FinalityView {
             state: self.deciding.finality(),
-            engine: self.config.genesis.as_ref().map(|genesis| genesis.engine),
+            engine: self.config.deciding().map(|genesis| genesis.engine),
             epoch: committee.map_or(0, Committee::epoch),
             members: committee.map_or(0, |known| known.members().len()),
             total: committee.map_or(0, Committee::total),

@@ -7,6 +7,7 @@
 use super::exchange::full_problem;
 use super::offence::Offence;
 use super::peers::Asked;
+use super::writing::Entry;
 use super::{Node, book};
 use crate::clock::Now;
 use crate::dag::{Fault, Insert, Payload, SignedVertex, Source, VertexId};
@@ -98,6 +99,10 @@ impl Node {
     ) {
         if outbound && self.book.connected(&address, now.mono_ms) {
             self.store_book();
+        }
+        if self.entry == Entry::Outside {
+            // A connection is one that a door let through.
+            self.entry = Entry::LetIn;
         }
         let dialled = address.clone();
         let refused = if *peer == self.transport {
@@ -293,6 +298,7 @@ impl Node {
                 let (refusal, offence) = (Refusal::Busy, Offence::RequestFlood);
                 return Err(NotGreeted::offence(refusal, offence, reason));
             }
+            self.check_shown(&identity).map_err(wrong)?;
             self.take_identity(peer, identity, now, out)?;
         }
         if let Some(seq) = self.graph.equivocated(&author) {

@@ -163,7 +163,7 @@ impl Node {
         now: Now,
     ) -> Result<(Deciding, Vec<ItemId>), Error> {
         let onward = &offer.manifest.onward;
-        let (genesis, network, me) = (self.config.genesis.as_ref(), self.config.network, self.me);
+        let (genesis, network, me) = (self.config.deciding(), self.config.network, self.me);
         let mut deciding =
             Deciding::new(genesis, network, me, &mut self.rng, now).map_err(Error::broken)?;
         let engine = deciding.engine.quorum_mut().ok_or(Error::broken("decisions are sampled"))?;
@@ -266,6 +266,7 @@ impl Node {
             let view = self.finalised_view(number);
             out.extend(view.map(|view| Effect::Emit(Event::Finalised(view))));
         }
+        self.fill_door();
         self.on_notices(now, out);
         self.wake_engine(now, out);
     }

@@ -10,6 +10,7 @@
 
 use super::commands::stopped_problem;
 use super::peers::Asked;
+use super::writing::Entry;
 use super::{Node, Phase};
 use crate::clock::Now;
 use crate::effect::Effect;
@@ -47,6 +48,10 @@ impl Node {
     /// Ends the node when nothing is being written any more and nothing is to be handed on.
     pub(super) fn leave(&mut self, now: Now, out: &mut Vec<Effect>) {
         let Phase::Stopping(leaving) = self.phase else { return };
+        if self.entry == Entry::Outside {
+            let commands = self.writer.drop_queue();
+            self.drop_commands(&commands, &stopped_problem(), out);
+        }
         if !self.writer.is_idle() && !self.writer.is_failing() {
             return;
         }

@@ -11,6 +11,7 @@ mod bounds;
 mod calling;
 mod committing;
 mod compressed;
+mod door;
 mod exports;
 mod finality;
 mod groups;

@@ -27,6 +27,8 @@ pub(super) struct Writer {
     queue: VecDeque<Queued>,
     /// When the queue is due; it waits a little for company.
     flush_ms: Option<u64>,
+    /// Own payloads wait whatever is due: there is no identity to write them under yet.
+    held: bool,
     vertices: VecDeque<(VertexId, Vec<u8>)>,
     blobs: VecDeque<(BlobId, Arc<[u8]>)>,
     meta: VecDeque<(String, Vec<u8>)>,
@@ -103,6 +105,11 @@ impl Writer {
         self.flush_ms = Some(self.flush_ms.map_or(due_ms, |flush_ms| flush_ms.min(due_ms)));
         self.queue.push_back(Queued { payload, command });
         true
+    }
+
+    /// Lets own payloads wait, or no longer.
+    pub(super) fn hold(&mut self, held: bool) {
+        self.held = held;
     }
 
     /// Adds an accepted vertex of somebody else, or a restored one.
@@ -201,7 +208,7 @@ impl Writer {
         match &self.under_way {
             Some(under_way) => under_way.retry_ms,
             None if self.has_backlog() => Some(0),
-            None => self.flush_ms,
+            None => self.flush_ms.filter(|_| !self.held),
         }
     }
 
@@ -224,7 +231,7 @@ impl Writer {
 
     /// Whether own payloads have waited long enough for company.
     pub(super) fn is_queue_due(&self, now_ms: u64) -> bool {
-        self.flush_ms.is_some_and(|flush_ms| flush_ms <= now_ms)
+        !self.held && self.flush_ms.is_some_and(|flush_ms| flush_ms <= now_ms)
     }
 
     /// The own payloads of the next vertex: as many as fit, and at most one of those that later

@@ -1,11 +1,13 @@
 //! The own chain: the identity at its beginning, the vertices that follow, and what came back from
 //! the store at the start.
 
+use std::sync::Arc;
+
 use super::exchange::full_problem;
 use super::learning::head_name;
 use super::mail::Mailbox;
 use super::writer::{Own, Queued};
-use super::{Error, Node};
+use super::{Config, Door, Error, Node};
 use crate::clock::Now;
 use crate::crypto::sign::SigningKey;
 use crate::dag::{
@@ -14,6 +16,7 @@ use crate::dag::{
 use crate::effect::{Effect, StoreFailed};
 use crate::event::Problem;
 use crate::federated::Run;
+use crate::genesis::Genesis;
 use crate::identity::{AuthorId, Binding, Secrets, Terms, TransportId};
 use crate::limits;
 use crate::rng::Rng;
@@ -70,22 +73,72 @@ pub(super) fn restore(
 }
 
 /// The own identity vertex in a restored graph.
-pub(super) fn own_identity<'a>(graph: &'a Graph, me: &AuthorId) -> Option<&'a SignedVertex> {
+fn own_identity<'a>(graph: &'a Graph, me: &AuthorId) -> Option<&'a SignedVertex> {
     graph.author(me).and_then(|chain| chain.at(0)).and_then(|id| graph.get(&id))
 }
 
 /// A first identity vertex.
-pub(super) fn new_identity(
+fn new_identity(
     network: &NetworkId,
     key: &SigningKey,
     secrets: &Secrets,
+    pass: Option<Vec<u8>>,
     rng: &mut Rng,
     now: Now,
 ) -> Result<SignedVertex, Error> {
     let binding = new_binding(network, key, &secrets.transport_id(), 0, rng, now)?;
     let vertex = Vertex::identity(*network, key.public(), binding, now.unix_ms)
-        .with_sealing_key(&Mailbox::new(secrets).key());
+        .with_sealing_key(&Mailbox::new(secrets).key())
+        .with_pass(pass);
     SignedVertex::sign(&vertex, key, hedge(rng)).map_err(Error::Vertex)
+}
+
+/// Whether the own identity has been written, or may be.
+///
+/// Who has signed an identity with an invite cannot sign another with a better one. So a new member
+/// of a permissioned network writes its own only when a first door has let it in: an invite that no
+/// door takes is one that the next start can replace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// Nobody has let this node in.
+    Outside,
+    /// Somebody has: the identity is to be written.
+    LetIn,
+    /// It is written, or is being so; or nobody's leave was needed.
+    Inside,
+}
+
+/// The own identity vertex, from the graph or a new one; and the door of a permissioned network. To
+/// what the genesis says about who may enter the graph holds from now on.
+///
+/// Nobody would take an identity without a pass: so it is refused here, before anybody has seen it.
+/// What is shown at doors is the pass in the identity, and no other: doors compare.
+pub(super) fn enter(
+    config: &Config,
+    secrets: &Secrets,
+    key: &SigningKey,
+    graph: &mut Graph,
+    rng: &mut Rng,
+    now: Now,
+) -> Result<(SignedVertex, Option<Arc<Door>>), Error> {
+    let (network, me) = (config.network, AuthorId::of(key.public()));
+    let rule = config.genesis.as_ref().and_then(Genesis::rule);
+    if rule.is_none() && config.ticket.is_some() {
+        return Err(Error::Open);
+    }
+    graph.admit_by(rule.clone());
+    graph.check_admitted().map_err(Error::Admitted)?;
+    let is_stranger = rule.as_ref().is_some_and(|rule| !rule.lists(&me));
+    let ticket = config.ticket.as_ref().filter(|_| is_stranger);
+    let pass = ticket.map(|ticket| ticket.pass_of(&me));
+    let new_identity = || new_identity(&network, key, secrets, pass, rng, now);
+    let identity = own_identity(graph, &me).cloned().map_or_else(new_identity, Ok)?;
+    let Some(rule) = rule else { return Ok((identity, None)) };
+    let pass = identity.vertex().pass();
+    rule.check(&me, pass)?;
+    let door = Door::new(rule, me, pass.map(<[u8]>::to_vec));
+    config.bootstrap.iter().for_each(|address| door.call(address));
+    Ok((identity, Some(Arc::new(door))))
 }
 
 fn new_binding(
@@ -109,8 +162,9 @@ fn hedge(rng: &mut Rng) -> [u8; 32] {
 }
 
 impl Node {
-    /// Shows the restored history to the engine that decides.
+    /// Shows the restored history to the door and to the engine that decides.
     pub(super) fn restore_deciding(&mut self, meta: &[(String, Vec<u8>)], now: Now) {
+        self.fill_door();
         if let Some(sampled) = self.deciding.engine.sampled_mut() {
             return sampled.restore(meta);
         }
@@ -175,6 +229,11 @@ impl Node {
     /// Makes the identity vertex durable, or a newer binding when the last one does not fit.
     pub(super) fn introduce(&mut self, now: Now, out: &mut Vec<Effect>) {
         let Some(chain) = self.graph.author(&self.me) else {
+            if self.identity.vertex().pass().is_some() && self.entry == Entry::Inside {
+                self.entry = Entry::Outside;
+                return self.writer.hold(true);
+            }
+            self.entry = Entry::Inside;
             if let Err(full) = self.check_room_for_own() {
                 return self.warn(full_problem(&full), now, out);
             }
@@ -208,6 +267,10 @@ impl Node {
         if let Some(write) = self.writer.retry(now.mono_ms) {
             out.push(Effect::Persist(write));
             return;
+        }
+        if self.entry == Entry::LetIn && self.writer.is_free() {
+            self.writer.hold(false);
+            return self.introduce(now, out);
         }
         self.queue_votes(now);
         if !self.writer.is_due(now.mono_ms) {

@@ -13,7 +13,7 @@ use crate::event::{Problem, Reply, Status};
 use crate::identity::Secrets;
 use crate::limits;
 use crate::message;
-use crate::net::{self, Net, Switch};
+use crate::net::{self, Net, Switch, Takes};
 use crate::node::{self, Config, Node};
 use crate::platform;
 use crate::runtime::keeper::{self, Errand};
@@ -220,10 +220,15 @@ async fn prepare(
     platform::entropy(&mut entropy)?;
     let topic = message::vertices_topic(&config.network);
     let node = Node::new(config.clone(), secrets, restored, entropy, platform::now())?;
+    let takes = match (node.door(), sockets.classical) {
+        (Some(door), _) => Takes::Members(door),
+        (None, true) => Takes::Classical,
+        (None, false) => Takes::Hybrid,
+    };
     let mut net = Net::new(net::Config {
         seed: *secrets.transport_seed().expose(),
         signer: node.signer(),
-        classical: sockets.classical,
+        takes,
         relays: sockets.relays,
         topic,
         protocols: [message::SYNC_PROTOCOL, message::GROUP_PROTOCOL, message::ONION_PROTOCOL],

@@ -62,6 +62,8 @@ pub(crate) struct Desk {
     /// Set when stopping was asked for: when to stop waiting for the node.
     patience: Option<Delay>,
     stopped: bool,
+    /// When a stranger was last told of.
+    stranger_ms: Option<u64>,
     busy_since_ms: Option<u64>,
 }
 
@@ -230,8 +232,12 @@ impl Pilot {
             net::Event::Gossip { peer, message, bytes } => {
                 Input::Gossip { peer: peer_of(peer)?, message, bytes }
             }
-            net::Event::Refused { .. } => {
+            net::Event::Refused { reason, stranger } => {
                 *self.tallies.borrow_mut().entry("net-refused").or_default() += 1;
+                if let Some(code) = stranger {
+                    *self.tallies.borrow_mut().entry(code).or_default() += 1;
+                    self.warn_of_stranger(&reason);
+                }
                 return None;
             }
             net::Event::Relaying { reservations, circuits } => {
@@ -254,6 +260,22 @@ impl Pilot {
                 return None;
             }
         })
+    }
+
+    /// Tells the application that somebody was not let in; not each time.
+    fn warn_of_stranger(&mut self, reason: &str) {
+        let now_ms = platform::now().mono_ms;
+        let last_ms = self.desk.stranger_ms.replace(now_ms);
+        if last_ms.is_some_and(|last_ms| now_ms - last_ms < limits::STRANGER_WARNING_MS) {
+            self.desk.stranger_ms = last_ms;
+            return;
+        }
+        self.outbox.push(Notice::Event(Event::Warning(Problem {
+            code: "stranger-refused",
+            message: format!("a node that called was refused: {reason}"),
+            hint: "make it an invite with `synaptic-mesh invite create` if it is to be a member"
+                .to_owned(),
+        })));
     }
 
     /// Gives the store an errand, waiting for room if need be. The store's answers are read

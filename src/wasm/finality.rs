@@ -12,7 +12,7 @@ use crate::event::{
     CommitteeView, FinalisedPage, FinalisedView, FinalityView, ItemState, ItemView, Problem,
     SamplingView,
 };
-use crate::genesis::{Engine, Genesis};
+use crate::genesis::{Admission, Engine, Genesis};
 use crate::identity::AuthorId;
 use crate::platform;
 use crate::units::MicroCredits;
@@ -45,12 +45,20 @@ export interface GenesisOptions {
   /**
    * 4 to 100 members. Less than a third of their weight may be faulty; with `qr-avalanche` a tenth.
    */
-  readonly committee: readonly CommitteeMember[];
+  readonly committee?: readonly CommitteeMember[];
   /** First balances in millionths of a credit; the only source of credits. Only with `quorum`. */
   readonly balances?: readonly { readonly id: string; readonly microCredits: number }[];
+  /**
+   * Node ids of those who may invite others, at most 16. With any the network is permissioned:
+   * only they, the committee, `allowed` and whoever has an invite may enter. Then there may be no
+   * committee, and nothing is ever final.
+   */
+  readonly inviters?: readonly string[];
+  /** Node ids of others that need no invite, at most 128. */
+  readonly allowed?: readonly string[];
 }
 
-/** What a network with finality began with. */
+/** What a network with a genesis began with. */
 export interface GenesisView {
   /** The network: its id is the hash of the genesis. */
   readonly network: string;
@@ -58,6 +66,10 @@ export interface GenesisView {
   readonly engine: ConsensusEngine;
   readonly committee: readonly Required<CommitteeMember>[];
   readonly balances: readonly { readonly id: string; readonly microCredits: number }[];
+  /** Who may invite, where the network is permissioned; else null. */
+  readonly inviters: readonly string[] | null;
+  /** Others that need no invite. */
+  readonly allowed: readonly string[];
 }
 
 /**
@@ -196,8 +208,17 @@ fn made(options: &JsValue, nonce: [u8; 32]) -> Result<Genesis, Problem> {
     let committee = options::members(&reader, "committee")?;
     let balances = reader.list("balances")?.iter().map(balance).collect::<Result<_, _>>()?;
     let engine = reader.text_or_none("consensus")?.map_or(Ok(Engine::default()), |n| n.parse());
-    let genesis = engine.and_then(|e| Genesis::with_engine(e, committee, balances, nonce));
+    let (inviters, allowed) = (authors(&reader, "inviters")?, authors(&reader, "allowed")?);
+    let is_open = inviters.is_empty() && allowed.is_empty();
+    let admission = (!is_open).then_some(Admission { inviters, allowed });
+    let genesis =
+        engine.and_then(|e| Genesis::with_admission(e, committee, balances, nonce, admission));
     genesis.map_err(|error| options::not_genesis(&error))
+}
+
+/// Reads a list of node ids.
+fn authors(reader: &Reader<'_>, name: &str) -> Result<Vec<AuthorId>, Problem> {
+    reader.texts(name)?.iter().map(|id| options::author_of(id)).collect()
 }
 
 fn balance(balance: &JsValue) -> Result<(AuthorId, MicroCredits), Problem> {
@@ -213,6 +234,7 @@ fn balance(balance: &JsValue) -> Result<(AuthorId, MicroCredits), Problem> {
 pub fn inspect_genesis(genesis: &[u8]) -> Result<JsValue, JsValue> {
     alive()?;
     let genesis = options::genesis(genesis).map_err(thrown)?;
+    let admission = genesis.admission.as_ref();
     let balance = |(author, amount): &(AuthorId, MicroCredits)| {
         object([("id", author.to_string().into()), ("microCredits", count(amount.0))])
     };
@@ -221,7 +243,14 @@ pub fn inspect_genesis(genesis: &[u8]) -> Result<JsValue, JsValue> {
         ("engine", genesis.engine.name().into()),
         ("committee", members(&genesis.committee)),
         ("balances", genesis.balances.iter().map(balance).collect::<Array>().into()),
+        ("inviters", admission.map_or(JsValue::NULL, |lists| ids(&lists.inviters))),
+        ("allowed", ids(admission.map_or(&[], |lists| &lists.allowed))),
     ]))
+}
+
+/// Node ids as texts.
+pub(crate) fn ids(authors: &[AuthorId]) -> JsValue {
+    authors.iter().map(|author| JsValue::from(author.to_string())).collect::<Array>().into()
 }
 
 /// A `FinalityState`.

@@ -11,6 +11,7 @@ use crate::dag::{Graph, Payload, SignedVertex};
 use crate::event::Problem;
 use crate::wasm::number::count;
 use crate::wasm::object::{self, Reader, bad, bytes, object, texts};
+use crate::wasm::options;
 use crate::{limits, node};
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -95,15 +96,23 @@ pub struct History {
 impl History {
     /// Reads records of the table `vertices`, in any order, and those of the table `meta` whose
     /// names begin with `pruned/`, in the order of their names. What is damaged is left out, and
-    /// told by `damaged`.
+    /// told by `damaged`. With the genesis of the network, `verify` also says whose identity it
+    /// does not admit.
     pub fn read(
         network: &str,
         #[wasm_bindgen(unchecked_param_type = "readonly Uint8Array[]")] records: &JsValue,
         #[wasm_bindgen(unchecked_param_type = "readonly Uint8Array[]")] pruned: &JsValue,
+        genesis: Option<Vec<u8>>,
     ) -> Result<History, JsValue> {
         let network = network.parse().map_err(|_| thrown(&bad("this is no network id".into())))?;
         let coverage = node::coverage_of(&bytes_of(pruned)?);
-        let (graph, damaged) = browse::read(network, &bytes_of(records)?, coverage);
+        let (mut graph, damaged) = browse::read(network, &bytes_of(records)?, coverage);
+        if let Some(bytes) = genesis {
+            let genesis = options::genesis(&bytes).map_err(|problem| thrown(&problem))?;
+            let checked = genesis.check_network(&network);
+            checked.map_err(|error| thrown(&options::not_genesis(&error)))?;
+            graph.admit_by(genesis.rule());
+        }
         Ok(Self { graph, damaged })
     }
 

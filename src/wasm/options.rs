@@ -3,6 +3,7 @@
 use js_sys::BigInt;
 use wasm_bindgen::{JsCast, JsValue};
 
+use crate::dag::invite::{Refused, Ticket};
 use crate::dag::{Reference, RunSpec};
 use crate::effect::TrainedUpdate;
 use crate::event::Problem;
@@ -33,9 +34,12 @@ pub(crate) async fn settings(options: JsValue) -> Result<Settings, Problem> {
         hint: "use the id of a join link, or make a new one with generateNetworkId()".to_owned(),
     })?;
     let genesis = reader.bytes_or_none("genesis")?.map(|bytes| genesis(&bytes)).transpose()?;
+    let ticket = reader.bytes_or_none("invite")?;
+    let ticket = ticket.map(|bytes| Ticket::decode(&bytes)).transpose().map_err(not_invite)?;
     let config = Config {
         network,
         genesis,
+        ticket,
         name: reader.text_or_none("name")?.unwrap_or_default(),
         bootstrap: reader.texts("bootstrap")?,
         advertise: reader.texts("advertise")?,
@@ -48,6 +52,13 @@ pub(crate) async fn settings(options: JsValue) -> Result<Settings, Problem> {
     let host = reader.need("host")?;
     let store = store(&reader.need("storage")?).await?;
     let classical = classical(&reader)?;
+    if classical && config.genesis.as_ref().is_some_and(|genesis| genesis.admission.is_some()) {
+        return Err(Problem {
+            code: "classical-permissioned",
+            message: "a permissioned network takes no peers without the hybrid channel".to_owned(),
+            hint: "set `classical` to `refuse`".to_owned(),
+        });
+    }
     let relays = relays(&reader)?;
     Ok(Settings { config, secrets, store, listen, classical, relays, host })
 }
@@ -86,6 +97,12 @@ fn relays(reader: &Reader<'_>) -> Result<bool, Problem> {
 /// What is wrong with it.
 pub(crate) fn genesis(bytes: &[u8]) -> Result<Genesis, Problem> {
     Genesis::decode(bytes).map_err(|error| not_genesis(&error))
+}
+
+/// A refused invite as an error for people.
+pub(crate) fn not_invite(refused: Refused) -> Problem {
+    let hint = "ask for a join link with an invite".to_owned();
+    Problem { code: refused.code(), message: refused.to_string(), hint }
 }
 
 /// A refused genesis as an error for people.

@@ -128,6 +128,8 @@ export interface MeshNodeOptions {
   readonly network: string;
   /** What the network began with, when its id is the hash of that; without it nothing is final. */
   readonly genesis?: Uint8Array;
+  /** The invite of the join link, in a permissioned network; once a member, none is needed. */
+  readonly invite?: Uint8Array;
   /** What its owner calls the mesh; travels in join links. */
   readonly name?: string;
   /** The identity, as `generateSecrets` made it. */

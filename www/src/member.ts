@@ -199,7 +199,8 @@ export class Member {
       meshName: link.meshName ?? null,
       slot: claim.slot,
       nodeId: profile?.nodeId ?? null,
-      invite: encodeJoinLink(globalThis.location.origin, link),
+      // Not with the own invite: whoever sees the page could enter with it.
+      invite: encodeJoinLink(globalThis.location.origin, { ...link, invite: undefined }),
       saved: model?.saved ?? null,
     })
     if (model === undefined) return
@@ -219,6 +220,7 @@ export class Member {
       const node = await mesh.MeshNode.create({
         network: link.network,
         ...(profile.genesis === undefined ? {} : { genesis: profile.genesis }),
+        ...(link.invite === undefined ? {} : { invite: link.invite }),
         ...(link.meshName === undefined ? {} : { name: link.meshName }),
         secrets,
         storage: { kind: 'indexeddb', name: `synaptic-mesh/${profileId(claim)}` },

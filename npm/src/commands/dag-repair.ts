@@ -5,6 +5,9 @@
  * what they say, and for all others bytes with the same hash, from a node of this command that
  * follows the network under a passing identity. Unless that is all of them, nothing is changed. The
  * damaged store is set aside.
+ *
+ * The passing identity is nobody that a permissioned network lists: it comes by an invite of its own,
+ * which is one of the uses of that, and stays in the history.
  */
 import { mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,7 +18,7 @@ import { DagHistory } from '../dag/history.js'
 import { vertexId } from '../dag/ids.js'
 import { SynapticError } from '../errors.js'
 import { exists } from '../files.js'
-import { readGenesis } from '../genesis.js'
+import { isPermissioned, readGenesis } from '../genesis.js'
 import { homeAt, networkDirectory, notInitialised } from '../home.js'
 import {
   impossible,
@@ -77,11 +80,20 @@ async function repair(
   requireHistory(home, network, directory)
   const saved = salvage(directory)
   const { vertices, keys, found } = saved
-  const lostOf = checker(await loadMesh(), network, saved)
-  const link = options.join === undefined ? [] : decodeJoinLink(options.join).addresses
-  const bootstrap = [...link, ...config.get('bootstrap'), ...knownAddresses(saved)]
-  const where = { network, genesis: readGenesis(home, network), bootstrap }
+  const mesh = await loadMesh()
+  const lostOf = checker(mesh, network, saved)
+  const link = options.join === undefined ? undefined : decodeJoinLink(options.join)
+  const bootstrap = [
+    ...(link?.addresses ?? []),
+    ...config.get('bootstrap'),
+    ...knownAddresses(saved),
+  ]
+  const genesis = readGenesis(home, network)
+  const where = { network, genesis, invite: link?.invite, bootstrap }
   let lost = lostOf(vertices)
+  if (lost.length > 0 && link?.invite === undefined && isPermissioned(mesh, genesis)) {
+    throw needsInvite(lost.length)
+  }
   const all = new Set(lost)
   // The signatures of those that follow a missing one show only when that is there.
   for (let before: string[] = []; lost.length > 0; before = lost, lost = lostOf(vertices)) {
@@ -146,19 +158,27 @@ function knownAddresses({ meta }: Salvage): string[] {
 interface Where {
   readonly network: string
   readonly genesis: Uint8Array | undefined
+  readonly invite: Uint8Array | undefined
   readonly bootstrap: readonly string[]
 }
 
 /** What other members have of these keys, by a node that is there for nothing else. */
 async function fetched(
-  { network, genesis, bootstrap }: Where,
+  { network, genesis, invite, bootstrap }: Where,
   keys: readonly string[],
   timeoutMs: number,
 ): Promise<Records> {
   const folder = mkdtempSync(path.join(tmpdir(), 'synaptic-mesh-repair-'))
   const found: Records = new Map()
   try {
-    const node = await createNode({ home: folder, network, genesis, bootstrap, history: 'all' })
+    const node = await createNode({
+      home: folder,
+      network,
+      genesis,
+      invite,
+      bootstrap,
+      history: 'all',
+    })
     try {
       const until = Date.now() + timeoutMs
       while (found.size < keys.length && Date.now() < until) {
@@ -218,6 +238,15 @@ function requireSame(made: Salvage, wanted: Pick<Salvage, 'vertices' | 'meta'>):
     'storage-failed',
     'the repaired history was written and reads otherwise',
     'nothing was changed; check the disk',
+  )
+}
+
+/** The invite that the home has is for who it is, and may have been for one. */
+function needsInvite(lost: number): SynapticError {
+  return new SynapticError(
+    'uninvited',
+    `${lost} vertices are damaged, and fetching them takes another member of this network`,
+    'nothing was changed; ask for a join link with an invite, and try again with --join LINK',
   )
 }
 

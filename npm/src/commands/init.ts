@@ -5,7 +5,15 @@ import { Config, configSchema, type Flags, readConfigFile, updateConfigFile } fr
 import type { Context } from '../context.js'
 import { SynapticError, usageError } from '../errors.js'
 import { exists, makePrivateDirectory, writeAtomic } from '../files.js'
-import { isMadeOf, keepGenesis, type MadeNetwork, readGenesis } from '../genesis.js'
+import {
+  hasFinality,
+  isMadeOf,
+  keepGenesis,
+  keepInvite,
+  type MadeNetwork,
+  readGenesis,
+  requireInviteTo,
+} from '../genesis.js'
 import { given } from '../given.js'
 import { commandFor, genesisFile, type Home, homeAt, PROJECT_DIRECTORY, userHome } from '../home.js'
 import { createIdentity, hasIdentity, knownNetworks, readIdentity } from '../identity.js'
@@ -25,6 +33,12 @@ export interface InitOptions {
   readonly committee?: readonly CommitteeMember[]
   /** How it decides: by quorums unless given. */
   readonly consensus?: ConsensusEngine
+  /** Make a network that only invited nodes may enter; this node may invite. */
+  readonly permissioned?: boolean
+  /** Others that may invite in it. */
+  readonly inviter?: readonly string[]
+  /** Others that need no invite in it. */
+  readonly allow?: readonly string[]
   /** What nodes begin with in it. */
   readonly balance?: readonly Balance[]
   /** Move the home to another network although it has a history in its own. */
@@ -38,7 +52,7 @@ export async function run(context: Context, options: InitOptions): Promise<void>
   const made = initialise(mesh, home, context, options)
   if (made.left !== null) context.output.note(leftText(made.left))
   context.output.result({ home: home.directory, ...made }, (paint) =>
-    [madeText(home, made, paint), ...(options.committee === undefined ? [] : [FOUNDED])].join('\n'),
+    [madeText(home, made, paint), ...adviceFor(options)].join('\n'),
   )
 }
 
@@ -48,6 +62,13 @@ export function leftText({ network, finality }: LeftNetwork): string {
   return `this home was in network ${shortId(network)}, whose history stays in it${stays}; \`synaptic-mesh init --force --network ${network}\` goes back`
 }
 
+function adviceFor({ committee, permissioned }: InitOptions): string[] {
+  if (permissioned === true) return [PERMISSIONED]
+  return committee === undefined ? [] : [FOUNDED]
+}
+
+const PERMISSIONED =
+  'Nobody else may enter without an invite: once it runs, `synaptic-mesh invite create` makes a join link with one'
 const FOUNDED =
   'The other members take it over with the link that `start` prints: synaptic-mesh init --join LINK'
 
@@ -123,6 +144,8 @@ function fill(
 ): Initialised {
   const created: string[] = []
   if (options.force !== true) requireIdentity(home)
+  // Who may invite is part of what the network begins with, and this node may.
+  if (options.permissioned === true && createIdentity(mesh, home)) created.push(home.identityFile)
   const founded = foundedBy(mesh, home, options)
   const flags: Flags = {
     network: options.network ?? link?.network ?? founded?.network,
@@ -136,9 +159,11 @@ function fill(
   if (options.force !== true) requireSameNetwork(home, before.network, network)
   makePrivateDirectory(path.dirname(home.configFile))
   const genesis = founded?.genesis ?? link?.genesis
+  if (link?.invite !== undefined) requireInviteTo(mesh, network, genesis, link.invite)
   if (genesis !== undefined && keepGenesis(mesh, home, network, genesis)) {
     created.push(genesisFile(home, network))
   }
+  if (link?.invite !== undefined) keepInvite(mesh, home, network, genesis, link.invite)
   if (createIdentity(mesh, home)) created.push(home.identityFile)
   const { nodeId } = readIdentity(mesh, home)
   const schemaFile = path.join(path.dirname(home.configFile), 'config.schema.json')
@@ -155,17 +180,23 @@ function fill(
   if (isNew) created.push(home.configFile)
   created.push(...ignoreInGit(home))
   const changed = isNew ? [] : changedKeys(before, readConfigFile(home.configFile))
-  return { nodeId, network, created, changed, left: leftBy(home, before.network, network) }
+  return { nodeId, network, created, changed, left: leftBy(mesh, home, before.network, network) }
 }
 
-function leftBy(home: Home, before: unknown, now: string): LeftNetwork | null {
+function leftBy(mesh: MeshModule, home: Home, before: unknown, now: string): LeftNetwork | null {
   if (typeof before !== 'string' || before === now) return null
   if (!knownNetworks(home).includes(before)) return null
-  return { network: before, finality: exists(genesisFile(home, before)) }
+  return { network: before, finality: hasFinality(mesh, home, before) }
 }
 
 function requireOneNetwork(options: InitOptions): void {
-  const { committee, consensus, balance, network, join } = options
+  const { committee, consensus, balance, network, join, permissioned, inviter, allow } = options
+  if (permissioned !== true && (inviter !== undefined || allow !== undefined)) {
+    throw usageError('--inviter and --allow need --permissioned', 'an open network lets all in')
+  }
+  if (permissioned === true && (network !== undefined || join !== undefined)) {
+    throw usageError('--permissioned makes a new network', 'leave out --network and --join')
+  }
   if (committee === undefined && consensus !== undefined) {
     throw usageError('--consensus needs --committee', 'it says how these members decide')
   }
@@ -183,14 +214,15 @@ function requireOneNetwork(options: InitOptions): void {
   }
 }
 
-/** The network of a committee: the one this home was given by the same command before, or a new one. */
+/** The network that is founded here: the one this home was given by the same command before, or a new one. */
 function foundedBy(
   mesh: MeshModule,
   home: Home,
-  { committee, consensus, balance }: InitOptions,
+  { committee, consensus, balance, permissioned, inviter = [], allow }: InitOptions,
 ): MadeNetwork | undefined {
-  if (committee === undefined) return undefined
-  const wanted = given({ committee, consensus, balances: balance })
+  if (committee === undefined && permissioned !== true) return undefined
+  const inviters = permissioned === true ? [readIdentity(mesh, home).nodeId, ...inviter] : undefined
+  const wanted = given({ committee, consensus, balances: balance, inviters, allowed: allow })
   const { network } = readConfigFile(home.configFile)
   const own = typeof network === 'string' ? network : ''
   const genesis = readGenesis(home, own)

@@ -4,7 +4,8 @@ import { ControlClient } from '../client.js'
 import { CONFIG_BYTES_MAX, Config, updateConfigFile } from '../config.js'
 import type { Context } from '../context.js'
 import { exists, readBounded, writeAtomic } from '../files.js'
-import { genesisFile, type Home, networkDirectory } from '../home.js'
+import { hasFinality } from '../genesis.js'
+import { type Home, networkDirectory } from '../home.js'
 import { forgetHistory, hasIdentity } from '../identity.js'
 import { decodeJoinLink, type JoinLink } from '../link.js'
 import { lockOwner } from '../lock.js'
@@ -65,7 +66,8 @@ async function prepareHome(context: Context, target: JoinLink, link: string): Pr
   }
   const own = Config.load(home, around).get('network')
   if (own === target.network) return () => undefined
-  context.output.note(leftText({ network: own, finality: exists(genesisFile(home, own)) }))
+  const finality = hasFinality(await loadMesh(), home, own)
+  context.output.note(leftText({ network: own, finality }))
   const settings = keep(home.configFile)
   updateConfigFile(home.configFile, {
     network: target.network,

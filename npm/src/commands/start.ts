@@ -166,6 +166,7 @@ async function makeNode(
   }
   if (config.get('storage') === 'memory') {
     output.note('storage is memory: this node has a passing identity and forgets everything')
+    if (node.permissioned) output.note('each such start takes one of the uses of its invite')
   }
   return node
 }
@@ -242,7 +243,12 @@ function announce({ output }: Context, node: Node, control: ControlServer): void
       `${paint('bold', 'node')}       ${nodeId}`,
       `${paint('bold', 'network')}    ${network}`,
       ...addresses.map((address) => `${paint('bold', 'listening')}  ${address}`),
-      ...(node.genesis === undefined
+      ...(node.permissioned
+        ? [
+            `${paint('bold', 'entry')}      by invite only: \`synaptic-mesh invite create\` makes one`,
+          ]
+        : []),
+      ...(!node.decides
         ? [`${paint('bold', 'finality')}   causal only, no finality: no committee`]
         : []),
       `${paint('bold', 'dashboard')}  ${dashboard}`,

@@ -4,6 +4,7 @@
  * What is read is what was on the disk when it was opened: everything that the node acknowledged.
  */
 import { SynapticError, toSynapticError } from '../errors.js'
+import { readGenesis } from '../genesis.js'
 import { type Home, homeAt, networkDirectory, notInitialised } from '../home.js'
 import { coded } from '../host/coded.js'
 import { type StoredHistory, storedHistory } from '../host/store.js'
@@ -44,9 +45,14 @@ export class DagHistory {
   #held: ReturnType<MeshModule['History']['read']> | undefined
 
   /** @internal Use {@link openHistory}. */
-  constructor(mesh: MeshModule, network: string, { vertices, pruned }: StoredHistory) {
+  constructor(
+    mesh: MeshModule,
+    network: string,
+    { vertices, pruned }: StoredHistory,
+    genesis?: Uint8Array,
+  ) {
     try {
-      this.#held = coded(mesh.History.read(network, vertices, pruned))
+      this.#held = coded(mesh.History.read(network, vertices, pruned, genesis))
     } catch (thrown) {
       throw toSynapticError(thrown)
     }
@@ -155,5 +161,5 @@ export async function openHistory(
       'start the node first; one with --storage memory keeps none on the disk',
     )
   }
-  return new DagHistory(await loadMesh(), asked, stored)
+  return new DagHistory(await loadMesh(), asked, stored, readGenesis(place, asked))
 }

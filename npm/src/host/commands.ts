@@ -133,6 +133,14 @@ export function controlTarget(node: Node, side: ProcessSide): ControlTarget {
     'message.send': (body) =>
       node.messages.send({ to: text(body, 'to'), text: optional(body, 'text', isText) ?? '' }),
     'message.list': (body) => node.messages.page(optional(body, 'before', isText)),
+    'invite.create': (body) =>
+      node.invites.create({
+        node: optional(body, 'node', isText),
+        uses: optional(body, 'uses', isNumber),
+        lastsMs: optional(body, 'lastsMs', isNumber),
+      }),
+    'invite.list': () => node.invites.list(),
+    'invite.revoke': async (body) => ({ id: await node.invites.revoke(text(body, 'invite')) }),
     'name.renew': (body) => node.names.renew(text(body, 'name'), wait(body)),
   }
   return {

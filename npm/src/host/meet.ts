@@ -13,6 +13,11 @@ import type { Node, NodeEvent } from '../node.js'
 const MEET_TIMEOUT_MS = 15_000
 /** How long the others of a link may take once one of them is found to be of another network. */
 const OTHERS_TIMEOUT_MS = 2_000
+/** How often it is looked whether a member refused, in milliseconds. */
+const DOOR_MS = 200
+/** How the core says that a member refused this node; the other way round it is no reason to end. */
+const REFUSED =
+  /^(uninvited|member-ended|invite-[a-z]+): the member does not let this node in: (.+)$/
 /** The core calls within a few milliseconds, if it calls at all. */
 const CALL_MS = 1_000
 
@@ -20,7 +25,7 @@ const CALL_MS = 1_000
  * Waits until a member at one of these addresses is connected, or is found to be already.
  *
  * @param call has the addresses called, where the start of the node has not done so
- * @throws SynapticError `unreachable`, `wrong-network`
+ * @throws SynapticError `unreachable`, `wrong-network`, `uninvited`, `invite-*`
  */
 export async function meet(
   node: Node,
@@ -66,6 +71,15 @@ async function answerOf(
   }, CALL_MS)
   let timer = setTimeout(giveUp, MEET_TIMEOUT_MS)
   let refusal: SynapticError | undefined
+  // A door that stays shut makes no event: the core tries again, in case it opens.
+  const door = setInterval(async () => {
+    const why = await shutOut(node, addresses).catch(() => undefined)
+    if (why === undefined || refusal !== undefined) return
+    refusal = why
+    if (addresses.length <= 1) return giveUp()
+    clearTimeout(timer)
+    timer = setTimeout(giveUp, OTHERS_TIMEOUT_MS)
+  }, DOOR_MS)
   try {
     for await (const event of events) {
       if (event.type === 'peer' && event.state === 'connected' && isOfLink(event.address)) {
@@ -81,8 +95,24 @@ async function answerOf(
   } finally {
     clearTimeout(timer)
     clearTimeout(look)
+    clearInterval(door)
   }
   return isCalled ? refusal : 'connected'
+}
+
+/** Why a member of the link does not let this node in, if one said so. */
+async function shutOut(
+  node: Node,
+  addresses: readonly string[],
+): Promise<SynapticError | undefined> {
+  const ids = new Set(addresses.map(peerIdOf))
+  for (const { address, reason } of await node.unreached()) {
+    const [, code, why] = REFUSED.exec(reason ?? '') ?? []
+    if (code !== undefined && ids.has(peerIdOf(address))) {
+      return new SynapticError(code, why ?? '', 'ask for a join link with a new invite')
+    }
+  }
+  return undefined
 }
 
 function peerIdOf(address: string): string {

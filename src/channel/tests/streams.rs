@@ -1,10 +1,9 @@
 //! Whole streams over pipes that deliver whatever they like, whenever they like.
 
-use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use futures::executor::block_on;
@@ -26,19 +25,19 @@ struct Way {
 
 /// One end of a pipe that holds `room` bytes and passes on at most `chunk` of them at a time, with
 /// refusals in between.
-struct Pipe {
-    from: Rc<RefCell<Way>>,
-    to: Rc<RefCell<Way>>,
+pub(super) struct Pipe {
+    from: Arc<Mutex<Way>>,
+    to: Arc<Mutex<Way>>,
     room: usize,
     chunk: usize,
     rng: Rng,
 }
 
-fn pipes(room: usize, chunk: usize, seed: u64) -> (Pipe, Pipe) {
-    let (one, other) = (Rc::<RefCell<Way>>::default(), Rc::<RefCell<Way>>::default());
-    let pipe = |from: &Rc<_>, to: &Rc<_>, stream| Pipe {
-        from: Rc::clone(from),
-        to: Rc::clone(to),
+pub(super) fn pipes(room: usize, chunk: usize, seed: u64) -> (Pipe, Pipe) {
+    let (one, other) = (Arc::<Mutex<Way>>::default(), Arc::<Mutex<Way>>::default());
+    let pipe = |from: &Arc<_>, to: &Arc<_>, stream| Pipe {
+        from: Arc::clone(from),
+        to: Arc::clone(to),
         room,
         chunk,
         rng: Rng::from_u64_stream(seed, stream),
@@ -64,8 +63,8 @@ impl AsyncRead for Pipe {
         cx: &mut Context<'_>,
         into: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        let from = Rc::clone(&self.from);
-        let mut from = from.borrow_mut();
+        let from = Arc::clone(&self.from);
+        let mut from = from.lock().unwrap();
         if from.bytes.is_empty() && from.closed {
             return Poll::Ready(Ok(0));
         }
@@ -85,8 +84,8 @@ impl AsyncWrite for Pipe {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let to = Rc::clone(&self.to);
-        let mut to = to.borrow_mut();
+        let to = Arc::clone(&self.to);
+        let mut to = to.lock().unwrap();
         assert!(!to.closed, "written after the end");
         let possible = (self.room - to.bytes.len()).min(bytes.len());
         let Some(count) = self.moves(possible, cx) else {
@@ -101,13 +100,13 @@ impl AsyncWrite for Pipe {
     }
 
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.to.borrow_mut().closed = true;
+        self.to.lock().unwrap().closed = true;
         Poll::Ready(Ok(()))
     }
 }
 
 /// The two ends of a channel whose handshake is done.
-fn streams(ends: (Pipe, Pipe), rekey_frames: u64) -> (Stream<Pipe>, Stream<Pipe>) {
+pub(super) fn streams(ends: (Pipe, Pipe), rekey_frames: u64) -> (Stream<Pipe>, Stream<Pipe>) {
     let Run { initiator, responder, .. } = run(&credentials(1), &credentials(2), 3).unwrap();
     let stream = |pipe, session: Session| {
         let sealer = Sealer::rekeying(session.send, rekey_frames);
@@ -198,7 +197,7 @@ fn an_initiator_says_nothing_of_itself_to_a_responder_that_proves_nothing() {
         other.write_all(&vec![0; SECOND_BYTES]).await.unwrap();
         other.close().await.unwrap();
         Stream::initiate(one, &credentials(1), &randomness(3)).await.map(|_| ()).unwrap_err();
-        other.from.borrow().bytes.len()
+        other.from.lock().unwrap().bytes.len()
     });
     assert_eq!(heard, FIRST_BYTES);
 }

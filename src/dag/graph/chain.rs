@@ -196,13 +196,16 @@ impl Graph {
                 _ => {}
             }
         }
-        Ok(())
+        self.check_entry(vertex)
     }
 
     /// Enters a vertex into its author's chain, and what its payloads say about chains.
     pub(super) fn extend_chain(&mut self, vertex: &SignedVertex) -> Result<(), Error> {
         let (fields, id) = (vertex.vertex(), vertex.id());
         if let Some((key, binding)) = identity_of(vertex)? {
+            if !self.chains.contains_key(&fields.author) {
+                self.count_entrant(vertex);
+            }
             self.chains.entry(fields.author).or_insert_with(|| Chain {
                 key,
                 tip: vertex.citation(),

@@ -370,7 +370,10 @@ fn states_for_good(signed: &SignedVertex) -> bool {
     payloads.any(|payload| {
         matches!(
             payload,
-            Payload::Identity { .. } | Payload::Binding(_) | Payload::Equivocation { .. }
+            Payload::Identity { .. }
+                | Payload::Binding(_)
+                | Payload::Equivocation { .. }
+                | Payload::Revocation { .. }
         )
     })
 }

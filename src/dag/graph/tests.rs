@@ -1,6 +1,7 @@
 //! The graph: acceptance, parking, equivocation, bounds, and independence of the order of arrival.
 
 mod covered;
+mod entrants;
 
 use proptest::prelude::*;
 

@@ -113,7 +113,10 @@ impl Net {
             || self.answers.len() >= limits::ANSWERS_OPEN_MAX
         {
             // Dropping the channel resets the stream, which the asker sees at once.
-            self.pending.push_back(Event::Refused { reason: "too many open requests".to_owned() });
+            self.pending.push_back(Event::Refused {
+                reason: "too many open requests".to_owned(),
+                stranger: None,
+            });
             return;
         }
         let token = self.name();

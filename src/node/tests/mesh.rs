@@ -10,6 +10,7 @@ use crate::clock::Now;
 use crate::consensus::Sealed;
 use crate::crypto::hash::Digest;
 use crate::dag::cbor::{self, Bounds};
+use crate::dag::invite::Ticket;
 use crate::dag::{BlobId, NetworkId, RunSpec, SignedVertex, VertexId};
 use crate::effect::{
     Command, Effect, Input, Job, RequestFailed, StoreFailed, TrainedUpdate, Verdict, Write,
@@ -37,8 +38,9 @@ pub(super) struct Mesh {
     pub(super) now_ms: u64,
     pub(super) faults: Faults,
     pub(super) rng: Rng,
-    network: NetworkId,
+    pub(super) network: NetworkId,
     pub(super) genesis: Option<Genesis>,
+    pub(super) ticket: Option<Ticket>,
     pub(super) generation_bytes: u64,
     deliveries: BTreeMap<(u64, u64), Delivery>,
     sequence: u64,
@@ -163,6 +165,7 @@ impl Mesh {
             faults: Faults::default(),
             network: NetworkId::from_bytes(network),
             genesis: None,
+            ticket: None,
             generation_bytes: limits::SNAPSHOT_GENERATION_BYTES,
             deliveries: BTreeMap::new(),
             sequence: 0,
@@ -289,6 +292,7 @@ impl Mesh {
         let config = Config {
             network: self.network,
             genesis: self.genesis.clone(),
+            ticket: self.ticket.clone(),
             name: "test".to_owned(),
             bootstrap,
             advertise: Vec::new(),

@@ -168,6 +168,7 @@ impl World {
         let config = Config {
             network: self.network_id,
             genesis: self.genesis.clone(),
+            ticket: None,
             name: "simulation".to_owned(),
             bootstrap: self.bootstrap(node),
             advertise: Vec::new(),
