@@ -37,8 +37,8 @@ fn begun() -> Graph {
     graph
 }
 
-fn is_full(result: Result<Insert, Error>) -> bool {
-    matches!(&result, Err(error @ Error::InviteFull { held: SHARE, .. })
+fn is_full(result: &Result<Insert, Error>) -> bool {
+    matches!(result, Err(error @ Error::InviteFull { held: SHARE, .. })
         if error.fault() == Fault::Full && !error.fault().blames_sender())
 }
 
@@ -48,7 +48,7 @@ fn authors_by_one_invite_take_their_share_and_lock_nobody_out() {
     let (mut graph, link) = (begun(), ticket(8));
     for (at, (_, identity)) in made_up(SHARE + 3, &link).iter().enumerate() {
         let inserted = insert(&mut graph, identity);
-        assert!(if at < SHARE { inserted.is_ok() } else { is_full(inserted) }, "{at}");
+        assert!(if at < SHARE { inserted.is_ok() } else { is_full(&inserted) }, "{at}");
     }
     // Those who are listed, and those with another invite.
     insert(&mut graph, &Author::new(2).identity()).unwrap();
@@ -58,7 +58,7 @@ fn authors_by_one_invite_take_their_share_and_lock_nobody_out() {
     graph.iter().for_each(|signed| again.restore(signed.clone()).unwrap());
     again.admit_by(Some(rule()));
     assert_eq!(again.check_admitted(), Ok(()));
-    assert!(is_full(insert(&mut again, &entering(&Author::new(99), &link))));
+    assert!(is_full(&insert(&mut again, &entering(&Author::new(99), &link))));
 }
 
 /// Honest members that heard of different ones cite those, and agree all the same.
@@ -117,7 +117,7 @@ fn places_that_are_lent_end_too() {
             vertex.payloads = vec![note(1)];
             put_on(vertex, &[&tip, identity]);
         });
-        assert!(is_parked(insert(&mut graph, &citing)), "{at}");
+        assert!(is_parked(&insert(&mut graph, &citing)), "{at}");
         let inserted = insert(&mut graph, identity);
         let is_lent = at < SHARE + 2;
         assert_eq!(graph.contains(&identity.id()), is_lent, "{at}: {inserted:?}");
@@ -126,7 +126,7 @@ fn places_that_are_lent_end_too() {
     insert(&mut graph, &entering(&Author::new(3), &ticket(7))).unwrap();
 }
 
-fn is_parked(inserted: Result<Insert, Error>) -> bool {
+fn is_parked(inserted: &Result<Insert, Error>) -> bool {
     matches!(inserted, Ok(Insert::Parked { .. }))
 }
 
@@ -162,7 +162,9 @@ fn an_open_network_has_neither_invites_nor_what_takes_them_back() {
 fn what_was_let_in_by_another_rule_is_found() {
     let restored = |vertices: &[SignedVertex], rule: Option<Rule>| {
         let mut graph = Graph::new(NETWORK);
-        vertices.iter().for_each(|signed| graph.restore(signed.clone()).unwrap());
+        for signed in vertices {
+            graph.restore(signed.clone()).unwrap();
+        }
         graph.admit_by(rule);
         graph.check_admitted()
     };
@@ -179,7 +181,9 @@ fn what_was_let_in_by_another_rule_is_found() {
     let faults = |rule: Option<Option<Rule>>| {
         let (mut graph, damaged) = browse::read(NETWORK, &records, Coverage::default());
         assert_eq!(damaged, []);
-        rule.into_iter().for_each(|rule| graph.admit_by(rule));
+        if let Some(rule) = rule {
+            graph.admit_by(rule);
+        }
         match browse::browse(&graph, &Query::Verify { from: 0, limit: 9 }) {
             Ok(Answer::Verified(verified)) => verified.faults.into_iter().map(|one| one.code),
             other => panic!("{other:?}"),
