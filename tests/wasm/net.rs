@@ -9,7 +9,7 @@ use synaptic_mesh::crypto::sign::{SEEDS_BYTES, SigningKey};
 use synaptic_mesh::event::Channel;
 use synaptic_mesh::identity::AuthorId;
 use synaptic_mesh::limits;
-use synaptic_mesh::net::{Command, Config, Event, Failure, Net, Switch, Verdict};
+use synaptic_mesh::net::{Command, Config, Event, Failure, Net, Switch, Takes, Verdict};
 use synaptic_mesh::platform;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -17,10 +17,10 @@ use wasm_bindgen_test::wasm_bindgen_test;
 use crate::host;
 
 fn net(seed: u8, host: JsValue) -> Net {
-    net_with(seed, host, false)
+    net_with(seed, host, Takes::Hybrid)
 }
 
-pub(crate) fn net_with(seed: u8, host: JsValue, classical: bool) -> Net {
+pub(crate) fn net_with(seed: u8, host: JsValue, takes: Takes) -> Net {
     let topic = "synaptic-mesh/test/1".to_owned();
     let protocols =
         ["/synaptic-mesh/test/1", "/synaptic-mesh/test-packets/1", "/synaptic-mesh/test-cells/1"];
@@ -28,12 +28,12 @@ pub(crate) fn net_with(seed: u8, host: JsValue, classical: bool) -> Net {
     let seed = [seed; 32];
     let advertised = Vec::new();
     let relays = Switch::new(true);
-    let config = Config { seed, signer, classical, relays, topic, protocols, advertised, host };
+    let config = Config { seed, signer, takes, relays, topic, protocols, advertised, host };
     Net::new(config).unwrap()
 }
 
 /// The author behind a net of this seed.
-fn author(seed: u8) -> SigningKey {
+pub(crate) fn author(seed: u8) -> SigningKey {
     SigningKey::from_seeds(&[seed; SEEDS_BYTES])
 }
 
@@ -169,8 +169,10 @@ async fn two_nets_ask_answer_and_gossip() {
 /// when there is none.
 async fn channels(habits: &str, classical: [bool; 2]) -> Result<[Channel; 2], String> {
     let hub = host::hub();
-    let mut a = net_with(1, host::host(&hub, habits), classical[0]);
-    let mut b = net_with(2, host::host(&hub, habits), classical[1]);
+    let takes = classical.map(|allowed| if allowed { Takes::Classical } else { Takes::Hybrid });
+    let mut nets =
+        (1..).zip(takes).map(|(seed, takes)| net_with(seed, host::host(&hub, habits), takes));
+    let (mut a, mut b) = (nets.next().unwrap(), nets.next().unwrap());
     let address = listen(&mut b).await;
     a.handle(Command::Dial { address });
     let (mut told, mut failed) = ([None; 2], None);
@@ -453,7 +455,7 @@ async fn inbound_connections_stop_at_their_bound() {
         let last = nets.len() - 1;
         drive(&mut nets, "an answer to the caller", |index, event| match event {
             Event::Connected { .. } => index == last && seed < bound,
-            Event::Refused { reason } => {
+            Event::Refused { reason, stranger: None } => {
                 assert_eq!((index, seed), (last, bound));
                 assert!(reason.contains("limit exceeded"), "{reason}");
                 true

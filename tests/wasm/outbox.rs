@@ -25,6 +25,7 @@ fn round(run: u8, round: u32) -> Notice {
         rounds: 9_999,
         updates: 1,
         contributors: Vec::new(),
+        left_out: Vec::new(),
         aggregate: id(9),
         weights: BlobId(Digest([0; 32])),
     }))
