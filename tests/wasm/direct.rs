@@ -1,22 +1,37 @@
 //! Direct ways between two nets behind a relay, over peer connections in memory: how they come
 //! about, and what becomes of the circuit when they do not.
 
+use std::sync::Arc;
+
 use futures::future::LocalBoxFuture;
+use synaptic_mesh::dag::invite::{Rule, Terms, Ticket};
 use synaptic_mesh::event::Channel;
+use synaptic_mesh::identity::{AuthorId, NetworkId};
 use synaptic_mesh::limits;
-use synaptic_mesh::net::{Command, Event, Net};
+use synaptic_mesh::net::{Command, Event, Net, Takes};
+use synaptic_mesh::node::Door;
 use synaptic_mesh::platform;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::host;
-use crate::net::{behind_a_relay_of, drive, gossip, net_with};
+use crate::net::{author, behind_a_relay_of, drive, gossip, net_with};
 
 /// A relay and two nets, of which the second has dialled the first through it. Their hosts have
 /// habits; that of the relay lends no peer connections.
 fn circuit(hub: &JsValue, habits: [&str; 2]) -> LocalBoxFuture<'static, [Net; 3]> {
-    let net = |seed, habits| net_with(seed, host::host(hub, habits), false);
-    let nets = [net(1, "{}"), net(2, habits[0]), net(3, habits[1])];
+    circuit_of(hub, habits, [Takes::Hybrid, Takes::Hybrid, Takes::Hybrid])
+}
+
+/// The same, whoever each of them takes as a peer.
+fn circuit_of(
+    hub: &JsValue,
+    habits: [&str; 2],
+    takes: [Takes; 3],
+) -> LocalBoxFuture<'static, [Net; 3]> {
+    let net = |seed, habits, takes| net_with(seed, host::host(hub, habits), takes);
+    let [relay, answerer, offerer] = takes;
+    let nets = [net(1, "{}", relay), net(2, habits[0], answerer), net(3, habits[1], offerer)];
     Box::pin(async move {
         let (mut nets, addresses) = behind_a_relay_of(nets).await;
         nets[2].handle(Command::Dial { address: addresses[0].clone() });
@@ -197,4 +212,44 @@ async fn a_host_with_many_candidates_tells_as_many_as_are_taken() {
     let hub = host::hub();
     let mut nets = circuit(&hub, ["{ peers: { candidates: 100 } }"; 2]).await;
     hear(&mut nets, "a direct way", |told| told.iter().all(|told| told.ways.len() == 2)).await;
+}
+
+/// The door of a permissioned network stands before direct ways, too: what was said on the circuit
+/// counts for the circuit alone.
+#[wasm_bindgen_test]
+async fn whoever_the_door_no_longer_lets_in_gets_no_direct_way() {
+    let id = |seed| AuthorId::of(author(seed).public());
+    let network = NetworkId::from_bytes([7; 32]);
+    let rule = Rule::new(network, [id(1)], [id(2)]);
+    let now_ms = platform::now().unix_ms;
+    let terms = Terms { author: None, uses: 1, until_ms: now_ms + 2 * limits::LET_IN_MS_MAX };
+    let ticket = Ticket::issue(network, &author(1), terms, ([8; 32], [9; 32])).unwrap();
+    let door = |seed, pass| Arc::new(Door::new(rule.clone(), id(seed), pass));
+    for is_shut in [false, true] {
+        let doors = [door(1, None), door(2, None), door(3, Some(ticket.pass_of(&id(3))))];
+        let hub = host::hub();
+        let takes = doors.clone().map(Takes::Members);
+        let mut nets = circuit_of(&hub, ["{ peers: {} }"; 2], takes).await;
+        let (mut ways, mut refused) = ([0; 2], None);
+        let mut all: Vec<&mut Net> = nets.iter_mut().collect();
+        drive(&mut all, "a direct way or none", |index, event| {
+            match event {
+                Event::Connected { .. } if index > 0 => ways[index - 1] += 1,
+                Event::Refused { stranger, .. } => refused = Some((index, *stranger)),
+                _ => {}
+            }
+            let is_first = index == 1 && matches!(event, Event::Connected { .. }) && ways[0] == 1;
+            if is_shut && is_first {
+                // The identity of the offerer never comes, and somebody else uses up its invite.
+                let later_ms = now_ms + limits::LET_IN_MS_MAX + 60_000;
+                let pass = ticket.pass_of(&id(4));
+                assert_eq!(doors[1].judge(&id(4), &pass, false, later_ms), Ok(()));
+            }
+            ways == [2, 2] || refused.is_some()
+        })
+        .await;
+        let expected =
+            if is_shut { ([1, 1], Some((1, Some("invite-used")))) } else { ([2, 2], None) };
+        assert_eq!((ways, refused), expected);
+    }
 }
