@@ -1,6 +1,6 @@
 //! Permissioned networks: who is in the history, and whom the door lets in.
 
-use super::mesh::{Mesh, Store, tiny_run};
+use super::mesh::{Mesh, tiny_run};
 use super::pruning::{KEPT, SHORT, pay_around};
 use super::stranger::Stranger;
 use crate::dag::BlobId;
@@ -366,18 +366,21 @@ fn what_is_written_outside_waits_for_the_door() {
 #[test]
 fn a_store_of_a_network_of_the_other_kind_is_refused() {
     let (mut mesh, _) = entered(14, 2);
-    let genesis = mesh.genesis.take();
+    mesh.genesis = None;
     // The invite alone says that there is a genesis.
     assert_eq!(mesh.make(1, Vec::new()).unwrap_err().code(), "network-open");
     mesh.ticket = None;
     // Its members have invites, which an open network has not.
     assert_eq!(mesh.make(1, Vec::new()).unwrap_err().code(), "store-foreign");
     // And the other way: strangers came while it was taken for open.
-    mesh.members[0].store = Store::default();
-    mesh.start_with(0, Vec::new());
+    let mut mesh = permissioned(14, 1);
+    let genesis = mesh.genesis.take();
+    mesh.start(0);
     mesh.run_for(1_000);
-    let mut stranger = stranger(1, &mesh, None);
-    stranger.greet(&mut mesh, 0);
+    mesh.genesis.clone_from(&genesis);
+    assert!(mesh.make(0, Vec::new()).is_ok(), "control");
+    mesh.genesis = None;
+    stranger(1, &mesh, None).greet(&mut mesh, 0);
     mesh.run_for(5_000);
     mesh.crash(0);
     mesh.genesis = genesis;
