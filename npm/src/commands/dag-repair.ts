@@ -89,20 +89,25 @@ async function repair(
     ...knownAddresses(saved),
   ]
   const genesis = readGenesis(home, network)
-  const where = { network, genesis, invite: link?.invite, bootstrap }
   let lost = lostOf(vertices)
   if (lost.length > 0 && link?.invite === undefined && isPermissioned(mesh, genesis)) {
     throw needsInvite(lost.length)
   }
   const all = new Set(lost)
-  // The signatures of those that follow a missing one show only when that is there.
-  for (let before: string[] = []; lost.length > 0; before = lost, lost = lostOf(vertices)) {
-    if (lost.length === before.length) throw notFetched(lost.length, all.size)
-    for (const key of lost) all.add(key)
-    const label = `fetching ${lost.length} vertices from other members`
-    const fetch = (): Promise<Records> => fetched(where, lost, options.timeout * 1_000)
-    const some = await patiently(output.stderr, label, fetch, output.talkative)
-    for (const [key, bytes] of some) vertices.set(key, bytes)
+  const folder = mkdtempSync(path.join(tmpdir(), 'synaptic-mesh-repair-'))
+  const where = { folder, network, genesis, invite: link?.invite, bootstrap }
+  try {
+    // The signatures of those that follow a missing one show only when that is there.
+    for (let before: string[] = []; lost.length > 0; before = lost, lost = lostOf(vertices)) {
+      if (lost.length === before.length) throw notFetched(lost.length, all.size)
+      for (const key of lost) all.add(key)
+      const label = `fetching ${lost.length} vertices from other members`
+      const fetch = (): Promise<Records> => fetched(where, lost, options.timeout * 1_000)
+      const some = await patiently(output.stderr, label, fetch, output.talkative)
+      for (const [key, bytes] of some) vertices.set(key, bytes)
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
   }
   if (all.size === 0 && found.length === 0) {
     return { vertices: keys.length, fetched: 0, setAside: null }
@@ -156,6 +161,8 @@ function knownAddresses({ meta }: Salvage): string[] {
 }
 
 interface Where {
+  /** Of the passing identity: it is the same however often something is fetched. */
+  readonly folder: string
   readonly network: string
   readonly genesis: Uint8Array | undefined
   readonly invite: Uint8Array | undefined
@@ -164,35 +171,30 @@ interface Where {
 
 /** What other members have of these keys, by a node that is there for nothing else. */
 async function fetched(
-  { network, genesis, invite, bootstrap }: Where,
+  { folder, network, genesis, invite, bootstrap }: Where,
   keys: readonly string[],
   timeoutMs: number,
 ): Promise<Records> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'synaptic-mesh-repair-'))
   const found: Records = new Map()
+  const node = await createNode({
+    home: folder,
+    network,
+    genesis,
+    invite,
+    bootstrap,
+    history: 'all',
+  })
   try {
-    const node = await createNode({
-      home: folder,
-      network,
-      genesis,
-      invite,
-      bootstrap,
-      history: 'all',
-    })
-    try {
-      const until = Date.now() + timeoutMs
-      while (found.size < keys.length && Date.now() < until) {
-        await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
-        const missing = keys.filter((key) => !found.has(key))
-        const place = networkDirectory(homeAt(folder, 'flag'), network)
-        for (const [key, bytes] of storedVertices(place, missing)) found.set(key, bytes)
-      }
-    } finally {
-      await node.stop()
+    const until = Date.now() + timeoutMs
+    while (found.size < keys.length && Date.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+      const missing = keys.filter((key) => !found.has(key))
+      const place = networkDirectory(homeAt(folder, 'flag'), network)
+      for (const [key, bytes] of storedVertices(place, missing)) found.set(key, bytes)
     }
     return found
   } finally {
-    rmSync(folder, { recursive: true, force: true })
+    await node.stop()
   }
 }
 
