@@ -28,12 +28,25 @@ export const ROUNDS_KEPT_MAX = 512
 const UPDATES_MAX = 1_024
 
 /**
- * Why an update is not in its round's result. `late`: it is younger than the result. `other-weights`:
- * it was trained from weights that are not the round's. `replaced`: another one of its member was
- * taken. `left-out`: who proposed the result did not take it, such as because it had not arrived
- * there, or could not be used. The others are of runs with commitments.
+ * Why an update is not in its round's result. `late`: it is younger than the result. `left-out`: such
+ * as because it had not arrived at who proposed the result, or could not be used. {@link WHY_NOT} says
+ * the others; those of {@link LeftOut} are of runs with commitments.
  */
 export type WhyNot = 'late' | 'other-weights' | 'replaced' | LeftOut['whyNot']
+
+/** The same for people. */
+export const WHY_NOT: Readonly<Record<WhyNot, string>> = {
+  late: 'came after the round had closed',
+  'other-weights': "trained from weights that are not the round's",
+  replaced: 'another one of its member was taken',
+  'left-out': 'not taken by who proposed the result',
+  doubled: 'its member committed to two',
+  uncommitted: 'sent without a commitment',
+  mismatched: 'not what its member had committed to',
+  'late-commitment': 'committed to after others had revealed',
+  unanswered: 'some others did not answer its commitment',
+  withheld: 'committed to, and not sent',
+}
 
 /** One member's update for a round. */
 export interface UpdateView {

@@ -209,5 +209,8 @@ test('in a run with commitments it is told who broke the order, and who sent not
   )
   assert.deepEqual(round.unrevealed, [{ author: 'c', whyNot: 'withheld' }])
   const text = roundText('digits', 3, round)
-  assert.match(text, /b \(committed after others had revealed\) c \(committed, and sent nothing\)/)
+  assert.match(
+    text,
+    /b \(committed to after others had revealed\) c \(committed to, and not sent\)/,
+  )
 })

@@ -1,19 +1,6 @@
 /** The course of a run as lines for people: what the dashboard's page *Training* shows, in words. */
 import { bytesText, columns, percent, shortId } from '../output.js'
-import type { RoundView, TrainingView, UpdateView, WhyNot } from '../run-log.js'
-
-const WHY: Readonly<Record<WhyNot, string>> = {
-  late: 'late',
-  'other-weights': 'trained from other weights',
-  'left-out': 'not taken',
-  doubled: 'committed twice',
-  uncommitted: 'sent without a commitment',
-  mismatched: 'not what it had committed to',
-  replaced: 'another of its member was taken',
-  'late-commitment': 'committed after others had revealed',
-  unanswered: 'not answered by all the others',
-  withheld: 'committed, and sent nothing',
-}
+import { type RoundView, type TrainingView, type UpdateView, WHY_NOT } from '../run-log.js'
 
 /** A closed round: what its result has, what it weighs, who is missing and what was left out. */
 export function roundText(name: string, rounds: number, round: RoundView): string {
@@ -31,13 +18,8 @@ export function roundText(name: string, rounds: number, round: RoundView): strin
   ].join(', ')
 }
 
-/** Why an update is not in the result of its round, for people. */
-export function whyNotText(whyNot: WhyNot): string {
-  return WHY[whyNot]
-}
-
 function leftText({ author, whyNot }: Pick<UpdateView, 'author' | 'whyNot'>): string {
-  return whyNot === null ? shortId(author) : `${shortId(author)} (${WHY[whyNot]})`
+  return whyNot === null ? shortId(author) : `${shortId(author)} (${WHY_NOT[whyNot]})`
 }
 
 /** What each member has contributed, and where it stands. */

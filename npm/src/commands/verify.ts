@@ -7,9 +7,9 @@ import type { Context } from '../context.js'
 import { SynapticError } from '../errors.js'
 import { ARTEFACT_BYTES_MAX, readBounded } from '../files.js'
 import { bytesText, type Paint, shortId } from '../output.js'
+import { WHY_NOT } from '../run-log.js'
 import { using } from '../training/rows.js'
 import { loadMesh, type MeshModule, type Mismatch, type VerifyReport } from '../wasm.js'
-import { whyNotText } from './course-text.js'
 import {
   checkOptions,
   differences,
@@ -122,7 +122,7 @@ function promisesOf({ commitReveal, leftOut, rounds }: VerifyReport): string[] {
     'order   each update was committed to before those beside it were revealed',
     ...shown.map(
       ({ round, author, whyNot }) =>
-        `without ${shortId(author)} in round ${round}: ${whyNotText(whyNot)}`,
+        `without ${shortId(author)} in round ${round}: ${WHY_NOT[whyNot]}`,
     ),
     ...(more === 0 ? [] : [`without ${more} more, which --json lists`]),
   ]

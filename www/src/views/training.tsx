@@ -3,7 +3,12 @@
  * drawn stands in a table beside it.
  */
 import type { ComponentChildren } from 'preact'
-import type { MemberView, RoundView, TrainingView, WhyNot } from '../../../npm/src/run-log.ts'
+import {
+  type MemberView,
+  type RoundView,
+  type TrainingView,
+  WHY_NOT,
+} from '../../../npm/src/run-log.ts'
 import { currentRun, type State, shortId } from '../store.ts'
 import { accuracy, bytes, count } from '../words.ts'
 import type { ViewProps } from './app.tsx'
@@ -249,19 +254,6 @@ function Weights({ view }: { view: TrainingView }) {
   )
 }
 
-const WHY: Readonly<Record<WhyNot, string>> = {
-  late: 'came after the round had closed',
-  'other-weights': "was trained from weights that are not the round's",
-  'left-out': 'was not taken by who proposed the result: not there yet, or of no use',
-  doubled: 'its member committed to two updates',
-  uncommitted: 'was sent without a commitment',
-  mismatched: 'is not what its member had committed to',
-  replaced: 'is one of two of its member, of which the other was taken',
-  unanswered: 'is of a member whose commitment some others did not answer',
-  'late-commitment': 'was committed to after others had revealed theirs',
-  withheld: 'its member committed to it, and sent nothing',
-}
-
 const REFUSED: Readonly<Record<string, string>> = {
   'update-unusable': 'updates whose bytes are no update of their run',
   'aggregate-wrong': 'results that their updates do not come to',
@@ -272,9 +264,7 @@ function LeftOut({ view }: { view: TrainingView }) {
   const all = view.course.flatMap(({ round, updates, unrevealed }) => {
     const sent = updates.filter((one) => one.whyNot !== null)
     const told = unrevealed.map((one) => ({ ...one, samples: '' }))
-    return [...sent, ...told].map(({ author, samples, whyNot }) => ({
-      ...{ round, author, samples, whyNot },
-    }))
+    return [...sent, ...told].map((one) => ({ ...one, round }))
   })
   const refused = Object.entries(view.refused)
   return (
@@ -293,7 +283,7 @@ function LeftOut({ view }: { view: TrainingView }) {
               one.round,
               one.samples,
               shortId(one.author),
-              one.whyNot === null ? '' : WHY[one.whyNot],
+              one.whyNot === null ? '' : WHY_NOT[one.whyNot],
             ])}
         />
       )}
