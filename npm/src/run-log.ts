@@ -7,9 +7,9 @@
  * not part of the history: those of before a restart are gone. Nothing of Node and nothing of a page
  * is in here.
  */
-import type { LeftOut } from './wasm.js'
+import type { LeftOut } from '../wasm/mesh.js'
 
-export type { LeftOut } from './wasm.js'
+export type { LeftOut } from '../wasm/mesh.js'
 
 /** A run as a node sees it, as far as its course needs it. */
 export interface RunAt {
