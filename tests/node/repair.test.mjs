@@ -6,6 +6,10 @@ import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { DIGITS, data, json, PACKAGE, run, scratch, TestNode, until } from './cli.mjs'
 
+const { decodeJoinLink, encodeJoinLink } = await import(
+  pathToFileURL(join(PACKAGE, 'node.mjs')).href
+)
+
 const PAGE = 4_096
 
 /** Two members with a run in their history, of which the second has stopped. */
@@ -148,4 +152,51 @@ test('where nothing says what was signed there is no repair', async () => {
   const running = await repair(first.home)
   assert.deepEqual([running.code, running.error.code], [1, 'already-running'])
   await first.stop()
+})
+
+test('where members are invited a repair takes an invite, and keeps what was noted of others', async () => {
+  const home = scratch()
+  await data(['init', '--permissioned', '--home', home], { cwd: home })
+  const first = await TestNode.start(home)
+  const made = await first.data('invite', 'create')
+  const other = scratch()
+  await data(['init', '--home', other, '--join', made.link], { cwd: other })
+  const second = await TestNode.start(other)
+  await until(async () => (await second.api('status')).peers.length === 1, 'a connection')
+  const spare = await first.data('invite', 'create', '--uses', '3')
+  const own = async (node) => {
+    const { invites } = await node.data('invite', 'list')
+    return invites.map(({ id, state }) => [id, state]).sort()
+  }
+  assert.equal((await own(first)).length, 2)
+  const same = async () => (await second.api('status')).vertices
+  await until(async () => (await same()) === (await first.api('status')).vertices, 'the history')
+  const noted = await own(first)
+  const { vertices, nodeId, network } = await first.api('status')
+  await first.stop()
+
+  const file = databaseOf(home, network)
+  const damaged = await spoilt(file, (database) => placesOf(database, file))
+  const refused = await repair(home)
+  assert.deepEqual([refused.code, refused.error.code], [6, 'uninvited'])
+  // The invite of a home is for who it is, and by now used; so is the plain link none.
+  const plain = await repair(home, '--join', second.ready.join)
+  assert.deepEqual([plain.code, plain.error.code], [6, 'uninvited'])
+  assert.deepEqual(readFileSync(file), damaged, 'nothing was changed')
+  const { origin } = new URL(spare.link)
+  const { addresses } = second.ready
+  const link = encodeJoinLink(origin, { ...decodeJoinLink(spare.link), addresses })
+  const { data: done } = await repair(home, '--join', link)
+  assert.equal(done.vertices, vertices)
+
+  const again = await TestNode.start(home)
+  assert.equal(again.ready.nodeId, nodeId)
+  await until(async () => (await again.api('status')).peers.length === 1, 'a connection')
+  assert.deepEqual(await own(again), noted)
+  const { invites } = await again.data('invite', 'list')
+  const holders = async () =>
+    (await again.data('invite', 'list')).invites.find(({ id }) => id === spare.id).holders
+  await until(async () => (await holders()).length === 1, 'the passing member')
+  assert.equal(invites.find(({ id }) => id === made.id).holders[0], second.ready.nodeId)
+  for (const node of [again, second]) await node.stop()
 })
