@@ -28,6 +28,7 @@ mod config;
 mod counters;
 mod deciding;
 mod doubting;
+mod ends;
 mod engine;
 mod error;
 mod exchange;
