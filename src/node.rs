@@ -30,6 +30,7 @@ mod counters;
 mod deciding;
 mod door;
 mod doubting;
+mod ends;
 mod engine;
 mod error;
 mod exchange;

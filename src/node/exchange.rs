@@ -305,6 +305,7 @@ impl Node {
         self.mix(now, out);
         let Some(peer) = self.peers.random(&mut self.rng) else { return };
         self.sync.on_missing(&peer, &self.lacking_for_checkpoint());
+        self.ask_for_end(&peer, now, out);
         if !self.peers.is_asked(&peer, |asked| *asked == Asked::Heads) {
             let heads = Request::Heads(self.own_heads(&peer));
             self.request(&peer, Asked::Heads, &heads, now, out);
@@ -395,6 +396,9 @@ impl Node {
             (Response::Snapshot(offer), Asked::Snapshot) => {
                 self.on_offer(peer, &offer, now, out);
             }
+            (Response::Snapshot(offer), Asked::End { height }) => {
+                self.on_end(peer, *height, &offer, now, out);
+            }
             (Response::Vertices(answer), Asked::Dropped { ids }) => {
                 self.on_kept(peer, ids, &answer, now, out);
             }
@@ -465,7 +469,11 @@ impl Node {
             Asked::Cell { circuit } => {
                 self.on_cell_back(*circuit, Err(RequestFailed::Disconnected), now, out);
             }
-            Asked::Hello | Asked::Heads | Asked::Packet { .. } | Asked::Polls => {}
+            Asked::Hello
+            | Asked::Heads
+            | Asked::Packet { .. }
+            | Asked::Polls
+            | Asked::End { .. } => {}
         }
     }
 

@@ -304,10 +304,12 @@ impl Node {
             // Of before another answer that named the next committee.
             return Err(Error::Stale { height, known: height });
         }
+        let certificate = sealed.certificate.clone();
         let sealed = sealed.verify(&self.config.network, committee)?;
         if let Some(seats) = &sealed.next {
             let next = Committee::of_seats(seats)?;
             if committee.epoch().checked_add(1) == Some(next.epoch()) {
+                self.keep_end(certificate);
                 self.joining.committee = Some(next);
                 self.joining.ends.push(sealed.clone());
                 self.joining.asked.clear();

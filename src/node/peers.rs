@@ -83,6 +83,10 @@ pub(super) enum Asked {
     Polls,
     /// A snapshot.
     Snapshot,
+    /// The certificate of the checkpoint at this height, which ends an epoch.
+    End {
+        height: u64,
+    },
     /// Vertices that another peer dropped.
     Dropped {
         ids: Vec<VertexId>,

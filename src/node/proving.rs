@@ -76,6 +76,9 @@ impl Node {
         let reason = "its committee is not known here";
         let committee = self.committee_of(checkpoint).ok_or(Error::Proof { reason })?;
         let reason = "what is to be certified is not known here";
+        if let Some(held) = self.pruning.ends.get(checkpoint) {
+            return Ok(held.clone());
+        }
         let checkpoint = &self.sealed(checkpoint).ok_or(Error::Proof { reason })?;
         Certificate::collect(checkpoint, committee, |author| self.key_of(author), signatures)
     }
@@ -86,7 +89,7 @@ impl Node {
         self.certificate(checkpoint).is_ok()
     }
 
-    fn committee_of(&self, checkpoint: &Checkpoint) -> Option<&Committee> {
+    pub(super) fn committee_of(&self, checkpoint: &Checkpoint) -> Option<&Committee> {
         self.deciding.committees.get(&checkpoint.epoch)
     }
 

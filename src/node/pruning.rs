@@ -27,6 +27,7 @@
 use std::cell::Cell;
 use std::collections::BTreeSet;
 
+use super::ends::Ends;
 use super::numbered::Numbered;
 use super::records::{self, Batch};
 use super::snapshots::Snapshots;
@@ -94,6 +95,8 @@ pub(super) struct Pruning {
     under_way: Option<(Vec<VertexId>, Vec<BlobId>)>,
     /// Parts that the last record has no use for.
     pub(super) unused: Vec<BlobId>,
+    /// Certificates of ended epochs.
+    pub(super) ends: Ends,
     /// Not before this time again.
     next_ms: u64,
 }
@@ -119,6 +122,7 @@ pub(super) struct Pruned {
     /// What entries go on from, and checkpoints with what they decided.
     start: Option<Start>,
     entries: Vec<Entry>,
+    ends: Ends,
 }
 
 impl Pruned {
@@ -137,7 +141,7 @@ impl Pruned {
         let read = cover.map(|cover| cover.log().read(chunks)).transpose();
         let (start, entries) =
             read.map_err(|error| Error::Pruned(error.to_string()))?.unwrap_or_default();
-        Ok(Self { batch, records, start, entries })
+        Ok(Self { batch, records, start, entries, ends: Ends::restore(meta) })
     }
 
     /// Lets an empty graph know how far it is covered.
@@ -187,7 +191,9 @@ impl Node {
 
     /// Lets a new engine know what dropped vertices led to.
     pub(super) fn restore_past(&mut self, pruned: Pruned, now: Now) -> Result<(), Error> {
-        let Pruned { batch: Some(batch), records, start, entries } = pruned else { return Ok(()) };
+        let Pruned { batch, records, start, entries, ends } = pruned;
+        self.pruning.ends = ends;
+        let Some(batch) = batch else { return Ok(()) };
         let cover = batch.cover.as_ref();
         let restored = cover.map(|cover| Snapshots::restore(cover, start.as_ref(), &entries));
         self.snapshots = restored.unwrap_or_default();

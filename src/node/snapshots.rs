@@ -49,7 +49,7 @@ pub(super) struct Snapshots {
     /// What whoever lacks what was dropped goes on from, whether or not members sign ever again.
     pub(super) dropped: Option<Certified>,
     /// The height up to which every checkpoint that ends an epoch has a certificate.
-    ends_to: u64,
+    pub(super) ends_to: u64,
     /// Vertices that layers name.
     lasting: BTreeSet<VertexId>,
     /// How far chains were covered where the last generation begins.
@@ -379,12 +379,9 @@ impl Node {
     /// What whoever lacks what the last checkpoint holds can be handed, if a quorum signed the
     /// manifest, that fits an answer, and every committee before signed who follows it.
     pub(super) fn last_certified(&mut self) -> Option<Certified> {
-        let ends = self.deciding.engine.quorum()?.checkpoints().filter(|held| held.next.is_some());
-        let ends: Vec<Checkpoint> =
-            ends.filter(|end| end.height > self.snapshots.ends_to).cloned().collect();
-        for end in ends {
-            self.seal(&end)?;
-            self.snapshots.ends_to = end.height;
+        let height = self.deciding.engine.quorum()?.last_checkpoint()?.height;
+        if self.uncertified_end(height).is_some() {
+            return None;
         }
         let last = self.deciding.engine.quorum()?.last_checkpoint()?;
         let manifest = self.snapshots.manifests.get(&last.height)?.clone();
