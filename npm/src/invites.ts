@@ -8,6 +8,9 @@
 import { SynapticError, usageError } from './errors.js'
 import { loadMesh, type MeshNode } from './wasm.js'
 
+/** Shortest beginning of an id that names an invite: a forgotten word must name none. */
+const ID_CHARS_MIN = 4
+
 /** What an invite is made of. */
 export interface InviteRequest {
   /** Node id of the only one it is for; for whoever has the link, if absent. */
@@ -120,6 +123,12 @@ export class Invites {
    * @throws SynapticError `not-permissioned`, `not-inviter`, `no-such-invite`
    */
   async revoke(invite: string): Promise<string> {
+    if (invite.length < ID_CHARS_MIN) {
+      throw usageError(
+        `"${invite}" is too short for the id of an invite`,
+        `give ${ID_CHARS_MIN} characters of it at least; \`synaptic-mesh invite list\` shows them`,
+      )
+    }
     const { invites } = await this.list()
     const meant = invites.filter(({ id }) => id.startsWith(invite)).map(({ id }) => id)
     if (meant.length > 1) {

@@ -160,17 +160,21 @@ impl Look<'_> {
         count(self.run.spec().updates_min).saturating_sub(1).max(1)
     }
 
-    /// The last attempt that enough others are at, or past.
+    /// The last attempt that enough others are at, or past: two of them wherever as many take part,
+    /// so that one alone moves nobody, and none who withheld what it had promised.
     fn newest(&self) -> u32 {
+        let mut others = policy::active(self.run, self.facts.joined_lately, self.facts.ended);
+        let defaulted = self.run.defaulted();
+        others.retain(|author| author != self.facts.me && !defaulted.contains(author));
         let mut last: BTreeMap<AuthorId, u32> = BTreeMap::new();
-        for (_, known) in self.others() {
+        for (_, known) in self.others().filter(|(_, known)| others.contains(&known.author)) {
             let attempt = last.entry(known.author).or_default();
             *attempt = (*attempt).max(known.attempt);
         }
-        last.remove(self.facts.me);
         let mut last: Vec<u32> = last.into_values().collect();
         last.sort_unstable_by_key(|attempt| Reverse(*attempt));
-        last.get(self.others_min() - 1).copied().unwrap_or(0)
+        let enough = self.others_min().max(others.len().min(2));
+        last.get(enough - 1).copied().unwrap_or(0)
     }
 
     /// Whether anybody is at a later attempt. An update that is not shown yet may be promised anew

@@ -229,20 +229,34 @@ impl Run {
     }
 
     /// The same, without those that do not count and without more of one author than an honest one
-    /// could have written. With commitments an honest one may have written some for each attempt.
+    /// could have written. With commitments those are of its last two attempts: a later one may
+    /// have been revealed to others than the one before.
     pub fn candidates(&self, base: &VertexId) -> impl Iterator<Item = (VertexId, &UpdateRecord)> {
-        let mut seen: BTreeMap<(AuthorId, u32), usize> = BTreeMap::new();
         let counting = self.updates_of(base).filter(|(_, update)| self.counts(update));
-        counting.filter(move |(id, update)| {
+        let of_attempts = counting.filter_map(|(id, update)| {
             let attempt = match &self.committed {
                 None => Some(0),
-                Some(committed) => committed.attempt(id, &update.author, &update.base),
+                Some(committed) => committed.attempt(&id, &update.author, &update.base),
             };
-            let Some(attempt) = attempt else { return false };
-            let count = seen.entry((update.author, attempt)).or_default();
+            Some((id, update, attempt?))
+        });
+        let of_attempts: Vec<_> = of_attempts.collect();
+        let mut attempts: BTreeMap<AuthorId, BTreeSet<u32>> = BTreeMap::new();
+        for (_, update, attempt) in &of_attempts {
+            let last = attempts.entry(update.author).or_default();
+            last.insert(*attempt);
+            if last.len() > limits::COMMITMENT_ATTEMPTS_FETCHED {
+                last.pop_first();
+            }
+        }
+        let mut seen: BTreeMap<(AuthorId, u32), usize> = BTreeMap::new();
+        let candidates = of_attempts.into_iter().filter(move |(_, update, attempt)| {
+            let count = seen.entry((update.author, *attempt)).or_default();
             *count += 1;
-            *count <= limits::UPDATES_PER_AUTHOR_MAX
-        })
+            let is_last = attempts.get(&update.author).is_some_and(|last| last.contains(attempt));
+            is_last && *count <= limits::UPDATES_PER_AUTHOR_MAX
+        });
+        candidates.map(|(id, update, _)| (id, update))
     }
 
     /// The vertex whose weights came before those of `base`, where an aggregate on it needs them:

@@ -18,3 +18,6 @@ pub const COMMITMENT_ROUNDS_REMEMBERED: usize = 8;
 /// Authors in a report whose updates an aggregate does not have (count): a round of the largest
 /// run, twice.
 pub const LEFT_OUT_MAX: usize = 512;
+/// Attempts of one author, its last ones, whose updates are fetched (count): with a later one that
+/// some have, others may still have to answer the one before.
+pub const COMMITMENT_ATTEMPTS_FETCHED: usize = 2;

@@ -14,6 +14,7 @@ use super::offence::Offence;
 use super::peers::Asked;
 use crate::clock::Now;
 use crate::consensus::{Certificate, Checkpoint, Sealed, State};
+use crate::crypto::hash::Digest;
 use crate::effect::Effect;
 use crate::identity::TransportId;
 use crate::message::{Request, Snapshot, WantSnapshot};
@@ -22,21 +23,45 @@ use crate::snapshot::Error;
 /// The first part of the names of certificates in the store; the epoch comes after it.
 const NAME: &str = "ended/";
 
+/// Certificates made of what is here in one look (count): each takes the check of a quorum's
+/// signatures, and all epochs that ever ended are looked at after a start.
+const LOOKED_AT: usize = 4;
+
 /// Certificates that peers handed out, by the epoch that they end.
 #[derive(Debug, Default)]
-pub(super) struct Ends(BTreeMap<u64, Certificate>);
+pub(super) struct Ends {
+    held: BTreeMap<u64, Certificate>,
+    /// The height of an end that has no certificate here, and how many signatures it had then.
+    lacking: Option<(u64, usize)>,
+}
+
+/// What a look at ended epochs found.
+#[derive(Debug, PartialEq)]
+pub(super) enum Ended {
+    /// All have certificates here.
+    Certified,
+    /// The first that has none.
+    Lacking(Box<Checkpoint>),
+    /// It has to be gone on with.
+    Unknown,
+}
 
 impl Ends {
-    /// Goes on with what was stored. What cannot be read is asked for again.
+    /// Goes on with what was stored and is what was written. What is not is asked for again.
     pub(super) fn restore(meta: &[(String, Vec<u8>)]) -> Self {
         let stored = meta.iter().filter(|(name, _)| name.starts_with(NAME));
-        let read = stored.filter_map(|(_, bytes)| Some(Sealed::decode(bytes).ok()?.certificate));
-        Self(read.map(|held| (held.checkpoint.epoch, held)).collect())
+        let read = stored.filter_map(|(_, bytes)| {
+            let (digest, sealed) = bytes.split_first_chunk()?;
+            let is_whole = Digest::of(sealed).0 == *digest;
+            Some(Sealed::decode(sealed).ok().filter(|_| is_whole)?.certificate)
+        });
+        let held = read.map(|held| (held.checkpoint.epoch, held)).collect();
+        Self { held, lacking: None }
     }
 
     /// The certificate of a checkpoint, if a peer handed it out.
     pub(super) fn get(&self, checkpoint: &Checkpoint) -> Option<&Certificate> {
-        let held = self.0.get(&checkpoint.epoch);
+        let held = self.held.get(&checkpoint.epoch);
         held.filter(|held| held.checkpoint.id() == checkpoint.id())
     }
 }
@@ -47,23 +72,33 @@ impl Node {
         let epoch = certificate.checkpoint.epoch;
         // The keys are those of members, whose identities are never dropped.
         let sealed = Sealed { keys: Vec::new(), certificate };
-        self.writer.add_meta(&format!("{NAME}{epoch}"), sealed.encode());
-        self.pruning.ends.0.insert(epoch, sealed.certificate);
+        let bytes = sealed.encode();
+        let stored = [Digest::of(&bytes).0.as_slice(), &bytes].concat();
+        self.writer.add_meta(&format!("{NAME}{epoch}"), stored);
+        self.pruning.ends.held.insert(epoch, sealed.certificate);
     }
 
-    /// The first checkpoint up to this height that ends an epoch and has no certificate here.
-    pub(super) fn uncertified_end(&mut self, height: u64) -> Option<Checkpoint> {
-        let engine = self.deciding.engine.quorum()?;
-        let (from, held) = (self.snapshots.ends_to, engine.checkpoints());
-        let ends =
-            held.filter(|end| end.next.is_some() && (from + 1..=height).contains(&end.height));
-        for end in ends {
-            if self.certificate(end).is_err() {
-                return Some(end.clone());
+    /// Looks whether each epoch that ended up to this height has a certificate here.
+    pub(super) fn look_at_ends(&mut self, height: u64) -> Ended {
+        let Some(engine) = self.deciding.engine.quorum() else { return Ended::Certified };
+        let from = self.snapshots.ends_to;
+        let ends = engine.checkpoints().filter(|end| end.next.is_some() && end.height > from);
+        for (place, end) in ends.take_while(|end| end.height <= height).enumerate() {
+            if place == LOOKED_AT {
+                return Ended::Unknown;
+            }
+            let signed = engine.signatures(end.height).map_or(0, BTreeMap::len);
+            // What they sign may not be known yet.
+            let lacking = self.sealed(end).map(|_| (end.height, signed));
+            let was_lacking = lacking.is_some() && self.pruning.ends.lacking == lacking;
+            let is_held = self.pruning.ends.get(end).is_some();
+            if !is_held && (was_lacking || self.certificate(end).is_err()) {
+                self.pruning.ends.lacking = lacking;
+                return Ended::Lacking(Box::new(end.clone()));
             }
             self.snapshots.ends_to = end.height;
         }
-        None
+        Ended::Certified
     }
 
     /// Asks a peer for the certificate of an ended epoch. Members sign a moment after it is over,
@@ -71,7 +106,8 @@ impl Node {
     pub(super) fn ask_for_end(&mut self, peer: &TransportId, now: Now, out: &mut Vec<Effect>) {
         let last = self.deciding.engine.quorum().and_then(State::last_checkpoint);
         let before = last.map_or(0, |last| last.height.saturating_sub(1));
-        let Some(Checkpoint { epoch, height, .. }) = self.uncertified_end(before) else { return };
+        let Ended::Lacking(end) = self.look_at_ends(before) else { return };
+        let Checkpoint { epoch, height, .. } = *end;
         if !self.peers.is_asked(peer, |asked| matches!(asked, Asked::End { .. })) {
             let message = Request::Snapshot(WantSnapshot { epoch, height });
             self.request(peer, Asked::End { height }, &message, now, out);

@@ -219,7 +219,7 @@ impl Node {
         if !is_for_now {
             self.sync.on_refused(id);
         }
-        if let dag::Error::GraphFull { .. } = error {
+        if let dag::Error::GraphFull { .. } | dag::Error::InviteFull { .. } = error {
             self.warn(full_problem(error), now, out);
         }
         if !fault.blames_sender() {

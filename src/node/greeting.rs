@@ -100,10 +100,6 @@ impl Node {
         if outbound && self.book.connected(&address, now.mono_ms) {
             self.store_book();
         }
-        if self.entry == Entry::Outside {
-            // A connection is one that a door let through.
-            self.entry = Entry::LetIn;
-        }
         let dialled = address.clone();
         let refused = if *peer == self.transport {
             Some("this is the node itself")
@@ -123,7 +119,13 @@ impl Node {
                 self.note_unreached(&dialled, reason, now, out);
             }
             out.push(Effect::Disconnect { peer: peer.clone(), reason: reason.to_owned() });
-        } else if outbound && self.introduced {
+            return;
+        }
+        if self.entry == Entry::Outside {
+            // A connection is one that a door let through.
+            self.entry = Entry::LetIn;
+        }
+        if outbound && self.introduced {
             self.say_hello(peer, now, out);
         }
     }

@@ -88,7 +88,7 @@ impl Node {
         let ends: Vec<u64> = ends.map(|held| held.height).collect();
         let before = (start.as_ref(), entries.as_slice());
         let mut snapshots = self.snapshots.handed(&offer, before, &ends);
-        self.joining.ends.iter().for_each(|sealed| snapshots.note_end(sealed));
+        self.joining.ends.iter().for_each(|end| snapshots.note_end(&end.checkpoint));
         let has_lost = self.has_lost_own(&coverage);
         let mute = has_lost.then_some(offer.sealed.epoch).or(self.pruning.mute);
         let onward = &offer.manifest.onward;
@@ -115,6 +115,7 @@ impl Node {
             got.into_values().map(|(_, signed)| signed).filter(is_taken).collect();
         vertices.sort_by_key(|signed| (signed.vertex().lamport, signed.id()));
         let records = self.write_handed(batch, &vertices)?;
+        self.joining.ends.clone().into_iter().for_each(|end| self.keep_end(end));
         Ok(Some(Handed {
             deciding,
             snapshots,

@@ -27,7 +27,7 @@ use super::doubting::Doubt;
 use super::offence::Offence;
 use super::peers::{Asked, Peer};
 use crate::clock::Now;
-use crate::consensus::{Checkpoint, Committee, Sealed};
+use crate::consensus::{Certificate, Checkpoint, Committee, Sealed};
 use crate::crypto::hash::Digest;
 use crate::crypto::sign::PublicKey;
 use crate::dag::vote::ItemId;
@@ -53,8 +53,8 @@ pub(super) struct Joining {
     pub(super) stage: Stage,
     /// The committees from the own one to the last that a certificate named.
     committee: Option<Committee>,
-    /// Sealed checkpoints that end the epochs between.
-    pub(super) ends: Vec<Checkpoint>,
+    /// Certificates of the checkpoints that end the epochs between.
+    pub(super) ends: Vec<Certificate>,
     /// Peers that were asked since the last of these, and in this attempt.
     asked: BTreeSet<TransportId>,
     /// Those of them that had nothing to offer (count).
@@ -309,9 +309,8 @@ impl Node {
         if let Some(seats) = &sealed.next {
             let next = Committee::of_seats(seats)?;
             if committee.epoch().checked_add(1) == Some(next.epoch()) {
-                self.keep_end(certificate);
                 self.joining.committee = Some(next);
-                self.joining.ends.push(sealed.clone());
+                self.joining.ends.push(certificate);
                 self.joining.asked.clear();
                 self.joining.fruitless = 0;
                 self.joining.offered.clear();

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use super::ends::Ended;
 use super::joining::Offer;
 use super::serving::{refuse, respond};
 use super::{History, Node};
@@ -380,7 +381,7 @@ impl Node {
     /// manifest, that fits an answer, and every committee before signed who follows it.
     pub(super) fn last_certified(&mut self) -> Option<Certified> {
         let height = self.deciding.engine.quorum()?.last_checkpoint()?.height;
-        if self.uncertified_end(height).is_some() {
+        if self.look_at_ends(height) != Ended::Certified {
             return None;
         }
         let last = self.deciding.engine.quorum()?.last_checkpoint()?;

@@ -395,3 +395,61 @@ fn a_network_that_is_idle_after_a_change_takes_in_who_comes_late() {
     assert_agree(&mut mesh, &[0, 1, 2, 3, 4]);
     assert_same_logs(&mesh, &[0, 1, 2, 3, 4]);
 }
+
+/// Two epochs that ended, and member 4, which nobody told of the vertices that signed their ends.
+fn told_that_nothing_is_open(seed: u64) -> Mesh {
+    let mut mesh = late(seed, 5, 20);
+    for weight in [2, 3] {
+        let authors = (0..4).map(|member| mesh.members[member].secrets.author());
+        let members: Vec<_> = authors.map(|author| (author, weight)).collect();
+        for member in 0..4 {
+            mesh.ask(member, Command::ProposeCommittee { members: members.clone() }).unwrap();
+        }
+        mesh.run_for(30_000);
+        pay_around(&mut mesh, &[0, 1, 2, 3], 20);
+    }
+    mesh.faults.snapshot_liars = (0..4).collect();
+    mesh.faults.snapshot_lie = Some(SnapshotLie::Closed);
+    mesh.start(4);
+    assert!(mesh.run_until(60_000, |mesh| has_joined(mesh, 4)));
+    pay_around(&mut mesh, &[0, 1, 2, 3], 3);
+    mesh
+}
+
+/// Whether a member can prove what is final: the newest of it.
+fn proves(mesh: &mut Mesh, member: usize) -> bool {
+    let item = finalised(mesh, 0).last().expect("something is final").item;
+    mesh.ask(member, Command::Prove { item: item.to_string() }).is_ok()
+}
+
+#[test]
+fn who_was_told_of_no_signatures_of_ended_epochs_proves_by_certificates() {
+    let mut mesh = told_that_nothing_is_open(312);
+    mesh.run_for(30_000);
+    assert!(proves(&mut mesh, 4), "{:?}", mesh.node(4).counters.snapshot());
+    let stored = |mesh: &Mesh| {
+        let meta = mesh.members[4].store.meta.iter();
+        let ends = meta.filter(|(name, _)| name.starts_with("ended/"));
+        ends.map(|(name, bytes)| (name.clone(), bytes.clone())).collect::<Vec<_>>()
+    };
+    let before = stored(&mesh);
+    assert_eq!(before.len(), 2, "one for each epoch");
+    // They are found again, and nothing is asked for.
+    mesh.crash(4);
+    mesh.start(4);
+    mesh.run_for(10_000);
+    assert!(proves(&mut mesh, 4));
+    assert_eq!(counted(&mesh, 4, "end-certified"), 0);
+    // One that is damaged is asked for again.
+    mesh.crash(4);
+    let (name, bytes) = &before[0];
+    let mut damaged = bytes.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    mesh.members[4].store.meta.insert(name.clone(), damaged);
+    mesh.start(4);
+    assert!(!proves(&mut mesh, 4));
+    mesh.run_for(30_000);
+    assert!(proves(&mut mesh, 4), "{:?}", mesh.node(4).counters.snapshot());
+    assert_eq!(stored(&mesh), before);
+    assert_eq!(counted(&mesh, 4, "end-certified"), 1);
+}

@@ -87,6 +87,45 @@ fn who_comes_late_begins_with_the_attempt_that_enough_others_are_at() {
     assert_eq!(promises.step(1, 0, false), Step::Commit { attempt });
 }
 
+/// One member at the last attempt of all had those that began after it wait for one another there,
+/// and those before it elsewhere: round after round with two as the minimum.
+#[test]
+fn one_member_splits_nobody_where_two_make_a_round() {
+    let mut promises = Promises::with(4, 2);
+    let at_last = |promises: &mut Promises, member: usize| {
+        let content = promises.content(member);
+        promises.commit_to(member, &content, u32::MAX);
+    };
+    at_last(&mut promises, 3);
+    assert_eq!(promises.step(0, 0, false), Step::Commit { attempt: 0 });
+    promises.commit(1);
+    assert_eq!(promises.step(0, 0, false), Step::Commit { attempt: 0 });
+    at_last(&mut promises, 2);
+    let attempt = limits::COMMITMENT_CATCH_UP_MAX;
+    assert_eq!(promises.step(0, 0, false), Step::Commit { attempt }, "the control: two move it");
+}
+
+/// Whoever wrote an update for each of a thousand attempts had all of them fetched by everybody.
+#[test]
+fn of_one_author_only_updates_of_its_last_attempts_are_fetched() {
+    let mut promises = Promises::new(3);
+    let content = promises.content(0);
+    let mut last = Vec::new();
+    for attempt in [4, 0, 5, 2, 1] {
+        let own = promises.commit_to(0, &content, attempt);
+        let update = promises.reveal_as(0, &content, own, &[own]);
+        if attempt >= 4 {
+            last.push(update);
+        }
+    }
+    let other = promises.commit(1);
+    last.push(promises.reveal(1, other, &[other]));
+    let runs = promises.bench.fold();
+    let run = runs.get(&promises.run).unwrap();
+    let fetched: Vec<_> = run.candidates(&promises.run).map(|(id, _)| id).collect();
+    assert_eq!(set(&fetched), set(&last));
+}
+
 /// What was revealed just now may still be aggregated, however long the round has been open.
 #[test]
 fn an_update_that_was_revealed_late_is_not_promised_anew_at_once() {
