@@ -9,8 +9,8 @@ pub enum Error {
     /// A stored vertex cannot be read. It may be one of the node's own, and going on without it
     /// could make the author contradict itself.
     #[error(
-        "stored vertex {index} is damaged: {source}; begin with a new identity, or put a copy of \
-             the store back if nothing was signed after it was made"
+        "stored vertex {index} is damaged: {source}; `synaptic-mesh dag repair` fetches it from \
+             other members, or put a copy of the store back if nothing was signed after it was made"
     )]
     Store {
         /// Which vertex, in the order of the store.

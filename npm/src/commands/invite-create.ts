@@ -25,7 +25,7 @@ export async function run({ home, output }: Context, options: CreateOptions): Pr
       `${paint('bold', 'until')}   ${timeText(made.untilMs)}`,
       `${paint('bold', 'link')}    ${made.link}`,
       '',
-      'Whoever has this link may enter. It is not shown again.',
+      `${made.node === null ? 'Whoever has this link' : 'That node, with this link,'} may enter. It is not shown again.`,
     ].join('\n'),
   )
 }
