@@ -157,7 +157,8 @@ test('an update that comes when the round has its result is listed with the reas
     rows = await cells(page, 'left-out')
   }
   assert.equal(rows.length, (await told()).length)
-  for (const [, , , why] of rows) assert.match(why, /^(came after|trained from|another one|not taken)/)
+  for (const [, , , why] of rows)
+    assert.match(why, /^(came after|trained from|another one|not taken)/)
   assertQuiet(complaints)
 })
 
