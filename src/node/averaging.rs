@@ -9,10 +9,8 @@
 //! author's aggregates on one base are computed at once up to a bound and rarely then, one rule is
 //! under way at a time over all runs, and after it the node does other things first.
 
-use std::collections::BTreeSet;
-
 use super::Node;
-use super::following::{Computed, Proposed, Purpose, Work};
+use super::following::{self, Computed, Proposed, Purpose, Work};
 use super::offence::Offence;
 use crate::clock::Now;
 use crate::dag::{Aggregate, BlobId, Payload, RunSpec, VertexId};
@@ -251,12 +249,7 @@ impl Node {
         if let Some(step) = early {
             return step;
         }
-        let ended: BTreeSet<_> = run
-            .members()
-            .keys()
-            .filter(|author| self.graph.equivocated(author).is_some())
-            .copied()
-            .collect();
+        let ended = following::ended(run, &self.graph);
         following.gather_mutual(run, &ended, now.mono_ms);
         let joined_lately = following.joined.keys().copied().collect();
         let facts = Facts {

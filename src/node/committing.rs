@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Node;
-use super::following::{Following, Training};
+use super::following::{self, Following, Training};
 use crate::clock::Now;
 use crate::dag::commitment::{self, Commitment, Reveal};
 use crate::dag::{BlobId, Payload, Update, VertexId, cbor};
@@ -217,8 +217,7 @@ impl Node {
         let trained = promise.map(|Promise { update, nonce, .. }| {
             nonce.map(|nonce| commitment::hash(update, &self.me, &nonce))
         });
-        let is_ended = |author: &&_| self.graph.equivocated(author).is_some();
-        let ended: BTreeSet<_> = run.members().keys().filter(is_ended).copied().collect();
+        let ended = following::ended(run, &self.graph);
         let Promising { queued, revealed, .. } = following.promising;
         let known = Known {
             revision: run.revision(),

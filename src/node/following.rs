@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::committing::Promising;
-use crate::dag::{BlobId, VertexId};
+use crate::dag::{BlobId, Graph, VertexId};
 use crate::federated::aggregator::Aggregator;
 use crate::federated::delta::Carried;
 use crate::federated::masking::Progress;
@@ -139,6 +139,12 @@ pub(super) struct Proposed {
     pub(super) base: VertexId,
     pub(super) updates: Vec<VertexId>,
     pub(super) weights: BlobId,
+}
+
+/// Members of a run that equivocated.
+pub(super) fn ended(run: &Run, graph: &Graph) -> BTreeSet<AuthorId> {
+    let is_ended = |author: &&AuthorId| graph.equivocated(author).is_some();
+    run.members().keys().filter(is_ended).copied().collect()
 }
 
 impl Following {

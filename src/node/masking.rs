@@ -1,10 +1,10 @@
 //! Masks of own updates: the steps that [`crate::federated::masking`] decides on, one after the
 //! other, and the secrets behind them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::Node;
-use super::following::{Following, Trained};
+use super::following::{self, Following, Trained};
 use crate::clock::Now;
 use crate::dag::masking::{Closing, Cohort, Statement, Unmask};
 use crate::dag::{BlobId, Payload, Update, VertexId};
@@ -96,8 +96,7 @@ impl Node {
         let (run, following) = (self.runs.get(id)?, self.following.get_mut(id)?);
         run.masked()?;
         let root = self.masking.0.get(id)?;
-        let is_ended = |author: &&_| self.graph.equivocated(author).is_some();
-        let ended: BTreeSet<_> = run.members().keys().filter(is_ended).copied().collect();
+        let ended = following::ended(run, &self.graph);
         let joined_lately = following.joined.keys().copied().collect();
         let facts = Facts {
             round: policy::Facts {

@@ -146,6 +146,21 @@ impl Promises {
     }
 
     /// What a member does at a time, with something trained, or with what it committed to.
+    /// The history folded twenty times, each time in another order.
+    fn in_any_order(&self, seed: u64) -> impl Iterator<Item = Runs> {
+        let mut all: Vec<SignedVertex> = self.bench.graph.iter().cloned().collect();
+        let mut rng = Rng::from_u64(seed);
+        (0..20).map(move |_| {
+            rng.shuffle(&mut all);
+            let mut runs = Runs::new();
+            for signed in &all {
+                let changes = runs.apply(signed);
+                judge_all(&mut runs, changes);
+            }
+            runs
+        })
+    }
+
     fn step(&self, member: usize, now_ms: u64, is_committed: bool) -> Step {
         let (runs, me, none) = (self.bench.fold(), self.bench.author(member), BTreeSet::new());
         let round = Facts {
@@ -171,15 +186,7 @@ fn updates_that_answer_each_other_count_in_whatever_order_they_come() {
     let (_, updates) = promises.round(0..3);
     let aggregate = promises.aggregate(&updates);
     assert_eq!(promises.standing(&aggregate), Standing::Valid);
-    let mut all: Vec<SignedVertex> = promises.bench.graph.iter().cloned().collect();
-    let mut rng = Rng::from_u64(5);
-    for _ in 0..20 {
-        rng.shuffle(&mut all);
-        let mut runs = Runs::new();
-        for signed in &all {
-            let changes = runs.apply(signed);
-            judge_all(&mut runs, changes);
-        }
+    for runs in promises.in_any_order(5) {
         assert_eq!(runs.get(&promises.run).unwrap().head(), aggregate);
     }
 }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use super::exports::{assert_changes_are_found, export};
 use super::mesh::{Mesh, Trainer, tiny_run};
-use super::runs::{all_join, run_of};
+use super::runs::{all_join, assert_same_head, run_of, slowed};
 use super::stranger::Stranger;
 use crate::dag::commitment::{self, Commitment, Reveal};
 use crate::dag::{BlobId, Payload, RunSpec, Update, VertexId};
-use crate::effect::{Command, Input, Verdict};
-use crate::event::Reply;
+use crate::effect::{Input, Verdict};
 use crate::federated::replay;
 use crate::federated::run::committed::WhyNot;
 use crate::message::{Refusal, Refused, Request, Response, WantBlob};
@@ -25,13 +25,6 @@ fn begin(seed: u64, members: usize, spec: RunSpec) -> (Mesh, VertexId) {
     (mesh, run)
 }
 
-fn export(mesh: &mut Mesh, member: usize, run: &VertexId) -> Vec<u8> {
-    match mesh.ask(member, Command::ExportRun { run: run.to_string() }) {
-        Ok(Reply::Car(file)) => file,
-        other => panic!("{other:?}"),
-    }
-}
-
 #[test]
 fn a_run_with_commitments_ends_at_one_head_and_replays() {
     let (mut mesh, run) = begin(51, 4, committed_run(6, 4));
@@ -39,7 +32,7 @@ fn a_run_with_commitments_ends_at_one_head_and_replays() {
     mesh.finish(&run, &[0, 1, 2, 3], 60_000);
     assert!(mesh.now_ms - began_ms < 6 * 2_000, "no round waits: {}", mesh.now_ms - began_ms);
     let known = run_of(&mesh, 2, &run);
-    assert!((0..4).all(|member| run_of(&mesh, member, &run).head() == known.head()));
+    assert_same_head(&mesh, &run, &[0, 1, 2, 3]);
     assert_eq!(known.contributors(&known.head()).len(), 4);
     mesh.run_for(1_000);
     let file = export(&mut mesh, 3, &run);
@@ -262,7 +255,7 @@ fn the_founder_may_leave_and_others_come_late() {
     mesh.finish(&run, &[1, 2, 3, 4], 240_000);
     let known = run_of(&mesh, 4, &run);
     assert!(known.all_contributors().contains(&mesh.node(4).author()));
-    assert!((1..5).all(|member| run_of(&mesh, member, &run).head() == known.head()));
+    assert_same_head(&mesh, &run, &[1, 2, 3, 4]);
 }
 
 /// A member that trains longer than others wait shows in each round that it works.
@@ -281,19 +274,7 @@ fn a_member_that_comes_too_late_is_waited_for_in_the_next_round() {
 #[test]
 fn an_unreliable_network_only_slows_a_run_with_commitments() {
     for seed in 0..3 {
-        let mut mesh = Mesh::running(150 + seed, 4);
-        mesh.faults.lost_per_mille = 100;
-        mesh.faults.jitter_ms = 200;
-        let run = mesh.start_run(0, committed_run(5, 4));
-        mesh.run_for(10_000);
-        for member in 1..4 {
-            mesh.join(member, &run);
-        }
-        mesh.finish(&run, &[0, 1, 2, 3], 600_000);
-        mesh.faults.lost_per_mille = 0;
-        mesh.run_for(60_000);
-        let known = run_of(&mesh, 0, &run);
-        assert!((1..4).all(|member| run_of(&mesh, member, &run).head() == known.head()));
+        slowed(150 + seed, committed_run(5, 4));
     }
 }
 
@@ -307,7 +288,7 @@ fn a_partition_heals_to_one_head_with_commitments() {
     mesh.finish(&run, &[0, 1, 2, 3, 4], 300_000);
     mesh.run_for(20_000);
     let known = run_of(&mesh, 0, &run);
-    assert!((1..5).all(|member| run_of(&mesh, member, &run).head() == known.head()));
+    assert_same_head(&mesh, &run, &[0, 1, 2, 3, 4]);
     assert_eq!(known.contributors(&known.head()).len(), 5);
 }
 
@@ -336,13 +317,7 @@ fn a_changed_byte_of_a_run_with_commitments_is_found() {
     mesh.finish(&run, &[0, 1, 2], 60_000);
     mesh.run_for(1_000);
     let file = export(&mut mesh, 0, &run);
-    assert!(replay(&file).ok);
-    for part in 1..40 {
-        let mut changed = file.clone();
-        let at = file.len() * part / 40;
-        changed[at] ^= 1;
-        assert!(!replay(&changed).ok, "byte {at}");
-    }
+    assert_changes_are_found(&file);
 }
 
 /// An update that nobody promised, first of all, had begun the time after which a round is closed

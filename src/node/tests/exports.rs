@@ -35,6 +35,17 @@ fn exported() -> (Mesh, VertexId, Vec<u8>) {
     (mesh, run, file)
 }
 
+/// An export replays, and with a changed bit, wherever that is, it does not.
+pub(super) fn assert_changes_are_found(file: &[u8]) {
+    assert!(replay(file).ok);
+    for part in 1..40 {
+        let mut changed = file.to_vec();
+        let at = file.len() * part / 40;
+        changed[at] ^= 1;
+        assert!(!replay(&changed).ok, "byte {at}");
+    }
+}
+
 pub(super) fn export(mesh: &mut Mesh, member: usize, run: &VertexId) -> Vec<u8> {
     match mesh.ask(member, Command::ExportRun { run: run.to_string() }) {
         Ok(Reply::Car(file)) => file,

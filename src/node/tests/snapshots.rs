@@ -30,6 +30,19 @@ fn late_with(seed: u64, count: usize, payments: usize, generation_bytes: u64) ->
     mesh
 }
 
+/// The first four members change their weights twice, and pay so often after each change.
+fn change_committee_twice(mesh: &mut Mesh, payments: usize) {
+    for weight in [2, 3] {
+        let authors = (0..4).map(|member| mesh.members[member].secrets.author());
+        let members: Vec<_> = authors.map(|author| (author, weight)).collect();
+        for member in 0..4 {
+            mesh.ask(member, Command::ProposeCommittee { members: members.clone() }).unwrap();
+        }
+        mesh.run_for(30_000);
+        pay_around(mesh, &[0, 1, 2, 3], payments);
+    }
+}
+
 fn counted(mesh: &Mesh, member: usize, code: &str) -> u64 {
     let counts = mesh.node(member).counters.snapshot();
     counts.iter().find(|(name, _)| **name == code).map_or(0, |(_, count)| *count)
@@ -309,15 +322,7 @@ fn what_a_member_paid_while_it_was_cut_off_becomes_final_when_it_is_back() {
 #[test]
 fn certificates_lead_from_the_genesis_through_every_committee() {
     let mut mesh = late(307, 6, 20);
-    for weight in [2, 3] {
-        let authors = (0..4).map(|member| mesh.members[member].secrets.author());
-        let members: Vec<_> = authors.map(|author| (author, weight)).collect();
-        for member in 0..4 {
-            mesh.ask(member, Command::ProposeCommittee { members: members.clone() }).unwrap();
-        }
-        mesh.run_for(30_000);
-        pay_around(&mut mesh, &[0, 1, 2, 3], 30);
-    }
+    change_committee_twice(&mut mesh, 30);
     assert_eq!(mesh.node(0).consensus().unwrap().epoch(), 2);
     mesh.start(4);
     assert!(mesh.run_until(60_000, |mesh| has_joined(mesh, 4)));
@@ -399,15 +404,7 @@ fn a_network_that_is_idle_after_a_change_takes_in_who_comes_late() {
 /// Two epochs that ended, and member 4, which nobody told of the vertices that signed their ends.
 fn told_that_nothing_is_open(seed: u64) -> Mesh {
     let mut mesh = late(seed, 5, 20);
-    for weight in [2, 3] {
-        let authors = (0..4).map(|member| mesh.members[member].secrets.author());
-        let members: Vec<_> = authors.map(|author| (author, weight)).collect();
-        for member in 0..4 {
-            mesh.ask(member, Command::ProposeCommittee { members: members.clone() }).unwrap();
-        }
-        mesh.run_for(30_000);
-        pay_around(&mut mesh, &[0, 1, 2, 3], 20);
-    }
+    change_committee_twice(&mut mesh, 20);
     mesh.faults.snapshot_liars = (0..4).collect();
     mesh.faults.snapshot_lie = Some(SnapshotLie::Closed);
     mesh.start(4);

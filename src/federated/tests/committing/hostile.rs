@@ -243,15 +243,7 @@ fn of_the_commitments_of_one_attempt_two_are_looked_at_and_all_count() {
         (0..2).map(|member| promises.reveal(member, own[member], &answers)).collect();
     updates.push(promises.reveal_as(2, &contents[last], many[last], &answers));
     let aggregate = promises.aggregate(&updates);
-    let mut all: Vec<SignedVertex> = promises.bench.graph.iter().cloned().collect();
-    let mut rng = Rng::from_u64(6);
-    for _ in 0..20 {
-        rng.shuffle(&mut all);
-        let mut runs = Runs::new();
-        for signed in &all {
-            let changes = runs.apply(signed);
-            judge_all(&mut runs, changes);
-        }
+    for runs in promises.in_any_order(6) {
         let run = runs.get(&promises.run).unwrap();
         assert_eq!(run.head(), aggregate);
         let committed = run.committed().unwrap();
